@@ -1,0 +1,168 @@
+//! What a cancellation was answered and where it stands.
+
+use chrono::{DateTime, Utc};
+
+use crate::AcquirerId;
+
+/// What Alipay+ is told. Doubt is always [`Answer::Pending`]: a refusal can only be made from a [`Refusal`], and each of those is
+/// a proven, permanent fact.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// S: cancelled, and nothing of the payment is left with the merchant's side.
+    Cancelled,
+    /// F: refused for good.
+    Refused(Refusal),
+    /// U: not known yet; Alipay+ asks again.
+    Pending,
+}
+
+/// An answer that is given again for ever once it is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinalAnswer {
+    /// S.
+    Cancelled,
+    /// F.
+    Refused(Refusal),
+}
+
+impl From<FinalAnswer> for Answer {
+    fn from(answer: FinalAnswer) -> Self {
+        match answer {
+            FinalAnswer::Cancelled => Self::Cancelled,
+            FinalAnswer::Refused(refusal) => Self::Refused(refusal),
+        }
+    }
+}
+
+/// Why a cancel is refused for good. Each carries what was answered where settings choose the code, because the code that was
+/// sent is recorded and never derived again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Another acquirer than the recorded one asks.
+    DifferentRequest,
+    /// Received outside of the cancellable period, or the payment's day is closed.
+    PeriodOver(RefusalCode),
+    /// A part of the payment went back by a refund; only a full amount can be cancelled.
+    PartlyRefunded,
+    /// The payment was never received and the contract wants to be told so.
+    NeverReceived,
+}
+
+/// Result codes of Alipay+ that a recorded refusal can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalCode {
+    /// `PARAM_ILLEGAL`
+    ParamIllegal,
+    /// `PROCESS_FAIL`
+    ProcessFail,
+    /// `CANCEL_WINDOW_EXCEED`
+    CancelWindowExceed,
+    /// `ORDER_NOT_EXIST`
+    OrderNotExist,
+}
+
+impl RefusalCode {
+    /// The code as it stands on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ParamIllegal => "PARAM_ILLEGAL",
+            Self::ProcessFail => "PROCESS_FAIL",
+            Self::CancelWindowExceed => "CANCEL_WINDOW_EXCEED",
+            Self::OrderNotExist => "ORDER_NOT_EXIST",
+        }
+    }
+}
+
+impl Refusal {
+    /// The result code that goes with it.
+    #[must_use]
+    pub fn code(self) -> RefusalCode {
+        match self {
+            Self::DifferentRequest => RefusalCode::ParamIllegal,
+            Self::PeriodOver(code) => code,
+            Self::PartlyRefunded => RefusalCode::ProcessFail,
+            Self::NeverReceived => RefusalCode::OrderNotExist,
+        }
+    }
+
+    /// A name for timelines and tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DifferentRequest => "different-request",
+            Self::PeriodOver(_) => "period-over",
+            Self::PartlyRefunded => "partly-refunded",
+            Self::NeverReceived => "never-received",
+        }
+    }
+}
+
+/// A cancel that was received for a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancellation {
+    /// The acquirer that asked first.
+    pub acquirer_id: AcquirerId,
+    /// The earliest moment at which a cancel of this case was received; decides about the period, however late a retry comes.
+    pub first_received_at: DateTime<Utc>,
+    /// Where it stands.
+    pub state: CancellationState,
+}
+
+/// Where a cancellation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancellationState {
+    /// Received, but the rules cannot be applied yet.
+    Deferred(DeferReason),
+    /// Cancelled; the wallet core has not yet said that the money is back.
+    Open {
+        /// When it was decided.
+        cancelled_at: DateTime<Utc>,
+    },
+    /// Cancelled and answered.
+    Cancelled {
+        /// When it was decided.
+        cancelled_at: DateTime<Utc>,
+        /// What was answered: S, or F `ORDER_NOT_EXIST` for a fence where the contract wants that.
+        answer: FinalAnswer,
+    },
+    /// Refused for good.
+    Refused {
+        /// Why, and with which code.
+        refusal: Refusal,
+    },
+    /// Answered S, because refunds had given everything back already. Not cancelled: those refunds are in Alipay+'s files.
+    AlreadyRefunded,
+}
+
+/// Why the rules cannot be applied yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeferReason {
+    /// A refund of the wallet's own has no result.
+    RefundRunning,
+    /// The payment could not be looked up.
+    LookupFailed,
+}
+
+impl Cancellation {
+    /// When the payment was cancelled, if it is.
+    #[must_use]
+    pub fn cancelled_at(&self) -> Option<DateTime<Utc>> {
+        match self.state {
+            CancellationState::Open { cancelled_at } | CancellationState::Cancelled { cancelled_at, .. } => Some(cancelled_at),
+            CancellationState::Deferred(_) | CancellationState::Refused { .. } | CancellationState::AlreadyRefunded => None,
+        }
+    }
+
+    /// The recorded final answer, if there is one.
+    #[must_use]
+    pub fn final_answer(&self) -> Option<FinalAnswer> {
+        match self.state {
+            CancellationState::Deferred(_) | CancellationState::Open { .. } => None,
+            CancellationState::Cancelled { answer, .. } => Some(answer),
+            CancellationState::Refused { refusal } => Some(FinalAnswer::Refused(refusal)),
+            CancellationState::AlreadyRefunded => Some(FinalAnswer::Cancelled),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! All that is known of one payment request.
+
+use chrono::{DateTime, Utc};
+
+use crate::{AcquirerId, Cancellation, Payment, PaymentRequestId, PaymentStatus, Refund, RefundState, Reversal};
+
+/// What is known of one `paymentRequestId`. A case of which nothing is known is a case too: a cancel may be the first to speak
+/// of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Case {
+    /// Its key.
+    pub id: PaymentRequestId,
+    /// The payment, if the wallet recorded one.
+    pub payment: Option<Payment>,
+    /// Refunds that the wallet makes itself.
+    pub refunds: Vec<Refund>,
+    /// The cancellation, if one was received.
+    pub cancellation: Option<Cancellation>,
+    /// The duty to give money back, if it ever arose.
+    pub reversal: Option<Reversal>,
+    /// When the payment's day was closed for settlement.
+    pub settled_at: Option<DateTime<Utc>>,
+}
+
+/// What `inquiryPayment` must say of a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inquiry {
+    /// F `ORDER_IS_CLOSED`: cancelled, whatever happened before.
+    Closed,
+    /// S `SUCCESS`.
+    Paid,
+    /// U `PAYMENT_IN_PROCESS`.
+    InProcess,
+    /// F with the wallet's own reason, which is not known here.
+    Failed,
+    /// No such order.
+    Unknown,
+}
+
+impl Case {
+    /// The case of which nothing is known.
+    #[must_use]
+    pub fn unknown(id: PaymentRequestId) -> Self {
+        Self { id, payment: None, refunds: Vec::new(), cancellation: None, reversal: None, settled_at: None }
+    }
+
+    /// Whether anything at all is known.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.payment.is_none() && self.cancellation.is_none()
+    }
+
+    /// The acquirer that the case belongs to: the payment's, or that of the first cancel.
+    #[must_use]
+    pub fn acquirer_id(&self) -> Option<&AcquirerId> {
+        let of_payment = self.payment.as_ref().map(|payment| &payment.acquirer_id);
+        of_payment.or(self.cancellation.as_ref().map(|cancellation| &cancellation.acquirer_id))
+    }
+
+    /// Whether the payment is cancelled, answered or not.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancellation.as_ref().is_some_and(|cancellation| cancellation.cancelled_at().is_some())
+    }
+
+    /// Whether a refund of the wallet's own is running.
+    #[must_use]
+    pub fn has_running_refund(&self) -> bool {
+        self.refunds.iter().any(|refund| refund.state == RefundState::Reserved)
+    }
+
+    /// How much refunds gave back, in the payment's smallest unit.
+    #[must_use]
+    pub fn refunded(&self) -> i64 {
+        self.sum_of_refunds(|state| matches!(state, RefundState::Succeeded { .. }))
+    }
+
+    /// How much refunds gave back or may still give back, in the payment's smallest unit.
+    #[must_use]
+    pub fn refunded_or_reserved(&self) -> i64 {
+        self.sum_of_refunds(|state| !matches!(state, RefundState::Failed { .. }))
+    }
+
+    fn sum_of_refunds(&self, counts: impl Fn(&RefundState) -> bool) -> i64 {
+        let counted = self.refunds.iter().filter(|refund| counts(&refund.state));
+        counted.fold(0, |sum: i64, refund| sum.saturating_add(refund.amount.minor()))
+    }
+
+    /// What `inquiryPayment` must say from the commit that made this case.
+    #[must_use]
+    pub fn inquiry(&self) -> Inquiry {
+        if self.is_cancelled() {
+            return Inquiry::Closed;
+        }
+        match self.payment.as_ref().map(|payment| &payment.status) {
+            Some(PaymentStatus::Succeeded { .. }) => Inquiry::Paid,
+            Some(PaymentStatus::InProgress) => Inquiry::InProcess,
+            Some(PaymentStatus::Failed { .. }) => Inquiry::Failed,
+            None => Inquiry::Unknown,
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What somebody asks of a case, and when.
+
+use chrono::{DateTime, Utc};
+
+use crate::{AcquirerId, GiveBack, Jitter, Money, Payment, PaymentId, PaymentRequestId, RefundRequestId};
+
+/// One command on one case. All doors come down to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// The case.
+    pub id: PaymentRequestId,
+    /// The command's own instant: for a cancel, when it was received.
+    pub at: DateTime<Utc>,
+    /// What is asked.
+    pub action: Action,
+}
+
+/// What is asked of a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Alipay+ cancels.
+    Cancel(Cancel),
+    /// The wallet is about to debit; the payment's status is "in progress".
+    Pay(Payment),
+    /// The wallet knows a payment's result.
+    Result(PayResult),
+    /// The wallet is about to refund on its own.
+    Refund(RefundRequest),
+    /// The wallet knows a refund's result.
+    RefundResult(RefundResult),
+    /// An attempt to give the money back has ended.
+    Close {
+        /// The attempt's number.
+        attempt: u32,
+        /// What came of it.
+        outcome: GiveBack,
+        /// For the next attempt's delay.
+        jitter: Jitter,
+    },
+    /// An operator has a parked reversal tried again.
+    Retry,
+    /// An operator has paid a parked reversal by hand.
+    Resolve {
+        /// What was done.
+        note: String,
+        /// Who did it.
+        by: String,
+    },
+}
+
+impl Action {
+    /// Whether it may be the first that is heard of a case. Anything else on an unknown case is "not found" and leaves no trace.
+    #[must_use]
+    pub fn opens_case(&self) -> bool {
+        match self {
+            Self::Cancel(_) | Self::Pay(_) => true,
+            Self::Result(_) | Self::Refund(_) | Self::RefundResult(_) => false,
+            Self::Close { .. } | Self::Retry | Self::Resolve { .. } => false,
+        }
+    }
+}
+
+/// `cancelPayment`, after the door: the signature is good and `pspId` is ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancel {
+    /// Who asks.
+    pub acquirer_id: AcquirerId,
+    /// What asking the wallet core for the payment came to.
+    pub lookup: Lookup,
+}
+
+/// What asking the wallet core for the payment came to, before the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookup {
+    /// The wallet records its payments here; what is recorded is all there is.
+    Recorded,
+    /// The core was asked and did not say.
+    Failed,
+}
+
+/// How a payment or a refund ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportedResult {
+    /// S: the money moved.
+    Succeeded,
+    /// F: it never will.
+    Failed,
+}
+
+/// A payment's result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayResult {
+    /// How it ended.
+    pub result: ReportedResult,
+    /// When.
+    pub completed_at: DateTime<Utc>,
+    /// The wallet's own id of the payment.
+    pub payment_id: Option<PaymentId>,
+    /// What the payment costs the wallet.
+    pub fee: Option<Money>,
+}
+
+/// A refund that the wallet wants to make on its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundRequest {
+    /// Unique within the payment.
+    pub id: RefundRequestId,
+    /// How much.
+    pub amount: Money,
+}
+
+/// A refund's result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundResult {
+    /// Which refund.
+    pub id: RefundRequestId,
+    /// How it ended.
+    pub result: ReportedResult,
+    /// When.
+    pub completed_at: DateTime<Utc>,
+}

@@ -1,0 +1,102 @@
+//! A case that is being changed, with the lines of its timeline and the entries that go with the change.
+
+use chrono::{DateTime, Utc};
+
+use super::{Change, Decision, Outcome};
+use crate::{
+    Cancellation, CancellationState, Case, Entry, EntryKind, Event, FinalAnswer, FundsKind, Payment, PaymentStatus, Refund,
+    Reversal, ReversalKind, ReversalState, Terms, What,
+};
+
+pub(super) struct Draft {
+    pub(super) case: Case,
+    pub(super) at: DateTime<Utc>,
+    events: Vec<Event>,
+    entries: Vec<Entry>,
+}
+
+impl Draft {
+    pub(super) fn of(case: &Case, at: DateTime<Utc>) -> Self {
+        Self { case: case.clone(), at, events: Vec::new(), entries: Vec::new() }
+    }
+
+    pub(super) fn note(&mut self, what: What) {
+        self.events.push(Event { at: self.at, what });
+    }
+
+    pub(super) fn finish(self, outcome: Outcome) -> Decision {
+        let Self { case, at: _, events, entries } = self;
+        Decision { outcome, change: Some(Change { case, events, entries }) }
+    }
+
+    /// Moves the recorded cancellation to `state`; without one there is nothing to move.
+    pub(super) fn move_to(&mut self, state: CancellationState) {
+        self.case.cancellation = self.case.cancellation.take().map(|cancellation| Cancellation { state, ..cancellation });
+    }
+
+    /// From this commit on the payment settles nowhere and costs no fee.
+    pub(super) fn waive_fee(&mut self) {
+        if let Some(Payment { status: PaymentStatus::Succeeded { fee, .. }, .. }) = &mut self.case.payment {
+            *fee = None;
+        }
+    }
+
+    /// Books what the payment takes.
+    pub(super) fn book_taking(&mut self, payment: &Payment) {
+        self.entries.push(entry(payment, EntryKind::taking(payment.kind), self.at));
+    }
+
+    /// Books what a refund of the wallet's own gives back.
+    pub(super) fn book_refund(&mut self, payment: &Payment, refund: &Refund) {
+        let kind = EntryKind::giving_back(payment.kind);
+        self.entries.push(Entry { refund: Some(refund.id.clone()), amount: refund.amount, ..entry(payment, kind, self.at) });
+    }
+
+    /// What the payment took is owed to the user: booked at once by the ledger; for a wallet core the case's one reversal is
+    /// opened, or opened again, and due at once. A reversal that an operator has to decide about stays parked.
+    pub(super) fn owe(&mut self, terms: &Terms) {
+        let taken = self.case.payment.clone().filter(|payment| matches!(payment.status, PaymentStatus::Succeeded { .. }));
+        let kind = taken.as_ref().map_or(ReversalKind::Void, |payment| ReversalKind::undoing(payment.kind));
+        match (terms.funds, taken) {
+            (FundsKind::Ledger, None) => {}
+            (FundsKind::Ledger, Some(payment)) => {
+                self.entries.push(entry(&payment, EntryKind::giving_back(payment.kind), self.at));
+                self.case.reversal = Some(Reversal::booked(kind, payment.amount, self.at));
+                self.note(What::ReversalOpened(Some(payment.amount)));
+                self.note(What::ReversalDone);
+            }
+            (FundsKind::Core, _) => self.open_reversal(kind),
+        }
+    }
+
+    fn open_reversal(&mut self, kind: ReversalKind) {
+        let amount = self.case.payment.as_ref().map(|payment| payment.amount);
+        self.case.reversal = Some(match self.case.reversal.take() {
+            Some(parked @ Reversal { state: ReversalState::Parked { .. }, .. }) => Reversal { kind, amount, ..parked },
+            known => {
+                self.note(What::ReversalOpened(amount));
+                let reversal = known.unwrap_or_else(|| Reversal::open(kind, amount, self.at));
+                Reversal { kind, amount, ..reversal }.reopened(self.at)
+            }
+        });
+    }
+
+    /// The money is back: the reversal is done, and a cancel that waited for it has its answer.
+    pub(super) fn settle_reversal(&mut self, ended: CancellationState) {
+        let at = self.at;
+        self.case.reversal = self.case.reversal.take().map(|reversal| Reversal { state: ReversalState::Done { at }, ..reversal });
+        if self.case.cancellation.as_ref().is_some_and(|cancellation| cancellation.final_answer().is_none()) {
+            self.move_to(ended);
+        }
+    }
+
+    /// The end of a cancellation whose money is back, where it was cancelled at all.
+    pub(super) fn cancelled_with(&self, answer: FinalAnswer) -> CancellationState {
+        let cancelled_at = self.case.cancellation.as_ref().and_then(Cancellation::cancelled_at).unwrap_or(self.at);
+        CancellationState::Cancelled { cancelled_at, answer }
+    }
+}
+
+fn entry(payment: &Payment, kind: EntryKind, at: DateTime<Utc>) -> Entry {
+    Entry { refund: None, kind, account: payment.account.clone(), amount: payment.amount, at }
+}

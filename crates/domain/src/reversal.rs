@@ -1,0 +1,191 @@
+//! Giving the money back: one reversal a case, for ever, known to the wallet core by the case's own id.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::{Money, PaymentKind};
+
+/// What the reversal undoes; it informs the wallet core, whose duty is the same for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReversalKind {
+    /// A debit.
+    Refund,
+    /// A hold.
+    Release,
+    /// Whatever there may be: the payment failed, is in progress, or was never seen.
+    Void,
+}
+
+impl ReversalKind {
+    /// The kind that undoes a payment that succeeded.
+    #[must_use]
+    pub fn undoing(kind: PaymentKind) -> Self {
+        match kind {
+            PaymentKind::Payment => Self::Refund,
+            PaymentKind::Authorization => Self::Release,
+        }
+    }
+}
+
+/// The duty to give a payment's money back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reversal {
+    /// What it undoes.
+    pub kind: ReversalKind,
+    /// The full amount of the payment, where the payment is known.
+    pub amount: Option<Money>,
+    /// When the duty arose.
+    pub opened_at: DateTime<Utc>,
+    /// How many attempts were begun; the number of an attempt is also its lease's token.
+    pub attempts: u32,
+    /// Where it stands.
+    pub state: ReversalState,
+}
+
+/// Where a reversal stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReversalState {
+    /// The money is not known to be back.
+    Open {
+        /// The next attempt is due from then on.
+        next_attempt_at: DateTime<Utc>,
+        /// Who is at it now, if anybody.
+        lease: Option<Lease>,
+        /// What the last attempt met.
+        last_error: Option<String>,
+    },
+    /// The wallet core says that it cannot be done; an operator decides.
+    Parked {
+        /// The core's reason.
+        reason: String,
+    },
+    /// The money is back.
+    Done {
+        /// When the receipt was recorded.
+        at: DateTime<Utc>,
+    },
+}
+
+/// The right to make one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// The attempt's number; a close that quotes another is late and changes nothing.
+    pub attempt: u32,
+    /// Past it, anybody may begin the next attempt.
+    pub until: DateTime<Utc>,
+}
+
+/// What came of one attempt to give the money back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GiveBack {
+    /// Nothing of the payment is left debited or held.
+    Done,
+    /// The same, and nothing had ever been taken.
+    NothingToDo,
+    /// Refunds gave a part back; the core says it must not be given back in full.
+    PartlyRefunded,
+    /// Refunds gave everything back.
+    FullyRefunded,
+    /// It can never be done, for this reason.
+    Impossible(String),
+    /// Nobody knows; the text says what was met.
+    Unknown(String),
+}
+
+impl GiveBack {
+    /// A name for timelines.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::NothingToDo => "nothing-to-do",
+            Self::PartlyRefunded => "partly-refunded",
+            Self::FullyRefunded => "fully-refunded",
+            Self::Impossible(_) => "impossible",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+}
+
+/// Randomness as a value, in 1/2³² parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Jitter(pub u32);
+
+/// How long to wait after attempt number `attempt`: 200 ms doubled with every attempt up to 60 s, of which a random half is
+/// left out so that a backlog does not come back all at once.
+#[must_use]
+pub fn retry_delay(attempt: u32, jitter: Jitter) -> TimeDelta {
+    const FIRST: i64 = 200_000;
+    const LONGEST: i64 = 60_000_000;
+    let doublings = attempt.saturating_sub(1).min(20);
+    let half = (FIRST << doublings).min(LONGEST) / 2;
+    TimeDelta::microseconds(half + ((half * i64::from(jitter.0)) >> 32))
+}
+
+impl Reversal {
+    /// A duty that arises now and is due at once.
+    #[must_use]
+    pub fn open(kind: ReversalKind, amount: Option<Money>, at: DateTime<Utc>) -> Self {
+        let state = ReversalState::Open { next_attempt_at: at, lease: None, last_error: None };
+        Self { kind, amount, opened_at: at, attempts: 0, state }
+    }
+
+    /// A duty that arises and is fulfilled in the same commit: the embedded ledger's way.
+    #[must_use]
+    pub fn booked(kind: ReversalKind, amount: Money, at: DateTime<Utc>) -> Self {
+        Self { kind, amount: Some(amount), opened_at: at, attempts: 1, state: ReversalState::Done { at } }
+    }
+
+    /// Begins the next attempt if the reversal is open and nobody is at it; `None` otherwise.
+    #[must_use]
+    pub fn begin_attempt(&self, at: DateTime<Utc>, lease_for: TimeDelta) -> Option<Self> {
+        match &self.state {
+            ReversalState::Open { lease: Some(lease), .. } if at < lease.until => None,
+            ReversalState::Open { next_attempt_at, lease: _, last_error } => {
+                let attempts = self.attempts.saturating_add(1);
+                let lease = Some(Lease { attempt: attempts, until: at + lease_for });
+                let state = ReversalState::Open { next_attempt_at: *next_attempt_at, lease, last_error: last_error.clone() };
+                Some(Self { attempts, state, ..self.clone() })
+            }
+            ReversalState::Parked { .. } | ReversalState::Done { .. } => None,
+        }
+    }
+
+    /// Open, due at once and leased to nobody, so that a close still on its way is late. Used where something new became known.
+    #[must_use]
+    pub fn reopened(self, at: DateTime<Utc>) -> Self {
+        let state = ReversalState::Open { next_attempt_at: at, lease: None, last_error: None };
+        Self { state, ..self }
+    }
+
+    /// Whether `attempt` holds the lease.
+    #[must_use]
+    pub fn is_leased_to(&self, attempt: u32) -> bool {
+        matches!(&self.state, ReversalState::Open { lease: Some(lease), .. } if lease.attempt == attempt)
+    }
+
+    /// The operator or the core has to be asked about it: open or parked.
+    #[must_use]
+    pub fn is_owed(&self) -> bool {
+        match self.state {
+            ReversalState::Open { .. } | ReversalState::Parked { .. } => true,
+            ReversalState::Done { .. } => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delay_grows_from_200_ms_to_60_s_and_at_most_half_of_it_is_random() {
+        let whole = [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 51_200, 60_000, 60_000];
+        for (attempt, whole) in (1..).zip(whole) {
+            assert_eq!(retry_delay(attempt, Jitter(0)), TimeDelta::milliseconds(whole / 2));
+            let longest = retry_delay(attempt, Jitter(u32::MAX));
+            assert!(longest < TimeDelta::milliseconds(whole), "{attempt}: {longest}");
+            assert!(longest > TimeDelta::milliseconds(whole - 1), "{attempt}: {longest}");
+        }
+        assert_eq!(retry_delay(u32::MAX, Jitter(0)), TimeDelta::seconds(30));
+    }
+}
