@@ -1,0 +1,45 @@
+//! What Rescind asks of the world outside, each promise in prose.
+//!
+//! An adapter keeps these promises or is wrong; the suites in `testing` hold it to them. Three kinds of trouble are never
+//! mixed: a refusal is a value inside an [`Outcome`]; [`Unavailable`] is a failure to know, and leads to the answer U; what is
+//! malformed ends at the door and never reaches a port.
+
+mod keys;
+mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+pub use keys::{MessageSigner, MessageVerifier, Signature, SignedText};
+pub use store::{Asked, CancellationStore, CaseFile, Page, PostedEntry, ReversalFilter, Statement, TimelineEntry};
+
+/// What time it is. The only clock.
+pub trait Clock: Send + Sync {
+    /// The present moment. MUST NOT block.
+    fn now(&self) -> DateTime<Utc>;
+}
+
+/// A failure to know: whatever was asked may or may not have happened. Nobody may conclude anything from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unavailable {
+    reason: String,
+}
+
+impl Unavailable {
+    /// `reason` is for the log: it MUST NOT hold keys, tokens or bodies.
+    #[must_use]
+    pub fn because(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Unavailable {}

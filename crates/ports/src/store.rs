@@ -1,0 +1,132 @@
+//! Where the cases are kept.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use domain::{AccountId, Case, Command, Currency, Entry, Outcome, PaymentRequestId};
+
+use crate::Unavailable;
+
+/// One command in a batch.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// What is asked of which case. Its instant is by this process's clock.
+    pub command: Command,
+    /// The same moment as `command.at` on the monotonic clock, so that the time it has waited can be told.
+    pub arrived: Instant,
+}
+
+impl Asked {
+    /// The command as it has to be decided where the store's own clock says `store_now`: a cancel was received at the earlier of
+    /// the two clocks' readings, so that neither a fast clock nor a long queue costs a user the right to it.
+    #[must_use]
+    pub fn as_received(&self, store_now: DateTime<Utc>) -> Command {
+        let waited = chrono::TimeDelta::from_std(self.arrived.elapsed()).unwrap_or_default();
+        let at = match self.command.action {
+            domain::Action::Cancel(_) => self.command.at.min(store_now - waited),
+            domain::Action::Pay(_)
+            | domain::Action::Result(_)
+            | domain::Action::Refund(_)
+            | domain::Action::RefundResult(_)
+            | domain::Action::Close { .. }
+            | domain::Action::Retry
+            | domain::Action::Resolve { .. } => self.command.at,
+        };
+        Command { at, ..self.command.clone() }
+    }
+}
+
+/// The cases, their timelines and the embedded ledger. A store knows the [`domain::Terms`] that it decides under.
+#[async_trait]
+pub trait CancellationStore: Send + Sync {
+    /// Decides a batch of commands: locks all its cases, loads them, calls [`domain::decide()`] for each command and records the
+    /// changes, in one transaction.
+    ///
+    /// - The answers MUST come in the order of the batch, one for each command.
+    /// - `Ok` MUST mean that what was decided is durable, and that the case was locked from loading until then.
+    /// - Commands on one case MUST be decided in the order of the batch, each on the case as the one before left it.
+    /// - Two batches that share cases MUST NOT wait for each other for ever, in whatever order they name them.
+    /// - The number of statements MUST NOT depend on the batch's size.
+    /// - Where the batch fails for the sake of one command, the others MUST be decided all the same; that one command alone is
+    ///   [`Unavailable`].
+    /// - [`Unavailable`] means that it is not known whether the command was recorded. Asking again is harmless.
+    /// - A command that opens no case ([`domain::Action::opens_case`]) MUST leave no trace of an unknown one.
+    async fn decide(&self, batch: Vec<Asked>) -> Vec<Result<Outcome, Unavailable>>;
+
+    /// The case with its timeline in order, as last committed; `None` where nothing is known of it.
+    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, Unavailable>;
+
+    /// What the embedded ledger says of an account: the balance of each currency as the sum of all its entries, and one page of
+    /// the entries in the order they were booked. An account without entries has an empty statement.
+    async fn account(&self, account: &AccountId, page: &Page) -> Result<Statement, Unavailable>;
+
+    /// One page of the cases whose reversal is open or parked, in the order of their ids.
+    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, Unavailable>;
+
+    /// One page of the cases whose cancel is deferred, in the order of their ids.
+    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, Unavailable>;
+
+    /// Whether the store can decide now: MUST ask the database and not only the pool.
+    async fn check(&self) -> Result<(), Unavailable>;
+}
+
+/// A case with its timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaseFile {
+    /// The case.
+    pub case: Case,
+    /// Its timeline, oldest first.
+    pub timeline: Vec<TimelineEntry>,
+}
+
+/// One line of a timeline, as recorded. Names are kept as they were written, so that an older record is never reinterpreted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimelineEntry {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What: one of [`domain::What::name`].
+    pub what: String,
+    /// What else is known: [`domain::What::details`].
+    pub details: BTreeMap<String, String>,
+}
+
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// At most so many.
+    pub limit: u32,
+    /// Only what comes after this position; `None` begins at the beginning.
+    pub after: Option<String>,
+}
+
+/// Which reversals are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReversalFilter {
+    /// Tried until the money is back.
+    Open,
+    /// Left to an operator.
+    Parked,
+}
+
+/// What the embedded ledger says of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// The sum of all entries, by currency; negative where more was taken than given (the ledger never authorises), and wide
+    /// enough for any number of the largest amounts.
+    pub balances: BTreeMap<Currency, i128>,
+    /// One page of the entries.
+    pub entries: Vec<PostedEntry>,
+}
+
+/// An entry as it was booked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostedEntry {
+    /// Its place in the account's list, for [`Page::after`].
+    pub position: String,
+    /// The case it belongs to.
+    pub payment_request_id: PaymentRequestId,
+    /// The entry.
+    pub entry: Entry,
+}

@@ -1,0 +1,171 @@
+//! Adapters that live in memory. They keep every promise but durability.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{
+    AccountId, CancellationState, Case, Change, Decision, Entry, Outcome, PaymentRequestId, ReversalState, Terms, decide,
+};
+
+use crate::{
+    Asked, CancellationStore, CaseFile, Clock, Page, PostedEntry, ReversalFilter, Statement, TimelineEntry, Unavailable,
+};
+
+/// A clock that stands still until it is told to go on.
+#[derive(Debug)]
+pub struct ManualClock(Mutex<DateTime<Utc>>);
+
+impl ManualClock {
+    /// A clock that shows `at`.
+    #[must_use]
+    pub fn at(at: DateTime<Utc>) -> Self {
+        Self(Mutex::new(at))
+    }
+
+    /// Moves it on, or back.
+    pub fn advance(&self, by: TimeDelta) {
+        *held(&self.0) += by;
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> DateTime<Utc> {
+        *held(&self.0)
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The cases in memory. Clones share them, as two processes share a database.
+#[derive(Debug, Clone)]
+pub struct MemoryStore {
+    terms: Terms,
+    kept: Arc<Mutex<Kept>>,
+    clock: Option<Arc<ManualClock>>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    cases: BTreeMap<PaymentRequestId, CaseFile>,
+    entries: Vec<(PaymentRequestId, Entry)>,
+    poisoned: BTreeSet<PaymentRequestId>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new(terms: Terms) -> Self {
+        Self { terms, kept: Arc::default(), clock: None }
+    }
+
+    /// The same cases, decided under other terms.
+    #[must_use]
+    pub fn under(&self, terms: Terms) -> Self {
+        Self { terms, ..self.clone() }
+    }
+
+    /// The same cases in a store that has a clock of its own, as a database server has.
+    #[must_use]
+    pub fn with_clock(&self, clock: Arc<ManualClock>) -> Self {
+        Self { clock: Some(clock), ..self.clone() }
+    }
+
+    /// Damages what is kept of a case, so that it cannot be loaded any more.
+    pub fn poison(&self, id: &PaymentRequestId) {
+        held(&self.kept).poisoned.insert(id.clone());
+    }
+
+    fn page_of_cases(&self, page: &Page, wanted: impl Fn(&Case) -> bool) -> Vec<Case> {
+        let kept = held(&self.kept);
+        let after = |case: &&Case| page.after.as_deref().is_none_or(|after| case.id.as_str() > after);
+        let cases = kept.cases.values().map(|file| &file.case).filter(after).filter(|case| wanted(case));
+        cases.take(page.limit as usize).cloned().collect()
+    }
+}
+
+impl Kept {
+    fn decide(&mut self, terms: &Terms, command: &domain::Command) -> Result<Outcome, Unavailable> {
+        if self.poisoned.contains(&command.id) {
+            return Err(Unavailable::because("the case is damaged"));
+        }
+        let known = self.cases.get(&command.id).map(|file| file.case.clone());
+        let Decision { outcome, change } = decide(terms, &known.unwrap_or_else(|| Case::unknown(command.id.clone())), command);
+        if let Some(change) = change {
+            self.record(change);
+        }
+        Ok(outcome)
+    }
+
+    fn record(&mut self, Change { case, events, entries }: Change) {
+        let id = case.id.clone();
+        let known = self.cases.remove(&id).map(|file| file.timeline);
+        let mut timeline = known.unwrap_or_default();
+        timeline.extend(events.into_iter().map(|event| TimelineEntry {
+            at: event.at,
+            what: event.what.name().to_owned(),
+            details: event.what.details().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        }));
+        self.entries.extend(entries.into_iter().map(|entry| (id.clone(), entry)));
+        self.cases.insert(id, CaseFile { case, timeline });
+    }
+}
+
+#[async_trait]
+impl CancellationStore for MemoryStore {
+    async fn decide(&self, batch: Vec<Asked>) -> Vec<Result<Outcome, Unavailable>> {
+        let mut kept = held(&self.kept);
+        let received = |asked: &Asked| match &self.clock {
+            Some(clock) => asked.as_received(clock.now()),
+            None => asked.command.clone(),
+        };
+        batch.iter().map(|asked| kept.decide(&self.terms, &received(asked))).collect()
+    }
+
+    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, Unavailable> {
+        Ok(held(&self.kept).cases.get(id).cloned())
+    }
+
+    async fn account(&self, account: &AccountId, page: &Page) -> Result<Statement, Unavailable> {
+        let kept = held(&self.kept);
+        let of_account = || kept.entries.iter().enumerate().filter(|(_, (_, entry))| entry.account == *account);
+        let mut balances: BTreeMap<_, i128> = BTreeMap::new();
+        for (_, (_, entry)) in of_account() {
+            let minor = i128::from(entry.amount.minor());
+            *balances.entry(entry.amount.currency()).or_default() += if entry.kind.gives() { minor } else { -minor };
+        }
+        let after = page.after.as_deref().map_or(Ok(0), str::parse::<usize>);
+        let after = after.map_err(|_| Unavailable::because("no such position"))?;
+        let entries = of_account().skip_while(|(place, _)| *place < after).take(page.limit as usize);
+        let posted = entries.map(|(place, (id, entry))| PostedEntry {
+            position: (place + 1).to_string(),
+            payment_request_id: id.clone(),
+            entry: entry.clone(),
+        });
+        Ok(Statement { balances, entries: posted.collect() })
+    }
+
+    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, Unavailable> {
+        let wanted = |case: &Case| match (case.reversal.as_ref().map(|reversal| &reversal.state), filter) {
+            (Some(ReversalState::Open { .. }), ReversalFilter::Open) => true,
+            (Some(ReversalState::Parked { .. }), ReversalFilter::Parked) => true,
+            (Some(ReversalState::Open { .. } | ReversalState::Parked { .. } | ReversalState::Done { .. }) | None, _) => false,
+        };
+        Ok(self.page_of_cases(page, wanted))
+    }
+
+    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, Unavailable> {
+        let deferred = |case: &Case| {
+            let state = case.cancellation.as_ref().map(|cancellation| cancellation.state);
+            matches!(state, Some(CancellationState::Deferred(_)))
+        };
+        Ok(self.page_of_cases(page, deferred))
+    }
+
+    async fn check(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+}
