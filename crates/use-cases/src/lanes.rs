@@ -1,0 +1,118 @@
+//! Natural batching: each lane decides what has gathered while its last batch was being committed.
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use domain::{Outcome, PaymentRequestId};
+use ports::{Asked, CancellationStore, Unavailable};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// How much may go on and wait at once.
+#[derive(Debug, Clone, Copy)]
+pub struct LaneSettings {
+    /// How many batches may be committed at the same time. Commands on one case always share a lane.
+    pub lanes: usize,
+    /// How many commands may wait in one lane; one more is refused before anything changes.
+    pub queue: usize,
+    /// How many commands are decided in one transaction at most.
+    pub batch: usize,
+}
+
+/// Why a command was not decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotDecided {
+    /// The queue is full; nothing was touched.
+    Overloaded,
+    /// The process is stopping; nothing was touched.
+    Stopping,
+    /// Nobody knows whether it was.
+    Unavailable(Unavailable),
+}
+
+impl fmt::Display for NotDecided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overloaded => f.write_str("too many commands are waiting"),
+            Self::Stopping => f.write_str("the process is stopping"),
+            Self::Unavailable(unavailable) => unavailable.fmt(f),
+        }
+    }
+}
+
+struct Waiting {
+    asked: Asked,
+    reply: oneshot::Sender<Result<Outcome, Unavailable>>,
+}
+
+/// The lanes of one process.
+pub struct Lanes {
+    queues: RwLock<Vec<mpsc::Sender<Waiting>>>,
+    running: RwLock<Vec<JoinHandle<()>>>,
+}
+
+impl Lanes {
+    /// Starts the lanes on the current tokio runtime, which has to outlive their callers.
+    #[must_use]
+    pub fn start(store: &Arc<dyn CancellationStore>, settings: LaneSettings) -> Self {
+        let lane = |_| {
+            let (queue, waiting) = mpsc::channel(settings.queue.max(1));
+            (queue, tokio::spawn(run(Arc::clone(store), waiting, settings.batch.max(1))))
+        };
+        let (queues, running) = (0..settings.lanes.max(1)).map(lane).unzip();
+        Self { queues: RwLock::new(queues), running: RwLock::new(running) }
+    }
+
+    /// Has a command decided. The caller may stop waiting at any moment; once it is queued, the command is decided all the same.
+    ///
+    /// # Errors
+    /// [`NotDecided`]; only [`NotDecided::Unavailable`] leaves open what happened.
+    pub async fn submit(&self, asked: Asked) -> Result<Outcome, NotDecided> {
+        let (reply, answer) = oneshot::channel();
+        {
+            let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
+            let Some(queue) = queues.get(lane_of(&asked.command.id, queues.len())) else { return Err(NotDecided::Stopping) };
+            queue.try_send(Waiting { asked, reply }).map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => NotDecided::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => NotDecided::Stopping,
+            })?;
+        }
+        let lost = || Unavailable::because("the batch ended without an answer");
+        answer.await.unwrap_or_else(|_| Err(lost())).map_err(NotDecided::Unavailable)
+    }
+
+    /// Takes no more commands and returns once every command taken before is decided.
+    pub async fn stop(&self) {
+        self.queues.write().unwrap_or_else(PoisonError::into_inner).clear();
+        let running = std::mem::take(&mut *self.running.write().unwrap_or_else(PoisonError::into_inner));
+        for lane in running {
+            if let Err(died) = lane.await {
+                tracing::error!(error = %died, "a lane died");
+            }
+        }
+    }
+}
+
+fn lane_of(id: &PaymentRequestId, lanes: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    usize::try_from(hasher.finish() % lanes.max(1) as u64).unwrap_or_default()
+}
+
+async fn run(store: Arc<dyn CancellationStore>, mut queue: mpsc::Receiver<Waiting>, most: usize) {
+    let mut gathered = Vec::with_capacity(most);
+    while queue.recv_many(&mut gathered, most).await > 0 {
+        let (batch, replies): (Vec<_>, Vec<_>) = gathered.drain(..).map(|waiting| (waiting.asked, waiting.reply)).unzip();
+        let store = Arc::clone(&store);
+        // A task of its own: a panic in an adapter costs this batch its answers, not the lane its life.
+        let outcomes = tokio::spawn(async move { store.decide(batch).await }).await.unwrap_or_else(|died| {
+            tracing::error!(error = %died, "a batch died");
+            Vec::new()
+        });
+        for (reply, outcome) in replies.into_iter().zip(outcomes) {
+            // Nobody may be waiting any more; what was decided stays decided.
+            let _ = reply.send(outcome);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The straight functions between the doors and the ports.
+//!
+//! Every door's command goes through [`Lanes`]: while one batch is being committed the next one gathers by itself. The work
+//! belongs to the lane: a caller that goes away, or whose patience ends, changes nothing about it.
+
+mod cancel;
+mod lanes;
+mod payments;
+
+pub use cancel::{CancelReply, ReceivedCancel, cancel};
+pub use lanes::{LaneSettings, Lanes, NotDecided};
+pub use payments::{Told, tell};

@@ -1,0 +1,50 @@
+//! What the wallet says of its payments and refunds, and what an operator does about a reversal.
+
+use domain::{Action, Disposition, Outcome};
+use ports::Asked;
+use tracing::{error, warn};
+
+use crate::{Lanes, NotDecided};
+
+/// What the wallet is told.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It may go on like this.
+    Disposed(Disposition),
+    /// No such payment, refund or reversal is recorded.
+    NotFound,
+    /// It contradicts what is recorded.
+    Conflict(&'static str),
+}
+
+/// Has a command of the wallet's decided.
+///
+/// # Errors
+/// [`NotDecided`]: the wallet repeats the call until it is answered.
+pub async fn tell(lanes: &Lanes, asked: Asked) -> Result<Told, NotDecided> {
+    let id = asked.command.id.clone();
+    let reports_result = matches!(asked.command.action, Action::Result(_) | Action::RefundResult(_));
+    let outcome = lanes.submit(asked).await.inspect_err(|not_decided| {
+        error!(payment_request_id = %id, error = %not_decided, "the wallet's command was not decided");
+    })?;
+    Ok(match outcome {
+        Outcome::Disposed(disposition) => Told::Disposed(disposition),
+        Outcome::NotFound { fenced } => {
+            if fenced {
+                warn!(payment_request_id = %id, "a result came for a cancelled payment that was never announced");
+            }
+            Told::NotFound
+        }
+        Outcome::Conflict(why) => {
+            if reports_result {
+                warn!(payment_request_id = %id, why, "a result contradicts what is recorded");
+            }
+            Told::Conflict(why)
+        }
+        Outcome::Answered(_) | Outcome::MoneyOwed { .. } => {
+            error!(payment_request_id = %id, ?outcome, "the store answered the wallet with something else");
+            Told::Conflict("the command does not fit the case")
+        }
+    })
+}
