@@ -52,7 +52,7 @@ pub struct MemoryStore {
 struct Kept {
     cases: BTreeMap<PaymentRequestId, CaseFile>,
     entries: Vec<(PaymentRequestId, Entry)>,
-    poisoned: BTreeSet<PaymentRequestId>,
+    damaged: BTreeSet<PaymentRequestId>,
 }
 
 impl MemoryStore {
@@ -74,9 +74,9 @@ impl MemoryStore {
         Self { clock: Some(clock), ..self.clone() }
     }
 
-    /// Damages what is kept of a case, so that it cannot be loaded any more.
-    pub fn poison(&self, id: &PaymentRequestId) {
-        held(&self.kept).poisoned.insert(id.clone());
+    /// Damages what is kept of a case, so that nothing can be decided about it any more.
+    pub fn damage(&self, id: &PaymentRequestId) {
+        held(&self.kept).damaged.insert(id.clone());
     }
 
     fn page_of_cases(&self, page: &Page, wanted: impl Fn(&Case) -> bool) -> Vec<Case> {
@@ -89,7 +89,7 @@ impl MemoryStore {
 
 impl Kept {
     fn decide(&mut self, terms: &Terms, command: &domain::Command) -> Result<Outcome, Unavailable> {
-        if self.poisoned.contains(&command.id) {
+        if self.damaged.contains(&command.id) {
             return Err(Unavailable::because("the case is damaged"));
         }
         let known = self.cases.get(&command.id).map(|file| file.case.clone());

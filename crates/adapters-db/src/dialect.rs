@@ -1,0 +1,24 @@
+//! What the two engines do differently.
+
+use chrono::{DateTime, Utc};
+use diesel::connection::Connection;
+use diesel::r2d2::R2D2Connection;
+use diesel::result::Error as DieselError;
+
+use crate::batch::{Found, Writes};
+
+/// The part of a batch that is written by hand for each engine.
+pub(crate) trait Dialect: Connection + R2D2Connection + 'static {
+    /// Runs `work` in a transaction that may write.
+    fn writing<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, DieselError>) -> Result<T, DieselError>;
+
+    /// Locks the cases of these ids, which are sorted, and loads them as they are under the lock. A case of `opening` is there
+    /// afterwards, and locked, even if nothing was known of it.
+    fn lock_and_load(&mut self, ids: &[String], opening: &[String]) -> Result<Found, DieselError>;
+
+    /// Writes what a batch decided.
+    fn write(&mut self, writes: &Writes) -> Result<(), DieselError>;
+
+    /// The time by the engine's own clock; `None` where it has none but ours.
+    fn clock(&mut self) -> Result<Option<DateTime<Utc>>, DieselError>;
+}

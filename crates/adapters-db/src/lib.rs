@@ -1,0 +1,20 @@
+//! The cases on PostgreSQL and on SQLite, with the embedded ledger.
+//!
+//! [`Database`] is opened from settings, migrated and checked; its [`Database::store`] keeps the promises of
+//! [`ports::CancellationStore`]. One batch is one transaction on either engine: lock, load, decide, record, commit. The statements
+//! of the two engines are written by hand, their rows and what these mean are shared.
+
+mod batch;
+mod database;
+mod dialect;
+mod pool;
+mod postgres;
+mod reads;
+mod rows;
+mod schema;
+mod served;
+mod sqlite;
+mod store;
+
+pub use database::{Database, DatabaseError, DatabaseSettings};
+pub use served::ServedTerms;

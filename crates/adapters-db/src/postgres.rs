@@ -1,0 +1,130 @@
+//! PostgreSQL: read committed, row locks in the order of ids.
+
+use chrono::{DateTime, Utc};
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::result::Error as DieselError;
+use diesel::sql_types::{Array, BigInt, Text};
+use ports::{Page, ReversalFilter};
+
+use crate::batch::{Found, Writes, ensure_written, json};
+use crate::dialect::Dialect;
+use crate::reads::{HalfBalance, HalfBalanceRow, Reads, reads};
+use crate::rows::{CaseRow, EntryRow, EventRow, RefundRow, ReversalRow};
+use crate::served::{ServedTerms, served};
+
+/// The timeouts leave room for an answer within Alipay+'s patience; durability is asked for by name, because it may be off by the
+/// server's configuration, and an S that a crash takes back is a lie.
+pub(crate) const PREPARE: &str = "
+    set statement_timeout = '4s';
+    set lock_timeout = '3s';
+    set idle_in_transaction_session_timeout = '10s';
+    set synchronous_commit = on;
+    set client_min_messages = warning;
+";
+
+/// A batch that names an unknown case in the same moment as another batch waits here for it.
+const INSERT_MISSING: &str = "
+    insert into cases (payment_request_id)
+    select id from unnest($1) as id order by id collate \"C\"
+    on conflict (payment_request_id) do nothing
+";
+
+const UPDATE_CASES: &str = "
+    update cases set
+        (status, acquirer_id, account, amount_value, amount_currency, settlement_value, settlement_currency, kind, initiated_at,
+         payment_id, completed_at, fee_value, fee_currency, cancellation, cancel_acquirer_id, first_received_at, defer_reason,
+         cancelled_at, refusal, result_code, settled_at, last_event)
+      = (w.status, w.acquirer_id, w.account, w.amount_value, w.amount_currency, w.settlement_value, w.settlement_currency, w.kind,
+         w.initiated_at, w.payment_id, w.completed_at, w.fee_value, w.fee_currency, w.cancellation, w.cancel_acquirer_id,
+         w.first_received_at, w.defer_reason, w.cancelled_at, w.refusal, w.result_code, w.settled_at, w.last_event)
+    from jsonb_populate_recordset(null::cases, $1::jsonb) as w
+    where cases.payment_request_id = w.payment_request_id
+";
+
+const WRITE_REFUNDS: &str = "
+    insert into refunds (payment_request_id, refund_request_id, place, amount_value, amount_currency, state, completed_at)
+    select payment_request_id, refund_request_id, place, amount_value, amount_currency, state, completed_at
+    from jsonb_populate_recordset(null::refunds, $1::jsonb)
+    on conflict (payment_request_id, refund_request_id) do update
+    set (state, completed_at) = (excluded.state, excluded.completed_at)
+";
+
+const WRITE_REVERSALS: &str = "
+    insert into reversals (payment_request_id, kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at,
+        lease_attempt, lease_until, last_error, done_at)
+    select payment_request_id, kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at,
+        lease_attempt, lease_until, last_error, done_at
+    from jsonb_populate_recordset(null::reversals, $1::jsonb)
+    on conflict (payment_request_id) do update
+    set (kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at, lease_attempt, lease_until,
+         last_error, done_at)
+      = (excluded.kind, excluded.amount_value, excluded.amount_currency, excluded.opened_at, excluded.attempts, excluded.state,
+         excluded.next_attempt_at, excluded.lease_attempt, excluded.lease_until, excluded.last_error, excluded.done_at)
+";
+
+const INSERT_EVENTS: &str = "
+    insert into events (payment_request_id, number, at, what, details)
+    select payment_request_id, number, at, what, details
+    from jsonb_populate_recordset(null::events, $1::jsonb)
+";
+
+const INSERT_ENTRIES: &str = "
+    insert into ledger_entries (payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at)
+    select payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at
+    from jsonb_populate_recordset(null::ledger_entries, $1::jsonb)
+";
+
+#[derive(QueryableByName)]
+struct Micros {
+    #[diesel(sql_type = BigInt)]
+    micros: i64,
+}
+
+reads!(PgConnection);
+served!(PgConnection);
+
+fn write_rows<T: serde::Serialize>(
+    connection: &mut PgConnection,
+    (table, statement): (&'static str, &'static str),
+    rows: &[T],
+) -> Result<(), DieselError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let written = diesel::sql_query(statement).bind::<Text, _>(json(rows)?).execute(connection)?;
+    ensure_written(table, rows.len(), written)
+}
+
+impl Dialect for PgConnection {
+    fn writing<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, DieselError>) -> Result<T, DieselError> {
+        self.transaction(work)
+    }
+
+    fn lock_and_load(&mut self, ids: &[String], opening: &[String]) -> Result<Found, DieselError> {
+        use crate::schema::cases;
+        if !opening.is_empty() {
+            diesel::sql_query(INSERT_MISSING).bind::<Array<Text>, _>(opening).execute(self)?;
+        }
+        // A statement of its own: together with the insert it would not see the rows that another transaction committed meanwhile.
+        let wanted = cases::table.filter(cases::payment_request_id.eq_any(ids)).order(cases::payment_request_id);
+        let locked = wanted.for_update().select(CaseRow::as_select()).load(self)?;
+        let mut found = Found { cases: locked, ..Found::default() };
+        self.load_belongings(&mut found)?;
+        Ok(found)
+    }
+
+    fn write(&mut self, writes: &Writes) -> Result<(), DieselError> {
+        write_rows(self, ("cases", UPDATE_CASES), &writes.cases)?;
+        write_rows(self, ("refunds", WRITE_REFUNDS), &writes.refunds)?;
+        write_rows(self, ("reversals", WRITE_REVERSALS), &writes.reversals)?;
+        write_rows(self, ("events", INSERT_EVENTS), &writes.events)?;
+        write_rows(self, ("ledger_entries", INSERT_ENTRIES), &writes.entries)
+    }
+
+    fn clock(&mut self) -> Result<Option<DateTime<Utc>>, DieselError> {
+        let now = diesel::sql_query("select (extract(epoch from clock_timestamp()) * 1000000)::bigint as micros");
+        let Micros { micros } = now.get_result(self)?;
+        Ok(DateTime::from_timestamp_micros(micros))
+    }
+}

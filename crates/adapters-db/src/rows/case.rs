@@ -1,0 +1,275 @@
+//! Cases, refunds and timelines as rows.
+
+use std::collections::BTreeMap;
+
+use diesel::{Queryable, Selectable};
+use domain::{
+    AccountId, AcquirerId, Cancellation, CancellationState, Case, DeferReason, Event, FinalAnswer, Payment, PaymentId,
+    PaymentKind, PaymentRequestId, PaymentStatus, Refund, RefundRequestId, RefundState, Refusal, RefusalCode,
+};
+use ports::TimelineEntry;
+use serde::Serialize;
+
+use super::{Inconsistent, Place, ReversalRow, code};
+use crate::schema::{cases, events, refunds};
+
+#[derive(Debug, Clone, Default, Queryable, Selectable, Serialize)]
+#[diesel(table_name = cases)]
+pub(crate) struct CaseRow {
+    pub(crate) payment_request_id: String,
+    pub(crate) status: Option<String>,
+    acquirer_id: Option<String>,
+    account: Option<String>,
+    amount_value: Option<i64>,
+    amount_currency: Option<String>,
+    settlement_value: Option<i64>,
+    settlement_currency: Option<String>,
+    kind: Option<String>,
+    initiated_at: Option<i64>,
+    payment_id: Option<String>,
+    completed_at: Option<i64>,
+    fee_value: Option<i64>,
+    fee_currency: Option<String>,
+    pub(crate) cancellation: Option<String>,
+    cancel_acquirer_id: Option<String>,
+    first_received_at: Option<i64>,
+    defer_reason: Option<String>,
+    cancelled_at: Option<i64>,
+    refusal: Option<String>,
+    result_code: Option<String>,
+    settled_at: Option<i64>,
+    pub(crate) last_event: i32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize)]
+#[diesel(table_name = refunds)]
+pub(crate) struct RefundRow {
+    pub(crate) payment_request_id: String,
+    refund_request_id: String,
+    pub(crate) place: i32,
+    amount_value: i64,
+    amount_currency: String,
+    state: String,
+    completed_at: Option<i64>,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Serialize)]
+#[diesel(table_name = events)]
+pub(crate) struct EventRow {
+    payment_request_id: String,
+    number: i32,
+    at: i64,
+    what: String,
+    details: String,
+}
+
+const SUCCESS: &str = "SUCCESS";
+
+impl CaseRow {
+    /// The case as a row; its refunds and its reversal have rows of their own.
+    pub(crate) fn of(case: &Case, last_event: i32) -> Self {
+        let id = case.id.as_str().to_owned();
+        let row = Self { payment_request_id: id, last_event, ..Self::default() };
+        let row = Self { settled_at: case.settled_at.map(|at| at.timestamp_micros()), ..row };
+        let row = case.payment.iter().fold(row, Self::with_payment);
+        case.cancellation.iter().fold(row, Self::with_cancellation)
+    }
+
+    fn with_payment(self, payment: &Payment) -> Self {
+        let (status, completed_at, fee) = match &payment.status {
+            PaymentStatus::InProgress => ("in-progress", None, None),
+            PaymentStatus::Succeeded { completed_at, fee } => ("succeeded", Some(completed_at), fee.as_ref()),
+            PaymentStatus::Failed { completed_at } => ("failed", Some(completed_at), None),
+        };
+        let kind = match payment.kind {
+            PaymentKind::Payment => "payment",
+            PaymentKind::Authorization => "authorization",
+        };
+        Self {
+            status: Some(status.to_owned()),
+            acquirer_id: Some(payment.acquirer_id.to_string()),
+            account: Some(payment.account.to_string()),
+            amount_value: Some(payment.amount.minor()),
+            amount_currency: code(Some(&payment.amount)),
+            settlement_value: payment.settlement_amount.map(|amount| amount.minor()),
+            settlement_currency: code(payment.settlement_amount.as_ref()),
+            kind: Some(kind.to_owned()),
+            initiated_at: Some(payment.initiated_at.timestamp_micros()),
+            payment_id: payment.payment_id.as_ref().map(PaymentId::to_string),
+            completed_at: completed_at.map(|at| at.timestamp_micros()),
+            fee_value: fee.map(domain::Money::minor),
+            fee_currency: code(fee),
+            ..self
+        }
+    }
+
+    fn with_cancellation(self, cancellation: &Cancellation) -> Self {
+        let name = match cancellation.state {
+            CancellationState::Deferred(_) => "deferred",
+            CancellationState::Open { .. } => "open",
+            CancellationState::Cancelled { .. } => "cancelled",
+            CancellationState::Refused { .. } => "refused",
+            CancellationState::AlreadyRefunded => "already-refunded",
+        };
+        let reason = match cancellation.state {
+            CancellationState::Deferred(DeferReason::RefundRunning) => Some("refund-running"),
+            CancellationState::Deferred(DeferReason::LookupFailed) => Some("lookup-failed"),
+            CancellationState::Open { .. }
+            | CancellationState::Cancelled { .. }
+            | CancellationState::Refused { .. }
+            | CancellationState::AlreadyRefunded => None,
+        };
+        let (refusal, result_code) = match cancellation.final_answer() {
+            None => (None, None),
+            Some(FinalAnswer::Cancelled) => (None, Some(SUCCESS)),
+            Some(FinalAnswer::Refused(refusal)) => (Some(refusal.name()), Some(refusal.code().as_str())),
+        };
+        Self {
+            cancellation: Some(name.to_owned()),
+            cancel_acquirer_id: Some(cancellation.acquirer_id.to_string()),
+            first_received_at: Some(cancellation.first_received_at.timestamp_micros()),
+            defer_reason: reason.map(str::to_owned),
+            cancelled_at: cancellation.cancelled_at().map(|at| at.timestamp_micros()),
+            refusal: refusal.map(str::to_owned),
+            result_code: result_code.map(str::to_owned),
+            ..self
+        }
+    }
+
+    /// The case that this row and its fellows speak of.
+    pub(crate) fn into_case(self, refunds: Vec<RefundRow>, reversal: Option<ReversalRow>) -> Result<Case, Inconsistent> {
+        let place = Place { table: "cases", id: &self.payment_request_id };
+        let id = place.parsed("payment_request_id", PaymentRequestId::parse(place.id))?;
+        let settled_at = self.settled_at.map(|at| place.moment("settled_at", at)).transpose()?;
+        let payment = self.status.as_deref().map(|status| self.payment(status)).transpose()?;
+        let cancellation = self.cancellation.as_deref().map(|name| self.cancellation_named(name)).transpose()?;
+        let refunds = refunds.iter().map(RefundRow::refund).collect::<Result<_, _>>()?;
+        let reversal = reversal.map(ReversalRow::into_reversal).transpose()?;
+        Ok(Case { id, payment, refunds, cancellation, reversal, settled_at })
+    }
+
+    fn payment(&self, status: &str) -> Result<Payment, Inconsistent> {
+        let place = Place { table: "cases", id: &self.payment_request_id };
+        let text = |column, value: &Option<String>| place.given(column, value.clone());
+        let fee = place.money("fee_value", self.fee_value, self.fee_currency.as_deref())?;
+        let status = match status {
+            "in-progress" => PaymentStatus::InProgress,
+            "succeeded" => PaymentStatus::Succeeded { completed_at: place.dated("completed_at", self.completed_at)?, fee },
+            "failed" => PaymentStatus::Failed { completed_at: place.dated("completed_at", self.completed_at)? },
+            _ => return Err(place.wrong("status")),
+        };
+        let kind = match self.kind.as_deref() {
+            Some("payment") => PaymentKind::Payment,
+            Some("authorization") => PaymentKind::Authorization,
+            Some(_) | None => return Err(place.wrong("kind")),
+        };
+        let amount = place.money("amount_value", self.amount_value, self.amount_currency.as_deref())?;
+        let settlement_amount = place.money("settlement_value", self.settlement_value, self.settlement_currency.as_deref())?;
+        let payment_id = self.payment_id.clone().map(PaymentId::parse).transpose();
+        Ok(Payment {
+            acquirer_id: place.parsed("acquirer_id", AcquirerId::parse(text("acquirer_id", &self.acquirer_id)?))?,
+            account: place.parsed("account", AccountId::parse(text("account", &self.account)?))?,
+            amount: place.given("amount_value", amount)?,
+            settlement_amount,
+            kind,
+            initiated_at: place.dated("initiated_at", self.initiated_at)?,
+            payment_id: place.parsed("payment_id", payment_id)?,
+            status,
+        })
+    }
+
+    fn cancellation_named(&self, name: &str) -> Result<Cancellation, Inconsistent> {
+        let place = Place { table: "cases", id: &self.payment_request_id };
+        let state = match name {
+            "deferred" => CancellationState::Deferred(match self.defer_reason.as_deref() {
+                Some("refund-running") => DeferReason::RefundRunning,
+                Some("lookup-failed") => DeferReason::LookupFailed,
+                Some(_) | None => return Err(place.wrong("defer_reason")),
+            }),
+            "open" => CancellationState::Open { cancelled_at: place.dated("cancelled_at", self.cancelled_at)? },
+            "cancelled" => CancellationState::Cancelled {
+                cancelled_at: place.dated("cancelled_at", self.cancelled_at)?,
+                answer: self.refused(place)?.map_or(FinalAnswer::Cancelled, FinalAnswer::Refused),
+            },
+            "refused" => CancellationState::Refused { refusal: place.given("refusal", self.refused(place)?)? },
+            "already-refunded" => CancellationState::AlreadyRefunded,
+            _ => return Err(place.wrong("cancellation")),
+        };
+        let acquirer_id = place.given("cancel_acquirer_id", self.cancel_acquirer_id.clone())?;
+        Ok(Cancellation {
+            acquirer_id: place.parsed("cancel_acquirer_id", AcquirerId::parse(acquirer_id))?,
+            first_received_at: place.dated("first_received_at", self.first_received_at)?,
+            state,
+        })
+    }
+
+    fn refused(&self, place: Place<'_>) -> Result<Option<Refusal>, Inconsistent> {
+        let code = match self.result_code.as_deref() {
+            Some("PARAM_ILLEGAL") => RefusalCode::ParamIllegal,
+            Some("PROCESS_FAIL") => RefusalCode::ProcessFail,
+            Some("CANCEL_WINDOW_EXCEED") => RefusalCode::CancelWindowExceed,
+            Some("ORDER_NOT_EXIST") => RefusalCode::OrderNotExist,
+            Some(SUCCESS) if self.refusal.is_none() => return Ok(None),
+            Some(_) | None => return Err(place.wrong("result_code")),
+        };
+        let refusal = match self.refusal.as_deref() {
+            Some("different-request") => Refusal::DifferentRequest,
+            Some("period-over") => Refusal::PeriodOver(code),
+            Some("partly-refunded") => Refusal::PartlyRefunded,
+            Some("never-received") => Refusal::NeverReceived,
+            Some(_) | None => return Err(place.wrong("refusal")),
+        };
+        if refusal.code() == code { Ok(Some(refusal)) } else { Err(place.wrong("result_code")) }
+    }
+}
+
+impl RefundRow {
+    pub(crate) fn of(id: &PaymentRequestId, place: i32, refund: &Refund) -> Self {
+        let (state, completed_at) = match refund.state {
+            RefundState::Reserved => ("reserved", None),
+            RefundState::Succeeded { completed_at } => ("succeeded", Some(completed_at)),
+            RefundState::Failed { completed_at } => ("failed", Some(completed_at)),
+        };
+        Self {
+            payment_request_id: id.to_string(),
+            refund_request_id: refund.id.to_string(),
+            place,
+            amount_value: refund.amount.minor(),
+            amount_currency: refund.amount.currency().code(),
+            state: state.to_owned(),
+            completed_at: completed_at.map(|at| at.timestamp_micros()),
+        }
+    }
+
+    fn refund(&self) -> Result<Refund, Inconsistent> {
+        let place = Place { table: "refunds", id: &self.payment_request_id };
+        let amount = place.money("amount_value", Some(self.amount_value), Some(&self.amount_currency))?;
+        let state = match self.state.as_str() {
+            "reserved" => RefundState::Reserved,
+            "succeeded" => RefundState::Succeeded { completed_at: place.dated("completed_at", self.completed_at)? },
+            "failed" => RefundState::Failed { completed_at: place.dated("completed_at", self.completed_at)? },
+            _ => return Err(place.wrong("state")),
+        };
+        let id = place.parsed("refund_request_id", RefundRequestId::parse(self.refund_request_id.as_str()))?;
+        Ok(Refund { id, amount: place.given("amount_value", amount)?, state })
+    }
+}
+
+impl EventRow {
+    pub(crate) fn of(id: &PaymentRequestId, number: i32, event: &Event) -> Self {
+        let details: BTreeMap<_, _> = event.what.details().into_iter().collect();
+        Self {
+            payment_request_id: id.to_string(),
+            number,
+            at: event.at.timestamp_micros(),
+            what: event.what.name().to_owned(),
+            details: serde_json::json!(details).to_string(),
+        }
+    }
+
+    pub(crate) fn into_entry(self) -> Result<TimelineEntry, Inconsistent> {
+        let place = Place { table: "events", id: &self.payment_request_id };
+        let details = place.parsed("details", serde_json::from_str(&self.details))?;
+        Ok(TimelineEntry { at: place.moment("at", self.at)?, what: self.what, details })
+    }
+}

@@ -1,0 +1,69 @@
+//! The embedded ledger's entries as rows.
+
+use diesel::{Queryable, Selectable};
+use domain::{AccountId, Entry, EntryKind, PaymentRequestId, RefundRequestId};
+use ports::PostedEntry;
+use serde::Serialize;
+
+use super::{Inconsistent, Place};
+use crate::schema::ledger_entries;
+
+#[derive(Debug, Clone, Queryable, Selectable, Serialize)]
+#[diesel(table_name = ledger_entries)]
+pub(crate) struct EntryRow {
+    /// Assigned by the database.
+    #[serde(skip)]
+    position: i64,
+    payment_request_id: String,
+    refund_request_id: String,
+    kind: String,
+    account: String,
+    contra_account: String,
+    value: i64,
+    currency: String,
+    at: i64,
+}
+
+impl EntryRow {
+    pub(crate) fn of(id: &PaymentRequestId, entry: &Entry) -> Self {
+        let (kind, contra_account) = match entry.kind {
+            EntryKind::Debit => ("debit", "merchant payable"),
+            EntryKind::Credit => ("credit", "merchant payable"),
+            EntryKind::Hold => ("hold", "authorization holds"),
+            EntryKind::Release => ("release", "authorization holds"),
+        };
+        Self {
+            position: 0,
+            payment_request_id: id.to_string(),
+            refund_request_id: entry.refund.as_ref().map(RefundRequestId::to_string).unwrap_or_default(),
+            kind: kind.to_owned(),
+            account: entry.account.to_string(),
+            contra_account: contra_account.to_owned(),
+            value: entry.amount.minor(),
+            currency: entry.amount.currency().code(),
+            at: entry.at.timestamp_micros(),
+        }
+    }
+
+    pub(crate) fn into_posted(self) -> Result<PostedEntry, Inconsistent> {
+        let place = Place { table: "ledger_entries", id: &self.payment_request_id };
+        let kind = match self.kind.as_str() {
+            "debit" => EntryKind::Debit,
+            "credit" => EntryKind::Credit,
+            "hold" => EntryKind::Hold,
+            "release" => EntryKind::Release,
+            _ => return Err(place.wrong("kind")),
+        };
+        let refund = Some(self.refund_request_id.as_str()).filter(|id| !id.is_empty());
+        let amount = place.money("value", Some(self.value), Some(&self.currency))?;
+        let entry = Entry {
+            refund: place.parsed("refund_request_id", refund.map(RefundRequestId::parse).transpose())?,
+            kind,
+            account: place.parsed("account", AccountId::parse(self.account.as_str()))?,
+            amount: place.given("value", amount)?,
+            at: place.moment("at", self.at)?,
+        };
+        let payment_request_id = place.parsed("payment_request_id", PaymentRequestId::parse(place.id))?;
+        Ok(PostedEntry { position: self.position.to_string(), payment_request_id, entry })
+    }
+}

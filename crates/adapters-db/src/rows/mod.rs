@@ -1,0 +1,80 @@
+//! Rows and what they mean: the only translation between the tables and the domain.
+
+mod case;
+mod ledger;
+mod reversal;
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use domain::{Currency, Money};
+
+pub(crate) use case::{CaseRow, EventRow, RefundRow};
+pub(crate) use ledger::EntryRow;
+pub(crate) use reversal::ReversalRow;
+
+/// A row says what can never be: somebody changed it behind our back. Only its own case suffers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Inconsistent {
+    table: &'static str,
+    column: &'static str,
+    id: String,
+}
+
+impl fmt::Display for Inconsistent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the row of {} in {} has an impossible {}", self.id, self.table, self.column)
+    }
+}
+
+/// Names a row, for its complaints.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) table: &'static str,
+    pub(crate) id: &'a str,
+}
+
+impl Place<'_> {
+    pub(crate) fn wrong(&self, column: &'static str) -> Inconsistent {
+        Inconsistent { table: self.table, column, id: self.id.to_owned() }
+    }
+
+    /// The value of a column that cannot be empty here.
+    pub(crate) fn given<T>(&self, column: &'static str, value: Option<T>) -> Result<T, Inconsistent> {
+        value.ok_or_else(|| self.wrong(column))
+    }
+
+    /// What a column's text stands for.
+    pub(crate) fn parsed<T, E>(&self, column: &'static str, parsed: Result<T, E>) -> Result<T, Inconsistent> {
+        parsed.map_err(|_| self.wrong(column))
+    }
+
+    pub(crate) fn moment(&self, column: &'static str, micros: i64) -> Result<DateTime<Utc>, Inconsistent> {
+        self.given(column, DateTime::from_timestamp_micros(micros))
+    }
+
+    pub(crate) fn dated(&self, column: &'static str, micros: Option<i64>) -> Result<DateTime<Utc>, Inconsistent> {
+        self.moment(column, self.given(column, micros)?)
+    }
+
+    /// Value and currency are there together or not at all.
+    pub(crate) fn money(
+        &self,
+        column: &'static str,
+        value: Option<i64>,
+        currency: Option<&str>,
+    ) -> Result<Option<Money>, Inconsistent> {
+        match (value, currency) {
+            (None, None) => Ok(None),
+            (Some(value), Some(currency)) => {
+                let currency = self.parsed(column, Currency::parse(currency))?;
+                self.parsed(column, Money::new(value, currency)).map(Some)
+            }
+            (None, Some(_)) | (Some(_), None) => Err(self.wrong(column)),
+        }
+    }
+}
+
+pub(crate) fn code(money: Option<&Money>) -> Option<String> {
+    money.map(|money| money.currency().code())
+}

@@ -1,0 +1,100 @@
+//! Reversals as rows.
+
+use diesel::{Queryable, Selectable};
+use domain::{Lease, PaymentRequestId, Reversal, ReversalKind, ReversalState};
+use serde::Serialize;
+
+use super::{Inconsistent, Place, code};
+use crate::schema::reversals;
+
+#[derive(Debug, Clone, Queryable, Selectable, Serialize)]
+#[diesel(table_name = reversals)]
+pub(crate) struct ReversalRow {
+    pub(crate) payment_request_id: String,
+    kind: String,
+    amount_value: Option<i64>,
+    amount_currency: Option<String>,
+    opened_at: i64,
+    attempts: i32,
+    state: String,
+    next_attempt_at: Option<i64>,
+    lease_attempt: Option<i32>,
+    lease_until: Option<i64>,
+    last_error: Option<String>,
+    done_at: Option<i64>,
+}
+
+/// Attempts are counted in 31 bits: at one a minute they last four thousand years.
+fn counted(attempts: u32) -> i32 {
+    i32::try_from(attempts).unwrap_or(i32::MAX)
+}
+
+impl ReversalRow {
+    pub(crate) fn of(id: &PaymentRequestId, reversal: &Reversal) -> Self {
+        let kind = match reversal.kind {
+            ReversalKind::Refund => "refund",
+            ReversalKind::Release => "release",
+            ReversalKind::Void => "void",
+        };
+        let row = Self {
+            payment_request_id: id.to_string(),
+            kind: kind.to_owned(),
+            amount_value: reversal.amount.map(|amount| amount.minor()),
+            amount_currency: code(reversal.amount.as_ref()),
+            opened_at: reversal.opened_at.timestamp_micros(),
+            attempts: counted(reversal.attempts),
+            state: String::new(),
+            next_attempt_at: None,
+            lease_attempt: None,
+            lease_until: None,
+            last_error: None,
+            done_at: None,
+        };
+        match &reversal.state {
+            ReversalState::Open { next_attempt_at, lease, last_error } => Self {
+                state: "open".to_owned(),
+                next_attempt_at: Some(next_attempt_at.timestamp_micros()),
+                lease_attempt: lease.map(|lease| counted(lease.attempt)),
+                lease_until: lease.map(|lease| lease.until.timestamp_micros()),
+                last_error: last_error.clone(),
+                ..row
+            },
+            ReversalState::Parked { reason } => Self { state: "parked".to_owned(), last_error: Some(reason.clone()), ..row },
+            ReversalState::Done { at } => Self { state: "done".to_owned(), done_at: Some(at.timestamp_micros()), ..row },
+        }
+    }
+
+    pub(crate) fn into_reversal(self) -> Result<Reversal, Inconsistent> {
+        let place = Place { table: "reversals", id: &self.payment_request_id };
+        let kind = match self.kind.as_str() {
+            "refund" => ReversalKind::Refund,
+            "release" => ReversalKind::Release,
+            "void" => ReversalKind::Void,
+            _ => return Err(place.wrong("kind")),
+        };
+        let number = |column, value: i32| place.parsed(column, u32::try_from(value));
+        let state = match self.state.as_str() {
+            "open" => {
+                let lease = match (self.lease_attempt, self.lease_until) {
+                    (None, None) => None,
+                    (Some(attempt), until) => {
+                        Some(Lease { attempt: number("lease_attempt", attempt)?, until: place.dated("lease_until", until)? })
+                    }
+                    (None, Some(_)) => return Err(place.wrong("lease_attempt")),
+                };
+                let next_attempt_at = place.dated("next_attempt_at", self.next_attempt_at)?;
+                ReversalState::Open { next_attempt_at, lease, last_error: self.last_error.clone() }
+            }
+            "parked" => ReversalState::Parked { reason: place.given("last_error", self.last_error.clone())? },
+            "done" => ReversalState::Done { at: place.dated("done_at", self.done_at)? },
+            _ => return Err(place.wrong("state")),
+        };
+        Ok(Reversal {
+            kind,
+            amount: place.money("amount_value", self.amount_value, self.amount_currency.as_deref())?,
+            opened_at: place.moment("opened_at", self.opened_at)?,
+            attempts: number("attempts", self.attempts)?,
+            state,
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! The tables, as `migrations/` makes them on both engines.
+
+diesel::table! {
+    cases (payment_request_id) {
+        payment_request_id -> Text,
+        status -> Nullable<Text>,
+        acquirer_id -> Nullable<Text>,
+        account -> Nullable<Text>,
+        amount_value -> Nullable<BigInt>,
+        amount_currency -> Nullable<Text>,
+        settlement_value -> Nullable<BigInt>,
+        settlement_currency -> Nullable<Text>,
+        kind -> Nullable<Text>,
+        initiated_at -> Nullable<BigInt>,
+        payment_id -> Nullable<Text>,
+        completed_at -> Nullable<BigInt>,
+        fee_value -> Nullable<BigInt>,
+        fee_currency -> Nullable<Text>,
+        cancellation -> Nullable<Text>,
+        cancel_acquirer_id -> Nullable<Text>,
+        first_received_at -> Nullable<BigInt>,
+        defer_reason -> Nullable<Text>,
+        cancelled_at -> Nullable<BigInt>,
+        refusal -> Nullable<Text>,
+        result_code -> Nullable<Text>,
+        settled_at -> Nullable<BigInt>,
+        last_event -> Integer,
+    }
+}
+
+diesel::table! {
+    refunds (payment_request_id, refund_request_id) {
+        payment_request_id -> Text,
+        refund_request_id -> Text,
+        place -> Integer,
+        amount_value -> BigInt,
+        amount_currency -> Text,
+        state -> Text,
+        completed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reversals (payment_request_id) {
+        payment_request_id -> Text,
+        kind -> Text,
+        amount_value -> Nullable<BigInt>,
+        amount_currency -> Nullable<Text>,
+        opened_at -> BigInt,
+        attempts -> Integer,
+        state -> Text,
+        next_attempt_at -> Nullable<BigInt>,
+        lease_attempt -> Nullable<Integer>,
+        lease_until -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+        done_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    events (payment_request_id, number) {
+        payment_request_id -> Text,
+        number -> Integer,
+        at -> BigInt,
+        what -> Text,
+        details -> Text,
+    }
+}
+
+diesel::table! {
+    ledger_entries (position) {
+        position -> BigInt,
+        payment_request_id -> Text,
+        refund_request_id -> Text,
+        kind -> Text,
+        account -> Text,
+        contra_account -> Text,
+        value -> BigInt,
+        currency -> Text,
+        at -> BigInt,
+    }
+}
+
+diesel::table! {
+    served_terms (psp_id) {
+        psp_id -> Text,
+        funds -> Text,
+        payments -> Text,
+        period -> Text,
+    }
+}

@@ -1,0 +1,73 @@
+//! What a deployment is served with.
+
+use std::fmt;
+
+use diesel::prelude::*;
+use diesel::result::Error as DieselError;
+
+use crate::schema::served_terms;
+
+/// What a deployment is served with; recorded cases were judged by it.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = served_terms)]
+pub struct ServedTerms {
+    /// The wallet's id.
+    pub psp_id: String,
+    /// `ledger` or `http`
+    pub funds: String,
+    /// `recorded` or `core`
+    pub payments: String,
+    /// The cancellable period in words.
+    pub period: String,
+}
+
+impl fmt::Display for ServedTerms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { psp_id, funds, payments, period } = self;
+        write!(f, "psp_id {psp_id}, funds {funds}, payments {payments}, period {period}")
+    }
+}
+
+/// Remembering the terms, on a connection.
+pub(crate) trait Served {
+    fn served_terms(&mut self) -> Result<Option<ServedTerms>, DieselError>;
+    /// Remembers `terms`, unless others are remembered and `instead` is false.
+    fn remember_terms(&mut self, terms: &ServedTerms, instead: bool) -> Result<(), DieselError>;
+    /// Whether any reversal is open or parked.
+    fn owes_money(&mut self) -> Result<bool, DieselError>;
+}
+
+macro_rules! served {
+    ($connection:ty) => {
+        impl $crate::served::Served for $connection {
+            fn served_terms(&mut self) -> Result<Option<ServedTerms>, DieselError> {
+                use $crate::schema::served_terms;
+                served_terms::table.select(ServedTerms::as_select()).first(self).optional()
+            }
+
+            fn remember_terms(&mut self, terms: &ServedTerms, instead: bool) -> Result<(), DieselError> {
+                let taken = if instead {
+                    "do update set (psp_id, funds, payments, period)
+                        = (excluded.psp_id, excluded.funds, excluded.payments, excluded.period)"
+                } else {
+                    "do nothing"
+                };
+                let insert = format!(
+                    "insert into served_terms (psp_id, funds, payments, period) values ($1, $2, $3, $4)
+                     on conflict (only_one) {taken}"
+                );
+                let insert = diesel::sql_query(insert).bind::<Text, _>(&terms.psp_id).bind::<Text, _>(&terms.funds);
+                insert.bind::<Text, _>(&terms.payments).bind::<Text, _>(&terms.period).execute(self)?;
+                Ok(())
+            }
+
+            fn owes_money(&mut self) -> Result<bool, DieselError> {
+                use $crate::schema::reversals;
+                let owed = reversals::table.filter(reversals::state.ne("done"));
+                diesel::select(diesel::dsl::exists(owed)).get_result(self)
+            }
+        }
+    };
+}
+
+pub(crate) use served;
