@@ -1,0 +1,192 @@
+//! What lanes promise to callers, over a store whose commits can be held up.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use domain::{AccountId, AcquirerId, Answer, Case, Disposition, Outcome, PaymentRequestId, ReportedResult};
+use ports::testing::{MemoryStore, Wallet, ledger_terms, moment};
+use ports::{Asked, CancellationStore, CaseFile, Page, ReversalFilter, Statement, Unavailable};
+use tokio::sync::Semaphore;
+use use_cases::{CancelReply, LaneSettings, Lanes, NotDecided, ReceivedCancel, Told, cancel, tell};
+
+const CANCELLED: Outcome = Outcome::Answered(Answer::Cancelled);
+
+/// A store in memory that begins a batch only when it is let, and remembers how large each was.
+struct HeldUp {
+    cases: MemoryStore,
+    lets: Semaphore,
+    batches: Mutex<Vec<usize>>,
+}
+
+impl HeldUp {
+    fn new(lets: usize) -> Arc<Self> {
+        let cases = MemoryStore::new(ledger_terms());
+        Arc::new(Self { cases, lets: Semaphore::new(lets), batches: Mutex::default() })
+    }
+
+    /// A lane that takes `queue` commands and decides `batch` of them at once.
+    fn lanes(self: &Arc<Self>, queue: usize, batch: usize) -> Arc<Lanes> {
+        let store: Arc<dyn CancellationStore> = Arc::clone(self) as _;
+        Arc::new(Lanes::start(&store, LaneSettings { lanes: 1, queue, batch }))
+    }
+
+    fn batches(&self) -> Vec<usize> {
+        self.batches.lock().unwrap().clone()
+    }
+
+    /// Waits until a batch has come to the store.
+    async fn begun(&self, batches: usize) {
+        while self.batches().len() < batches {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[async_trait]
+impl CancellationStore for HeldUp {
+    async fn decide(&self, batch: Vec<Asked>) -> Vec<Result<Outcome, Unavailable>> {
+        self.batches.lock().unwrap().push(batch.len());
+        self.lets.acquire().await.unwrap().forget();
+        assert!(batch.iter().all(|asked| asked.command.id.as_str() != "panic"), "a bug in the adapter");
+        self.cases.decide(batch).await
+    }
+    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, Unavailable> {
+        self.cases.find(id).await
+    }
+    async fn account(&self, account: &AccountId, page: &Page) -> Result<Statement, Unavailable> {
+        self.cases.account(account, page).await
+    }
+    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, Unavailable> {
+        self.cases.reversals(filter, page).await
+    }
+    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, Unavailable> {
+        self.cases.deferred(page).await
+    }
+    async fn check(&self) -> Result<(), Unavailable> {
+        self.cases.check().await
+    }
+}
+
+fn submitted(lanes: &Arc<Lanes>, asked: Asked) -> tokio::task::JoinHandle<Result<Outcome, NotDecided>> {
+    let lanes = Arc::clone(lanes);
+    tokio::spawn(async move { lanes.submit(asked).await })
+}
+
+fn received(name: &str) -> ReceivedCancel {
+    let acquirer_id = AcquirerId::parse("acquirer-1").unwrap();
+    ReceivedCancel { id: ports::testing::id(name), acquirer_id, received_at: moment(0), arrived: Instant::now() }
+}
+
+#[tokio::test]
+async fn what_gathers_during_a_commit_is_the_next_batch() {
+    let store = HeldUp::new(0);
+    let lanes = store.lanes(100, 8);
+    let mut callers = vec![submitted(&lanes, Wallet::of("first").is_cancelled())];
+    store.begun(1).await;
+    callers.extend((0..10).map(|n| submitted(&lanes, Wallet::of(&format!("later-{n}")).is_cancelled())));
+    tokio::task::yield_now().await;
+    store.lets.add_permits(100);
+    for caller in callers {
+        assert_eq!(caller.await.unwrap(), Ok(CANCELLED));
+    }
+    assert_eq!(store.batches(), [1, 8, 2]);
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_before_anything_changes() {
+    let store = HeldUp::new(0);
+    let lanes = store.lanes(2, 1);
+    let begun = submitted(&lanes, Wallet::of("begun").is_cancelled());
+    store.begun(1).await;
+    let waiting = [submitted(&lanes, Wallet::of("a").is_cancelled()), submitted(&lanes, Wallet::of("b").is_cancelled())];
+    tokio::task::yield_now().await;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    assert_eq!(cancel(&lanes, received("too-much"), deadline).await, CancelReply::Overloaded);
+    assert_eq!(tell(&lanes, Wallet::of("too-much").pays()).await, Err(NotDecided::Overloaded));
+    store.lets.add_permits(100);
+    for caller in [begun].into_iter().chain(waiting) {
+        assert_eq!(caller.await.unwrap(), Ok(CANCELLED));
+    }
+    assert_eq!(store.find(&ports::testing::id("too-much")).await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_changes_nothing() {
+    let store = HeldUp::new(0);
+    let lanes = store.lanes(100, 8);
+    let begun = submitted(&lanes, Wallet::of("begun").is_cancelled());
+    store.begun(1).await;
+    let queued = submitted(&lanes, Wallet::of("queued").is_cancelled());
+    tokio::task::yield_now().await;
+    begun.abort();
+    queued.abort();
+    assert!(begun.await.is_err() && queued.await.is_err());
+    store.lets.add_permits(100);
+    lanes.stop().await;
+    for name in ["begun", "queued"] {
+        let file = store.find(&ports::testing::id(name)).await.unwrap().unwrap();
+        assert!(file.case.is_cancelled(), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn past_the_budget_the_answer_is_u_and_the_work_goes_on() {
+    let store = HeldUp::new(0);
+    let lanes = store.lanes(100, 8);
+    let deadline = Instant::now() + Duration::from_secs(6);
+    assert_eq!(cancel(&lanes, received("slow"), deadline).await, CancelReply::Answer(Answer::Pending));
+    store.lets.add_permits(100);
+    lanes.stop().await;
+    let file = store.find(&ports::testing::id("slow")).await.unwrap().unwrap();
+    assert!(file.case.is_cancelled());
+}
+
+#[tokio::test]
+async fn stopping_finishes_what_was_taken_and_takes_no_more() {
+    let store = HeldUp::new(0);
+    let lanes = store.lanes(100, 2);
+    let taken: Vec<_> = (0..7).map(|n| submitted(&lanes, Wallet::of(&format!("taken-{n}")).is_cancelled())).collect();
+    store.begun(1).await;
+    let stopping = {
+        let lanes = Arc::clone(&lanes);
+        tokio::spawn(async move { lanes.stop().await })
+    };
+    tokio::task::yield_now().await;
+    assert_eq!(lanes.submit(Wallet::of("late").is_cancelled()).await, Err(NotDecided::Stopping));
+    store.lets.add_permits(100);
+    stopping.await.unwrap();
+    for caller in taken {
+        assert_eq!(caller.await.unwrap(), Ok(CANCELLED));
+    }
+    assert_eq!(store.find(&ports::testing::id("late")).await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_batch_that_dies_costs_only_its_own_answers() {
+    let store = HeldUp::new(100);
+    let lanes = store.lanes(100, 8);
+    let died = lanes.submit(Wallet::of("panic").is_cancelled()).await;
+    assert!(matches!(died, Err(NotDecided::Unavailable(_))), "{died:?}");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    assert_eq!(cancel(&lanes, received("next"), deadline).await, CancelReply::Answer(Answer::Cancelled));
+}
+
+#[tokio::test]
+async fn the_wallet_is_told_what_was_decided() {
+    let store = HeldUp::new(100);
+    let lanes = store.lanes(100, 8);
+    let wallet = Wallet::of("told");
+    let told = |asked| {
+        let lanes = Arc::clone(&lanes);
+        async move { tell(&lanes, asked).await }
+    };
+    assert_eq!(told(wallet.reports(ReportedResult::Failed)).await, Ok(Told::NotFound));
+    assert_eq!(told(wallet.pays()).await, Ok(Told::Disposed(Disposition::Proceed)));
+    assert_eq!(
+        told(Wallet { amount: 1, ..wallet.clone() }.pays()).await,
+        Ok(Told::Conflict("the payment is recorded with other content"))
+    );
+    assert_eq!(told(wallet.reports(ReportedResult::Succeeded)).await, Ok(Told::Disposed(Disposition::Stands)));
+    assert_eq!(told(wallet.refunds("r", 1001)).await, Ok(Told::Disposed(Disposition::Refused)));
+}
