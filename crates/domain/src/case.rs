@@ -57,6 +57,16 @@ impl Case {
         of_payment.or(self.cancellation.as_ref().map(|cancellation| &cancellation.acquirer_id))
     }
 
+    /// Whether somebody else asks than those the case is recorded for. Payment and first cancel can name two acquirers where the
+    /// settings once said that the difference is not looked at; what each of them was told then stands.
+    #[must_use]
+    pub fn is_foreign_to(&self, acquirer_id: &AcquirerId) -> bool {
+        let of_payment = self.payment.as_ref().map(|payment| &payment.acquirer_id);
+        let of_cancel = self.cancellation.as_ref().map(|cancellation| &cancellation.acquirer_id);
+        let mut recorded = of_payment.into_iter().chain(of_cancel).peekable();
+        recorded.peek().is_some() && recorded.all(|known| known != acquirer_id)
+    }
+
     /// Whether the payment is cancelled, answered or not.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {

@@ -135,7 +135,8 @@ impl Reversal {
         Self { kind, amount: Some(amount), opened_at: at, attempts: 1, state: ReversalState::Done { at } }
     }
 
-    /// Begins the next attempt if the reversal is open and nobody is at it; `None` otherwise.
+    /// Begins the next attempt if the reversal is open and nobody is at it; `None` otherwise. Should whoever begins it die, the
+    /// next one is due as soon as the lease has run out, however long the wait would have been that it cut short.
     #[must_use]
     pub fn begin_attempt(&self, at: DateTime<Utc>, lease_for: TimeDelta) -> Option<Self> {
         match &self.state {
@@ -143,7 +144,8 @@ impl Reversal {
             ReversalState::Open { next_attempt_at, lease: _, last_error } => {
                 let attempts = self.attempts.saturating_add(1);
                 let lease = Some(Lease { attempt: attempts, until: at + lease_for });
-                let state = ReversalState::Open { next_attempt_at: *next_attempt_at, lease, last_error: last_error.clone() };
+                let next_attempt_at = at.min(*next_attempt_at);
+                let state = ReversalState::Open { next_attempt_at, lease, last_error: last_error.clone() };
                 Some(Self { attempts, state, ..self.clone() })
             }
             ReversalState::Parked { .. } | ReversalState::Done { .. } => None,

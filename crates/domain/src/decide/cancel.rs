@@ -9,6 +9,12 @@ use crate::{
     OtherAcquirer, PaymentStatus, PeriodOver, Refusal, RefusalCode, Terms, What,
 };
 
+/// A cancel with the moment that decides about its period.
+struct Receipt<'a> {
+    cancel: &'a Cancel,
+    received_at: DateTime<Utc>,
+}
+
 /// A row of the rule table with what it speaks of.
 enum Ruling {
     DifferentRequest,
@@ -24,10 +30,11 @@ enum Ruling {
 }
 
 pub(super) fn cancel(terms: &Terms, case: &Case, cancel: &Cancel, at: DateTime<Utc>) -> Decision {
-    let received_at = case.cancellation.as_ref().map_or(at, |earlier| earlier.first_received_at);
+    // Two processes may commit in another order than they received: the earliest receipt counts, not the first one recorded.
+    let received_at = case.cancellation.as_ref().map_or(at, |known| known.first_received_at.min(at));
+    let receipt = Receipt { cancel, received_at };
     let mut draft = Draft::of(case, at);
-    let ruling = rule(terms, case, cancel, received_at);
-    let outcome = follow(&ruling, terms, cancel, &mut draft);
+    let outcome = follow(&rule(terms, case, &receipt), terms, &receipt, &mut draft);
     if matches!(outcome, Outcome::MoneyOwed { .. }) {
         return begin_attempt(terms, case, draft);
     }
@@ -37,19 +44,20 @@ pub(super) fn cancel(terms: &Terms, case: &Case, cancel: &Cancel, at: DateTime<U
 /// Decides a deferred cancel again once a refund's result is known; any other case is left as it is.
 pub(super) fn decide_deferred(terms: &Terms, draft: &mut Draft) {
     let Some(deferred) = &draft.case.cancellation else { return };
-    if deferred.state != CancellationState::Deferred(DeferReason::RefundRunning) || draft.case.has_running_refund() {
+    if deferred.state != CancellationState::Deferred(DeferReason::RefundRunning) {
         return;
     }
     let cancel = Cancel { acquirer_id: deferred.acquirer_id.clone(), lookup: Lookup::Recorded };
-    let ruling = rule(terms, &draft.case, &cancel, deferred.first_received_at);
+    let receipt = Receipt { cancel: &cancel, received_at: deferred.first_received_at };
+    let ruling = rule(terms, &draft.case, &receipt);
     // Nobody waits for the answer here: Alipay+ asks again and is told then, and an open reversal is the worker's.
-    let _ = follow(&ruling, terms, &cancel, draft);
+    let _ = follow(&ruling, terms, &receipt, draft);
 }
 
 /// The rule table: flat guards in order of precedence (`docs/decisions.md`).
-fn rule(terms: &Terms, case: &Case, cancel: &Cancel, received_at: DateTime<Utc>) -> Ruling {
+fn rule(terms: &Terms, case: &Case, receipt: &Receipt<'_>) -> Ruling {
     let looks_at_acquirer = terms.results.other_acquirer == OtherAcquirer::ParamIllegal;
-    if looks_at_acquirer && case.acquirer_id().is_some_and(|recorded| *recorded != cancel.acquirer_id) {
+    if looks_at_acquirer && case.is_foreign_to(&receipt.cancel.acquirer_id) {
         return Ruling::DifferentRequest;
     }
     if let Some(answer) = case.cancellation.as_ref().and_then(Cancellation::final_answer) {
@@ -59,18 +67,18 @@ fn rule(terms: &Terms, case: &Case, cancel: &Cancel, received_at: DateTime<Utc>)
         return Ruling::Resume;
     }
     let Some(payment) = &case.payment else {
-        return match cancel.lookup {
+        return match receipt.cancel.lookup {
             Lookup::Recorded => Ruling::Fence,
             Lookup::Failed => Ruling::Defer(DeferReason::LookupFailed),
         };
     };
-    if case.settled_at.is_some() || !terms.period.includes(payment.initiated_at, received_at) {
+    if case.settled_at.is_some() || !terms.period.includes(payment.initiated_at, receipt.received_at) {
         return Ruling::PeriodOver;
     }
     if case.has_running_refund() {
         return Ruling::Defer(DeferReason::RefundRunning);
     }
-    if cancel.lookup == Lookup::Failed {
+    if receipt.cancel.lookup == Lookup::Failed {
         return Ruling::Defer(DeferReason::LookupFailed);
     }
     match payment.status {
@@ -82,52 +90,52 @@ fn rule(terms: &Terms, case: &Case, cancel: &Cancel, received_at: DateTime<Utc>)
 }
 
 /// What follows from a ruling.
-fn follow(ruling: &Ruling, terms: &Terms, cancel: &Cancel, draft: &mut Draft) -> Outcome {
+fn follow(ruling: &Ruling, terms: &Terms, receipt: &Receipt<'_>, draft: &mut Draft) -> Outcome {
     match ruling {
         Ruling::DifferentRequest => Outcome::Answered(Answer::Refused(Refusal::DifferentRequest)),
         Ruling::Repeat(answer) => Outcome::Answered((*answer).into()),
         Ruling::Resume => Outcome::MoneyOwed { attempt: None },
-        Ruling::Fence => close(terms, draft, cancel, Rule::NeverReceived),
+        Ruling::Fence => close(terms, draft, receipt, Rule::NeverReceived),
         Ruling::PeriodOver => {
             let code = match terms.results.period_over {
                 PeriodOver::ProcessFail => RefusalCode::ProcessFail,
                 PeriodOver::CancelWindowExceed => RefusalCode::CancelWindowExceed,
             };
-            refuse(draft, cancel, Refusal::PeriodOver(code))
+            refuse(draft, receipt, Refusal::PeriodOver(code))
         }
         Ruling::Defer(reason) => {
-            draft.receive(cancel, CancellationState::Deferred(*reason));
+            draft.receive(receipt, CancellationState::Deferred(*reason));
             Outcome::Answered(Answer::Pending)
         }
-        Ruling::CloseUnpaid => close(terms, draft, cancel, Rule::NothingTaken),
+        Ruling::CloseUnpaid => close(terms, draft, receipt, Rule::NothingTaken),
         Ruling::AlreadyRefunded => {
-            draft.receive(cancel, CancellationState::AlreadyRefunded);
+            draft.receive(receipt, CancellationState::AlreadyRefunded);
             Outcome::Answered(Answer::Cancelled)
         }
-        Ruling::PartlyRefunded => refuse(draft, cancel, Refusal::PartlyRefunded),
-        Ruling::GiveBack => close(terms, draft, cancel, Rule::Succeeded),
+        Ruling::PartlyRefunded => refuse(draft, receipt, Refusal::PartlyRefunded),
+        Ruling::GiveBack => close(terms, draft, receipt, Rule::Succeeded),
     }
 }
 
-fn refuse(draft: &mut Draft, cancel: &Cancel, refusal: Refusal) -> Outcome {
-    draft.receive(cancel, CancellationState::Refused { refusal });
+fn refuse(draft: &mut Draft, receipt: &Receipt<'_>, refusal: Refusal) -> Outcome {
+    draft.receive(receipt, CancellationState::Refused { refusal });
     draft.note(What::Refused(refusal));
     Outcome::Answered(Answer::Refused(refusal))
 }
 
 /// Cancels: the payment is closed, costs no fee, and what it took is owed. A wallet core is told even where nothing is known to
 /// be taken: it may have debited and died before it told us.
-fn close(terms: &Terms, draft: &mut Draft, cancel: &Cancel, rule: Rule) -> Outcome {
+fn close(terms: &Terms, draft: &mut Draft, receipt: &Receipt<'_>, rule: Rule) -> Outcome {
     let cancelled_at = draft.at;
     let outcome = match terms.funds {
         FundsKind::Ledger => {
             let never_received = rule == Rule::NeverReceived && terms.results.never_received == NeverReceived::OrderNotExist;
             let answer = if never_received { FinalAnswer::Refused(Refusal::NeverReceived) } else { FinalAnswer::Cancelled };
-            draft.receive(cancel, CancellationState::Cancelled { cancelled_at, answer });
+            draft.receive(receipt, CancellationState::Cancelled { cancelled_at, answer });
             Outcome::Answered(answer.into())
         }
         FundsKind::Core => {
-            draft.receive(cancel, CancellationState::Open { cancelled_at });
+            draft.receive(receipt, CancellationState::Open { cancelled_at });
             Outcome::MoneyOwed { attempt: None }
         }
     };
@@ -149,13 +157,14 @@ fn begin_attempt(terms: &Terms, before: &Case, mut draft: Draft) -> Decision {
 }
 
 impl Draft {
-    /// Records where the cancellation stands. The first receipt stays, and only it is told in the timeline.
-    fn receive(&mut self, cancel: &Cancel, state: CancellationState) {
+    /// Records where the cancellation stands. Only the first receipt is told in the timeline.
+    fn receive(&mut self, receipt: &Receipt<'_>, state: CancellationState) {
+        let first_received_at = receipt.received_at;
         self.case.cancellation = Some(match self.case.cancellation.take() {
-            Some(earlier) => Cancellation { state, ..earlier },
+            Some(known) => Cancellation { first_received_at, state, ..known },
             None => {
                 self.note(What::CancelReceived);
-                Cancellation { acquirer_id: cancel.acquirer_id.clone(), first_received_at: self.at, state }
+                Cancellation { acquirer_id: receipt.cancel.acquirer_id.clone(), first_received_at, state }
             }
         });
     }

@@ -68,9 +68,11 @@ impl Rule {
                 "an open reversal is tried at once, a parked one is left alone",
                 "U, S once it is back",
             ],
-            Self::NeverReceived => {
-                ["no payment is known", "cancelled with whatever there may be: the fence", "S (setting: F ORDER_NOT_EXIST)"]
-            }
+            Self::NeverReceived => [
+                "no payment is known",
+                "cancelled with whatever there may be: the fence",
+                "S (setting: F ORDER_NOT_EXIST); with a wallet core, once it has said so",
+            ],
             Self::PeriodOver => [
                 "received outside of the payment's cancellable period, or its day is closed",
                 "refused and recorded",
@@ -81,10 +83,16 @@ impl Rule {
                 "deferred: the receipt is recorded, new refunds are refused",
                 "U",
             ],
-            Self::NothingTaken => ["the payment is in progress or failed", "cancelled with whatever there may be", "S"],
+            Self::NothingTaken => [
+                "the payment is in progress or failed",
+                "cancelled with whatever there may be",
+                "S; with a wallet core, once it has said so",
+            ],
             Self::FullyRefunded => ["refunds gave everything back", "answered and recorded, not cancelled", "S"],
             Self::PartlyRefunded => ["refunds gave a part back", "refused and recorded", "F PROCESS_FAIL"],
-            Self::Succeeded => ["the payment succeeded", "cancelled, the full amount goes back", "S once it is back"],
+            Self::Succeeded => {
+                ["the payment succeeded", "cancelled, the full amount goes back", "S once it is back, U until then"]
+            }
         }
     }
 }

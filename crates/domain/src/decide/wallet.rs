@@ -34,12 +34,12 @@ pub(super) fn pay(terms: &Terms, case: &Case, payment: &Payment, at: DateTime<Ut
         });
     }
     let looks_at_acquirer = terms.results.other_acquirer == OtherAcquirer::ParamIllegal;
-    if looks_at_acquirer && case.acquirer_id().is_some_and(|recorded| *recorded != payment.acquirer_id) {
+    if looks_at_acquirer && case.is_foreign_to(&payment.acquirer_id) {
         return Decision::unchanged(Outcome::Conflict("another acquirer cancelled this payment request"));
     }
     let mut draft = Draft::of(case, at);
     draft.note(What::PaymentRecorded(payment.amount));
-    draft.case.payment = Some(payment.clone());
+    draft.case.payment = Some(Payment { payment_id: None, status: PaymentStatus::InProgress, ..payment.clone() });
     if let Some(reversal) = draft.case.reversal.as_mut().filter(|reversal| reversal.is_owed()) {
         reversal.amount = Some(payment.amount);
     }
@@ -92,13 +92,22 @@ fn succeed(terms: &Terms, mut draft: Draft, payment: &Payment, result: &PayResul
     draft.finish(outcome)
 }
 
+/// What is true of a refund that is announced again. The right to one that failed went back to the payment, where a cancel or
+/// another refund may have used it since.
+fn allowance(refund: &Refund) -> Outcome {
+    disposed(match refund.state {
+        RefundState::Reserved | RefundState::Succeeded { .. } => Disposition::Proceed,
+        RefundState::Failed { .. } => Disposition::Refused,
+    })
+}
+
 pub(super) fn refund(case: &Case, request: &RefundRequest, at: DateTime<Utc>) -> Decision {
     let Some(payment) = &case.payment else {
         return Decision::unchanged(Outcome::NotFound { fenced: case.cancellation.is_some() });
     };
     if let Some(known) = case.refunds.iter().find(|refund| refund.id == request.id) {
         return Decision::unchanged(if known.amount == request.amount {
-            disposed(Disposition::Proceed)
+            allowance(known)
         } else {
             Outcome::Conflict("the refund is recorded with another amount")
         });

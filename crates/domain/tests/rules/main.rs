@@ -1,0 +1,18 @@
+//! The rule book, held to its tables.
+
+#[cfg(test)]
+mod decisions_page;
+#[cfg(test)]
+mod given;
+#[cfg(test)]
+mod money_back;
+#[cfg(test)]
+mod period;
+#[cfg(test)]
+mod precedence;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod rows;
+#[cfg(test)]
+mod wallet;

@@ -1,0 +1,241 @@
+//! Giving money back by a wallet core: attempts, leases, late successes, and what an operator may do.
+
+use chrono::TimeDelta;
+use domain::{
+    Action, CancellationState, Disposition, FinalAnswer, FundsKind, GiveBack, NeverReceived, Outcome, Refusal, ReversalKind,
+    ReversalState,
+};
+
+use crate::given::{
+    ACQUIRER, CLOSED, IN_TIME, OWED, REVERSED, S, STANDS, Told, U, announced, at, cancel_by, closing, f, jpy, leased, nothing,
+    paid, success,
+};
+
+const CORE: FundsKind = FundsKind::Core;
+const RESOLVED: Outcome = Outcome::Disposed(Disposition::Resolved);
+const REOPENED: Outcome = Outcome::Disposed(Disposition::Reopened);
+
+fn being_cancelled(mut told: Told) -> Told {
+    assert_eq!(told.cancels(), leased(1));
+    told
+}
+
+fn parked(told: Told) -> Told {
+    let mut told = being_cancelled(told);
+    assert_eq!(told.closes(1, GiveBack::Impossible("account closed".into())), U, "never F after the money was promised");
+    told
+}
+
+fn resolve() -> Action {
+    Action::Resolve { note: "paid at the counter".into(), by: "ann".into() }
+}
+
+fn is_done(told: &Told) -> bool {
+    matches!(told.reversal_state(), Some(ReversalState::Done { .. }))
+}
+
+fn is_open_and_free(told: &Told) -> bool {
+    matches!(told.reversal_state(), Some(ReversalState::Open { lease: None, .. }))
+}
+
+#[test]
+fn the_answer_is_s_once_the_core_has_said_so() {
+    for outcome in [GiveBack::Done, GiveBack::NothingToDo] {
+        for told in [nothing(CORE), announced(CORE), paid(CORE)] {
+            let mut told = being_cancelled(told);
+            let events = told.events.len();
+            assert_eq!(told.later(TimeDelta::seconds(1)).closes(1, outcome.clone()), S);
+            let cancelled_at = at(IN_TIME);
+            assert_eq!(told.state(), Some(CancellationState::Cancelled { cancelled_at, answer: FinalAnswer::Cancelled }));
+            let receipt = at(IN_TIME) + TimeDelta::seconds(1);
+            assert_eq!(told.reversal_state(), Some(&ReversalState::Done { at: receipt }));
+            assert_eq!(told.timeline()[events..], ["reversal-tried", "reversal-done"]);
+            assert_eq!(told.unmoved_by(cancel_by(ACQUIRER)), S);
+            assert!(told.entries.is_empty());
+        }
+    }
+}
+
+#[test]
+fn only_a_core_with_nothing_to_do_makes_a_payment_never_received() {
+    for (outcome, answer) in [(GiveBack::NothingToDo, f(Refusal::NeverReceived)), (GiveBack::Done, S)] {
+        let mut told = nothing(CORE);
+        told.terms.results.never_received = NeverReceived::OrderNotExist;
+        let mut told = being_cancelled(told);
+        assert_eq!(told.closes(1, outcome), answer);
+        assert_eq!(told.pays(), CLOSED, "a fence all the same");
+    }
+    let mut told = announced(CORE);
+    told.terms.results.never_received = NeverReceived::OrderNotExist;
+    assert_eq!(being_cancelled(told).closes(1, GiveBack::NothingToDo), S);
+}
+
+#[test]
+fn an_attempt_that_met_trouble_is_followed_by_another() {
+    let mut told = being_cancelled(paid(CORE));
+    let events = told.events.len();
+    assert_eq!(told.closes(1, GiveBack::Unknown("timeout".into())), U);
+    let next_attempt_at = at(IN_TIME) + TimeDelta::milliseconds(100);
+    let last_error = Some("timeout".to_owned());
+    assert_eq!(told.reversal_state(), Some(&ReversalState::Open { next_attempt_at, lease: None, last_error }));
+    assert_eq!(told.timeline()[events..], ["reversal-tried"]);
+    assert_eq!(told.state(), Some(CancellationState::Open { cancelled_at: at(IN_TIME) }), "F30: trouble ends nothing");
+    assert_eq!(told.worker_begins(), Some(2));
+    assert_eq!(told.closes(2, GiveBack::Done), S);
+}
+
+#[test]
+fn a_close_that_lost_its_lease_is_ignored() {
+    let mut told = being_cancelled(paid(CORE));
+    assert_eq!(told.later(TimeDelta::seconds(3)).worker_begins(), Some(2));
+    for outcome in [GiveBack::Done, GiveBack::PartlyRefunded, GiveBack::Impossible("no".into()), GiveBack::Unknown("no".into())] {
+        assert_eq!(told.unmoved_by(closing(1, outcome)), U);
+    }
+    assert_eq!(told.closes(2, GiveBack::Done), S);
+    for attempt in [0, 1, 2, 3] {
+        assert_eq!(told.unmoved_by(closing(attempt, GiveBack::Impossible("no".into()))), S);
+    }
+    assert_eq!(nothing(CORE).unmoved_by(closing(1, GiveBack::Done)), U);
+}
+
+#[test]
+fn a_lease_that_ran_out_still_counts_while_nobody_took_the_next() {
+    let mut told = being_cancelled(paid(CORE));
+    assert_eq!(told.later(TimeDelta::minutes(1)).closes(1, GiveBack::Done), S);
+}
+
+#[test]
+fn a_success_during_an_attempt_makes_its_answer_late() {
+    let mut told = being_cancelled(announced(CORE));
+    assert_eq!(told.succeeds(), REVERSED);
+    assert!(is_open_and_free(&told));
+    assert_eq!(told.unmoved_by(closing(1, GiveBack::NothingToDo)), U, "it did not know of the debit");
+    assert_eq!(told.case.reversal.as_ref().map(|r| (r.kind, r.amount)), Some((ReversalKind::Refund, Some(jpy(1_000)))));
+    assert_eq!(told.cancels(), leased(2));
+    assert_eq!(told.unmoved_by(closing(1, GiveBack::NothingToDo)), U);
+    assert_eq!(told.closes(2, GiveBack::Done), S);
+}
+
+#[test]
+fn f01_a_success_after_the_end_opens_the_reversal_again_and_s_stays() {
+    for told in [nothing(CORE), announced(CORE)] {
+        let mut told = being_cancelled(told);
+        assert_eq!((told.closes(1, GiveBack::NothingToDo), told.pays()), (S, CLOSED));
+        let state = told.state();
+        let events = told.events.len();
+        assert_eq!(told.later(TimeDelta::hours(24)).succeeds(), REVERSED);
+        assert!(is_open_and_free(&told));
+        assert_eq!(told.timeline()[events..], ["succeeded", "reversal-opened"]);
+        assert_eq!((told.state(), told.fee()), (state, None));
+        assert_eq!(told.unmoved_by(cancel_by(ACQUIRER)), S, "a recorded answer is repeated and writes nothing");
+        assert_eq!(told.unmoved_by(Action::Result(success())), REVERSED);
+        assert_eq!(told.worker_begins(), Some(2), "due at once");
+        assert_eq!(told.closes(2, GiveBack::Done), S);
+        assert_eq!((is_done(&told), told.state()), (true, state));
+    }
+}
+
+#[test]
+fn what_the_core_says_after_s_never_becomes_f() {
+    let ends =
+        [GiveBack::PartlyRefunded, GiveBack::FullyRefunded, GiveBack::Impossible("no".into()), GiveBack::Unknown("no".into())];
+    for outcome in ends {
+        let mut told = being_cancelled(announced(CORE));
+        assert_eq!(told.closes(1, GiveBack::Done), S);
+        let state = told.state();
+        assert_eq!((told.succeeds(), told.worker_begins()), (REVERSED, Some(2)));
+        assert_eq!(told.closes(2, outcome), S);
+        assert_eq!((told.state(), told.unmoved_by(cancel_by(ACQUIRER))), (state, S));
+    }
+}
+
+#[test]
+fn refunds_that_only_the_core_knows_end_the_cancel_as_recorded_ones_do() {
+    let ends = [
+        (GiveBack::PartlyRefunded, CancellationState::Refused { refusal: Refusal::PartlyRefunded }, f(Refusal::PartlyRefunded)),
+        (GiveBack::FullyRefunded, CancellationState::AlreadyRefunded, S),
+    ];
+    for (outcome, state, answer) in ends {
+        for told in [nothing(CORE), announced(CORE), paid(CORE)] {
+            let mut told = being_cancelled(told);
+            assert_eq!(told.closes(1, outcome.clone()), answer);
+            assert_eq!((told.state(), told.case.is_cancelled(), is_done(&told)), (Some(state), false, true));
+            assert_eq!(told.unmoved_by(cancel_by(ACQUIRER)), answer);
+        }
+    }
+}
+
+#[test]
+fn what_is_impossible_is_parked_and_no_cancel_revives_it() {
+    let mut told = being_cancelled(paid(CORE));
+    let events = told.events.len();
+    assert_eq!(told.closes(1, GiveBack::Impossible("account closed".into())), U);
+    assert_eq!(told.reversal_state(), Some(&ReversalState::Parked { reason: "account closed".into() }));
+    assert_eq!(told.timeline()[events..], ["reversal-tried", "reversal-parked"]);
+    assert_eq!(told.later(TimeDelta::hours(1)).unmoved_by(cancel_by(ACQUIRER)), OWED);
+    assert_eq!(told.worker_begins(), None);
+}
+
+#[test]
+fn no_success_revives_a_parked_reversal() {
+    let mut told = parked(announced(CORE));
+    assert_eq!(told.succeeds(), REVERSED);
+    assert_eq!(told.reversal_state(), Some(&ReversalState::Parked { reason: "account closed".into() }));
+    assert_eq!(
+        told.case.reversal.as_ref().map(|reversal| reversal.kind),
+        Some(ReversalKind::Refund),
+        "but it knows of the debit"
+    );
+    assert_eq!(told.unmoved_by(cancel_by(ACQUIRER)), OWED);
+}
+
+#[test]
+fn an_operator_has_a_parked_reversal_tried_again() {
+    let mut told = parked(paid(CORE));
+    let events = told.events.len();
+    assert_eq!(told.later(TimeDelta::hours(1)).told(Action::Retry), REOPENED);
+    assert!(is_open_and_free(&told));
+    assert_eq!(told.timeline()[events..], ["reversal-opened"]);
+    assert_eq!(told.worker_begins(), Some(2), "due at once");
+    assert_eq!(told.closes(2, GiveBack::Done), S);
+}
+
+#[test]
+fn an_operator_ends_a_parked_reversal_that_was_paid_by_hand() {
+    let mut told = parked(paid(CORE));
+    let events = told.events.len();
+    assert_eq!(told.told(resolve()), RESOLVED);
+    assert_eq!(told.timeline()[events..], ["reversal-resolved"]);
+    let details = told.events.last().map(|event| event.what.details());
+    assert_eq!(details, Some(vec![("note", "paid at the counter".to_owned()), ("by", "ann".to_owned())]));
+    assert_eq!((is_done(&told), told.unmoved_by(cancel_by(ACQUIRER))), (true, S));
+}
+
+#[test]
+fn an_operator_decides_about_parked_reversals_only() {
+    let mut done = being_cancelled(paid(CORE));
+    assert_eq!(done.closes(1, GiveBack::Done), S);
+    let mut resolved = parked(paid(CORE));
+    assert_eq!(resolved.told(resolve()), RESOLVED);
+    let mut booked = paid(FundsKind::Ledger);
+    assert_eq!(booked.cancels(), S);
+    for told in [being_cancelled(paid(CORE)), done, resolved, booked] {
+        for action in [Action::Retry, resolve()] {
+            assert!(matches!(told.unmoved_by(action), Outcome::Conflict(_)));
+        }
+    }
+    for told in [nothing(CORE), paid(CORE)] {
+        for action in [Action::Retry, resolve()] {
+            assert_eq!(told.unmoved_by(action), Outcome::NotFound { fenced: false });
+        }
+    }
+}
+
+#[test]
+fn a_failure_reported_after_the_cancel_leaves_the_reversal_alone() {
+    let mut told = being_cancelled(announced(CORE));
+    let reversal = told.case.reversal.clone();
+    assert_eq!(told.fails(), STANDS);
+    assert_eq!(told.case.reversal, reversal);
+    assert_eq!(told.closes(1, GiveBack::Done), S);
+}

@@ -1,0 +1,369 @@
+//! What holds after every command of any history.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use domain::{
+    AccountId, Action, Answer, Cancel, CancellationState, Case, Change, Command, Decision, DeferReason, Disposition, EntryKind,
+    FinalAnswer, FundsKind, GiveBack, Jitter, Lookup, NeverReceived, OtherAcquirer, Outcome, PayResult, Payment, PaymentId,
+    PaymentStatus, PeriodOver, RefundRequest, RefundResult, RefundState, Refusal, ReportedResult, Results, ReversalState, Terms,
+    decide,
+};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::given::{ACQUIRER, OTHER_ACQUIRER, Told, acquirer, at, authorization, good, jpy, nothing, payment, refund_id, terms};
+
+/// Instants around the period of a payment initiated at noon, its last and first late millisecond among them.
+const INSTANTS: [&str; 7] = [
+    "2026-03-01T11:59:00Z",
+    "2026-03-01T12:00:00Z",
+    "2026-03-01T12:00:02Z",
+    "2026-03-01T16:29:59.999Z",
+    "2026-03-01T16:30:00Z",
+    "2026-03-02T03:00:00Z",
+    "2026-03-09T12:00:00Z",
+];
+
+/// One thing that happens to a case.
+#[derive(Debug, Clone)]
+enum Happening {
+    Asked(&'static str, Action),
+    /// The worker takes the next attempt.
+    WorkerBegins(&'static str),
+    /// The payment's day is closed for settlement.
+    DayCloses,
+}
+
+fn any_acquirer() -> impl Strategy<Value = domain::AcquirerId> {
+    prop_oneof![9 => Just(acquirer(ACQUIRER)), 1 => Just(acquirer(OTHER_ACQUIRER))]
+}
+
+fn any_payment() -> impl Strategy<Value = Payment> {
+    let account = prop_oneof![9 => Just("user-1"), 1 => Just("user-2")];
+    let kind = select(vec![payment(), authorization()]);
+    (any_acquirer(), account, prop_oneof![4 => Just(3), 1 => 1..=4_i64], kind).prop_map(|(acquirer_id, account, minor, kind)| {
+        Payment { acquirer_id, account: good(AccountId::parse(account)), amount: jpy(minor), ..kind }
+    })
+}
+
+fn any_end() -> impl Strategy<Value = ReportedResult> {
+    select(vec![ReportedResult::Succeeded, ReportedResult::Failed])
+}
+
+fn any_result() -> impl Strategy<Value = PayResult> {
+    let payment_id = prop_oneof![3 => Just(None), 6 => Just(Some("P-1")), 1 => Just(Some("P-2"))];
+    let reported = prop_oneof![3 => Just(ReportedResult::Succeeded), 1 => Just(ReportedResult::Failed)];
+    (reported, payment_id, select(vec![None, Some(jpy(1))])).prop_map(|(result, payment_id, fee)| {
+        let payment_id = payment_id.map(|id| good(PaymentId::parse(id)));
+        PayResult { result, completed_at: at(INSTANTS[2]), payment_id, fee }
+    })
+}
+
+fn any_give_back() -> impl Strategy<Value = GiveBack> {
+    let no = || "no".to_owned();
+    select(vec![
+        GiveBack::Done,
+        GiveBack::NothingToDo,
+        GiveBack::PartlyRefunded,
+        GiveBack::FullyRefunded,
+        GiveBack::Impossible(no()),
+        GiveBack::Unknown(no()),
+        GiveBack::Unknown(no()),
+    ])
+}
+
+fn any_action() -> impl Strategy<Value = Action> {
+    let any_refund = || select(vec!["r1", "r2", "r3"]).prop_map(refund_id);
+    let lookup = prop_oneof![4 => Just(Lookup::Recorded), 1 => Just(Lookup::Failed)];
+    let jitter = any::<u32>().prop_map(Jitter);
+    prop_oneof![
+        4 => (any_acquirer(), lookup).prop_map(|(acquirer_id, lookup)| Action::Cancel(Cancel { acquirer_id, lookup })),
+        4 => any_payment().prop_map(Action::Pay),
+        4 => any_result().prop_map(Action::Result),
+        3 => (any_refund(), 1..=4_i64).prop_map(|(id, minor)| Action::Refund(RefundRequest { id, amount: jpy(minor) })),
+        3 => (any_refund(), any_end())
+            .prop_map(|(id, result)| Action::RefundResult(RefundResult { id, result, completed_at: at(INSTANTS[2]) })),
+        4 => (0..=5_u32, any_give_back(), jitter)
+            .prop_map(|(attempt, outcome, jitter)| Action::Close { attempt, outcome, jitter }),
+        1 => Just(Action::Retry),
+        1 => Just(Action::Resolve { note: "paid by hand".into(), by: "ann".into() }),
+    ]
+}
+
+fn any_happening() -> impl Strategy<Value = Happening> {
+    let instant = || prop_oneof![5 => select(&INSTANTS[..4]), 1 => select(&INSTANTS[4..])];
+    prop_oneof![
+        40 => (instant(), any_action()).prop_map(|(when, action)| Happening::Asked(when, action)),
+        3 => instant().prop_map(Happening::WorkerBegins),
+        1 => Just(Happening::DayCloses),
+    ]
+}
+
+fn any_terms() -> impl Strategy<Value = Terms> {
+    let results = (
+        select(vec![NeverReceived::Success, NeverReceived::OrderNotExist]),
+        select(vec![PeriodOver::ProcessFail, PeriodOver::CancelWindowExceed]),
+        select(vec![OtherAcquirer::ParamIllegal, OtherAcquirer::Ignore]),
+    );
+    (select(vec![FundsKind::Ledger, FundsKind::Core]), results).prop_map(
+        |(funds, (never_received, period_over, other_acquirer))| Terms {
+            results: Results { never_received, period_over, other_acquirer },
+            ..terms(funds)
+        },
+    )
+}
+
+/// Small where every push is tested, large where `RESCIND_SCALE=full` asks for it; a failure's seed is printed, not filed.
+fn sizes() -> ProptestConfig {
+    let full = std::env::var("RESCIND_SCALE").is_ok_and(|scale| scale == "full");
+    ProptestConfig { cases: if full { 20_000 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// A command with the case before it and what came of it.
+struct Step<'a> {
+    terms: &'a Terms,
+    before: &'a Case,
+    action: &'a Action,
+    decision: &'a Decision,
+    after: &'a Case,
+}
+
+fn sum(told: &Told, counts: impl Fn(&domain::Entry) -> bool) -> i64 {
+    told.entries.iter().filter(|entry| counts(entry)).map(|entry| entry.amount.minor()).sum()
+}
+
+fn has_succeeded(case: &Case) -> bool {
+    matches!(case.payment.as_ref().map(|payment| &payment.status), Some(PaymentStatus::Succeeded { .. }))
+}
+
+fn recorded_answer(case: &Case) -> Option<FinalAnswer> {
+    case.cancellation.as_ref().and_then(domain::Cancellation::final_answer)
+}
+
+/// The same command once more on what it left behind: nothing is written, and the same is said, but for a lease, which is given
+/// once, and for an operator's word, which finds the reversal not parked any more.
+fn once_is_enough(terms: &Terms, after: &Case, command: &Command, first: Outcome) {
+    let Decision { outcome, change } = decide(terms, after, command);
+    assert_eq!(change, None, "a repeat writes nothing");
+    match first {
+        Outcome::MoneyOwed { .. } => assert_eq!(outcome, Outcome::MoneyOwed { attempt: None }),
+        Outcome::Disposed(Disposition::Reopened | Disposition::Resolved) => assert!(matches!(outcome, Outcome::Conflict(_))),
+        Outcome::Answered(_) | Outcome::Disposed(_) | Outcome::NotFound { .. } | Outcome::Conflict(_) => {
+            assert_eq!(outcome, first)
+        }
+    }
+}
+
+fn money_goes_back_once_and_never_more_than_is_left(told: &Told) {
+    let (taken, given) = (sum(told, |entry| !entry.kind.gives()), sum(told, |entry| entry.kind.gives()));
+    assert!(given <= taken, "{given} given of {taken}");
+    assert!(told.case.refunded_or_reserved() <= told.case.payment.as_ref().map_or(0, |payment| payment.amount.minor()));
+    let keys: BTreeSet<_> = told.entries.iter().map(|entry| (entry.kind.gives(), entry.refund.clone())).collect();
+    assert_eq!(keys.len(), told.entries.len(), "one entry of a kind for each refund, and for the payment itself");
+    if told.terms.funds == FundsKind::Core {
+        assert_eq!(taken, 0, "a wallet core keeps its own books");
+        return;
+    }
+    let amount = told.case.payment.as_ref().filter(|_| has_succeeded(&told.case)).map_or(0, |payment| payment.amount.minor());
+    assert_eq!(taken, amount, "exactly what succeeded is taken");
+    assert_eq!(given, if told.case.is_cancelled() { amount } else { told.case.refunded() });
+    let kinds: BTreeSet<_> =
+        told.entries.iter().map(|entry| matches!(entry.kind, EntryKind::Hold | EntryKind::Release)).collect();
+    assert!(kinds.len() <= 1, "what was held is released, what was debited is credited");
+}
+
+/// Where F is said for the first time, the case holds the proof.
+fn a_refusal_is_proven(step: &Step<'_>) {
+    let Outcome::Answered(Answer::Refused(refusal)) = step.decision.outcome else { return };
+    if recorded_answer(step.before) == Some(FinalAnswer::Refused(refusal)) && step.decision.change.is_none() {
+        return;
+    }
+    let case = step.before;
+    match refusal {
+        Refusal::DifferentRequest => {
+            let Action::Cancel(cancel) = step.action else { panic!("only a cancel has an acquirer") };
+            assert_eq!(step.terms.results.other_acquirer, OtherAcquirer::ParamIllegal);
+            let of_payment = case.payment.as_ref().map(|payment| &payment.acquirer_id);
+            let of_cancel = case.cancellation.as_ref().map(|cancellation| &cancellation.acquirer_id);
+            assert!(of_payment.or(of_cancel).is_some(), "somebody is recorded");
+            assert!(of_payment != Some(&cancel.acquirer_id) && of_cancel != Some(&cancel.acquirer_id));
+        }
+        Refusal::PeriodOver(_) => {
+            let payment = case.payment.as_ref().expect("a payment that is known");
+            let received_at = step.after.cancellation.as_ref().expect("recorded").first_received_at;
+            let late = received_at >= step.terms.period.end(payment.initiated_at);
+            assert!(late || case.settled_at.is_some());
+        }
+        Refusal::PartlyRefunded if matches!(step.action, Action::Close { outcome: GiveBack::PartlyRefunded, .. }) => {}
+        Refusal::PartlyRefunded => {
+            assert!(has_succeeded(case) && !case.has_running_refund());
+            assert!((1..case.payment.as_ref().map_or(0, |payment| payment.amount.minor())).contains(&case.refunded()));
+        }
+        Refusal::NeverReceived => {
+            assert_eq!(case.payment, None);
+            let said = matches!(step.action, Action::Close { outcome: GiveBack::NothingToDo, .. });
+            assert!(step.terms.funds == FundsKind::Ledger || said, "a wallet core has to say so itself");
+        }
+    }
+}
+
+fn what_was_said_stays_said(step: &Step<'_>) {
+    let Some(recorded) = recorded_answer(step.before) else { return };
+    assert_eq!(recorded_answer(step.after), Some(recorded));
+    if let Action::Cancel(_) = step.action {
+        let foreign = Outcome::Answered(Answer::Refused(Refusal::DifferentRequest));
+        assert!(step.decision.outcome == Outcome::Answered(recorded.into()) || step.decision.outcome == foreign);
+        assert_eq!(step.decision.change, None);
+    }
+}
+
+fn a_cancel_is_never_undone(step: &Step<'_>) {
+    let (before, after) = (&step.before.cancellation, &step.after.cancellation);
+    if let (Some(before), Some(after)) = (before, after) {
+        assert_eq!(before.acquirer_id, after.acquirer_id);
+        assert!(after.first_received_at <= before.first_received_at, "the earliest receipt");
+    }
+    assert!(before.is_none() || after.is_some());
+    let refunded = matches!(step.action, Action::Close { outcome: GiveBack::PartlyRefunded | GiveBack::FullyRefunded, .. });
+    if step.before.is_cancelled() && !refunded {
+        let cancelled_at = |case: &Case| case.cancellation.as_ref().and_then(domain::Cancellation::cancelled_at);
+        assert_eq!(cancelled_at(step.after), cancelled_at(step.before));
+    }
+    if let (true, Some(PaymentStatus::Succeeded { fee, .. })) =
+        (step.after.is_cancelled(), step.after.payment.as_ref().map(|payment| &payment.status))
+    {
+        assert_eq!(*fee, None, "F28: a cancelled payment costs no fee");
+        assert!(step.after.reversal.is_some(), "and its money is owed or back");
+    }
+    if step.after.is_cancelled() {
+        assert!(step.decision.outcome != Outcome::Disposed(Disposition::Proceed) || matches!(step.action, Action::Refund(_)));
+        assert!(!step.after.has_running_refund(), "no refund runs beside a cancellation");
+    }
+    let waits =
+        after.as_ref().map(|cancellation| cancellation.state) == Some(CancellationState::Deferred(DeferReason::RefundRunning));
+    assert!(!waits || step.after.has_running_refund(), "nobody waits for a refund that has ended");
+}
+
+fn a_reversal_goes_its_way_only(step: &Step<'_>) {
+    let Some(before) = &step.before.reversal else { return };
+    let after = step.after.reversal.as_ref().expect("the one reversal stays for ever");
+    assert!(after.attempts >= before.attempts && after.opened_at == before.opened_at);
+    let success = matches!(step.action, Action::Result(PayResult { result: ReportedResult::Succeeded, .. }));
+    match (&before.state, &after.state) {
+        (ReversalState::Done { .. }, ReversalState::Open { .. }) => assert!(success && step.terms.funds == FundsKind::Core),
+        (ReversalState::Parked { .. }, ReversalState::Open { .. }) => assert_eq!(*step.action, Action::Retry),
+        (ReversalState::Parked { .. }, ReversalState::Done { .. }) => assert!(matches!(step.action, Action::Resolve { .. })),
+        (ReversalState::Open { .. }, ReversalState::Parked { .. } | ReversalState::Done { .. }) => {
+            let Action::Close { attempt, .. } = step.action else { panic!("only the end of an attempt ends an open reversal") };
+            assert!(before.is_leased_to(*attempt));
+        }
+        (ReversalState::Done { .. }, ReversalState::Parked { .. }) => panic!("what is done was not refused"),
+        (ReversalState::Open { .. }, ReversalState::Open { .. }) => {}
+        (ReversalState::Parked { .. }, ReversalState::Parked { .. })
+        | (ReversalState::Done { .. }, ReversalState::Done { .. }) => {}
+    }
+    if let (Action::Close { attempt, .. }, None) = (step.action, &step.decision.change) {
+        assert!(!before.is_leased_to(*attempt), "whoever holds the lease is heard");
+    }
+}
+
+/// Each of these is told once in a case's life.
+fn the_timeline_repeats_nothing(told: &Told) {
+    for what in ["payment-recorded", "succeeded", "failed", "cancel-received", "cancelled", "refused"] {
+        let times = told.timeline().into_iter().filter(|name| *name == what).count();
+        assert!(times <= 1, "{what} {times} times");
+    }
+    let said = |what: &str| told.timeline().contains(&what);
+    assert_eq!(said("cancel-received"), told.case.cancellation.is_some());
+    assert!(said("cancelled") || !told.case.is_cancelled());
+    assert_eq!(said("succeeded"), has_succeeded(&told.case));
+    let ended = |refund: &&domain::Refund| refund.state != RefundState::Reserved;
+    let names = |wanted: &[&str]| told.timeline().into_iter().filter(|name| wanted.contains(name)).count();
+    assert_eq!(names(&["refund-reserved"]), told.case.refunds.len());
+    assert_eq!(names(&["refund-succeeded", "refund-failed"]), told.case.refunds.iter().filter(ended).count());
+}
+
+fn asks(told: &mut Told, when: &str, action: &Action) -> Outcome {
+    let command = Command { id: told.case.id.clone(), at: at(when), action: action.clone() };
+    let before = told.case.clone();
+    let decision = decide(&told.terms, &before, &command);
+    assert_eq!(decide(&told.terms, &before, &command), decision, "deciding is a function");
+    if let Some(Change { case, events, entries }) = decision.change.clone() {
+        assert_ne!(case, before, "a change changes");
+        told.case = case;
+        told.events.extend(events);
+        told.entries.extend(entries);
+    }
+    let step = Step { terms: &told.terms, before: &before, action, decision: &decision, after: &told.case };
+    once_is_enough(&told.terms, &told.case, &command, decision.outcome);
+    a_refusal_is_proven(&step);
+    what_was_said_stays_said(&step);
+    a_cancel_is_never_undone(&step);
+    a_reversal_goes_its_way_only(&step);
+    money_goes_back_once_and_never_more_than_is_left(told);
+    the_timeline_repeats_nothing(told);
+    decision.outcome
+}
+
+proptest! {
+    #![proptest_config(sizes())]
+
+    #[test]
+    fn every_history_keeps_the_rules(terms in any_terms(), history in prop::collection::vec(any_happening(), 1..40)) {
+        let mut told = nothing(FundsKind::Ledger);
+        told.terms = terms;
+        let mut leases = BTreeSet::new();
+        for happening in &history {
+            let lease = match happening {
+                Happening::Asked(when, action) => match asks(&mut told, when, action) {
+                    Outcome::MoneyOwed { attempt } => attempt,
+                    Outcome::Answered(_) | Outcome::Disposed(_) | Outcome::NotFound { .. } | Outcome::Conflict(_) => None,
+                },
+                Happening::WorkerBegins(when) => told.moment(when).worker_begins(),
+                Happening::DayCloses => {
+                    told.case.settled_at = Some(at(INSTANTS[5]));
+                    None
+                }
+            };
+            if let Some(attempt) = lease {
+                assert!(leases.insert(attempt), "a lease's token is given once");
+            }
+        }
+    }
+
+    /// Whatever happened, once the core does what it is asked, a cancelled payment is told S (or that it never was).
+    #[test]
+    fn every_open_cancel_ends_once_the_core_does_its_duty(history in prop::collection::vec(any_happening(), 1..40)) {
+        let mut told = nothing(FundsKind::Core);
+        for happening in &history {
+            if let Happening::Asked(when, action) = happening {
+                let _ = asks(&mut told, when, action);
+            }
+        }
+        if matches!(told.reversal_state(), Some(ReversalState::Parked { .. })) {
+            let _ = asks(&mut told, INSTANTS[6], &Action::Retry);
+        }
+        if let Some(attempt) = told.later(TimeDelta::days(30)).worker_begins() {
+            let close = Action::Close { attempt, outcome: GiveBack::Done, jitter: Jitter(0) };
+            assert!(matches!(asks(&mut told, INSTANTS[6], &close), Outcome::Answered(Answer::Cancelled)));
+        }
+        let open = matches!(told.state(), Some(CancellationState::Open { .. }));
+        assert!(!open && !told.case.reversal.as_ref().is_some_and(domain::Reversal::is_owed));
+    }
+
+    /// The settings may change at any moment; a recorded answer does not.
+    #[test]
+    fn a_recorded_answer_outlives_every_setting(
+        history in prop::collection::vec((any_terms(), any_happening()), 1..40),
+        funds in select(vec![FundsKind::Ledger, FundsKind::Core]),
+    ) {
+        let mut told = nothing(funds);
+        for (terms, happening) in &history {
+            told.terms = Terms { funds, ..terms.clone() };
+            if let Happening::Asked(when, action) = happening {
+                let _ = asks(&mut told, when, action);
+            }
+        }
+    }
+}
