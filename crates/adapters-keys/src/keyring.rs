@@ -1,0 +1,106 @@
+//! The clients' public keys.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use aws_lc_rs::rsa::PublicKey;
+use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
+use chrono::{DateTime, Utc};
+use ports::{MessageVerifier, SignedText};
+
+use crate::KeyError;
+use crate::encoded::{Encoded, accepted_bits};
+
+/// One public key of one client, as it is configured.
+#[derive(Debug, Clone)]
+pub struct ClientKey {
+    /// Whose key.
+    pub client_id: String,
+    /// The version the client names it by.
+    pub version: u32,
+    /// The content of its file: PEM (`PUBLIC KEY` or `RSA PUBLIC KEY`), or the base64 of either DER form without armour.
+    pub pem: Vec<u8>,
+    /// The first moment at which it counts; `None` is always.
+    pub not_before: Option<DateTime<Utc>>,
+    /// The first moment at which it does not count any more; `None` is never.
+    pub not_after: Option<DateTime<Utc>>,
+}
+
+/// Verifies with the public keys of all clients.
+pub struct Keyring {
+    clients: HashMap<String, HashMap<u32, Key>>,
+}
+
+struct Key {
+    public: ParsedPublicKey,
+    /// In bytes.
+    modulus: usize,
+    not_before: Option<DateTime<Utc>>,
+    not_after: Option<DateTime<Utc>>,
+}
+
+impl Keyring {
+    /// Reads all keys. A client is known by having a key.
+    ///
+    /// # Errors
+    /// [`KeyError`], which names the client and the version: where a file holds no RSA public key of 2048 to 4096 bits, where
+    /// one version of one client is named twice, and where a key would never count.
+    pub fn new(keys: Vec<ClientKey>) -> Result<Self, KeyError> {
+        let mut clients: HashMap<String, HashMap<u32, Key>> = HashMap::new();
+        for key in keys {
+            let of_this = |reason: &str| {
+                KeyError::because(format!("Key version {} of client \"{}\" cannot be used: {reason}", key.version, key.client_id))
+            };
+            let parsed = Key::parse(&key).map_err(|error| of_this(&error.to_string()))?;
+            match clients.entry(key.client_id.clone()).or_default().entry(key.version) {
+                Entry::Occupied(_) => return Err(of_this("This version is named twice.")),
+                Entry::Vacant(free) => free.insert(parsed),
+            };
+        }
+        Ok(Self { clients })
+    }
+
+    fn in_force(&self, client_id: &str, version: Option<u32>, at: DateTime<Utc>) -> impl Iterator<Item = &Key> {
+        let keys = self.clients.get(client_id).into_iter().flatten();
+        keys.filter(move |(named, key)| version.is_none_or(|version| version == **named) && key.counts_at(at)).map(|(_, key)| key)
+    }
+}
+
+impl Key {
+    fn parse(key: &ClientKey) -> Result<Self, KeyError> {
+        let ClientKey { pem, not_before, not_after, .. } = key;
+        if let (Some(first), Some(end)) = (not_before, not_after)
+            && first >= end
+        {
+            return Err(KeyError::because("Its not_after has to be later than its not_before."));
+        }
+        let no_public_key = |_| KeyError::because("The key is no RSA public key in SubjectPublicKeyInfo or PKCS#1.");
+        let encoded = Encoded::find(pem, &["PUBLIC KEY", "RSA PUBLIC KEY"])?;
+        let in_pkcs1 = PublicKey::from_der(&encoded.der).map_err(no_public_key)?;
+        let bits = accepted_bits(in_pkcs1.as_ref())?;
+        let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, in_pkcs1.as_ref()).map_err(no_public_key)?;
+        Ok(Self { public, modulus: bits.div_ceil(8) as usize, not_before: *not_before, not_after: *not_after })
+    }
+
+    fn counts_at(&self, at: DateTime<Utc>) -> bool {
+        self.not_before.is_none_or(|first| first <= at) && self.not_after.is_none_or(|end| at < end)
+    }
+
+    fn made(&self, text: &[u8], signature: &[u8]) -> bool {
+        signature.len() == self.modulus && self.public.verify_sig(text, signature).is_ok()
+    }
+}
+
+impl MessageVerifier for Keyring {
+    fn knows_client(&self, client_id: &str) -> bool {
+        self.clients.contains_key(client_id)
+    }
+
+    fn knows_key(&self, client_id: &str, key_version: Option<u32>, at: DateTime<Utc>) -> bool {
+        self.in_force(client_id, key_version, at).next().is_some()
+    }
+
+    fn verify(&self, signed: &SignedText<'_>, at: DateTime<Utc>) -> bool {
+        self.in_force(signed.client_id, signed.key_version, at).any(|key| key.made(signed.text, signed.signature))
+    }
+}

@@ -1,0 +1,34 @@
+//! Outbound: RSA keys from files. [`FileSigner`] signs with ours, [`Keyring`] verifies with the clients', [`generate()`] makes a
+//! new pair.
+//!
+//! Everything is RSASSA-PKCS1-v1_5 with SHA-256 over moduli of 2048 to 4096 bits, which is what Alipay+ calls `RSA256`. The
+//! private key itself lives in the memory of AWS-LC, which wipes it; the copies that pass through here are wiped too.
+
+mod encoded;
+mod generate;
+mod keyring;
+mod signer;
+
+use std::fmt;
+
+pub use generate::{KeyPair, generate};
+pub use keyring::{ClientKey, Keyring};
+pub use signer::FileSigner;
+
+/// Why a key cannot be used: one sentence for an operator, without anything of the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyError(String);
+
+impl KeyError {
+    fn because(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for KeyError {}
