@@ -1,0 +1,11 @@
+//! Inbound: the Alipay+ callback, the wallet-side API and the operations' endpoints.
+
+mod alipayplus;
+mod ops;
+mod server;
+mod wallet;
+
+pub use alipayplus::{Callback, signature};
+pub use ops::Readiness;
+pub use server::{Listening, serve_callback, tls_config};
+pub use wallet::{Tokens, WalletApi, openapi, serve_wallet_api};

@@ -1,0 +1,81 @@
+//! Listeners: plain HTTP/1.1 behind a proxy, or TLS here.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::web::ServiceConfig;
+use actix_web::{App, HttpServer};
+use rustls::ServerConfig;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::alipayplus::{Callback, Door, REFUSALS_PER_PEER};
+
+/// Longer than the 60 s after which proxies commonly close an idle connection, so that it is they who close it and no request
+/// is sent into a connection that is being closed here.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a request's head may take to arrive.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// What finishing takes beyond the answer budget: the signature and the way out.
+const FINISHING: Duration = Duration::from_secs(2);
+
+/// A socket that connections are taken from.
+#[derive(Debug)]
+pub struct Listening {
+    /// Already bound.
+    pub listener: TcpListener,
+    /// HTTPS with this; `None` is plain HTTP.
+    pub tls: Option<ServerConfig>,
+}
+
+/// TLS with a certificate chain (the server's own first) and its private key, both PEM; versions 1.2 and 1.3.
+///
+/// # Errors
+/// One sentence for an operator, without anything of the key.
+pub fn tls_config(certificate_pem: &[u8], private_key_pem: &[u8]) -> Result<ServerConfig, String> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate_pem).collect();
+    let chain = chain.map_err(|_| "The certificate file is no valid PEM.")?;
+    if chain.is_empty() {
+        return Err("The certificate file has no section \"CERTIFICATE\".".to_owned());
+    }
+    let key =
+        PrivateKeyDer::from_pem_slice(private_key_pem).map_err(|_| "The TLS private key file has no usable private key.")?;
+    // Named here, because rustls refuses to choose where a program links more than one provider.
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+        .map_err(|error| format!("The TLS certificate and private key cannot be used together: {error}."))
+}
+
+/// Answers `cancelPayment` on a listener of its own, with one worker for each core. The server installs no signal handlers; a
+/// graceful [`stop`](actix_web::dev::ServerHandle::stop) finishes the requests that were accepted before.
+///
+/// # Errors
+/// Where the listener cannot be used.
+pub fn serve_callback(listening: Listening, callback: Callback) -> io::Result<Server> {
+    let patience = callback.answer_budget.saturating_add(FINISHING);
+    let door = Door::new(callback, REFUSALS_PER_PEER);
+    serve(listening, patience, move |app| door.attach(app))
+}
+
+/// Serves what `configure` sets up. `patience` is how long a graceful stop waits for requests that are still going on.
+pub(crate) fn serve(
+    Listening { listener, tls }: Listening,
+    patience: Duration,
+    configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+) -> io::Result<Server> {
+    let server = HttpServer::new(move || App::new().configure(configure.clone()))
+        .disable_signals()
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .shutdown_timeout(patience.as_secs().saturating_add(1));
+    let server = match tls {
+        Some(config) => server.listen_rustls_0_23(listener, config)?,
+        None => server.listen(listener)?,
+    };
+    Ok(server.run())
+}

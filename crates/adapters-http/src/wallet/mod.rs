@@ -1,0 +1,107 @@
+//! The wallet-side API: what the wallet's pay flow and its operators ask.
+//!
+//! Every command goes through the same lanes as `cancelPayment` and so meets the same row lock.
+
+mod answers;
+mod document;
+mod json;
+mod lists;
+mod place;
+mod problem;
+mod questions;
+mod recording;
+mod requests;
+mod tokens;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::dev::Server;
+use actix_web::{HttpResponse, web};
+use domain::{Action, Command, PaymentRequestId, PspId};
+use ports::{Asked, CancellationStore, Clock, Unavailable};
+use tracing::{debug, error, warn};
+use use_cases::{Lanes, NotDecided, Told};
+
+use crate::ops::Readiness;
+use crate::server::{Listening, serve};
+use answers::Disposed;
+pub use document::openapi;
+use problem::Problem;
+use tokens::Caller;
+pub use tokens::Tokens;
+
+/// What the wallet-side API works with.
+pub struct WalletApi {
+    /// This wallet's id at Alipay+; payments of another are refused.
+    pub psp_id: PspId,
+    /// How long a call is waited for; what was recorded meanwhile stays recorded.
+    pub call_budget: Duration,
+    /// Who may call.
+    pub tokens: Tokens,
+    /// Where commands are decided.
+    pub lanes: Arc<Lanes>,
+    /// Where questions are answered.
+    pub store: Arc<dyn CancellationStore>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Whether the process wants more work.
+    pub readiness: Readiness,
+}
+
+/// Serves the wallet-side API, `/livez`, `/readyz` and `/openapi.json`.
+///
+/// # Errors
+/// Where the listener or its TLS cannot be used.
+pub fn serve_wallet_api(listening: Listening, api: WalletApi) -> std::io::Result<Server> {
+    let patience = api.call_budget;
+    let api = web::Data::new(api);
+    serve(listening, patience, move |service| {
+        service.app_data(api.clone()).app_data(web::PayloadConfig::new(json::LONGEST_BODY));
+        document::routes(service);
+        service.default_service(web::to(no_such_route));
+    })
+}
+
+async fn no_such_route() -> Result<HttpResponse, Problem> {
+    Err(Problem::not_found("there is no such route; /openapi.json lists them all"))
+}
+
+impl WalletApi {
+    /// Has a command decided, as long as the call's budget lasts.
+    async fn record(&self, caller: &Caller, id: PaymentRequestId, action: Action) -> Result<web::Json<Disposed>, Problem> {
+        let asked = Asked { command: Command { id: id.clone(), at: self.clock.now(), action }, arrived: Instant::now() };
+        let told = tokio::time::timeout(self.call_budget, use_cases::tell(&self.lanes, asked)).await;
+        match told {
+            Ok(Ok(Told::Disposed(disposition))) => {
+                let Caller { name, role } = caller;
+                debug!(payment_request_id = %id, caller = %name, ?role, ?disposition, "the wallet's command was decided");
+                Ok(web::Json(disposition.into()))
+            }
+            Ok(Ok(Told::NotFound)) => Err(Problem::not_found("no such payment or refund is recorded")),
+            Ok(Ok(Told::Conflict(why))) => Err(Problem::conflict(why)),
+            Ok(Err(NotDecided::Overloaded | NotDecided::Stopping)) => {
+                Err(Problem::unavailable("nothing was recorded; repeat the call"))
+            }
+            Ok(Err(NotDecided::Unavailable(_))) => Err(not_known()),
+            Err(_) => {
+                warn!(payment_request_id = %id, "the wallet's command was not decided within the call's budget and goes on");
+                Err(not_known())
+            }
+        }
+    }
+
+    /// Waits for what the store is asked, as long as the call's budget lasts.
+    async fn read<T>(&self, asked: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Problem> {
+        let read = tokio::time::timeout(self.call_budget, asked).await;
+        read.unwrap_or_else(|_| Err(Unavailable::because("no answer within the call's budget"))).map_err(|unavailable| {
+            error!(error = %unavailable, "the store did not answer a question of the wallet-side API");
+            Problem::unavailable("the store does not answer; repeat the call")
+        })
+    }
+}
+
+fn not_known() -> Problem {
+    Problem::unavailable("it is not known whether this was recorded; repeat the call")
+}
