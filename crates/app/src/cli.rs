@@ -1,0 +1,144 @@
+//! The command line.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::output::{Failure, say};
+use crate::settings::{Settings, Sources};
+use crate::{demo, explain, keys, serve, wiring};
+
+/// Answers Alipay+'s cancelPayment for a mobile wallet.
+#[derive(Parser)]
+#[command(name = "rescind", version, about)]
+struct Cli {
+    /// The settings [default: rescind.toml, if it is there]; what needs no settings does not read it
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Answers Alipay+ and the wallet until it is told to stop
+    Serve(ServeArgs),
+    /// Brings the database's schema up to date
+    Migrate,
+    /// Shows every rule at work, with keys and a database of its own
+    Demo(DemoArgs),
+    /// Makes keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Checks settings, or makes them those of the database
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Tells what is known of a payment, what Alipay+ is answered, and why
+    Explain {
+        /// The paymentRequestId
+        id: String,
+    },
+}
+
+#[derive(Args)]
+struct ServeArgs {
+    /// Where Alipay+ calls; wins over callback.listen
+    #[arg(long, value_name = "ADDRESS")]
+    callback_listen: Option<String>,
+    /// Where the wallet calls; wins over wallet_api.listen
+    #[arg(long, value_name = "ADDRESS")]
+    wallet_api_listen: Option<String>,
+    /// The database; wins over database.url
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+}
+
+#[derive(Args)]
+struct DemoArgs {
+    /// Ends after the last row, with code 1 if any row is not as it should be
+    #[arg(long)]
+    once: bool,
+    /// A folder that is not there yet [default: rescind-demo-XXXX]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Writes the wallet's key pair and the tokens of its API to a folder; never overwrites anything
+    Generate {
+        /// The folder
+        dir: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Prints the settings in force, without secrets, or what is wrong with them
+    Check,
+    /// Takes over a database that was last served with other terms
+    Adopt,
+}
+
+impl ServeArgs {
+    fn flags(self) -> Vec<(&'static str, String)> {
+        let flags = [
+            ("callback.listen", self.callback_listen),
+            ("wallet_api.listen", self.wallet_api_listen),
+            ("database.url", self.database_url),
+        ];
+        flags.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    }
+}
+
+/// Runs the command that was asked for. Wrong usage ends here, with code 2.
+pub(crate) fn run() -> Result<ExitCode, Failure> {
+    wiring::install_cryptography();
+    let Cli { config: file, command } = Cli::parse();
+    let load = |flags| Settings::load(&Sources { file, flags, isolated: false });
+    match command {
+        Command::Serve(args) => on_runtime(serve::serve(load(args.flags())?)),
+        Command::Migrate => done(migrate(&load(vec![])?)),
+        Command::Demo(args) => on_runtime(demo::run(args.dir, args.once)),
+        Command::Keys(KeysCommand::Generate { dir }) => done(keys::generate(&dir)),
+        Command::Config(ConfigCommand::Check) => done(check(&load(vec![])?)),
+        Command::Config(ConfigCommand::Adopt) => done(adopt(&load(vec![])?)),
+        Command::Explain { id } => on_runtime(explain::explain(load(vec![])?, id)),
+    }
+}
+
+fn done(result: Result<(), Failure>) -> Result<ExitCode, Failure> {
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+/// What is still going on when the command has ended, after a second signal say, is not waited for.
+fn on_runtime(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(format!("the runtime cannot start: {error}")))?;
+    let ended = runtime.block_on(command);
+    runtime.shutdown_background();
+    ended
+}
+
+fn migrate(settings: &Settings) -> Result<(), Failure> {
+    let applied = wiring::open(settings)?.migrate().map_err(wiring::database_failure)?;
+    for name in &applied {
+        say(format_args!("applied {name}"))?;
+    }
+    if applied.is_empty() { say("the schema is up to date") } else { Ok(()) }
+}
+
+fn check(settings: &Settings) -> Result<(), Failure> {
+    wiring::check(settings)?;
+    for (key, value) in &settings.shown {
+        say(format_args!("{key} = {value:?}"))?;
+    }
+    say("ok")
+}
+
+fn adopt(settings: &Settings) -> Result<(), Failure> {
+    wiring::open(settings)?.adopt(&wiring::served_terms(settings)).map_err(wiring::database_failure)?;
+    say("the database is from now on served with these settings")
+}

@@ -1,0 +1,14 @@
+//! The only clock.
+
+use chrono::{DateTime, Utc};
+use ports::Clock;
+
+/// The machine's clock.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the port's only real clock")]
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+}

@@ -1,0 +1,99 @@
+//! `rescind demo`: every rule at work, over HTTP, with keys and a database of its own.
+
+mod folder;
+mod hand;
+mod partner;
+mod rows;
+mod wallet;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ports::Clock;
+
+use crate::clock::SystemClock;
+use crate::output::{Failure, say};
+use crate::serve::{Signals, until_stopped};
+use crate::settings::{Settings, Sources};
+use crate::telemetry::{self, LogTo};
+use crate::wiring::{self, Service};
+
+use folder::Folder;
+use partner::AlipayPlus;
+use rows::{Exchange, ROWS, Row, TO_TRY, TO_TRY_CALLS};
+use wallet::Wallet;
+
+/// Both sides that talk to the service.
+struct Players {
+    alipayplus: AlipayPlus,
+    wallet: Wallet,
+}
+
+/// Makes the folder, starts the service in this process, plays every row, and goes on serving unless it is `once`.
+pub(crate) async fn run(dir: Option<PathBuf>, once: bool) -> Result<ExitCode, Failure> {
+    let folder = Folder::make(dir)?;
+    let (log, file) = folder.log()?;
+    telemetry::start(LogTo::File(file))?;
+    let settings = Settings::load(&Sources { file: Some(folder.settings()), flags: vec![], isolated: true })?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let Service { callback, wallet_api, servers, stop } = wiring::start(&settings, &clock)?;
+    say(format_args!("Keys, settings and database are in {}, the service's log in {}.", folder.path().display(), log.display()))?;
+    say(format_args!("Alipay+ calls http://{callback}, the wallet calls http://{wallet_api}.\n"))?;
+
+    let players = Players {
+        alipayplus: AlipayPlus::new(&folder, callback, &settings.callback.cancel_payment_path)?,
+        wallet: Wallet::new(wallet_api, &folder.read(crate::keys::TOKENS)?)?,
+    };
+    let wrong = players.play_all().await?;
+    if once {
+        stop.gracefully().await;
+        return Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    for call in TO_TRY_CALLS {
+        players.wallet.tell(&TO_TRY, call).await?;
+    }
+    say(hand::snippet(&folder, &settings, [callback, wallet_api]))?;
+    until_stopped(servers, stop, &mut Signals::new()?).await
+}
+
+impl Players {
+    /// Plays the rows and prints one line for each; returns how many are not as they should be.
+    async fn play_all(&self) -> Result<usize, Failure> {
+        say(format_args!("{:>65}{:>24}", "", "user's balance in JPY"))?;
+        say(line(["cancelPayment for", "answer", "ms", "before", "after", ""]))?;
+        let mut wrong = 0;
+        for row in &ROWS {
+            wrong += usize::from(!self.play(row).await?);
+        }
+        match wrong {
+            0 => say(format_args!("\nAll {} are as they should be.", ROWS.len()))?,
+            _ => say(format_args!("\n{wrong} of {} are not as they should be.", ROWS.len()))?,
+        }
+        Ok(wrong)
+    }
+
+    async fn play(&self, row: &Row) -> Result<bool, Failure> {
+        for call in row.before {
+            self.wallet.tell(row.payment, *call).await?;
+        }
+        let before = self.wallet.balance(row.payment.account).await?;
+        let begun = Instant::now();
+        let answer = match row.exchange {
+            Exchange::Cancel { acquirer } => self.alipayplus.cancel(row.payment.id, acquirer).await?,
+            Exchange::CancelSignedBadly => self.alipayplus.cancel_signed_badly(row.payment.id).await?,
+            Exchange::Wallet(call) => self.wallet.tell(row.payment, call).await?,
+        };
+        let took = format!("{:.1}", begun.elapsed().as_secs_f64() * 1_000.0);
+        let after = self.wallet.balance(row.payment.account).await?;
+        let difference = row.difference(&answer, [before, after]);
+        let verdict = difference.as_deref().unwrap_or("ok");
+        say(line([row.what, &answer, &took, &before.to_string(), &after.to_string(), verdict]))?;
+        Ok(difference.is_none())
+    }
+}
+
+fn line([what, answer, took, before, after, verdict]: [&str; 6]) -> String {
+    format!("{what:<36}{answer:<22}{took:>7}{before:>16}{after:>8}  {verdict}").trim_end().to_owned()
+}

@@ -1,0 +1,188 @@
+//! `rescind explain ID`: what is known of a payment, in words for a person.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use domain::{
+    Action, Answer, Cancel, CancellationState, Case, Command, Decision, DeferReason, FinalAnswer, Lookup, Outcome, Payment,
+    PaymentKind, PaymentRequestId, PaymentStatus, RefundState, Refusal, ReversalState, Rule, Terms, decide,
+};
+use ports::{CaseFile, Clock, TimelineEntry};
+
+use crate::clock::SystemClock;
+use crate::output::{Failure, say};
+use crate::settings::Settings;
+use crate::wiring;
+
+/// Looks the payment up and explains it.
+pub(crate) async fn explain(settings: Settings, id: String) -> Result<ExitCode, Failure> {
+    let id = PaymentRequestId::parse(&*id).map_err(|invalid| Failure::new(format!("the ID {id:?} {invalid}")))?;
+    let found = wiring::store(&settings)?.find(&id).await;
+    let file = found.map_err(|error| Failure::new(format!("the database cannot be asked: {error}")))?;
+    let file = file.ok_or_else(|| Failure::new(format!("nothing is known of {id}: neither a payment nor a cancel came")))?;
+    say(in_words(&settings.terms, &file, SystemClock.now()).trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn in_words(terms: &Terms, CaseFile { case, timeline }: &CaseFile, now: DateTime<Utc>) -> String {
+    let mut text = format!("Payment request {}\n", case.id);
+    let mut part = |title: &str, lines: Vec<String>| {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "\n{title}\n  {}\n", lines.join("\n  "));
+    };
+    part("What is known", known(terms, case));
+    part("Timeline", timeline.iter().map(line).collect());
+    part("Rule", vec![rule(case, timeline)]);
+    part("Answer to Alipay+ now", vec![answer(terms, case, now)]);
+    part("Next", vec![next(case)]);
+    text
+}
+
+fn known(terms: &Terms, case: &Case) -> Vec<String> {
+    let mut lines = match &case.payment {
+        None => vec!["payment      never announced by the wallet".to_owned()],
+        Some(payment) => about_payment(terms, payment),
+    };
+    for refund in &case.refunds {
+        let state = match refund.state {
+            RefundState::Reserved => "running, no result yet".to_owned(),
+            RefundState::Succeeded { completed_at } => format!("succeeded at {}", time(completed_at)),
+            RefundState::Failed { completed_at } => format!("failed at {}", time(completed_at)),
+        };
+        lines.push(format!("refund       {} of {}, {state}", refund.id, refund.amount));
+    }
+    if let Some(cancellation) = &case.cancellation {
+        let received = time(cancellation.first_received_at);
+        lines.push(format!("cancel       from acquirer {}, first received at {received}", cancellation.acquirer_id));
+    }
+    if let Some(reversal) = &case.reversal {
+        let amount = reversal.amount.map_or_else(|| "whatever was taken".to_owned(), |amount| amount.to_string());
+        lines.push(format!("reversal     of {amount}, {}", about_reversal(&reversal.state)));
+    }
+    if let Some(at) = case.settled_at {
+        lines.push(format!("settlement   its day was closed at {}", time(at)));
+    }
+    lines
+}
+
+fn about_payment(terms: &Terms, payment: &Payment) -> Vec<String> {
+    let kind = match payment.kind {
+        PaymentKind::Payment => "payment",
+        PaymentKind::Authorization => "authorization",
+    };
+    let status = match &payment.status {
+        PaymentStatus::InProgress => "in progress (U)".to_owned(),
+        PaymentStatus::Succeeded { completed_at, .. } => format!("succeeded (S) at {}", time(*completed_at)),
+        PaymentStatus::Failed { completed_at } => format!("failed (F) at {}", time(*completed_at)),
+    };
+    let end = time(terms.period.end(payment.initiated_at));
+    vec![
+        format!("{kind:<13}{} from account {}, {status}", payment.amount, payment.account),
+        format!("acquirer     {}", payment.acquirer_id),
+        format!("initiated    {}, can be cancelled until {end} (exclusive)", time(payment.initiated_at)),
+    ]
+}
+
+fn about_reversal(state: &ReversalState) -> String {
+    match state {
+        ReversalState::Open { next_attempt_at, .. } => format!("open, next attempt from {} on", time(*next_attempt_at)),
+        ReversalState::Parked { reason } => format!("parked: {reason}"),
+        ReversalState::Done { at } => format!("done at {}", time(*at)),
+    }
+}
+
+fn line(TimelineEntry { at, what, details }: &TimelineEntry) -> String {
+    let details: String = details.iter().map(|(name, value)| format!("  {name}={value}")).collect();
+    format!("{}  {what:<18}{details}", time(*at)).trim_end().to_owned()
+}
+
+/// The row that decided. A cancelled case's row is in its timeline, because the case may have changed since.
+fn rule(case: &Case, timeline: &[TimelineEntry]) -> String {
+    let Some(cancellation) = &case.cancellation else {
+        return "none has decided yet: no cancel came".to_owned();
+    };
+    let recorded = || {
+        let cancelled = timeline.iter().find(|entry| entry.what == "cancelled")?;
+        Rule::numbered(cancelled.details.get("rule")?.parse().ok()?)
+    };
+    let rule = match cancellation.state {
+        CancellationState::Deferred(_) => Some(Rule::NotDecidable),
+        CancellationState::Open { .. } | CancellationState::Cancelled { .. } => recorded(),
+        CancellationState::Refused { refusal } => Some(refused_by(refusal)),
+        CancellationState::AlreadyRefunded => Some(Rule::FullyRefunded),
+    };
+    rule.map_or_else(
+        || "the timeline does not name it".to_owned(),
+        |rule| {
+            let [when, decision, answer] = rule.row();
+            format!("row {}: {when} → {decision}; answer {answer}", rule.number())
+        },
+    )
+}
+
+fn refused_by(refusal: Refusal) -> Rule {
+    match refusal {
+        Refusal::DifferentRequest => Rule::DifferentRequest,
+        Refusal::PeriodOver(_) => Rule::PeriodOver,
+        Refusal::PartlyRefunded => Rule::PartlyRefunded,
+        Refusal::NeverReceived => Rule::NeverReceived,
+    }
+}
+
+/// What a cancel from the recorded acquirer would be answered at `now`: the very decision that would be made, not recorded.
+fn answer(terms: &Terms, case: &Case, now: DateTime<Utc>) -> String {
+    let Some(acquirer_id) = case.acquirer_id().cloned() else { return "nothing to say: no acquirer is known".to_owned() };
+    let action = Action::Cancel(Cancel { acquirer_id, lookup: Lookup::Recorded });
+    let Decision { outcome, change: _ } = decide(terms, case, &Command { id: case.id.clone(), at: now, action });
+    let told = match outcome {
+        Outcome::Answered(Answer::Cancelled) => "S SUCCESS".to_owned(),
+        Outcome::Answered(Answer::Refused(refusal)) => format!("F {}", refusal.code().as_str()),
+        Outcome::Answered(Answer::Pending) | Outcome::MoneyOwed { .. } => "U UNKNOWN_EXCEPTION".to_owned(),
+        Outcome::Disposed(_) | Outcome::NotFound { .. } | Outcome::Conflict(_) => "no answer".to_owned(),
+    };
+    format!("{told}, because {}", why(case))
+}
+
+fn why(case: &Case) -> &'static str {
+    match case.cancellation.as_ref().map(|cancellation| cancellation.state) {
+        None => "no cancel came yet and this is what the rules say to one that comes now",
+        Some(CancellationState::Deferred(DeferReason::RefundRunning)) => "a refund of the wallet's own has no result yet",
+        Some(CancellationState::Deferred(DeferReason::LookupFailed)) => "the wallet core did not say what it knows",
+        Some(CancellationState::Open { .. }) => "it is cancelled and the money is not known to be back",
+        Some(CancellationState::Cancelled { answer: FinalAnswer::Cancelled, .. }) => {
+            "it is cancelled; this answer is recorded and given for ever"
+        }
+        Some(CancellationState::Cancelled { answer: FinalAnswer::Refused(_), .. }) => {
+            "it was never received; it is closed all the same, and this answer is recorded"
+        }
+        Some(CancellationState::Refused { .. }) => "it was refused for good; this answer is recorded and given for ever",
+        Some(CancellationState::AlreadyRefunded) => "refunds had given everything back; this answer is recorded",
+    }
+}
+
+fn next(case: &Case) -> String {
+    let owed = case.reversal.as_ref().map(|reversal| &reversal.state);
+    let told = match (case.cancellation.as_ref().map(|cancellation| cancellation.state), owed) {
+        (_, Some(ReversalState::Parked { .. })) => "An operator decides: the wallet core says the money cannot go back.",
+        (_, Some(ReversalState::Open { .. })) => "The money is given back, again and again until there is a receipt.",
+        (None, _) => "Nothing until Alipay+ cancels or the wallet reports more.",
+        (Some(CancellationState::Deferred(DeferReason::RefundRunning)), _) => {
+            "The cancel is decided in the commit that records the refund's result."
+        }
+        (Some(CancellationState::Deferred(DeferReason::LookupFailed)), _) => "The wallet core is asked again.",
+        (Some(CancellationState::Refused { .. } | CancellationState::AlreadyRefunded), _) => "Nothing: the answer is final.",
+        (Some(CancellationState::Open { .. } | CancellationState::Cancelled { .. }), Some(ReversalState::Done { .. })) => {
+            "Nothing: the money is back."
+        }
+        (Some(CancellationState::Open { .. } | CancellationState::Cancelled { .. }), None) => match case.payment {
+            None => "If the wallet announces the payment late, it is told not to debit.",
+            Some(_) => "If the payment succeeds late, the money goes back in the commit that records it.",
+        },
+    };
+    told.to_owned()
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}

@@ -1,0 +1,24 @@
+//! The service that a mobile wallet runs to answer Alipay+'s `cancelPayment`: settings, wiring and the command line.
+
+mod cli;
+mod clock;
+mod demo;
+mod explain;
+mod keys;
+mod output;
+mod serve;
+mod settings;
+mod telemetry;
+mod wiring;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(code) => code,
+        Err(failure) => {
+            output::complain(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! `rescind serve`: from the first listener until a signal says stop.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use ports::Clock;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{info, warn};
+
+use crate::clock::SystemClock;
+use crate::output::Failure;
+use crate::settings::Settings;
+use crate::telemetry::{self, LogTo};
+use crate::wiring::{self, Servers, Service, Stop};
+
+/// Serves until SIGTERM or SIGINT; a second signal ends it at once.
+pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
+    telemetry::start(LogTo::Stderr)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mut signals = Signals::new()?;
+    let Service { callback, wallet_api, servers, stop } = wiring::start(&settings, &clock)?;
+    info!(%callback, %wallet_api, version = env!("CARGO_PKG_VERSION"), "serving");
+    until_stopped(servers, stop, &mut signals).await
+}
+
+/// Keeps the servers running until a signal comes or one of them fails, then stops both.
+pub(crate) async fn until_stopped(servers: Servers, stop: Stop, signals: &mut Signals) -> Result<ExitCode, Failure> {
+    let [mut callback, mut wallet_api] = servers;
+    let ended = tokio::select! {
+        name = signals.next() => { info!(signal = name, "stopping: accepted work is finished first"); None }
+        ended = &mut callback => Some(("callback", ended)),
+        ended = &mut wallet_api => Some(("wallet_api", ended)),
+    };
+    tokio::select! {
+        () = stop.gracefully() => {}
+        name = signals.next() => {
+            warn!(signal = name, "stopped at once; what was committed stays, Alipay+ and the wallet ask again for the rest");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    match ended {
+        None => {
+            info!("stopped");
+            Ok(ExitCode::SUCCESS)
+        }
+        Some((door, ended)) => Err(Failure::new(format!("{door} ended by itself: {ended:?}"))),
+    }
+}
+
+/// SIGTERM and SIGINT.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(crate) fn new() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::new(format!("signals cannot be received: {error}")));
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

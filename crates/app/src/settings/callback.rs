@@ -1,0 +1,132 @@
+//! `[callback]`: what Alipay+ calls.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::PspId;
+
+use super::section::{Section, Wrong};
+use super::values::{ANSWER_BUDGET, CLIENT_ID, FRESHNESS, INSTANT, KEY_VERSION, LISTEN, PATH, PSP_ID, SettingFile};
+
+/// The callback's settings.
+pub(crate) struct CallbackSettings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) cancel_payment_path: String,
+    pub(crate) psp_id: PspId,
+    pub(crate) signing_key: SigningKey,
+    pub(crate) answer_budget: Duration,
+    /// How old a request may be; `None` does not look.
+    pub(crate) freshness: Option<TimeDelta>,
+    pub(crate) tls: Option<Tls>,
+    /// All keys of all clients.
+    pub(crate) keys: Vec<ClientKeySetting>,
+}
+
+/// The key that signs the answers.
+pub(crate) struct SigningKey {
+    pub(crate) version: u32,
+    pub(crate) file: SettingFile,
+}
+
+/// A certificate and its key, for HTTPS without a proxy.
+pub(crate) struct Tls {
+    pub(crate) certificate: SettingFile,
+    pub(crate) private_key: SettingFile,
+}
+
+/// One public key of one client.
+pub(crate) struct ClientKeySetting {
+    pub(crate) client_id: String,
+    pub(crate) version: u32,
+    pub(crate) file: SettingFile,
+    pub(crate) not_before: Option<DateTime<Utc>>,
+    pub(crate) not_after: Option<DateTime<Utc>>,
+}
+
+impl CallbackSettings {
+    pub(super) fn read(section: &mut Section) -> Result<Self, Wrong> {
+        Ok(Self {
+            listen: section.or("listen", "127.0.0.1:8080", &LISTEN)?,
+            cancel_payment_path: section.or("cancel_payment_path", "/aps/api/v1/payments/cancelPayment", &PATH)?,
+            psp_id: section.required("psp_id", &PSP_ID)?,
+            signing_key: signing_key(section)?,
+            answer_budget: section.or("answer_budget", "6s", &ANSWER_BUDGET)?,
+            freshness: section.or("freshness", "off", &FRESHNESS)?,
+            tls: Tls::read(section)?,
+            keys: clients(section)?,
+        })
+    }
+}
+
+impl Tls {
+    pub(super) fn read(section: &mut Section) -> Result<Option<Self>, Wrong> {
+        let Some(mut tls) = section.table("tls")? else { return Ok(None) };
+        let certificate = SettingFile::required(&mut tls, "certificate_file")?;
+        let private_key = SettingFile::required(&mut tls, "private_key_file")?;
+        section.end(tls)?;
+        Ok(Some(Self { certificate, private_key }))
+    }
+}
+
+fn signing_key(section: &mut Section) -> Result<SigningKey, Wrong> {
+    let Some(mut key) = section.table("signing_key")? else {
+        return Err(Wrong::new(format!(
+            "{} is missing: it must be {{ version = 1, private_key_file = \"keys/wallet-private.pem\" }}, the key that signs answers",
+            section.path_of("signing_key")
+        )));
+    };
+    let version = key.required("version", &KEY_VERSION)?;
+    let file = SettingFile::required(&mut key, "private_key_file")?;
+    section.end(key)?;
+    Ok(SigningKey { version, file })
+}
+
+fn clients(section: &mut Section) -> Result<Vec<ClientKeySetting>, Wrong> {
+    let (mut keys, mut ids) = (Vec::new(), HashSet::new());
+    for mut client in section.tables("clients")? {
+        let client_id = client.required("client_id", &CLIENT_ID)?;
+        if !ids.insert(client_id.clone()) {
+            return Err(Wrong::new(format!(
+                "{} is {client_id:?} a second time: list all keys of a client in one entry",
+                client.path_of("client_id")
+            )));
+        }
+        keys.extend(keys_of(&mut client, &client_id)?);
+        section.end(client)?;
+    }
+    if keys.is_empty() {
+        return Err(Wrong::new(format!(
+            "{} is missing: name each client of Alipay+ with client_id and keys, or nobody can call",
+            section.path_of("clients")
+        )));
+    }
+    Ok(keys)
+}
+
+fn keys_of(client: &mut Section, client_id: &str) -> Result<Vec<ClientKeySetting>, Wrong> {
+    let (mut keys, mut versions) = (Vec::new(), HashSet::new());
+    for mut key in client.tables("keys")? {
+        let version = key.required("version", &KEY_VERSION)?;
+        if !versions.insert(version) {
+            let path = key.path_of("version");
+            return Err(Wrong::new(format!("{path} is {version} a second time: each key of a client has a version of its own")));
+        }
+        let file = SettingFile::required(&mut key, "public_key_file")?;
+        let not_before = key.optional("not_before", &INSTANT)?;
+        let not_after = key.optional("not_after", &INSTANT)?;
+        if let (Some(from), Some(to)) = (not_before, not_after)
+            && from >= to
+        {
+            return Err(Wrong::new(format!("{} is {to}, but must be later than not_before", key.path_of("not_after"))));
+        }
+        client.end(key)?;
+        keys.push(ClientKeySetting { client_id: client_id.to_owned(), version, file, not_before, not_after });
+    }
+    if keys.is_empty() {
+        let path = client.path_of("keys");
+        return Err(Wrong::new(format!("{path} is missing: it must be [{{ version = 1, public_key_file = \"…\" }}]")));
+    }
+    Ok(keys)
+}

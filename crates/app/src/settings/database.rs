@@ -1,0 +1,77 @@
+//! `[database]`: where the cases are kept.
+
+use super::section::{Kind, Section, Wrong};
+use super::values::{POOL_SIZE, SettingFile};
+
+/// Where the cases are kept.
+pub(crate) struct DatabaseSetting {
+    /// May hold a password: never shown.
+    pub(crate) url: String,
+    pub(crate) password: Option<SettingFile>,
+    pub(crate) pool_size: u32,
+}
+
+const URL: Kind<String> = Kind {
+    must_be: "\"sqlite://FILE\" or \"postgres://USER@HOST/NAME\"",
+    parse: |text| {
+        let known = ["sqlite://", "postgres://", "postgresql://"];
+        known.iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty())).then(|| text.to_owned())
+    },
+    masked: Some(without_secrets),
+};
+
+impl DatabaseSetting {
+    pub(super) fn read(section: &mut Section) -> Result<Self, Wrong> {
+        Ok(Self {
+            url: section.or("url", "sqlite://rescind.db", &URL)?,
+            password: SettingFile::optional(section, "password_file")?,
+            pool_size: section.or("pool_size", "8", &POOL_SIZE)?,
+        })
+    }
+
+    /// The password in `password_file`, without the line's end.
+    pub(crate) fn read_password(&self) -> Result<Option<String>, Wrong> {
+        let Some(file) = &self.password else { return Ok(None) };
+        let content = file.read_text()?;
+        match content.trim_end_matches(['\r', '\n']) {
+            "" => Err(file.wrong("is blank, but must hold the password")),
+            password => Ok(Some(password.to_owned())),
+        }
+    }
+}
+
+/// The URL's scheme, user, host and name. A password may also stand among the parameters, so none of them is shown; where it is
+/// not plain which part is which, nothing is.
+fn without_secrets(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return "…".to_owned() };
+    let (place, parameters) = rest.split_once('?').map_or((rest, ""), |(place, _)| (place, "?…"));
+    let shown = match place.rsplit_once('@') {
+        None if rest.contains('@') => return format!("{scheme}://…"),
+        None => place.to_owned(),
+        Some((user, host)) => match user.split_once(':') {
+            None => place.to_owned(),
+            Some((name, _)) => format!("{name}:…@{host}"),
+        },
+    };
+    format!("{scheme}://{shown}{parameters}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secrets;
+
+    #[test]
+    fn a_database_url_is_shown_without_its_password() {
+        for (url, shown) in [
+            ("sqlite://rescind.db", "sqlite://rescind.db"),
+            ("postgres://rescind@db:5432/rescind", "postgres://rescind@db:5432/rescind"),
+            ("postgres://rescind:hunter2@db/rescind", "postgres://rescind:…@db/rescind"),
+            ("postgres://rescind:hun@ter2@db/rescind", "postgres://rescind:…@db/rescind"),
+            ("postgres://db/rescind?password=hunter2", "postgres://db/rescind?…"),
+            ("postgres://rescind:hunt?er2@db/rescind", "postgres://…"),
+            ("host=db password=hunter2", "…"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The settings: `rescind.toml`, then the environment, then flags; the later wins. Whatever is wrong is told in one sentence.
+
+mod callback;
+mod database;
+mod rules;
+mod section;
+mod values;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use config::{Config, Environment, File, FileFormat};
+use domain::Terms;
+
+pub(crate) use callback::{CallbackSettings, Tls};
+pub(crate) use database::DatabaseSetting;
+pub(crate) use section::{Shown, Wrong};
+pub(crate) use values::SettingFile;
+
+use section::Section;
+use values::{ALARM_AGE, LISTEN};
+
+/// Where the settings come from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sources {
+    /// The file that was named; without one, `rescind.toml` of the working directory, if it is there.
+    pub(crate) file: Option<PathBuf>,
+    /// Keys and values of flags.
+    pub(crate) flags: Vec<(&'static str, String)>,
+    /// Leaves the environment out: for the demonstration, which must never touch anything of a deployment.
+    pub(crate) isolated: bool,
+}
+
+/// All settings, checked.
+pub(crate) struct Settings {
+    pub(crate) callback: CallbackSettings,
+    pub(crate) wallet_api: WalletApiSettings,
+    pub(crate) database: DatabaseSetting,
+    pub(crate) terms: Terms,
+    /// Every setting in force, as it may be shown.
+    pub(crate) shown: Vec<Shown>,
+}
+
+/// `[wallet_api]`: what the wallet calls.
+pub(crate) struct WalletApiSettings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) tokens: SettingFile,
+    pub(crate) tls: Option<Tls>,
+}
+
+impl Settings {
+    /// Reads and checks all settings. Files that settings name are not read yet.
+    pub(crate) fn load(sources: &Sources) -> Result<Self, Wrong> {
+        let mut root = gather(sources)?;
+        let mut section = root.table_or_empty("callback")?;
+        let callback = CallbackSettings::read(&mut section)?;
+        root.end(section)?;
+        let mut section = root.table_or_empty("wallet_api")?;
+        let wallet_api = WalletApiSettings::read(&mut section)?;
+        root.end(section)?;
+        let mut section = root.table_or_empty("database")?;
+        let database = DatabaseSetting::read(&mut section)?;
+        root.end(section)?;
+        let terms = rules::read(&mut root)?;
+        if callback.listen == wallet_api.listen && callback.listen.port() != 0 {
+            let taken = wallet_api.listen;
+            return Err(Wrong::new(format!("wallet_api.listen is \"{taken}\", but must differ from callback.listen")));
+        }
+        Ok(Self { callback, wallet_api, database, terms, shown: root.close()? })
+    }
+}
+
+impl WalletApiSettings {
+    fn read(section: &mut Section) -> Result<Self, Wrong> {
+        let listen = section.or("listen", "127.0.0.1:8081", &LISTEN)?;
+        let tokens = SettingFile::or(section, "tokens_file", "keys/wallet-api-tokens")?;
+        let tls = Tls::read(section)?;
+        // The ledger leaves no reversal open, so nothing has to be kept of it.
+        section.or("oldest_open_reversal", "5m", &ALARM_AGE)?;
+        Ok(Self { listen, tokens, tls })
+    }
+}
+
+/// Values of the environment stay texts: an id that begins with a zero must not become a number.
+fn gather(sources: &Sources) -> Result<Section, Wrong> {
+    let environment = Environment::with_prefix("RESCIND").prefix_separator("__").separator("__");
+    let mut builder = Config::builder();
+    if let Some(content) = file_content(sources.file.as_deref())? {
+        builder = builder.add_source(File::from_str(&content, FileFormat::Toml));
+    }
+    if !sources.isolated {
+        builder = builder.add_source(environment);
+    }
+    for (key, value) in &sources.flags {
+        builder = builder.set_override(*key, value.as_str()).map_err(|error| Wrong::new(error.to_string()))?;
+    }
+    let name = sources.file.as_deref().unwrap_or(Path::new(DEFAULT_FILE)).display().to_string();
+    let gathered = builder.build().and_then(|config| config.cache.into_table());
+    gathered.map(Section::root).map_err(|error| Wrong::new(format!("the settings ({name}, environment) cannot be read: {error}")))
+}
+
+const DEFAULT_FILE: &str = "rescind.toml";
+
+fn file_content(named: Option<&Path>) -> Result<Option<String>, Wrong> {
+    let path = named.unwrap_or(Path::new(DEFAULT_FILE));
+    match std::fs::read_to_string(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Wrong::new(format!("the settings file {:?} cannot be read: {error}", path.display().to_string()))),
+    }
+}

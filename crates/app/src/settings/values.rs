@@ -1,0 +1,128 @@
+//! The sorts of values that settings have.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use domain::PspId;
+
+use super::section::{Kind, Section, Wrong};
+
+/// A file that a setting names. A relative path starts in the working directory.
+#[derive(Debug, Clone)]
+pub(crate) struct SettingFile {
+    key: String,
+    path: PathBuf,
+}
+
+impl SettingFile {
+    pub(super) fn required(section: &mut Section, key: &'static str) -> Result<Self, Wrong> {
+        Ok(Self { key: section.path_of(key), path: section.required(key, &FILE)? })
+    }
+
+    pub(super) fn optional(section: &mut Section, key: &'static str) -> Result<Option<Self>, Wrong> {
+        let path = section.optional(key, &FILE)?;
+        Ok(path.map(|path| Self { key: section.path_of(key), path }))
+    }
+
+    pub(super) fn or(section: &mut Section, key: &'static str, default: &str) -> Result<Self, Wrong> {
+        Ok(Self { key: section.path_of(key), path: section.or(key, default, &FILE)? })
+    }
+
+    /// What the file holds.
+    pub(crate) fn read(&self) -> Result<Vec<u8>, Wrong> {
+        std::fs::read(&self.path).map_err(|error| self.wrong(format!("cannot be read: {error}")))
+    }
+
+    /// What the file holds, as text.
+    pub(crate) fn read_text(&self) -> Result<String, Wrong> {
+        String::from_utf8(self.read()?).map_err(|_| self.wrong("is not text in UTF-8"))
+    }
+
+    /// The file says something that cannot be used.
+    pub(crate) fn wrong(&self, why: impl std::fmt::Display) -> Wrong {
+        Wrong::new(format!("{} names the file {:?}, which {why}", self.key, self.path.display().to_string()))
+    }
+}
+
+pub(super) const FILE: Kind<PathBuf> = Kind::new("the path of a file that can be read", |text| Some(PathBuf::from(text)));
+
+pub(super) const LISTEN: Kind<SocketAddr> =
+    Kind::new("an IP address and a port, such as \"127.0.0.1:8080\"", |text| text.parse().ok());
+
+pub(super) const PSP_ID: Kind<PspId> =
+    Kind::new("the wallet's id at Alipay+, 1 to 64 visible ASCII characters", |text| PspId::parse(text).ok());
+
+pub(super) const CLIENT_ID: Kind<String> =
+    Kind::new("the client's id at Alipay+, 1 to 64 letters, digits, \"_\" or \"-\"", |text| {
+        let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        (plain && text.len() <= 64).then(|| text.to_owned())
+    });
+
+pub(super) const KEY_VERSION: Kind<u32> =
+    Kind::new("the key's version at Alipay+, an integer from 0 to 4294967295", |text| digits(text)?.parse().ok());
+
+pub(super) const PATH: Kind<String> =
+    Kind::new("a path that begins with \"/\", such as \"/aps/api/v1/payments/cancelPayment\"", |text| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-._~%:@!$&'()*+,;=".contains(&b);
+        (text.starts_with('/') && text.bytes().all(plain)).then(|| text.to_owned())
+    });
+
+pub(super) const POOL_SIZE: Kind<u32> = Kind::new("an integer from 1 to 1000", |text| {
+    let size = digits(text)?.parse().ok()?;
+    (1..=1000).contains(&size).then_some(size)
+});
+
+pub(super) const INSTANT: Kind<DateTime<Utc>> =
+    Kind::new("a time in RFC 3339 with its offset, such as \"2026-11-23T08:00:00+08:00\"", |text| {
+        DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
+    });
+
+/// Alipay+ waits 8 s for the answer; half a second is left for the way.
+pub(super) const ANSWER_BUDGET: Kind<Duration> = Kind::new("a duration from 1s to 7500ms, such as \"6s\"", |text| {
+    within(text, Duration::from_secs(1), Duration::from_millis(7_500))
+});
+
+pub(super) const FRESHNESS: Kind<Option<TimeDelta>> =
+    Kind::new("\"off\" or a duration from 1s to 1day, such as \"15m\"", |text| match text {
+        "off" => Some(None),
+        limit => TimeDelta::from_std(within(limit, Duration::from_secs(1), DAY)?).ok().map(Some),
+    });
+
+pub(super) const TIMEOUT: Kind<Duration> = Kind::new("a duration from 100ms to 1m, such as \"2s\"", |text| {
+    within(text, Duration::from_millis(100), Duration::from_secs(60))
+});
+
+pub(super) const ALARM_AGE: Kind<Duration> =
+    Kind::new("a duration from 1s to 1day, such as \"5m\"", |text| within(text, Duration::from_secs(1), DAY));
+
+pub(super) const GRACE: Kind<TimeDelta> = Kind::new("a duration from 0s to 7days, such as \"15m\"", |text| {
+    TimeDelta::from_std(within(text, Duration::ZERO, DAY * 7)?).ok()
+});
+
+pub(super) const TIME_OF_DAY: Kind<NaiveTime> = Kind::new("a time of day, HH:MM, such as \"00:30\"", |text| {
+    let (hours, minutes) = text.split_once(':')?;
+    let two = |part: &str| (part.len() == 2).then(|| digits(part)?.parse().ok()).flatten();
+    NaiveTime::from_hms_opt(two(hours)?, two(minutes)?, 0)
+});
+
+pub(super) const ZONE: Kind<Tz> =
+    Kind::new("the name of a time zone in the IANA database, such as \"Asia/Shanghai\"", |text| text.parse().ok());
+
+pub(super) const HTTP_URL: Kind<String> = Kind::new("a URL that begins with http:// or https://, without a user", |text| {
+    let rest = text.strip_prefix("http://").or(text.strip_prefix("https://"))?;
+    (!rest.is_empty() && !rest.contains('@')).then(|| text.to_owned())
+});
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn digits(text: &str) -> Option<&str> {
+    text.bytes().all(|b| b.is_ascii_digit()).then_some(text)
+}
+
+fn within(text: &str, shortest: Duration, longest: Duration) -> Option<Duration> {
+    let duration = humantime::parse_duration(text).ok()?;
+    (shortest..=longest).contains(&duration).then_some(duration)
+}

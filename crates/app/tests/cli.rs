@@ -1,0 +1,131 @@
+//! The commands, as a person or a script runs them.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use common::{Deployment, Engine};
+
+#[test]
+fn generated_keys_are_private_and_never_overwritten() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = dir.path().join("keys");
+    let generate =
+        || std::process::Command::new(env!("CARGO_BIN_EXE_rescind")).args(["keys", "generate"]).arg(&keys).output().unwrap();
+    let first = generate();
+    assert!(first.status.success());
+    assert!(String::from_utf8_lossy(&first.stdout).contains("upload this one to Alipay+"));
+    let mode = |name: &str| fs::metadata(keys.join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("wallet-private.pem"), 0o600);
+    assert_eq!(mode("wallet-api-tokens"), 0o600);
+    let roles: Vec<_> = fs::read_to_string(keys.join("wallet-api-tokens"))
+        .unwrap()
+        .lines()
+        .map(|line| {
+            let [_, role, token] = line.split(' ').collect::<Vec<_>>().try_into().unwrap();
+            assert_eq!(token.len(), 43, "256 bits in base64url");
+            role.to_owned()
+        })
+        .collect();
+    assert_eq!(roles, ["pay", "operator"]);
+
+    fs::remove_file(keys.join("wallet-private.pem")).unwrap();
+    let before = fs::read(keys.join("wallet-api-tokens")).unwrap();
+    let again = generate();
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("is there already and is never overwritten"));
+    assert_eq!(fs::read(keys.join("wallet-api-tokens")).unwrap(), before);
+    assert!(!keys.join("wallet-private.pem").exists(), "nothing is written where something is in the way");
+}
+
+#[test]
+fn wrong_usage_ends_with_code_two() {
+    let deployment = Deployment::on(Engine::Sqlite);
+    for args in [&["sevre"][..], &["explain"], &["keys", "generate"], &["serve", "--port", "1"], &[]] {
+        assert_eq!(deployment.run(args).status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn migrating_twice_is_fine_on_either_database() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let deployment = Deployment::on(engine);
+        assert_eq!(deployment.succeed(&["migrate"]), "the schema is up to date\n", "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn other_terms_are_refused_until_they_are_adopted() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let mut deployment = Deployment::on(engine);
+        assert!(deployment.start().await.stop().success());
+        deployment.set("cancellable_period.zone", "Asia/Tokyo");
+        let refused = deployment.run(&["serve"]);
+        assert_eq!(refused.status.code(), Some(1), "{engine:?}");
+        let told = String::from_utf8_lossy(&refused.stderr);
+        assert!(told.contains("Asia/Tokyo") && told.contains("config adopt"), "{told}");
+        deployment.succeed(&["config", "adopt"]);
+        assert!(deployment.start().await.stop().success(), "{engine:?}");
+    }
+}
+
+#[test]
+fn a_server_that_is_away_is_no_reason_to_make_a_file() {
+    let mut deployment = Deployment::on(Engine::Sqlite);
+    let before = fs::read_dir(deployment.dir()).unwrap().count();
+    deployment.set("database.url", "postgres://rescind@127.0.0.1:1/rescind");
+    let output = deployment.run(&["serve"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(fs::read_dir(deployment.dir()).unwrap().count(), before);
+}
+
+#[tokio::test]
+async fn a_payment_is_explained_from_its_announcement_to_its_end() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let deployment = Deployment::on(engine);
+        let unknown = deployment.run(&["explain", "P1"]);
+        assert_eq!(unknown.status.code(), Some(1));
+        assert_eq!(
+            String::from_utf8_lossy(&unknown.stderr),
+            "rescind: nothing is known of P1: neither a payment nor a cancel came\n"
+        );
+        let malformed = deployment.run(&["explain", ".."]);
+        assert!(String::from_utf8_lossy(&malformed.stderr).starts_with("rescind: the ID \"..\" must be 1 to 64"));
+
+        let process = deployment.start().await;
+        process.wallet.announce("P1", "user-1", 1500).await.unwrap();
+        process.wallet.report("P1", "S").await.unwrap();
+        let told = deployment.succeed(&["explain", "P1"]);
+        for part in ["payment      1500 JPY from account user-1, succeeded (S)", "no cancel came yet", "S SUCCESS"] {
+            assert!(told.contains(part), "{part} is not in\n{told}");
+        }
+        assert_eq!(process.alipayplus.cancel("P1").await.unwrap().brief(), "S SUCCESS");
+        let told = deployment.succeed(&["explain", "P1"]);
+        for part in [
+            "row 10: the payment succeeded → cancelled, the full amount goes back; answer S once it is back",
+            "reversal     of 1500 JPY, done at",
+            "S SUCCESS, because it is cancelled; this answer is recorded and given for ever",
+            "Nothing: the money is back.",
+            "cancel-received",
+        ] {
+            assert!(told.contains(part), "{part} is not in\n{told}");
+        }
+
+        assert_eq!(process.alipayplus.cancel("P2").await.unwrap().brief(), "S SUCCESS");
+        let told = deployment.succeed(&["explain", "P2"]);
+        assert!(told.contains("row 4: no payment is known") && told.contains("is told not to debit"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_is_told_to_stop_ends_with_code_zero() {
+    let deployment = Deployment::on(Engine::Sqlite);
+    let process = deployment.start().await;
+    assert_eq!(process.alipayplus.cancel("P1").await.unwrap().brief(), "S SUCCESS");
+    assert!(process.stop().success());
+    let process = deployment.start().await;
+    assert_eq!(process.wallet.announce("P1", "user-1", 5).await.unwrap(), "closed", "the fence outlives the process");
+}

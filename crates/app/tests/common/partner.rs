@@ -1,0 +1,92 @@
+//! Alipay+: signs cancelPayment and verifies the answer.
+
+use std::net::SocketAddr;
+
+use adapters_http::signature::{Claim, ClaimedKey, Content, header};
+use adapters_keys::{ClientKey, FileSigner, Keyring};
+use chrono::SecondsFormat;
+use ports::{MessageSigner, MessageVerifier, SignedText};
+use reqwest::Client;
+use serde_json::Value;
+
+use super::{ACQUIRER, CLIENT_ID, Deployment, PATH, PSP_ID};
+
+/// Alipay+ with its private key and the wallet's public key.
+pub(crate) struct AlipayPlus {
+    http: Client,
+    url: String,
+    signer: FileSigner,
+    wallet: Keyring,
+}
+
+/// A result whose signature is the wallet's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Answer {
+    pub(crate) status: String,
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+impl AlipayPlus {
+    pub(super) fn new(deployment: &Deployment, callback: SocketAddr) -> Self {
+        let read = |name: &str| std::fs::read(deployment.dir().join(name)).unwrap();
+        let signer = FileSigner::from_pem(1, &read("alipayplus/wallet-private.pem")).unwrap();
+        let pem = read("keys/wallet-public.pem");
+        let key = ClientKey { client_id: CLIENT_ID.to_owned(), version: 1, pem, not_before: None, not_after: None };
+        let wallet = Keyring::new(vec![key]).unwrap();
+        Self { http: Client::new(), url: format!("http://{callback}{PATH}"), signer, wallet }
+    }
+
+    /// Cancels for [`ACQUIRER`]. `Err` where there is no answer with a result: the process is gone, or said something else.
+    pub(crate) async fn cancel(&self, id: &str) -> Result<Answer, String> {
+        self.cancel_for(ACQUIRER, id).await
+    }
+
+    /// Cancels for another acquirer.
+    pub(crate) async fn cancel_for(&self, acquirer: &str, id: &str) -> Result<Answer, String> {
+        self.send(&format!(r#"{{"acquirerId":"{acquirer}","pspId":"{PSP_ID}","paymentRequestId":"{id}"}}"#)).await
+    }
+
+    /// Sends any body with a good signature.
+    pub(crate) async fn send(&self, body: &str) -> Result<Answer, String> {
+        let time = now();
+        let signature = self.signer.sign(&content(&time, body.as_bytes())).await.unwrap();
+        let request = self.http.post(&self.url).header("Client-Id", CLIENT_ID).header("Request-Time", time);
+        let request = request.header("Signature", header(&signature)).header("Content-Type", "application/json");
+        let response = request.body(body.to_owned()).send().await.map_err(|error| error.to_string())?;
+        if response.status() != 200 {
+            return Err(format!("HTTP {}", response.status()));
+        }
+        let headers = response.headers().clone();
+        let body = response.bytes().await.map_err(|error| error.to_string())?;
+        let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+        assert!(self.is_signed(&header("signature"), &header("response-time"), &body), "an answer that the wallet did not sign");
+        let answer: Value = serde_json::from_slice(&body).unwrap();
+        let part = |name: &str| answer["result"][name].as_str().unwrap().to_owned();
+        Ok(Answer { status: part("resultStatus"), code: part("resultCode"), message: part("resultMessage") })
+    }
+
+    fn is_signed(&self, claim: &str, time: &str, body: &[u8]) -> bool {
+        let Some(Claim { key_version: ClaimedKey::Version(1), signature }) = Claim::parse(claim.as_bytes()) else { return false };
+        let text = content(time, body);
+        let signed = SignedText { client_id: CLIENT_ID, key_version: Some(1), text: &text, signature: &signature };
+        self.wallet.verify(&signed, chrono::DateTime::UNIX_EPOCH)
+    }
+}
+
+impl Answer {
+    /// Status and code, such as `S SUCCESS`.
+    pub(crate) fn brief(&self) -> String {
+        format!("{} {}", self.status, self.code)
+    }
+}
+
+fn content(time: &str, body: &[u8]) -> Vec<u8> {
+    Content { method: "POST", uri: PATH, client_id: CLIENT_ID, time: time.as_bytes(), body }.text()
+}
+
+/// The present moment, as both callers write it.
+#[expect(clippy::disallowed_methods, reason = "a caller from outside has a clock of its own")]
+pub(crate) fn now() -> String {
+    chrono::Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true)
+}

@@ -1,0 +1,124 @@
+//! One running `rescind serve`.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Deployment;
+use super::partner::AlipayPlus;
+use super::wallet::Wallet;
+
+/// How long anything may take before a test gives up; far beyond what it takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A process with both of its callers. Dropped, it is killed.
+pub(crate) struct Process {
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    /// Where Alipay+ calls.
+    pub(crate) callback: SocketAddr,
+    /// Where the wallet calls.
+    pub(crate) wallet_api: SocketAddr,
+    /// Calls the callback.
+    pub(crate) alipayplus: AlipayPlus,
+    /// Calls the wallet-side API.
+    pub(crate) wallet: Wallet,
+}
+
+impl Process {
+    pub(super) async fn start(deployment: &Deployment) -> Self {
+        let mut child = deployment.command(&["serve"]).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let (log, addresses) = follow(child.stderr.take().unwrap());
+        let Ok([callback, wallet_api]) = addresses.recv_timeout(PATIENCE) else {
+            let _ = child.kill();
+            panic!("rescind serve did not start: {:?}", log.lock().unwrap());
+        };
+        let alipayplus = AlipayPlus::new(deployment, callback);
+        let wallet = Wallet::new(deployment, wallet_api);
+        let process = Self { child, log, callback, wallet_api, alipayplus, wallet };
+        process.wait_until_ready().await;
+        process
+    }
+
+    /// What it logged so far, one JSON text a line.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// What it logged since the last call; [`log`](Self::log) forgets it.
+    pub(crate) fn take_log(&self) -> Vec<String> {
+        std::mem::take(&mut *self.log.lock().unwrap())
+    }
+
+    /// Whether `/readyz` says so.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let answer = reqwest::get(format!("http://{}/readyz", self.wallet_api)).await;
+        answer.is_ok_and(|response| response.status().is_success())
+    }
+
+    async fn wait_until_ready(&self) {
+        for _ in 0..600 {
+            if self.is_ready().await {
+                return;
+            }
+            tokio::time::sleep(PATIENCE / 600).await;
+        }
+        panic!("rescind serve did not become ready: {:?}", self.log());
+    }
+
+    /// SIGKILL: it gets no chance to finish anything. Calls that are under way see their connections break.
+    pub(crate) fn kill(&self) {
+        self.send("-KILL");
+    }
+
+    /// SIGTERM, without waiting for the end.
+    pub(crate) fn ask_to_stop(&self) {
+        self.send("-TERM");
+    }
+
+    fn send(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// SIGTERM; returns how it ended.
+    pub(crate) fn stop(mut self) -> ExitStatus {
+        self.ask_to_stop();
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+type Log = Arc<Mutex<Vec<String>>>;
+
+/// Reads log lines for as long as there are any, and sends the addresses of the start line.
+fn follow(stderr: ChildStderr) -> (Log, mpsc::Receiver<[SocketAddr; 2]>) {
+    let (log, (found, addresses)) = (Log::default(), mpsc::channel());
+    let lines = Arc::clone(&log);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            if let Some(addresses) = start_line(&line) {
+                let _ = found.send(addresses);
+            }
+            lines.lock().unwrap().push(line);
+        }
+    });
+    (log, addresses)
+}
+
+fn start_line(line: &str) -> Option<[SocketAddr; 2]> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    let address = |name: &str| line.get(name)?.as_str()?.parse().ok();
+    (line.get("message")? == "serving").then_some(())?;
+    Some([address("callback")?, address("wallet_api")?])
+}
