@@ -9,7 +9,7 @@ use ports::Unavailable;
 use crate::rows::{CaseRow, EntryRow, EventRow, Inconsistent, RefundRow, ReversalRow};
 
 /// The cases of a batch, as they were found under their locks.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Found {
     pub(crate) cases: Vec<CaseRow>,
     pub(crate) refunds: Vec<RefundRow>,

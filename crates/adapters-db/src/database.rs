@@ -3,25 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use diesel::connection::SimpleConnection;
-use diesel::migration::MigrationSource;
-use diesel::pg::{Pg, PgConnection};
-use diesel::prelude::*;
-use diesel::sqlite::{Sqlite, SqliteConnection};
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use diesel::pg::PgConnection;
+use diesel::r2d2::{ConnectionManager, PooledConnection};
+use diesel::sqlite::SqliteConnection;
 use domain::Terms;
 use ports::CancellationStore;
 
+use crate::dialect::Dialect;
 use crate::pool::{Connections, connect, take};
 use crate::served::{Served, ServedTerms};
 use crate::store::SqlStore;
-use crate::{postgres, sqlite};
-
-const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
-const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
-
-/// "rescind" as a number: whoever migrates holds this advisory lock, so that two processes do not migrate at once.
-const MIGRATION_LOCK: &str = "32199693608513124";
+use crate::{migrations, postgres, sqlite};
 
 /// Where the cases are kept.
 #[derive(Clone)]
@@ -59,9 +51,31 @@ enum Engine {
     Postgres(Connections<PgConnection>),
     /// SQLite has one writer at a time, so one connection writes and the others only look.
     Sqlite {
+        file: String,
         writer: Connections<SqliteConnection>,
         readers: Connections<SqliteConnection>,
     },
+}
+
+/// A connection, or a sentence about the setting that does not lead to one.
+fn connected<C: Dialect>(
+    pool: &Connections<C>,
+    sentence: impl FnOnce() -> String,
+) -> Result<PooledConnection<ConnectionManager<C>>, DatabaseError> {
+    take(pool).map_err(|error| DatabaseError(format!("{}: {error}", sentence())))
+}
+
+type ToServer = PooledConnection<ConnectionManager<PgConnection>>;
+
+fn to_postgres(pool: &Connections<PgConnection>) -> Result<ToServer, DatabaseError> {
+    connected(pool, || "database.url leads to no server that can be used".to_owned())
+}
+
+type ToFile = PooledConnection<ConnectionManager<SqliteConnection>>;
+
+fn to_sqlite(pool: &Connections<SqliteConnection>, file: &str) -> Result<ToFile, DatabaseError> {
+    let sentence = || format!("database.url is \"sqlite://{file}\", but its folder must exist and the file must be writable");
+    connected(pool, sentence)
 }
 
 impl Database {
@@ -71,16 +85,21 @@ impl Database {
     /// [`DatabaseError`] for any other scheme: a guess could open a local file while the server is away.
     pub fn open(settings: &DatabaseSettings) -> Result<Self, DatabaseError> {
         let DatabaseSettings { url, password, pool_size } = settings;
+        if *pool_size == 0 {
+            return Err(DatabaseError("database.pool_size is 0, but must be at least 1".to_owned()));
+        }
         if let Some(file) = url.strip_prefix("sqlite://") {
-            if file.is_empty() || file.contains(":memory:") {
+            // SQLite takes a name with this prefix for a URI, which can ask for memory instead of a file.
+            if file.is_empty() || file.contains(":memory:") || file.starts_with("file:") {
                 return Err(DatabaseError("database.url names no file; it would have to be sqlite://FILE".to_owned()));
             }
             let writer = connect(file, 1, sqlite::PREPARE);
-            return Ok(Self(Engine::Sqlite { writer, readers: connect(file, *pool_size, sqlite::PREPARE) }));
+            let readers = connect(file, *pool_size, sqlite::PREPARE);
+            return Ok(Self(Engine::Sqlite { file: file.to_owned(), writer, readers }));
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let url = password.as_ref().map_or_else(|| url.clone(), |password| with_password(url, password));
-            return Ok(Self(Engine::Postgres(connect(&url, *pool_size, postgres::PREPARE))));
+            let address = postgres::address(url, password.as_deref());
+            return Ok(Self(Engine::Postgres(connect(&address, *pool_size, postgres::PREPARE))));
         }
         Err(DatabaseError("database.url must begin with sqlite:// or postgres://".to_owned()))
     }
@@ -106,22 +125,8 @@ impl Database {
     /// [`DatabaseError`] where the database cannot be reached or a migration fails; that one is rolled back.
     pub fn migrate(&self) -> Result<Vec<String>, DatabaseError> {
         match &self.0 {
-            Engine::Postgres(pool) => {
-                let mut connection = take(pool).map_err(failed)?;
-                refuse_standby(&mut connection)?;
-                // Migrations take the time they need, and so does waiting for another process's.
-                let patient = "set statement_timeout = 0; set lock_timeout = 0; select pg_advisory_lock";
-                connection.batch_execute(&format!("{patient}({MIGRATION_LOCK})")).map_err(failed)?;
-                let applied = migrate_all::<Pg, _>(&mut *connection, POSTGRES_MIGRATIONS);
-                let release = format!("select pg_advisory_unlock({MIGRATION_LOCK}); {}", postgres::PREPARE);
-                connection.batch_execute(&release).map_err(failed)?;
-                applied.map_err(failed)
-            }
-            Engine::Sqlite { writer, .. } => {
-                let mut connection = take(writer).map_err(failed)?;
-                let migrate = |connection: &mut SqliteConnection| migrate_all::<Sqlite, _>(connection, SQLITE_MIGRATIONS);
-                connection.immediate_transaction(migrate).map_err(failed)
-            }
+            Engine::Postgres(pool) => migrations::migrate_postgres(&mut *to_postgres(pool)?).map_err(failed),
+            Engine::Sqlite { file, writer, .. } => migrations::migrate_sqlite(&mut *to_sqlite(writer, file)?).map_err(failed),
         }
     }
 
@@ -146,7 +151,7 @@ impl Database {
     pub fn store(&self, terms: Terms) -> Arc<dyn CancellationStore> {
         match &self.0 {
             Engine::Postgres(pool) => Arc::new(SqlStore::new(terms, pool.clone(), pool.clone())),
-            Engine::Sqlite { writer, readers } => Arc::new(SqlStore::new(terms, writer.clone(), readers.clone())),
+            Engine::Sqlite { writer, readers, .. } => Arc::new(SqlStore::new(terms, writer.clone(), readers.clone())),
         }
     }
 
@@ -154,18 +159,24 @@ impl Database {
     fn ready(&self, work: impl FnOnce(&mut dyn Served) -> Result<(), DatabaseError>) -> Result<(), DatabaseError> {
         match &self.0 {
             Engine::Postgres(pool) => {
-                let mut connection = take(pool).map_err(failed)?;
-                refuse_standby(&mut connection)?;
-                refuse_unmigrated::<Pg, _>(&mut *connection, POSTGRES_MIGRATIONS)?;
+                let mut connection = to_postgres(pool)?;
+                refuse_behind(migrations::is_behind_postgres(&mut connection).map_err(failed)?)?;
                 work(&mut *connection)
             }
-            Engine::Sqlite { writer, .. } => {
-                let mut connection = take(writer).map_err(failed)?;
-                refuse_unmigrated::<Sqlite, _>(&mut *connection, SQLITE_MIGRATIONS)?;
+            Engine::Sqlite { file, writer, .. } => {
+                let mut connection = to_sqlite(writer, file)?;
+                refuse_behind(migrations::is_behind_sqlite(&mut connection).map_err(failed)?)?;
                 work(&mut *connection)
             }
         }
     }
+}
+
+fn refuse_behind(behind: bool) -> Result<(), DatabaseError> {
+    if behind {
+        return Err(DatabaseError("the database is not migrated: run `rescind migrate` first".to_owned()));
+    }
+    Ok(())
 }
 
 fn check_terms(connection: &mut dyn Served, terms: &ServedTerms) -> Result<(), DatabaseError> {
@@ -193,66 +204,21 @@ fn adopt_terms(connection: &mut dyn Served, terms: &ServedTerms) -> Result<(), D
     connection.remember_terms(terms, true).map_err(failed)
 }
 
-#[derive(QueryableByName)]
-struct Recovery {
-    #[diesel(sql_type = diesel::sql_types::Bool)]
-    standby: bool,
-}
-
-/// A standby answers from the past and cannot record anything.
-fn refuse_standby(connection: &mut PgConnection) -> Result<(), DatabaseError> {
-    let Recovery { standby } =
-        diesel::sql_query("select pg_is_in_recovery() as standby").get_result(connection).map_err(failed)?;
-    if standby {
-        return Err(DatabaseError("the database is in recovery: database.url would have to name the primary".to_owned()));
-    }
-    Ok(())
-}
-
-type MigrationFailed = Box<dyn std::error::Error + Send + Sync>;
-
-fn migrate_all<B, C>(connection: &mut C, migrations: EmbeddedMigrations) -> Result<Vec<String>, MigrationFailed>
-where
-    B: diesel::backend::Backend,
-    C: MigrationHarness<B>,
-    EmbeddedMigrations: MigrationSource<B>,
-{
-    let applied = connection.run_pending_migrations(migrations)?;
-    Ok(applied.iter().map(ToString::to_string).collect())
-}
-
-fn refuse_unmigrated<B, C>(connection: &mut C, migrations: EmbeddedMigrations) -> Result<(), DatabaseError>
-where
-    B: diesel::backend::Backend,
-    C: MigrationHarness<B>,
-    EmbeddedMigrations: MigrationSource<B>,
-{
-    if connection.has_pending_migration(migrations).map_err(failed)? {
-        return Err(DatabaseError("the database is not migrated: run `rescind migrate` first".to_owned()));
-    }
-    Ok(())
-}
-
-/// The URL with a password as a parameter, which libpq prefers over none.
-fn with_password(url: &str, password: &str) -> String {
-    let joint = if url.contains('?') { '&' } else { '?' };
-    let encode = |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    format!("{url}{joint}password={}", password.bytes().map(encode).collect::<String>())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_a_parameter_of_the_url() {
-        assert_eq!(with_password("postgres://a@b/c", "p w/%&"), "postgres://a@b/c?password=p%20w%2F%25%26");
-        assert_eq!(with_password("postgres://a@b/c?x=1", "p"), "postgres://a@b/c?x=1&password=p");
-    }
-
-    #[test]
     fn an_unknown_scheme_is_refused_and_leaves_no_file() {
-        for url in ["host=127.0.0.1 dbname=rescind", "mysql://a/b", "rescind.db", "", "sqlite://", "sqlite://:memory:"] {
+        for url in [
+            "host=127.0.0.1 dbname=rescind",
+            "mysql://a/b",
+            "rescind.db",
+            "",
+            "sqlite://",
+            "sqlite://:memory:",
+            "sqlite://file:rescind.db?mode=memory",
+        ] {
             let settings = DatabaseSettings { url: url.to_owned(), password: None, pool_size: 1 };
             assert!(Database::open(&settings).is_err(), "{url}");
             assert!(url.is_empty() || !std::path::Path::new(url).exists(), "{url}");

@@ -12,9 +12,19 @@ pub(crate) trait Dialect: Connection + R2D2Connection + 'static {
     /// Runs `work` in a transaction that may write.
     fn writing<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, DieselError>) -> Result<T, DieselError>;
 
+    /// Runs `work`, which only looks, on one state of the database.
+    fn reading<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, DieselError>) -> Result<T, DieselError>;
+
+    /// Whether cases could be written now.
+    fn check_writable(&mut self) -> Result<(), DieselError>;
+
     /// Locks the cases of these ids, which are sorted, and loads them as they are under the lock. A case of `opening` is there
     /// afterwards, and locked, even if nothing was known of it.
     fn lock_and_load(&mut self, ids: &[String], opening: &[String]) -> Result<Found, DieselError>;
+
+    /// Locks cases whose reversal is due and leased to nobody, the earliest due first, and passes over those that somebody else
+    /// has locked.
+    fn lock_due(&mut self, now: DateTime<Utc>, limit: u32) -> Result<Vec<String>, DieselError>;
 
     /// Writes what a batch decided.
     fn write(&mut self, writes: &Writes) -> Result<(), DieselError>;

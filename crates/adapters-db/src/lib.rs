@@ -7,6 +7,7 @@
 mod batch;
 mod database;
 mod dialect;
+mod migrations;
 mod pool;
 mod postgres;
 mod reads;

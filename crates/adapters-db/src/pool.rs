@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection};
+use diesel::result::Error as DieselError;
 use ports::Unavailable;
 
 use crate::dialect::Dialect;
@@ -37,13 +38,16 @@ pub(crate) fn take<C: Dialect>(pool: &Connections<C>) -> Result<PooledConnection
     pool.get().map_err(|error| Unavailable::because(format!("no database connection: {error}")))
 }
 
-/// Runs `work` with a connection on a thread that may block. Waiting for the connection happens there too.
-pub(crate) async fn run<C, T, W>(pool: Connections<C>, work: W) -> Result<T, Unavailable>
+pub(crate) fn unavailable(error: &DieselError) -> Unavailable {
+    Unavailable::because(format!("database: {error}"))
+}
+
+/// Runs `work` on a thread that may block. Waiting for a connection belongs there too.
+pub(crate) async fn blocking<T, W>(work: W) -> Result<T, Unavailable>
 where
-    C: Dialect,
     T: Send + 'static,
-    W: FnOnce(&mut C) -> Result<T, Unavailable> + Send + 'static,
+    W: FnOnce() -> Result<T, Unavailable> + Send + 'static,
 {
-    let blocking = tokio::task::spawn_blocking(move || work(&mut *take(&pool)?));
-    blocking.await.unwrap_or_else(|died| Err(Unavailable::because(format!("database work died: {died}"))))
+    let done = tokio::task::spawn_blocking(work);
+    done.await.unwrap_or_else(|died| Err(Unavailable::because(format!("database work died: {died}"))))
 }

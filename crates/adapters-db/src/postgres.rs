@@ -1,6 +1,7 @@
 //! PostgreSQL: read committed, row locks in the order of ids.
 
 use chrono::{DateTime, Utc};
+use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
@@ -13,21 +14,53 @@ use crate::reads::{HalfBalance, HalfBalanceRow, Reads, reads};
 use crate::rows::{CaseRow, EntryRow, EventRow, RefundRow, ReversalRow};
 use crate::served::{ServedTerms, served};
 
-/// The timeouts leave room for an answer within Alipay+'s patience; durability is asked for by name, because it may be off by the
-/// server's configuration, and an S that a crash takes back is a lie.
+/// The timeouts leave room for an answer within Alipay+'s patience; a lock is waited for only so long that the rest of its batch
+/// can still be decided without it. Durability and isolation are asked for by name, because the server's configuration may say
+/// otherwise: an S that a crash takes back is a lie, and an older snapshot would not see the case that was waited for.
+/// A standby is refused at every connect, because a failover can make one of the server that we knew: it answers from the past.
 pub(crate) const PREPARE: &str = "
+    do $$ begin
+        if pg_is_in_recovery() then
+            raise 'the database is in recovery, and database.url would have to name the primary';
+        end if;
+    end $$;
+    set default_transaction_isolation = 'read committed';
     set statement_timeout = '4s';
-    set lock_timeout = '3s';
+    set lock_timeout = '1s';
     set idle_in_transaction_session_timeout = '10s';
     set synchronous_commit = on;
     set client_min_messages = warning;
 ";
+
+/// What libpq would wait for without end. A server that vanishes in a failover says no goodbye: the kernel would try for a quarter of
+/// an hour, and everything that waits for the connection with it.
+const PATIENCE: &str = "connect_timeout=2&keepalives_idle=2&keepalives_interval=2&tcp_user_timeout=5000\
+                        &fallback_application_name=rescind";
+
+/// The URL with our patience and the password as parameters. Of two values libpq takes the last: the URL's own patience counts,
+/// and not its password.
+pub(crate) fn address(url: &str, password: Option<&str>) -> String {
+    let (place, own) = url.split_once('?').map_or((url, String::new()), |(place, own)| (place, format!("&{own}")));
+    let encode = |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    let password = password.map(|password| format!("&password={}", password.bytes().map(encode).collect::<String>()));
+    format!("{place}?{PATIENCE}{own}{}", password.unwrap_or_default())
+}
 
 /// A batch that names an unknown case in the same moment as another batch waits here for it.
 const INSERT_MISSING: &str = "
     insert into cases (payment_request_id)
     select id from unnest($1) as id order by id collate \"C\"
     on conflict (payment_request_id) do nothing
+";
+
+/// What comes back may be out of date where another transaction ended just before the lock: it is loaded again under the lock.
+const LOCK_DUE: &str = "
+    select cases.payment_request_id
+    from reversals join cases using (payment_request_id)
+    where state = 'open' and next_attempt_at <= $1 and (lease_until is null or lease_until <= $1)
+    order by next_attempt_at
+    limit $2
+    for update of cases skip locked
 ";
 
 const UPDATE_CASES: &str = "
@@ -76,6 +109,12 @@ const INSERT_ENTRIES: &str = "
 ";
 
 #[derive(QueryableByName)]
+struct Id {
+    #[diesel(sql_type = Text)]
+    payment_request_id: String,
+}
+
+#[derive(QueryableByName)]
 struct Micros {
     #[diesel(sql_type = BigInt)]
     micros: i64,
@@ -101,6 +140,15 @@ impl Dialect for PgConnection {
         self.transaction(work)
     }
 
+    fn reading<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, DieselError>) -> Result<T, DieselError> {
+        self.build_transaction().repeatable_read().read_only().run(work)
+    }
+
+    fn check_writable(&mut self) -> Result<(), DieselError> {
+        // Locking is refused where writing is.
+        self.batch_execute("select 1 from cases limit 0 for update")
+    }
+
     fn lock_and_load(&mut self, ids: &[String], opening: &[String]) -> Result<Found, DieselError> {
         use crate::schema::cases;
         if !opening.is_empty() {
@@ -112,6 +160,11 @@ impl Dialect for PgConnection {
         let mut found = Found { cases: locked, ..Found::default() };
         self.load_belongings(&mut found)?;
         Ok(found)
+    }
+
+    fn lock_due(&mut self, now: DateTime<Utc>, limit: u32) -> Result<Vec<String>, DieselError> {
+        let due = diesel::sql_query(LOCK_DUE).bind::<BigInt, _>(now.timestamp_micros()).bind::<BigInt, _>(i64::from(limit));
+        Ok(due.load::<Id>(self)?.into_iter().map(|row| row.payment_request_id).collect())
     }
 
     fn write(&mut self, writes: &Writes) -> Result<(), DieselError> {
@@ -126,5 +179,18 @@ impl Dialect for PgConnection {
         let now = diesel::sql_query("select (extract(epoch from clock_timestamp()) * 1000000)::bigint as micros");
         let Micros { micros } = now.get_result(self)?;
         Ok(DateTime::from_timestamp_micros(micros))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_and_a_patience_of_its_own_come_last() {
+        let (plain, own) = ("postgres://a@b/c", "postgres://a@b/c?tcp_user_timeout=9");
+        assert_eq!(address(plain, None), format!("{plain}?{PATIENCE}"));
+        assert_eq!(address(plain, Some("p w/%&")), format!("{plain}?{PATIENCE}&password=p%20w%2F%25%26"));
+        assert_eq!(address(own, Some("p")), format!("{plain}?{PATIENCE}&tcp_user_timeout=9&password=p"));
     }
 }

@@ -26,6 +26,10 @@ pub(crate) trait Reads {
     fn half_balances(&mut self, account: &str) -> Result<Vec<HalfBalance>, DieselError>;
     fn reversal_ids(&mut self, filter: ReversalFilter, page: &Page) -> Result<Vec<String>, DieselError>;
     fn deferred_ids(&mut self, page: &Page) -> Result<Vec<String>, DieselError>;
+    fn count_deferred(&mut self) -> Result<i64, DieselError>;
+    /// How many reversals are in each state but done.
+    fn count_owed(&mut self) -> Result<Vec<(String, i64)>, DieselError>;
+    fn oldest_open(&mut self) -> Result<Option<(String, i64)>, DieselError>;
 }
 
 #[derive(QueryableByName)]
@@ -110,6 +114,23 @@ macro_rules! reads {
                 let wanted = reversals::state.eq(state).and(reversals::payment_request_id.gt(after));
                 let page = reversals::table.filter(wanted).order(reversals::payment_request_id).limit(page.limit.into());
                 page.select(reversals::payment_request_id).load(self)
+            }
+
+            fn count_deferred(&mut self) -> Result<i64, DieselError> {
+                use $crate::schema::cases;
+                cases::table.filter(cases::cancellation.eq("deferred")).count().get_result(self)
+            }
+
+            fn count_owed(&mut self) -> Result<Vec<(String, i64)>, DieselError> {
+                use $crate::schema::reversals;
+                let owed = reversals::table.filter(reversals::state.ne("done")).group_by(reversals::state);
+                owed.select((reversals::state, diesel::dsl::count_star())).load(self)
+            }
+
+            fn oldest_open(&mut self) -> Result<Option<(String, i64)>, DieselError> {
+                use $crate::schema::reversals;
+                let oldest = reversals::table.filter(reversals::state.eq("open")).order(reversals::opened_at);
+                oldest.select((reversals::payment_request_id, reversals::opened_at)).first(self).optional()
             }
 
             fn deferred_ids(&mut self, page: &Page) -> Result<Vec<String>, DieselError> {

@@ -82,7 +82,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    served_terms (psp_id) {
+    served_terms (only_one) {
+        only_one -> Bool,
         psp_id -> Text,
         funds -> Text,
         payments -> Text,

@@ -1,6 +1,7 @@
 //! SQLite: one writer, whose transaction begins by taking the only write lock there is.
 
 use chrono::{DateTime, Utc};
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use diesel::sql_types::Text;
@@ -104,8 +105,25 @@ impl Dialect for SqliteConnection {
         self.immediate_transaction(work)
     }
 
+    fn reading<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, DieselError>) -> Result<T, DieselError> {
+        self.transaction(work)
+    }
+
+    fn check_writable(&mut self) -> Result<(), DieselError> {
+        self.writing(|connection| connection.batch_execute("select 1 from cases limit 0"))
+    }
+
     fn lock_and_load(&mut self, ids: &[String], _opening: &[String]) -> Result<Found, DieselError> {
         self.load(ids)
+    }
+
+    fn lock_due(&mut self, now: DateTime<Utc>, limit: u32) -> Result<Vec<String>, DieselError> {
+        use crate::schema::reversals;
+        let now = now.timestamp_micros();
+        let free = reversals::lease_until.is_null().or(reversals::lease_until.le(now));
+        let due = reversals::table.filter(reversals::state.eq("open").and(reversals::next_attempt_at.le(now)).and(free));
+        let due = due.order(reversals::next_attempt_at).limit(i64::from(limit));
+        due.select(reversals::payment_request_id).load(self)
     }
 
     fn write(&mut self, writes: &Writes) -> Result<(), DieselError> {

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use domain::{AccountId, Case, Command, Currency, Outcome, PaymentRequestId, Terms};
-use ports::{Asked, CancellationStore, CaseFile, Page, ReversalFilter, Statement, Unavailable};
-use tracing::warn;
+use chrono::{DateTime, Utc};
+use diesel::result::Error as DieselError;
+use domain::{AccountId, Action, Case, Command, Currency, Outcome, PaymentRequestId, Terms};
+use ports::{Asked, Backlog, CancellationStore, CaseFile, Claim, Page, ReversalFilter, Statement, Unavailable};
+use tracing::{error, warn};
 
 use crate::batch::{Found, decide_all};
 use crate::dialect::Dialect;
-use crate::pool::{Connections, run};
+use crate::pool::{Connections, blocking, take, unavailable};
 use crate::reads::{HalfBalance, Reads};
 use crate::rows::{EntryRow, EventRow};
 
@@ -41,7 +42,7 @@ fn decide_batch<C: Dialect>(connection: &mut C, terms: &Terms, batch: &[Asked]) 
     let opens = batch.iter().filter(|asked| asked.command.action.opens_case());
     let opening: BTreeSet<_> = opens.map(|asked| asked.command.id.as_str().to_owned()).collect();
     let (ids, opening) = (Vec::from_iter(ids), Vec::from_iter(opening));
-    connection.writing(|connection| {
+    in_transaction(connection, |connection| {
         let found = connection.lock_and_load(&ids, &opening)?;
         let received: Vec<Command> = match connection.clock()? {
             Some(now) => batch.iter().map(|asked| asked.as_received(now)).collect(),
@@ -55,41 +56,75 @@ fn decide_batch<C: Dialect>(connection: &mut C, terms: &Terms, batch: &[Asked]) 
     })
 }
 
-fn unavailable(error: &DieselError) -> Unavailable {
-    Unavailable::because(format!("database: {error}"))
-}
-
-/// Whether the connection is at fault and not what was asked of it.
-fn is_lost(error: &DieselError) -> bool {
-    let DieselError::DatabaseError(kind, _) = error else { return false };
-    matches!(kind, DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand)
-}
-
-/// Decides a batch, and one by one what fails together, so that one command's trouble is its own.
-fn decide_or_replay<C: Dialect>(connection: &mut C, terms: &Terms, batch: &[Asked]) -> Outcomes {
-    let begun = Instant::now();
-    let error = match decide_batch(connection, terms, batch) {
-        Ok(outcomes) => return outcomes,
-        Err(error) => error,
-    };
-    if batch.len() == 1 || is_lost(&error) {
-        return batch.iter().map(|_| Err(unavailable(&error))).collect();
-    }
-    warn!(%error, size = batch.len(), "a batch failed and is replayed one by one");
-    let alone = |asked| {
-        if begun.elapsed() > REPLAY_WITHIN {
-            return Err(unavailable(&error));
+/// Leases what is due to whoever asks, in one transaction: lock what nobody else has, load, decide, record, commit.
+fn claim<C: Dialect>(connection: &mut C, terms: &Terms, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, DieselError> {
+    in_transaction(connection, |connection| {
+        let mut ids = connection.lock_due(now, limit)?;
+        ids.sort();
+        let found = connection.lock_and_load(&ids, &[])?;
+        let cases: Vec<Case> = found.clone().into_cases().into_iter().filter_map(|(_, _, case)| case.ok()).collect();
+        let attempt = |case: &Case| Command { id: case.id.clone(), at: now, action: Action::Attempt };
+        let (outcomes, writes) = decide_all(terms, found, &cases.iter().map(attempt).collect::<Vec<_>>());
+        if !writes.is_empty() {
+            connection.write(&writes)?;
         }
-        let decided = decide_batch(connection, terms, std::slice::from_ref(asked));
-        let outcome = decided.map_err(|error| unavailable(&error))?.pop();
-        outcome.unwrap_or_else(|| Err(Unavailable::because("a batch of one had no answer")))
-    };
-    batch.iter().map(alone).collect()
+        let claimed = |(case, outcome): (Case, Result<Outcome, Unavailable>)| match (case.owed(), outcome) {
+            (Some(owed), Ok(Outcome::MoneyOwed { attempt: Some(attempt) })) => Some(Claim { owed, attempt }),
+            (Some(_) | None, Ok(_) | Err(_)) => None,
+        };
+        Ok(cases.into_iter().zip(outcomes).filter_map(claimed).collect())
+    })
 }
 
-fn cases(found: Found) -> Result<Vec<Case>, Unavailable> {
-    let case = |(_, _, case): (_, _, Result<Case, _>)| case.map_err(inconsistent);
-    found.into_cases().into_iter().map(case).collect()
+/// A transaction that may write, and whose failure is told by its first cause: a full disk or a lost server makes the rollback
+/// fail as well, and diesel would tell of nothing else.
+fn in_transaction<C: Dialect, T>(
+    connection: &mut C,
+    work: impl FnOnce(&mut C) -> Result<T, DieselError>,
+) -> Result<T, DieselError> {
+    let mut cause = None;
+    let done = connection.writing(|connection| {
+        work(connection).map_err(|error| {
+            cause = Some(error);
+            DieselError::RollbackTransaction
+        })
+    });
+    done.map_err(|error| cause.unwrap_or(error))
+}
+
+/// Decides a batch, and one by one what fails together, so that one command's trouble is its own. It is safe whatever the failure
+/// was: what was rolled back is decided for the first time, and what was committed without our hearing of it is read back.
+fn decide_or_replay<C: Dialect>(pool: &Connections<C>, terms: &Terms, batch: &[Asked]) -> Outcomes {
+    let begun = Instant::now();
+    let reason = match take(pool).map(|mut connection| decide_batch(&mut *connection, terms, batch)) {
+        Ok(Ok(outcomes)) => return outcomes,
+        Ok(Err(error)) => unavailable(&error),
+        Err(unreachable) => return vec![Err(unreachable); batch.len()],
+    };
+    warn!(error = %reason, size = batch.len(), "a batch failed and is replayed one by one");
+    let mut in_trouble = BTreeSet::new();
+    let mut alone = |asked: &Asked| {
+        // What a case cannot do now it cannot do a moment later: its repeats must not use up the time of the others.
+        if begun.elapsed() > REPLAY_WITHIN || in_trouble.contains(&asked.command.id) {
+            return Err(reason.clone());
+        }
+        // A connection of its own: the last one may be lost.
+        let decided = decide_batch(&mut *take(pool)?, terms, std::slice::from_ref(asked));
+        let outcome = decided.map_err(|error| {
+            in_trouble.insert(asked.command.id.clone());
+            unavailable(&error)
+        });
+        outcome?.pop().unwrap_or_else(|| Err(Unavailable::because("a batch of one had no answer")))
+    };
+    batch.iter().map(&mut alone).collect()
+}
+
+/// The cases of a list. One that cannot be read must not hide the others from whoever has to act on them.
+fn listed(found: Found) -> Vec<Case> {
+    let readable = |(id, _, case): (String, _, Result<Case, _>)| {
+        case.inspect_err(|inconsistent| error!(payment_request_id = %id, error = %inconsistent, "left out of a list")).ok()
+    };
+    found.into_cases().into_iter().filter_map(readable).collect()
 }
 
 fn inconsistent(inconsistent: impl std::fmt::Display) -> Unavailable {
@@ -108,63 +143,94 @@ fn balances(halves: &[HalfBalance]) -> Result<BTreeMap<Currency, i128>, Unavaila
     Ok(balances)
 }
 
+/// Reads one state of the database, with however many queries.
+async fn read<C, T, W>(pool: &Connections<C>, work: W) -> Result<T, Unavailable>
+where
+    C: Dialect,
+    T: Send + 'static,
+    W: FnOnce(&mut C) -> Result<T, DieselError> + Send + 'static,
+{
+    let pool = pool.clone();
+    blocking(move || take(&pool)?.reading(work).map_err(|error| unavailable(&error))).await
+}
+
 #[async_trait]
 impl<C: Dialect + Reads> CancellationStore for SqlStore<C> {
     async fn decide(&self, batch: Vec<Asked>) -> Outcomes {
-        let (terms, size) = (Arc::clone(&self.terms), batch.len());
-        let decided = run(self.writers.clone(), move |connection: &mut C| Ok(decide_or_replay(connection, &terms, &batch)));
-        decided.await.unwrap_or_else(|unavailable| vec![Err(unavailable); size])
+        let (pool, terms, size) = (self.writers.clone(), Arc::clone(&self.terms), batch.len());
+        let decided = blocking(move || Ok(decide_or_replay(&pool, &terms, &batch))).await;
+        decided.unwrap_or_else(|unavailable| vec![Err(unavailable); size])
+    }
+
+    async fn claim_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, Unavailable> {
+        let (pool, terms) = (self.writers.clone(), Arc::clone(&self.terms));
+        blocking(move || claim(&mut *take(&pool)?, &terms, now, limit).map_err(|error| unavailable(&error))).await
     }
 
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, Unavailable> {
         let id = id.as_str().to_owned();
-        run(self.readers.clone(), move |connection: &mut C| {
-            let read =
-                connection.transaction(|connection| Ok((connection.load(std::slice::from_ref(&id))?, connection.timeline(&id)?)));
-            let (found, timeline) = read.map_err(|error| unavailable(&error))?;
-            let Some(case) = cases(found)?.pop().filter(|case| !case.is_unknown()) else { return Ok(None) };
-            let entries = timeline.into_iter().map(|row| EventRow::into_entry(row).map_err(inconsistent));
-            Ok(Some(CaseFile { case, timeline: entries.collect::<Result<_, _>>()? }))
-        })
-        .await
+        let (found, timeline) =
+            read(&self.readers, move |connection| Ok((connection.load(std::slice::from_ref(&id))?, connection.timeline(&id)?)))
+                .await?;
+        let case = found.into_cases().pop().map(|(_, _, case)| case.map_err(inconsistent)).transpose()?;
+        let Some(case) = case.filter(|case| !case.is_unknown()) else { return Ok(None) };
+        let entries = timeline.into_iter().map(|row| EventRow::into_entry(row).map_err(inconsistent));
+        Ok(Some(CaseFile { case, timeline: entries.collect::<Result<_, _>>()? }))
     }
 
     async fn account(&self, account: &AccountId, page: &Page) -> Result<Statement, Unavailable> {
         let (account, limit) = (account.as_str().to_owned(), i64::from(page.limit));
         // Positions are ours; what is none stands after everything, and its page is empty.
         let after = page.after.as_deref().map_or(0, |after| after.parse().unwrap_or(i64::MAX));
-        run(self.readers.clone(), move |connection: &mut C| {
-            let read = connection
-                .transaction(|connection| Ok((connection.half_balances(&account)?, connection.entries(&account, after, limit)?)));
-            let (halves, entries) = read.map_err(|error| unavailable(&error))?;
-            let posted = entries.into_iter().map(|row| EntryRow::into_posted(row).map_err(inconsistent));
-            Ok(Statement { balances: balances(&halves)?, entries: posted.collect::<Result<_, _>>()? })
+        let (halves, entries) = read(&self.readers, move |connection| {
+            Ok((connection.half_balances(&account)?, connection.entries(&account, after, limit)?))
         })
-        .await
+        .await?;
+        let posted = entries.into_iter().map(|row| EntryRow::into_posted(row).map_err(inconsistent));
+        Ok(Statement { balances: balances(&halves)?, entries: posted.collect::<Result<_, _>>()? })
     }
 
     async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, Unavailable> {
         let page = page.clone();
-        run(self.readers.clone(), move |connection: &mut C| {
-            let read = connection.reversal_ids(filter, &page).and_then(|ids| connection.load(&ids));
-            cases(read.map_err(|error| unavailable(&error))?)
-        })
-        .await
+        let found = read(&self.readers, move |connection| {
+            let ids = connection.reversal_ids(filter, &page)?;
+            connection.load(&ids)
+        });
+        found.await.map(listed)
     }
 
     async fn deferred(&self, page: &Page) -> Result<Vec<Case>, Unavailable> {
         let page = page.clone();
-        run(self.readers.clone(), move |connection: &mut C| {
-            let read = connection.deferred_ids(&page).and_then(|ids| connection.load(&ids));
-            cases(read.map_err(|error| unavailable(&error))?)
-        })
-        .await
+        let found = read(&self.readers, move |connection| {
+            let ids = connection.deferred_ids(&page)?;
+            connection.load(&ids)
+        });
+        found.await.map(listed)
     }
 
-    async fn check(&self) -> Result<(), Unavailable> {
-        run(self.writers.clone(), |connection: &mut C| {
-            connection.batch_execute("select 1 from cases limit 0").map_err(|error| unavailable(&error))
+    async fn backlog(&self) -> Result<Backlog, Unavailable> {
+        let (deferred, owed, oldest) = read(&self.readers, |connection| {
+            Ok((connection.count_deferred()?, connection.count_owed()?, connection.oldest_open()?))
         })
-        .await
+        .await?;
+        let count = |state: &str| owed.iter().find(|(of, _)| of == state).map_or(0, |(_, count)| *count);
+        let oldest_open = oldest.map(|(id, opened_at)| {
+            let id = PaymentRequestId::parse(id).map_err(inconsistent)?;
+            let opened_at = DateTime::from_timestamp_micros(opened_at).ok_or_else(|| inconsistent("opened_at"))?;
+            Ok::<_, Unavailable>((id, opened_at))
+        });
+        let whole = |count: i64| u64::try_from(count).unwrap_or_default();
+        Ok(Backlog {
+            deferred: whole(deferred),
+            open: whole(count("open")),
+            parked: whole(count("parked")),
+            oldest_open: oldest_open.transpose()?,
+        })
+    }
+
+    async fn check(&self) -> Result<Option<DateTime<Utc>>, Unavailable> {
+        let pool = self.writers.clone();
+        let check = |connection: &mut C| connection.check_writable().and_then(|()| connection.clock());
+        blocking(move || check(&mut *take(&pool)?).map_err(|error| unavailable(&error))).await
     }
 }

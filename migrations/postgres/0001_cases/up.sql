@@ -47,6 +47,10 @@ create table cases (
     ),
     -- A payment of nothing, or of less, could be turned into a gift by cancelling it.
     constraint cases_amount_positive check (amount_value > 0 and settlement_value > 0 and fee_value > 0),
+    -- An amount is a value and its currency: one without the other cannot be read back.
+    constraint cases_amounts_whole check (
+        (settlement_value is null) = (settlement_currency is null) and (fee_value is null) = (fee_currency is null)
+    ),
     constraint cases_kind_known check (kind in ('payment', 'authorization')),
     -- A result has its moment; it decides the settlement day.
     constraint cases_result_dated check ((coalesce(status, 'in-progress') <> 'in-progress') = (completed_at is not null)),
@@ -57,6 +61,9 @@ create table cases (
     constraint cases_cancellation_received check (
         (cancellation is null) = (first_received_at is null) and (cancellation is null) = (cancel_acquirer_id is null)
     ),
+    -- Why a cancel is deferred says when it can be decided, and why it is refused is answered for ever.
+    constraint cases_deferral_explained check ((coalesce(cancellation, '') = 'deferred') = (defer_reason is not null)),
+    constraint cases_refusal_explained check (coalesce(cancellation, '') <> 'refused' or refusal is not null),
     -- Cancelled has a moment, and nothing else has: settlement leaves out whatever has one.
     constraint cases_cancelled_dated check (
         (coalesce(cancellation, '') in ('open', 'cancelled')) = (cancelled_at is not null)
@@ -107,7 +114,10 @@ create table reversals (
     done_at bigint,
     constraint reversals_kind_known check (kind in ('refund', 'release', 'void')),
     constraint reversals_amount_positive check (amount_value > 0),
+    constraint reversals_amount_whole check ((amount_value is null) = (amount_currency is null)),
     constraint reversals_state_known check (state in ('open', 'parked', 'done')),
+    -- Nobody can decide about a parked reversal without knowing what the wallet core said.
+    constraint reversals_parked_explained check (state <> 'parked' or last_error is not null),
     -- What is open is always due at some time, so that no reversal is ever forgotten.
     constraint reversals_open_due check ((state = 'open') = (next_attempt_at is not null)),
     -- Only what is open can be worked on.
@@ -162,10 +172,11 @@ create index ledger_entries_account on ledger_entries (account, position);
 
 -- What the deployment was last served with. Other terms would judge recorded cases by rules that they were not made under.
 create table served_terms (
-    -- There is one row.
-    only_one boolean primary key default true check (only_one),
+    only_one boolean primary key default true,
     psp_id text not null,
     funds text not null,
     payments text not null,
-    period text not null
+    period text not null,
+    -- There is one row.
+    constraint served_terms_one_row check (only_one)
 );

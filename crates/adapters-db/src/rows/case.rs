@@ -10,7 +10,7 @@ use domain::{
 use ports::TimelineEntry;
 use serde::Serialize;
 
-use super::{Inconsistent, Place, ReversalRow, code};
+use super::{Inconsistent, Place, ReversalRow, code, text};
 use crate::schema::{cases, events, refunds};
 
 #[derive(Debug, Clone, Default, Queryable, Selectable, Serialize)]
@@ -257,13 +257,13 @@ impl RefundRow {
 
 impl EventRow {
     pub(crate) fn of(id: &PaymentRequestId, number: i32, event: &Event) -> Self {
-        let details: BTreeMap<_, _> = event.what.details().into_iter().collect();
+        let details = event.what.details().into_iter().map(|(name, value)| (name, text(&value)));
         Self {
             payment_request_id: id.to_string(),
             number,
             at: event.at.timestamp_micros(),
             what: event.what.name().to_owned(),
-            details: serde_json::json!(details).to_string(),
+            details: serde_json::json!(details.collect::<BTreeMap<_, _>>()).to_string(),
         }
     }
 

@@ -78,3 +78,8 @@ impl Place<'_> {
 pub(crate) fn code(money: Option<&Money>) -> Option<String> {
     money.map(|money| money.currency().code())
 }
+
+/// A text that others wrote. PostgreSQL keeps every character but NUL, and refuses the whole statement for one.
+pub(crate) fn text(written: &str) -> String {
+    written.replace('\0', "\u{FFFD}")
+}

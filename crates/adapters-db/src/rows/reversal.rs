@@ -4,7 +4,7 @@ use diesel::{Queryable, Selectable};
 use domain::{Lease, PaymentRequestId, Reversal, ReversalKind, ReversalState};
 use serde::Serialize;
 
-use super::{Inconsistent, Place, code};
+use super::{Inconsistent, Place, code, text};
 use crate::schema::reversals;
 
 #[derive(Debug, Clone, Queryable, Selectable, Serialize)]
@@ -56,10 +56,10 @@ impl ReversalRow {
                 next_attempt_at: Some(next_attempt_at.timestamp_micros()),
                 lease_attempt: lease.map(|lease| counted(lease.attempt)),
                 lease_until: lease.map(|lease| lease.until.timestamp_micros()),
-                last_error: last_error.clone(),
+                last_error: last_error.as_deref().map(text),
                 ..row
             },
-            ReversalState::Parked { reason } => Self { state: "parked".to_owned(), last_error: Some(reason.clone()), ..row },
+            ReversalState::Parked { reason } => Self { state: "parked".to_owned(), last_error: Some(text(reason)), ..row },
             ReversalState::Done { at } => Self { state: "done".to_owned(), done_at: Some(at.timestamp_micros()), ..row },
         }
     }

@@ -1,0 +1,56 @@
+//! When a cancel was received, where the process's clock and the database's differ.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::Command;
+use ports::Asked;
+use ports::testing::{Subject, Wallet, ledger_terms};
+
+use crate::given::{Postgres, TestDatabase, decided};
+
+fn database_now(database: &Postgres) -> DateTime<Utc> {
+    let now = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint::text as value";
+    DateTime::from_timestamp_micros(database.number(now)).unwrap()
+}
+
+/// When a cancel is recorded to have been received.
+async fn received(database: &Postgres, name: &str, (at, waited): (DateTime<Utc>, Duration)) -> DateTime<Utc> {
+    let store = database.open(ledger_terms());
+    let wallet = Wallet::of(name);
+    let Asked { command, .. } = wallet.is_cancelled();
+    let arrived = Instant::now().checked_sub(waited).unwrap();
+    decided(&store, vec![Asked { command: Command { at, ..command }, arrived }]).await;
+    let file = store.find(&wallet.id).await.unwrap().unwrap();
+    file.case.cancellation.unwrap().first_received_at
+}
+
+/// Nobody's machine is as slow as this, and no clock of these tests as near.
+fn is_about(at: DateTime<Utc>, expected: DateTime<Utc>) -> bool {
+    (at - expected).abs() < TimeDelta::minutes(5)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_an_hour_ahead_gives_way_to_the_databases() {
+    let database = Postgres::migrated();
+    let now = database_now(&database);
+    let at = received(&database, "ahead", (now + TimeDelta::hours(1), Duration::ZERO)).await;
+    assert!(is_about(at, now), "{at} is not {now}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_an_hour_behind_is_kept_to() {
+    let database = Postgres::migrated();
+    let own = database_now(&database) - TimeDelta::hours(1);
+    assert_eq!(received(&database, "behind", (own, Duration::ZERO)).await, own);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_spent_in_the_queue_is_taken_off_the_databases_clock() {
+    let database = Postgres::migrated();
+    let now = database_now(&database);
+    let waited = Duration::from_secs(20 * 60);
+    let at = received(&database, "queue", (now + TimeDelta::hours(1), waited)).await;
+    let expected = now - TimeDelta::minutes(20);
+    assert!(is_about(at, expected), "{at} is not {expected}");
+}

@@ -1,0 +1,98 @@
+//! What stands in the tables.
+
+use domain::{Action, GiveBack, Jitter, Outcome, ReportedResult, ReversalState};
+use ports::testing::{Damage, Wallet, core_terms, ledger_terms};
+use ports::{Page, ReversalFilter};
+
+use crate::given::{TestDatabase, decided, on_both_engines, paid};
+
+on_both_engines!(
+    a_report_on_an_unknown_case_leaves_no_row,
+    every_text_of_a_core_or_an_operator_reads_back,
+    an_unreadable_case_does_not_hide_the_others_of_a_list,
+    a_process_works_with_the_next_versions_schema,
+);
+
+async fn a_report_on_an_unknown_case_leaves_no_row(database: &impl TestDatabase) {
+    let store = database.open(ledger_terms());
+    let wallet = Wallet::of("unknown");
+    let close = Action::Close { attempt: 1, outcome: GiveBack::Done, jitter: Jitter(0) };
+    let resolve = Action::Resolve { note: "paid".to_owned(), by: "operator".to_owned() };
+    let reports = vec![
+        wallet.reports(ReportedResult::Succeeded),
+        wallet.refunds("r", 1),
+        wallet.reports_refund("r", ReportedResult::Failed),
+        wallet.does(close),
+        wallet.does(Action::Retry),
+        wallet.does(resolve),
+    ];
+    decided(&store, reports).await;
+    for table in ["cases", "refunds", "reversals", "events", "ledger_entries"] {
+        assert_eq!(database.number(&format!("select cast(count(*) as text) as value from {table}")), 0, "{table}");
+    }
+}
+
+async fn every_text_of_a_core_or_an_operator_reads_back(database: &impl TestDatabase) {
+    let store = database.open(core_terms());
+    let texts = [
+        ("quotes", "it's \"quoted\" \\ and \\u0000 {not: json}, $1 ?1 %", "it's \"quoted\" \\ and \\u0000 {not: json}, $1 ?1 %"),
+        (
+            "unicode",
+            "漢字 \u{1F4B8} e\u{301} \u{202E} \u{10FFFF}\r\n\t\u{1}",
+            "漢字 \u{1F4B8} e\u{301} \u{202E} \u{10FFFF}\r\n\t\u{1}",
+        ),
+        ("nul", "cut\0off", "cut\u{FFFD}off"),
+        ("empty", "", ""),
+    ];
+    for (name, written, kept) in texts {
+        let wallet = paid(&store, name).await;
+        let close = |attempt, outcome| wallet.does(Action::Close { attempt, outcome, jitter: Jitter(0) });
+        let steps = [
+            wallet.is_cancelled(),
+            close(1, GiveBack::Unknown(written.to_owned())),
+            wallet.is_cancelled(),
+            close(2, GiveBack::Impossible(written.to_owned())),
+        ];
+        for step in steps {
+            decided(&store, vec![step]).await;
+            let file = store.find(&wallet.id).await.unwrap().unwrap();
+            match file.case.reversal.unwrap().state {
+                ReversalState::Open { last_error, .. } => assert!(last_error.is_none_or(|text| text == kept)),
+                ReversalState::Parked { reason } => assert_eq!(reason, kept),
+                ReversalState::Done { .. } => panic!("nobody gave the money back"),
+            }
+        }
+        let resolve = Action::Resolve { note: written.to_owned(), by: "operator".to_owned() };
+        decided(&store, vec![wallet.does(resolve)]).await;
+        let timeline = store.find(&wallet.id).await.unwrap().unwrap().timeline;
+        let told: Vec<_> =
+            timeline.iter().flat_map(|entry| ["error", "reason", "note"].map(|name| entry.details.get(name))).collect();
+        assert_eq!(told.into_iter().flatten().collect::<Vec<_>>(), [kept; 3], "{name}");
+    }
+}
+
+async fn an_unreadable_case_does_not_hide_the_others_of_a_list(database: &impl TestDatabase) {
+    let store = database.open(core_terms());
+    for name in ["list-1", "list-2", "list-3"] {
+        let wallet = paid(&store, name).await;
+        decided(&store, vec![wallet.is_cancelled()]).await;
+    }
+    database.damage(&Wallet::of("list-2").id, Damage::Unreadable).await;
+    let page = Page { limit: 10, after: None };
+    let open = store.reversals(ReversalFilter::Open, &page).await.unwrap();
+    assert_eq!(open.iter().map(|case| case.id.as_str()).collect::<Vec<_>>(), ["list-1", "list-3"]);
+    assert!(store.find(&Wallet::of("list-2").id).await.is_err());
+}
+
+async fn a_process_works_with_the_next_versions_schema(database: &impl TestDatabase) {
+    let store = database.open(ledger_terms());
+    let wallet = paid(&store, "early").await;
+    for table in ["cases", "refunds", "reversals", "events", "ledger_entries"] {
+        database.execute(&format!("alter table {table} add column added_later text default 'kept'")).unwrap();
+    }
+    let late = paid(&store, "late").await;
+    let cancelled = decided(&store, vec![wallet.is_cancelled(), late.is_cancelled()]).await;
+    assert_eq!(cancelled, [Outcome::Answered(domain::Answer::Cancelled); 2]);
+    assert_eq!(database.texts("select added_later as value from cases"), ["kept"; 2]);
+    assert!(store.find(&wallet.id).await.unwrap().is_some());
+}

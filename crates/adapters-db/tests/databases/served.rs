@@ -1,0 +1,64 @@
+//! What a database was last served with.
+
+use adapters_db::ServedTerms;
+use domain::{Action, GiveBack, Jitter, Outcome};
+use ports::testing::{Wallet, core_terms};
+
+use crate::given::{TestDatabase, decided, on_both_engines, served_terms};
+
+on_both_engines!(
+    terms_are_remembered_and_others_are_refused_by_name,
+    adopted_terms_are_served_from_then_on,
+    the_funds_stay_where_they_are_while_money_is_owed,
+);
+
+fn other_terms() -> ServedTerms {
+    ServedTerms { psp_id: "psp-2".to_owned(), period: "until 01:00 Asia/Shanghai".to_owned(), ..served_terms() }
+}
+
+fn with_a_core() -> ServedTerms {
+    ServedTerms { funds: "http".to_owned(), ..served_terms() }
+}
+
+async fn terms_are_remembered_and_others_are_refused_by_name(database: &impl TestDatabase) {
+    let (first, later) = (database.open_database(2), database.open_database(2));
+    assert_eq!(first.check_served(&served_terms()), Ok(()));
+    assert_eq!(later.check_served(&served_terms()), Ok(()));
+    let sentence = later.check_served(&other_terms()).unwrap_err().to_string();
+    for part in ["psp-1", "psp-2", "until 00:30", "until 01:00", "rescind config adopt"] {
+        assert!(sentence.contains(part), "{part} is missing: {sentence}");
+    }
+    assert_eq!(first.check_served(&served_terms()), Ok(()));
+}
+
+async fn adopted_terms_are_served_from_then_on(database: &impl TestDatabase) {
+    let served = database.open_database(2);
+    served.check_served(&served_terms()).unwrap();
+    assert_eq!(served.adopt(&other_terms()), Ok(()));
+    assert_eq!(served.check_served(&other_terms()), Ok(()));
+    assert!(served.check_served(&served_terms()).is_err());
+    assert_eq!(database.number("select cast(count(*) as text) as value from served_terms"), 1);
+}
+
+async fn the_funds_stay_where_they_are_while_money_is_owed(database: &impl TestDatabase) {
+    let served = database.open_database(2);
+    served.check_served(&with_a_core()).unwrap();
+    let store = served.store(core_terms());
+    let wallet = Wallet::of("owed");
+    let close = Action::Close { attempt: 1, outcome: GiveBack::Impossible("closed".to_owned()), jitter: Jitter(0) };
+    let steps = [(wallet.is_cancelled(), "open"), (wallet.does(close), "parked")];
+    for (step, state) in steps {
+        let outcomes = decided(&store, vec![step]).await;
+        assert_ne!(outcomes, [Outcome::Conflict("the reversal is not parked")]);
+        assert_eq!(database.texts("select state as value from reversals"), [state]);
+        let sentence = served.adopt(&served_terms()).unwrap_err().to_string();
+        assert!(sentence.contains("funds.kind cannot become ledger"), "{sentence}");
+        // Anything else may change meanwhile.
+        let other_period = ServedTerms { period: state.to_owned(), ..with_a_core() };
+        assert_eq!(served.adopt(&other_period), Ok(()));
+    }
+    let resolve = Action::Resolve { note: "paid by hand".to_owned(), by: "operator".to_owned() };
+    decided(&store, vec![wallet.does(resolve)]).await;
+    assert_eq!(served.adopt(&served_terms()), Ok(()));
+    assert_eq!(served.check_served(&served_terms()), Ok(()));
+}

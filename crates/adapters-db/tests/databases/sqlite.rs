@@ -1,0 +1,87 @@
+//! SQLite's own troubles.
+
+use std::sync::Arc;
+
+use diesel::connection::SimpleConnection;
+use domain::{Answer, Outcome, ReportedResult};
+use ports::testing::{Subject, Wallet, ledger_terms};
+
+use crate::given::{Sqlite, TestDatabase, decided, open, paid, served_terms};
+
+const CANCELLED: Outcome = Outcome::Answered(Answer::Cancelled);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f21_sixty_four_writers_on_one_file_never_find_it_busy() {
+    let database = Sqlite::migrated();
+    let stores = [database.open(ledger_terms()), database.open(ledger_terms())];
+    let writers = (0..64).map(|n: usize| {
+        let store = Arc::clone(&stores[n % 2]);
+        tokio::spawn(async move {
+            let wallet = Wallet::of(&format!("writer-{n}"));
+            let mut outcomes = Vec::new();
+            for asked in [wallet.pays(), wallet.reports(ReportedResult::Succeeded), wallet.is_cancelled()] {
+                outcomes.extend(store.decide(vec![asked]).await);
+            }
+            outcomes
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        let outcomes = writer.await.unwrap();
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+        assert_eq!(outcomes.last(), Some(&Ok(CANCELLED)));
+    }
+    let credits = "select cast(count(*) as text) as value from ledger_entries where kind = 'credit'";
+    assert_eq!(database.number(credits), 64);
+}
+
+#[test]
+fn a_folder_that_does_not_exist_is_named() {
+    let database = Sqlite::create();
+    let url = format!("{}/missing/cases.db", database.url());
+    let migrating = std::thread::spawn({
+        let url = url.clone();
+        move || open(&url, 2).unwrap().migrate()
+    });
+    let served = open(&url, 2).unwrap().check_served(&served_terms());
+    for refused in [served, migrating.join().unwrap().map(|_| ())] {
+        let sentence = refused.unwrap_err().to_string();
+        assert!(sentence.contains(&url) && sentence.contains("folder must exist"), "{sentence}");
+    }
+}
+
+/// Some failures make SQLite roll back by itself, a full disk among them; the program's own rollback then fails as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_sqlite_ends_by_itself_spoils_one_case() {
+    let database = Sqlite::migrated();
+    let store = database.open(ledger_terms());
+    let mut wallets = Vec::new();
+    for n in 0..9 {
+        wallets.push(paid(&store, &format!("case-{n}")).await);
+    }
+    let trigger = "create trigger ends before insert on events when new.payment_request_id = 'case-4'
+                   begin select raise(rollback, 'the disk is full'); end";
+    database.execute(trigger).unwrap();
+    let outcomes = store.decide(wallets.iter().map(Wallet::is_cancelled).collect()).await;
+    for (place, outcome) in outcomes.into_iter().enumerate() {
+        match place {
+            4 => assert_eq!(outcome.unwrap_err().to_string(), "database: the disk is full"),
+            _ => assert_eq!(outcome, Ok(CANCELLED), "{place}"),
+        }
+    }
+    database.execute("drop trigger ends").unwrap();
+    assert_eq!(decided(&store, vec![wallets[4].is_cancelled()]).await, [CANCELLED]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_a_stranger_keeps_locked_is_unavailable_until_it_is_free() {
+    let database = Sqlite::migrated();
+    let store = database.open(ledger_terms());
+    let wallet = paid(&store, "locked").await;
+    let mut stranger = database.connection();
+    stranger.batch_execute("begin immediate").unwrap();
+    assert!(store.decide(vec![wallet.is_cancelled()]).await.remove(0).is_err());
+    // Looking needs no lock.
+    assert!(store.find(&wallet.id).await.unwrap().is_some());
+    stranger.batch_execute("rollback").unwrap();
+    assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [CANCELLED]);
+}

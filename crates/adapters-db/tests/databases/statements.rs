@@ -1,0 +1,90 @@
+//! A batch costs the same number of statements, however many cases it has.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
+use domain::{Action, GiveBack, Jitter, Lookup, ReportedResult, Terms};
+use ports::testing::{Wallet, core_terms, ledger_terms};
+use ports::{Asked, CancellationStore};
+
+use crate::given::{Postgres, Sqlite, TestDatabase, decided};
+
+/// How many statements were begun, by the address of the database.
+static BEGUN: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
+
+/// Counts one connection's statements.
+struct Counting(String);
+
+impl Instrumentation for Counting {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        if let InstrumentationEvent::StartEstablishConnection { url, .. } = &event {
+            self.0 = (*url).to_owned();
+        }
+        if let InstrumentationEvent::StartQuery { .. } = &event {
+            *BEGUN.lock().unwrap().entry(self.0.clone()).or_default() += 1;
+        }
+    }
+}
+
+fn begun_at(place: &str) -> usize {
+    BEGUN.lock().unwrap().iter().filter(|(url, _)| url.contains(place)).map(|(_, begun)| begun).sum()
+}
+
+/// The lives of cases, one batch a step.
+fn steps(prefix: &str, size: usize) -> Vec<Vec<Asked>> {
+    let wallets: Vec<_> = (0..size).map(|n| Wallet::of(&format!("{prefix}-{size}-{n}"))).collect();
+    let succeeded = ReportedResult::Succeeded;
+    let close = |outcome| Action::Close { attempt: 1, outcome, jitter: Jitter(0) };
+    let step = |asks: &dyn Fn(&Wallet) -> Asked| wallets.iter().map(asks).collect::<Vec<_>>();
+    vec![
+        step(&Wallet::pays),
+        step(&|wallet| wallet.reports(succeeded)),
+        step(&|wallet| wallet.refunds("r", 400)),
+        step(&|wallet| wallet.is_cancelled_by("acquirer-1", Lookup::Recorded)),
+        step(&|wallet| wallet.reports_refund("r", ReportedResult::Failed)),
+        step(&Wallet::is_cancelled),
+        step(&|wallet| wallet.does(close(GiveBack::Impossible("closed".to_owned())))),
+        step(&|wallet| wallet.does(Action::Resolve { note: "paid".to_owned(), by: "operator".to_owned() })),
+        step(&Wallet::is_cancelled),
+    ]
+}
+
+async fn statements(store: &Arc<dyn CancellationStore>, place: &str, steps: Vec<Vec<Asked>>) -> Vec<usize> {
+    let mut counts = Vec::new();
+    for batch in steps {
+        let before = begun_at(place);
+        decided(store, batch).await;
+        counts.push(begun_at(place) - before);
+    }
+    counts
+}
+
+async fn same_for_one_and_for_64(database: &impl TestDatabase, place: &str, terms: Terms) {
+    set_default_instrumentation(|| Some(Box::new(Counting(String::new())))).unwrap();
+    let store = database.open_database(1).store(terms.clone());
+    // The first use of a connection prepares it.
+    store.check().await.unwrap();
+    let prefix = format!("{:?}", terms.funds);
+    let for_one = statements(&store, place, steps(&prefix, 1)).await;
+    let for_64 = statements(&store, place, steps(&prefix, 64)).await;
+    assert_eq!(for_one, for_64);
+    // Checking the connection, begin, insert what is missing, lock, two tables of belongings, the clock, five writes, commit.
+    assert!(for_64.iter().all(|count| (4..=13).contains(count)), "{for_64:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sixty_four_cases_take_the_statements_of_one_on_postgres() {
+    let database = Postgres::migrated();
+    for terms in [ledger_terms(), core_terms()] {
+        same_for_one_and_for_64(&database, database.name(), terms).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sixty_four_cases_take_the_statements_of_one_on_sqlite() {
+    let database = Sqlite::migrated();
+    for terms in [ledger_terms(), core_terms()] {
+        same_for_one_and_for_64(&database, &database.path(), terms).await;
+    }
+}
