@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{AcquirerId, Cancellation, Payment, PaymentRequestId, PaymentStatus, Refund, RefundState, Reversal};
+use crate::{AcquirerId, Cancellation, Owed, Payment, PaymentRequestId, PaymentStatus, Refund, RefundState, Reversal};
 
 /// What is known of one `paymentRequestId`. A case of which nothing is known is a case too: a cancel may be the first to speak
 /// of it.
@@ -71,6 +71,27 @@ impl Case {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.cancellation.as_ref().is_some_and(|cancellation| cancellation.cancelled_at().is_some())
+    }
+
+    /// Whether nothing more has to be known to answer a cancel: it is answered for good, or cancelled and its money on the way.
+    #[must_use]
+    pub fn is_decided(&self) -> bool {
+        let answer = self.cancellation.as_ref().and_then(Cancellation::final_answer);
+        answer.is_some() || self.is_cancelled()
+    }
+
+    /// What is owed to the user by the case's reversal, whatever its state.
+    #[must_use]
+    pub fn owed(&self) -> Option<Owed> {
+        let reversal = self.reversal.as_ref()?;
+        let payment = self.payment.as_ref();
+        Some(Owed {
+            id: self.id.clone(),
+            kind: reversal.kind,
+            payment_id: payment.and_then(|payment| payment.payment_id.clone()),
+            account: payment.map(|payment| payment.account.clone()),
+            amount: reversal.amount,
+        })
     }
 
     /// Whether a refund of the wallet's own is running.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{AcquirerId, GiveBack, Jitter, Money, Payment, PaymentId, PaymentRequestId, RefundRequestId};
+use crate::{AcquirerId, CorePayment, GiveBack, Jitter, Money, Payment, PaymentId, PaymentRequestId, RefundRequestId};
 
 /// One command on one case. All doors come down to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Action {
     Refund(RefundRequest),
     /// The wallet knows a refund's result.
     RefundResult(RefundResult),
+    /// Somebody wants to make the next attempt to give the money back, if it is due.
+    Attempt,
     /// An attempt to give the money back has ended.
     Close {
         /// The attempt's number.
@@ -55,7 +57,7 @@ impl Action {
         match self {
             Self::Cancel(_) | Self::Pay(_) => true,
             Self::Result(_) | Self::Refund(_) | Self::RefundResult(_) => false,
-            Self::Close { .. } | Self::Retry | Self::Resolve { .. } => false,
+            Self::Attempt | Self::Close { .. } | Self::Retry | Self::Resolve { .. } => false,
         }
     }
 }
@@ -70,12 +72,14 @@ pub struct Cancel {
 }
 
 /// What asking the wallet core for the payment came to, before the decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {
-    /// The wallet records its payments here; what is recorded is all there is.
+    /// What is recorded is all there is: the wallet announces its payments, or the core has never heard of this one.
     Recorded,
     /// The core was asked and did not say.
     Failed,
+    /// The core was asked and has this payment.
+    Found(Box<CorePayment>),
 }
 
 /// How a payment or a refund ended.

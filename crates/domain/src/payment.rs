@@ -67,6 +67,17 @@ pub enum PaymentStatus {
     },
 }
 
+/// A payment as the wallet core has it, where payments are not announced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CorePayment {
+    /// The payment with its status.
+    pub payment: Payment,
+    /// How much refunds gave back, in the payment's smallest unit; not less than 0.
+    pub refunded: i64,
+    /// Whether a refund without a result is going on.
+    pub refund_running: bool,
+}
+
 /// One refund that the wallet makes on its own, outside of any cancellation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {

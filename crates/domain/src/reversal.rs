@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{Money, PaymentKind};
+use crate::{AccountId, Money, PaymentId, PaymentKind, PaymentRequestId};
 
 /// What the reversal undoes; it informs the wallet core, whose duty is the same for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,21 @@ impl ReversalKind {
             PaymentKind::Authorization => Self::Release,
         }
     }
+}
+
+/// What is owed to the user, as a wallet core is told it: what is not known is left out, and the core knows it by the id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// The reversal's id, which is the case's.
+    pub id: PaymentRequestId,
+    /// What is to be undone.
+    pub kind: ReversalKind,
+    /// The wallet's own id of the payment.
+    pub payment_id: Option<PaymentId>,
+    /// Whose money it is.
+    pub account: Option<AccountId>,
+    /// The full amount of the payment.
+    pub amount: Option<Money>,
 }
 
 /// The duty to give a payment's money back.
@@ -153,10 +168,21 @@ impl Reversal {
     }
 
     /// Open, due at once and leased to nobody, so that a close still on its way is late. Used where something new became known.
+    /// What was parked or done is owed anew from now on; what was open has been owed all the time.
     #[must_use]
     pub fn reopened(self, at: DateTime<Utc>) -> Self {
+        let opened_at = match self.state {
+            ReversalState::Open { .. } => self.opened_at,
+            ReversalState::Parked { .. } | ReversalState::Done { .. } => at,
+        };
         let state = ReversalState::Open { next_attempt_at: at, lease: None, last_error: None };
-        Self { state, ..self }
+        Self { opened_at, state, ..self }
+    }
+
+    /// Whether the next attempt may begin by its time.
+    #[must_use]
+    pub fn is_due(&self, at: DateTime<Utc>) -> bool {
+        matches!(self.state, ReversalState::Open { next_attempt_at, .. } if next_attempt_at <= at)
     }
 
     /// Whether `attempt` holds the lease.

@@ -8,13 +8,17 @@ mod keys;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod wallet_core;
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 
 pub use keys::{MessageSigner, MessageVerifier, Signature, SignedText};
-pub use store::{Asked, CancellationStore, CaseFile, Page, PostedEntry, ReversalFilter, Statement, TimelineEntry};
+pub use store::{
+    Asked, Backlog, CancellationStore, CaseFile, Claim, Page, PostedEntry, ReversalFilter, Statement, TimelineEntry,
+};
+pub use wallet_core::{FundsGateway, Payments};
 
 /// What time it is. The only clock.
 pub trait Clock: Send + Sync {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{AccountId, Case, Command, Currency, Entry, Outcome, PaymentRequestId};
+use domain::{AccountId, Case, Command, Currency, Entry, Outcome, Owed, PaymentRequestId};
 
 use crate::Unavailable;
 
@@ -30,6 +30,7 @@ impl Asked {
             | domain::Action::Result(_)
             | domain::Action::Refund(_)
             | domain::Action::RefundResult(_)
+            | domain::Action::Attempt
             | domain::Action::Close { .. }
             | domain::Action::Retry
             | domain::Action::Resolve { .. } => self.command.at,
@@ -55,6 +56,13 @@ pub trait CancellationStore: Send + Sync {
     /// - A command that opens no case ([`domain::Action::opens_case`]) MUST leave no trace of an unknown one.
     async fn decide(&self, batch: Vec<Asked>) -> Vec<Result<Outcome, Unavailable>>;
 
+    /// Leases the next attempt of at most `limit` reversals that are due by `now`, the earliest due first, in one transaction, as
+    /// [`domain::Action::Attempt`] decides it for each.
+    ///
+    /// - A case that somebody else has locked MUST be passed over and not waited for.
+    /// - What is claimed MUST be durable as leased: nobody else claims it before the lease ends.
+    async fn claim_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, Unavailable>;
+
     /// The case with its timeline in order, as last committed; `None` where nothing is known of it.
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, Unavailable>;
 
@@ -68,8 +76,21 @@ pub trait CancellationStore: Send + Sync {
     /// One page of the cases whose cancel is deferred, in the order of their ids.
     async fn deferred(&self, page: &Page) -> Result<Vec<Case>, Unavailable>;
 
-    /// Whether the store can decide now: MUST ask the database and not only the pool.
-    async fn check(&self) -> Result<(), Unavailable>;
+    /// How much is waiting, and for how long.
+    async fn backlog(&self) -> Result<Backlog, Unavailable>;
+
+    /// Whether the store can decide now: MUST ask the database and not only the pool. Tells what time it is by the store's own
+    /// clock; `None` where it has none but the process's.
+    async fn check(&self) -> Result<Option<DateTime<Utc>>, Unavailable>;
+}
+
+/// The right to make one attempt to give money back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// What is owed.
+    pub owed: Owed,
+    /// The attempt's number, which its end has to quote.
+    pub attempt: u32,
 }
 
 /// A case with its timeline.
@@ -99,6 +120,19 @@ pub struct Page {
     pub limit: u32,
     /// Only what comes after this position; `None` begins at the beginning.
     pub after: Option<String>,
+}
+
+/// How much is waiting.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Cancels that could not be decided yet.
+    pub deferred: u64,
+    /// Reversals that are tried until the money is back.
+    pub open: u64,
+    /// Reversals that an operator has to decide about.
+    pub parked: u64,
+    /// The open reversal that has waited longest, and since when.
+    pub oldest_open: Option<(PaymentRequestId, DateTime<Utc>)>,
 }
 
 /// Which reversals are wanted.

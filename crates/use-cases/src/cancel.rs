@@ -1,13 +1,15 @@
 //! `cancelPayment`, between the door and the store.
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use ::ports::Asked;
 use chrono::{DateTime, Utc};
-use domain::{AcquirerId, Action, Answer, Cancel, Command, Lookup, Outcome, PaymentRequestId};
-use ports::Asked;
+use domain::{AcquirerId, Action, Answer, Cancel, Command, Outcome, PaymentRequestId};
 use tracing::{error, warn};
 
-use crate::{Lanes, NotDecided};
+use crate::reversals::{lookup_before_cancel, try_now, watch_for_answer};
+use crate::{NotDecided, Ports};
 
 /// A cancel that passed the door.
 #[derive(Debug, Clone)]
@@ -32,27 +34,33 @@ pub enum CancelReply {
     Overloaded,
 }
 
-/// Has a cancel decided, and waits for that until `deadline` at most. Doubt of any kind is U, so that Alipay+ asks again.
-pub async fn cancel(lanes: &Lanes, cancel: ReceivedCancel, deadline: Instant) -> CancelReply {
+/// Has a cancel decided and its money given back, and waits for that until `deadline` at most; what is not done by then goes on.
+/// Doubt of any kind is U, so that Alipay+ asks again.
+pub async fn cancel(ports: &Arc<Ports>, cancel: ReceivedCancel, deadline: Instant) -> CancelReply {
+    let id = cancel.id.clone();
+    tokio::time::timeout_at(deadline.into(), reply(ports, cancel)).await.unwrap_or_else(|_| {
+        warn!(payment_request_id = %id, "the cancel has no answer within its budget and goes on");
+        CancelReply::Answer(Answer::Pending)
+    })
+}
+
+async fn reply(ports: &Arc<Ports>, cancel: ReceivedCancel) -> CancelReply {
     let ReceivedCancel { id, acquirer_id, received_at, arrived } = cancel;
-    let action = Action::Cancel(Cancel { acquirer_id, lookup: Lookup::Recorded });
+    let lookup = lookup_before_cancel(ports, &id).await;
+    let action = Action::Cancel(Cancel { acquirer_id, lookup });
     let asked = Asked { command: Command { id: id.clone(), at: received_at, action }, arrived };
-    let decided = tokio::time::timeout_at(deadline.into(), lanes.submit(asked)).await;
-    let outcome = match decided {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(NotDecided::Overloaded)) => return CancelReply::Overloaded,
-        Ok(Err(not_decided @ (NotDecided::Stopping | NotDecided::Unavailable(_)))) => {
+    let outcome = match ports.lanes.submit(asked).await {
+        Ok(outcome) => outcome,
+        Err(NotDecided::Overloaded) => return CancelReply::Overloaded,
+        Err(not_decided @ (NotDecided::Stopping | NotDecided::Unavailable(_))) => {
             error!(payment_request_id = %id, error = %not_decided, "the cancel was not decided");
-            return CancelReply::Answer(Answer::Pending);
-        }
-        Err(_) => {
-            warn!(payment_request_id = %id, "the cancel was not decided within the answer budget and goes on");
             return CancelReply::Answer(Answer::Pending);
         }
     };
     CancelReply::Answer(match outcome {
         Outcome::Answered(answer) => answer,
-        Outcome::MoneyOwed { .. } => Answer::Pending,
+        Outcome::MoneyOwed { attempt: Some(attempt) } => try_now(ports, &id, attempt).await,
+        Outcome::MoneyOwed { attempt: None } => watch_for_answer(ports, &id).await,
         Outcome::Disposed(_) | Outcome::NotFound { .. } | Outcome::Conflict(_) => {
             error!(payment_request_id = %id, ?outcome, "the store answered a cancel with something else");
             Answer::Pending

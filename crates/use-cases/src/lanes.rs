@@ -4,8 +4,8 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use ::ports::{Asked, CancellationStore, Unavailable};
 use domain::{Outcome, PaymentRequestId};
-use ports::{Asked, CancellationStore, Unavailable};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 

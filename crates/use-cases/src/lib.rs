@@ -6,7 +6,11 @@
 mod cancel;
 mod lanes;
 mod payments;
+mod ports;
+mod reversals;
 
 pub use cancel::{CancelReply, ReceivedCancel, cancel};
 pub use lanes::{LaneSettings, Lanes, NotDecided};
 pub use payments::{Told, tell};
+pub use ports::{Core, Ports};
+pub use reversals::work;

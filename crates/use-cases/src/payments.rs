@@ -1,7 +1,7 @@
 //! What the wallet says of its payments and refunds, and what an operator does about a reversal.
 
+use ::ports::Asked;
 use domain::{Action, Disposition, Outcome};
-use ports::Asked;
 use tracing::{error, warn};
 
 use crate::{Lanes, NotDecided};

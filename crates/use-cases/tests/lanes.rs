@@ -1,14 +1,17 @@
 //! What lanes promise to callers, over a store whose commits can be held up.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use domain::{AccountId, AcquirerId, Answer, Case, Disposition, Outcome, PaymentRequestId, ReportedResult};
-use ports::testing::{MemoryStore, Wallet, ledger_terms, moment};
-use ports::{Asked, CancellationStore, CaseFile, Page, ReversalFilter, Statement, Unavailable};
+use ports::testing::{ManualClock, MemoryStore, Wallet, ledger_terms, moment};
+use ports::{Asked, Backlog, CancellationStore, CaseFile, Claim, Page, ReversalFilter, Statement, Unavailable};
 use tokio::sync::Semaphore;
-use use_cases::{CancelReply, LaneSettings, Lanes, NotDecided, ReceivedCancel, Told, cancel, tell};
+use use_cases::{CancelReply, LaneSettings, Lanes, NotDecided, Ports, ReceivedCancel, Told, cancel, tell};
 
 const CANCELLED: Outcome = Outcome::Answered(Answer::Cancelled);
 
@@ -25,10 +28,11 @@ impl HeldUp {
         Arc::new(Self { cases, lets: Semaphore::new(lets), batches: Mutex::default() })
     }
 
-    /// A lane that takes `queue` commands and decides `batch` of them at once.
-    fn lanes(self: &Arc<Self>, queue: usize, batch: usize) -> Arc<Lanes> {
+    /// With a lane that takes `queue` commands and decides `batch` of them at once.
+    fn ports(self: &Arc<Self>, queue: usize, batch: usize) -> Arc<Ports> {
         let store: Arc<dyn CancellationStore> = Arc::clone(self) as _;
-        Arc::new(Lanes::start(&store, LaneSettings { lanes: 1, queue, batch }))
+        let lanes = Lanes::start(&store, LaneSettings { lanes: 1, queue, batch });
+        Arc::new(Ports::new(lanes, store, Arc::new(ManualClock::at(moment(0))), None))
     }
 
     fn batches(&self) -> Vec<usize> {
@@ -51,6 +55,9 @@ impl CancellationStore for HeldUp {
         assert!(batch.iter().all(|asked| asked.command.id.as_str() != "panic"), "a bug in the adapter");
         self.cases.decide(batch).await
     }
+    async fn claim_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, Unavailable> {
+        self.cases.claim_due(now, limit).await
+    }
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, Unavailable> {
         self.cases.find(id).await
     }
@@ -63,14 +70,17 @@ impl CancellationStore for HeldUp {
     async fn deferred(&self, page: &Page) -> Result<Vec<Case>, Unavailable> {
         self.cases.deferred(page).await
     }
-    async fn check(&self) -> Result<(), Unavailable> {
+    async fn backlog(&self) -> Result<Backlog, Unavailable> {
+        self.cases.backlog().await
+    }
+    async fn check(&self) -> Result<Option<DateTime<Utc>>, Unavailable> {
         self.cases.check().await
     }
 }
 
-fn submitted(lanes: &Arc<Lanes>, asked: Asked) -> tokio::task::JoinHandle<Result<Outcome, NotDecided>> {
-    let lanes = Arc::clone(lanes);
-    tokio::spawn(async move { lanes.submit(asked).await })
+fn submitted(ports: &Arc<Ports>, asked: Asked) -> tokio::task::JoinHandle<Result<Outcome, NotDecided>> {
+    let ports = Arc::clone(ports);
+    tokio::spawn(async move { ports.lanes.submit(asked).await })
 }
 
 fn received(name: &str) -> ReceivedCancel {
@@ -81,10 +91,10 @@ fn received(name: &str) -> ReceivedCancel {
 #[tokio::test]
 async fn what_gathers_during_a_commit_is_the_next_batch() {
     let store = HeldUp::new(0);
-    let lanes = store.lanes(100, 8);
-    let mut callers = vec![submitted(&lanes, Wallet::of("first").is_cancelled())];
+    let ports = store.ports(100, 8);
+    let mut callers = vec![submitted(&ports, Wallet::of("first").is_cancelled())];
     store.begun(1).await;
-    callers.extend((0..10).map(|n| submitted(&lanes, Wallet::of(&format!("later-{n}")).is_cancelled())));
+    callers.extend((0..10).map(|n| submitted(&ports, Wallet::of(&format!("later-{n}")).is_cancelled())));
     tokio::task::yield_now().await;
     store.lets.add_permits(100);
     for caller in callers {
@@ -96,14 +106,14 @@ async fn what_gathers_during_a_commit_is_the_next_batch() {
 #[tokio::test]
 async fn a_full_queue_refuses_before_anything_changes() {
     let store = HeldUp::new(0);
-    let lanes = store.lanes(2, 1);
-    let begun = submitted(&lanes, Wallet::of("begun").is_cancelled());
+    let ports = store.ports(2, 1);
+    let begun = submitted(&ports, Wallet::of("begun").is_cancelled());
     store.begun(1).await;
-    let waiting = [submitted(&lanes, Wallet::of("a").is_cancelled()), submitted(&lanes, Wallet::of("b").is_cancelled())];
+    let waiting = [submitted(&ports, Wallet::of("a").is_cancelled()), submitted(&ports, Wallet::of("b").is_cancelled())];
     tokio::task::yield_now().await;
     let deadline = Instant::now() + Duration::from_secs(60);
-    assert_eq!(cancel(&lanes, received("too-much"), deadline).await, CancelReply::Overloaded);
-    assert_eq!(tell(&lanes, Wallet::of("too-much").pays()).await, Err(NotDecided::Overloaded));
+    assert_eq!(cancel(&ports, received("too-much"), deadline).await, CancelReply::Overloaded);
+    assert_eq!(tell(&ports.lanes, Wallet::of("too-much").pays()).await, Err(NotDecided::Overloaded));
     store.lets.add_permits(100);
     for caller in [begun].into_iter().chain(waiting) {
         assert_eq!(caller.await.unwrap(), Ok(CANCELLED));
@@ -114,16 +124,16 @@ async fn a_full_queue_refuses_before_anything_changes() {
 #[tokio::test]
 async fn a_caller_that_goes_away_changes_nothing() {
     let store = HeldUp::new(0);
-    let lanes = store.lanes(100, 8);
-    let begun = submitted(&lanes, Wallet::of("begun").is_cancelled());
+    let ports = store.ports(100, 8);
+    let begun = submitted(&ports, Wallet::of("begun").is_cancelled());
     store.begun(1).await;
-    let queued = submitted(&lanes, Wallet::of("queued").is_cancelled());
+    let queued = submitted(&ports, Wallet::of("queued").is_cancelled());
     tokio::task::yield_now().await;
     begun.abort();
     queued.abort();
     assert!(begun.await.is_err() && queued.await.is_err());
     store.lets.add_permits(100);
-    lanes.stop().await;
+    ports.stop().await;
     for name in ["begun", "queued"] {
         let file = store.find(&ports::testing::id(name)).await.unwrap().unwrap();
         assert!(file.case.is_cancelled(), "{name}");
@@ -133,11 +143,11 @@ async fn a_caller_that_goes_away_changes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn past_the_budget_the_answer_is_u_and_the_work_goes_on() {
     let store = HeldUp::new(0);
-    let lanes = store.lanes(100, 8);
+    let ports = store.ports(100, 8);
     let deadline = Instant::now() + Duration::from_secs(6);
-    assert_eq!(cancel(&lanes, received("slow"), deadline).await, CancelReply::Answer(Answer::Pending));
+    assert_eq!(cancel(&ports, received("slow"), deadline).await, CancelReply::Answer(Answer::Pending));
     store.lets.add_permits(100);
-    lanes.stop().await;
+    ports.stop().await;
     let file = store.find(&ports::testing::id("slow")).await.unwrap().unwrap();
     assert!(file.case.is_cancelled());
 }
@@ -145,15 +155,15 @@ async fn past_the_budget_the_answer_is_u_and_the_work_goes_on() {
 #[tokio::test]
 async fn stopping_finishes_what_was_taken_and_takes_no_more() {
     let store = HeldUp::new(0);
-    let lanes = store.lanes(100, 2);
-    let taken: Vec<_> = (0..7).map(|n| submitted(&lanes, Wallet::of(&format!("taken-{n}")).is_cancelled())).collect();
+    let ports = store.ports(100, 2);
+    let taken: Vec<_> = (0..7).map(|n| submitted(&ports, Wallet::of(&format!("taken-{n}")).is_cancelled())).collect();
     store.begun(1).await;
     let stopping = {
-        let lanes = Arc::clone(&lanes);
-        tokio::spawn(async move { lanes.stop().await })
+        let ports = Arc::clone(&ports);
+        tokio::spawn(async move { ports.stop().await })
     };
     tokio::task::yield_now().await;
-    assert_eq!(lanes.submit(Wallet::of("late").is_cancelled()).await, Err(NotDecided::Stopping));
+    assert_eq!(ports.lanes.submit(Wallet::of("late").is_cancelled()).await, Err(NotDecided::Stopping));
     store.lets.add_permits(100);
     stopping.await.unwrap();
     for caller in taken {
@@ -165,21 +175,21 @@ async fn stopping_finishes_what_was_taken_and_takes_no_more() {
 #[tokio::test]
 async fn a_batch_that_dies_costs_only_its_own_answers() {
     let store = HeldUp::new(100);
-    let lanes = store.lanes(100, 8);
-    let died = lanes.submit(Wallet::of("panic").is_cancelled()).await;
+    let ports = store.ports(100, 8);
+    let died = ports.lanes.submit(Wallet::of("panic").is_cancelled()).await;
     assert!(matches!(died, Err(NotDecided::Unavailable(_))), "{died:?}");
     let deadline = Instant::now() + Duration::from_secs(60);
-    assert_eq!(cancel(&lanes, received("next"), deadline).await, CancelReply::Answer(Answer::Cancelled));
+    assert_eq!(cancel(&ports, received("next"), deadline).await, CancelReply::Answer(Answer::Cancelled));
 }
 
 #[tokio::test]
 async fn the_wallet_is_told_what_was_decided() {
     let store = HeldUp::new(100);
-    let lanes = store.lanes(100, 8);
+    let ports = store.ports(100, 8);
     let wallet = Wallet::of("told");
     let told = |asked| {
-        let lanes = Arc::clone(&lanes);
-        async move { tell(&lanes, asked).await }
+        let ports = Arc::clone(&ports);
+        async move { tell(&ports.lanes, asked).await }
     };
     assert_eq!(told(wallet.reports(ReportedResult::Failed)).await, Ok(Told::NotFound));
     assert_eq!(told(wallet.pays()).await, Ok(Told::Disposed(Disposition::Proceed)));

@@ -34,7 +34,16 @@ pub(super) fn cancel(terms: &Terms, case: &Case, cancel: &Cancel, at: DateTime<U
     let received_at = case.cancellation.as_ref().map_or(at, |known| known.first_received_at.min(at));
     let receipt = Receipt { cancel, received_at };
     let mut draft = Draft::of(case, at);
-    let outcome = follow(&rule(terms, case, &receipt), terms, &receipt, &mut draft);
+    if let Lookup::Found(found) = &cancel.lookup
+        && !case.is_decided()
+    {
+        draft.learn(&found.payment);
+    }
+    let ruling = rule(terms, &draft.case, &receipt);
+    if matches!(ruling, Ruling::DifferentRequest) {
+        return Decision::unchanged(Outcome::Answered(Answer::Refused(Refusal::DifferentRequest)));
+    }
+    let outcome = follow(&ruling, terms, &receipt, &mut draft);
     if matches!(outcome, Outcome::MoneyOwed { .. }) {
         return begin_attempt(terms, case, draft);
     }
@@ -68,23 +77,28 @@ fn rule(terms: &Terms, case: &Case, receipt: &Receipt<'_>) -> Ruling {
     }
     let Some(payment) = &case.payment else {
         return match receipt.cancel.lookup {
-            Lookup::Recorded => Ruling::Fence,
+            Lookup::Recorded | Lookup::Found(_) => Ruling::Fence,
             Lookup::Failed => Ruling::Defer(DeferReason::LookupFailed),
         };
     };
     if case.settled_at.is_some() || !terms.period.includes(payment.initiated_at, receipt.received_at) {
         return Ruling::PeriodOver;
     }
-    if case.has_running_refund() {
+    let (refunded_elsewhere, refund_running_elsewhere) = match &receipt.cancel.lookup {
+        Lookup::Found(found) => (found.refunded, found.refund_running),
+        Lookup::Recorded | Lookup::Failed => (0, false),
+    };
+    if case.has_running_refund() || refund_running_elsewhere {
         return Ruling::Defer(DeferReason::RefundRunning);
     }
     if receipt.cancel.lookup == Lookup::Failed {
         return Ruling::Defer(DeferReason::LookupFailed);
     }
+    let refunded = case.refunded().max(refunded_elsewhere);
     match payment.status {
         PaymentStatus::InProgress | PaymentStatus::Failed { .. } => Ruling::CloseUnpaid,
-        PaymentStatus::Succeeded { .. } if case.refunded() >= payment.amount.minor() => Ruling::AlreadyRefunded,
-        PaymentStatus::Succeeded { .. } if case.refunded() > 0 => Ruling::PartlyRefunded,
+        PaymentStatus::Succeeded { .. } if refunded >= payment.amount.minor() => Ruling::AlreadyRefunded,
+        PaymentStatus::Succeeded { .. } if refunded > 0 => Ruling::PartlyRefunded,
         PaymentStatus::Succeeded { .. } => Ruling::GiveBack,
     }
 }

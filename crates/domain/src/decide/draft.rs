@@ -29,6 +29,31 @@ impl Draft {
         Decision { outcome, change: Some(Change { case, events, entries }) }
     }
 
+    /// Takes over what the wallet core says of the payment. What is recorded stays; only its status goes on, as the wallet's own
+    /// reports would move it.
+    pub(super) fn learn(&mut self, found: &Payment) {
+        let known = self.case.payment.take();
+        if known.is_none() {
+            self.note(What::PaymentRecorded(found.amount));
+        }
+        let known = known.unwrap_or_else(|| Payment { status: PaymentStatus::InProgress, ..found.clone() });
+        let payment_id = known.payment_id.clone().or_else(|| found.payment_id.clone());
+        let status = match (&known.status, &found.status) {
+            (PaymentStatus::InProgress | PaymentStatus::Failed { .. }, PaymentStatus::Succeeded { .. }) => {
+                self.note(What::Succeeded);
+                found.status.clone()
+            }
+            (PaymentStatus::InProgress, PaymentStatus::Failed { .. }) => {
+                self.note(What::Failed);
+                found.status.clone()
+            }
+            (PaymentStatus::InProgress | PaymentStatus::Failed { .. }, PaymentStatus::InProgress)
+            | (PaymentStatus::Failed { .. }, PaymentStatus::Failed { .. })
+            | (PaymentStatus::Succeeded { .. }, _) => known.status.clone(),
+        };
+        self.case.payment = Some(Payment { payment_id, status, ..known });
+    }
+
     /// Moves the recorded cancellation to `state`; without one there is nothing to move.
     pub(super) fn move_to(&mut self, state: CancellationState) {
         self.case.cancellation = self.case.cancellation.take().map(|cancellation| Cancellation { state, ..cancellation });

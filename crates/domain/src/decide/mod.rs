@@ -88,6 +88,7 @@ pub fn decide(terms: &Terms, case: &Case, command: &Command) -> Decision {
         Action::Result(result) => wallet::result(terms, case, result, at),
         Action::Refund(refund) => wallet::refund(case, refund, at),
         Action::RefundResult(result) => wallet::refund_result(terms, case, result, at),
+        Action::Attempt => reversal::attempt(terms, case, at),
         Action::Close { attempt, outcome, jitter } => {
             let closing = reversal::Closing { attempt: *attempt, outcome, jitter: *jitter };
             reversal::close(terms, case, &closing, at)

@@ -16,6 +16,18 @@ pub(super) struct Closing<'a> {
     pub(super) jitter: Jitter,
 }
 
+/// Leases the next attempt to whoever asks, if the reversal is due and nobody is at it.
+pub(super) fn attempt(terms: &Terms, case: &Case, at: DateTime<Utc>) -> Decision {
+    let due = case.reversal.as_ref().filter(|reversal| reversal.is_due(at));
+    let Some(begun) = due.and_then(|reversal| reversal.begin_attempt(at, terms.lease)) else {
+        return Decision::unchanged(Outcome::MoneyOwed { attempt: None });
+    };
+    let outcome = Outcome::MoneyOwed { attempt: Some(begun.attempts) };
+    let mut draft = Draft::of(case, at);
+    draft.case.reversal = Some(begun);
+    draft.finish(outcome)
+}
+
 /// Closes an attempt. One that no longer holds the lease is late and changes nothing: somebody else has asked since, or a
 /// success was recorded meanwhile that this attempt's answer did not know of.
 pub(super) fn close(terms: &Terms, case: &Case, closing: &Closing<'_>, at: DateTime<Utc>) -> Decision {

@@ -29,7 +29,8 @@ impl Dice {
 
 fn some_action(dice: &mut Dice) -> Action {
     let outcomes = [GiveBack::Done, GiveBack::NothingToDo, GiveBack::PartlyRefunded, GiveBack::FullyRefunded];
-    match dice.below(8) {
+    match dice.below(9) {
+        8 => Action::Attempt,
         0 => Action::Retry,
         1 => Action::Resolve { note: "by \"hand\" – ¥".to_owned(), by: "operator".to_owned() },
         kind => {
@@ -55,7 +56,7 @@ fn some_command(dice: &mut Dice, step: i64) -> Asked {
         5 => wallet.refunds(refund, dice.one_of(&[400, 600, 1000])),
         6 => wallet.reports_refund(refund, result),
         7..=9 => {
-            let lookup = dice.one_of(&[Lookup::Recorded, Lookup::Recorded, Lookup::Recorded, Lookup::Failed]);
+            let lookup = if dice.below(4) == 0 { Lookup::Failed } else { Lookup::Recorded };
             wallet.is_cancelled_by(dice.one_of(&["acquirer-1", "acquirer-1", "acquirer-1", "acquirer-2"]), lookup)
         }
         _ => wallet.does(some_action(dice)),

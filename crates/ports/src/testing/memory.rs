@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    AccountId, CancellationState, Case, Change, Decision, Entry, Outcome, PaymentRequestId, ReversalState, Terms, decide,
+    AccountId, Action, CancellationState, Case, Change, Decision, Entry, Outcome, PaymentRequestId, ReversalState, Terms, decide,
 };
 
 use crate::{
-    Asked, CancellationStore, CaseFile, Clock, Page, PostedEntry, ReversalFilter, Statement, TimelineEntry, Unavailable,
+    Asked, Backlog, CancellationStore, CaseFile, Claim, Clock, Page, PostedEntry, ReversalFilter, Statement, TimelineEntry,
+    Unavailable,
 };
 
 /// A clock that stands still until it is told to go on.
@@ -125,6 +126,29 @@ impl CancellationStore for MemoryStore {
         batch.iter().map(|asked| kept.decide(&self.terms, &received(asked))).collect()
     }
 
+    async fn claim_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, Unavailable> {
+        let mut kept = held(&self.kept);
+        let due_at = |case: &Case| match case.reversal.as_ref().map(|reversal| &reversal.state) {
+            Some(ReversalState::Open { next_attempt_at, lease, .. })
+                if *next_attempt_at <= now && lease.is_none_or(|lease| lease.until <= now) =>
+            {
+                Some((*next_attempt_at, case.id.clone()))
+            }
+            Some(ReversalState::Open { .. } | ReversalState::Parked { .. } | ReversalState::Done { .. }) | None => None,
+        };
+        let mut due: Vec<_> = kept.cases.values().filter_map(|file| due_at(&file.case)).collect();
+        due.sort();
+        let mut claims = Vec::new();
+        for (_, id) in due.into_iter().take(limit as usize) {
+            let command = domain::Command { id: id.clone(), at: now, action: Action::Attempt };
+            if let Outcome::MoneyOwed { attempt: Some(attempt) } = kept.decide(&self.terms, &command)? {
+                let owed = kept.cases.get(&id).and_then(|file| file.case.owed());
+                claims.extend(owed.map(|owed| Claim { owed, attempt }));
+            }
+        }
+        Ok(claims)
+    }
+
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, Unavailable> {
         Ok(held(&self.kept).cases.get(id).cloned())
     }
@@ -165,7 +189,19 @@ impl CancellationStore for MemoryStore {
         Ok(self.page_of_cases(page, deferred))
     }
 
-    async fn check(&self) -> Result<(), Unavailable> {
-        Ok(())
+    async fn backlog(&self) -> Result<Backlog, Unavailable> {
+        let everything = Page { limit: u32::MAX, after: None };
+        let open = self.reversals(ReversalFilter::Open, &everything).await?;
+        let since = |case: &Case| case.reversal.as_ref().map(|reversal| (reversal.opened_at, case.id.clone()));
+        Ok(Backlog {
+            deferred: self.deferred(&everything).await?.len() as u64,
+            parked: self.reversals(ReversalFilter::Parked, &everything).await?.len() as u64,
+            oldest_open: open.iter().filter_map(since).min().map(|(opened_at, id)| (id, opened_at)),
+            open: open.len() as u64,
+        })
+    }
+
+    async fn check(&self) -> Result<Option<DateTime<Utc>>, Unavailable> {
+        Ok(self.clock.as_ref().map(|clock| clock.now()))
     }
 }

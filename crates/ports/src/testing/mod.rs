@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a broken promise has to end the test that found it")]
 
 pub mod contract;
+mod due;
 mod given;
 mod histories;
 mod memory;

@@ -1,0 +1,57 @@
+//! What the use cases work with.
+
+use std::sync::Arc;
+
+use ::ports::{Asked, CancellationStore, Clock, FundsGateway, Payments};
+use domain::{Action, Command, PaymentRequestId};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+use crate::Lanes;
+
+/// How many attempts to give money back may go on at once. One slow wallet core delays no answer, and cannot use up the process.
+const ATTEMPTS: u32 = 256;
+
+/// The ports of one process, with what runs between them.
+pub struct Ports {
+    /// Where commands are decided.
+    pub lanes: Lanes,
+    /// Where cases are kept.
+    pub store: Arc<dyn CancellationStore>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The wallet core; `None` where the embedded ledger has the money.
+    pub core: Option<Core>,
+    pub(crate) attempts: Arc<Semaphore>,
+    pub(crate) runtime: Handle,
+}
+
+/// The wallet core.
+#[derive(Clone)]
+pub struct Core {
+    /// Gives money back.
+    pub funds: Arc<dyn FundsGateway>,
+    /// Knows the payments; `None` where the wallet announces them.
+    pub payments: Option<Arc<dyn Payments>>,
+}
+
+impl Ports {
+    /// Joins the ports on the current tokio runtime, which has to outlive every caller: what was begun for one goes on there.
+    #[must_use]
+    pub fn new(lanes: Lanes, store: Arc<dyn CancellationStore>, clock: Arc<dyn Clock>, core: Option<Core>) -> Self {
+        let attempts = Arc::new(Semaphore::new(ATTEMPTS as usize));
+        Self { lanes, store, clock, core, attempts, runtime: Handle::current() }
+    }
+
+    /// Takes no more work and returns once everything taken before is done: first the attempts, since each ends with a command.
+    pub async fn stop(&self) {
+        // Nobody closes the semaphore, so this only ever waits.
+        let _all_ended = self.attempts.acquire_many(ATTEMPTS).await;
+        self.lanes.stop().await;
+    }
+
+    /// A command that arises here and now.
+    pub(crate) fn asked(&self, id: PaymentRequestId, action: Action) -> Asked {
+        Asked { command: Command { id, at: self.clock.now(), action }, arrived: std::time::Instant::now() }
+    }
+}

@@ -1,0 +1,212 @@
+//! Giving the money back. The handler of a cancel and the worker both come to [`attempt`].
+
+use std::hash::{BuildHasher, RandomState};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::ports::{Claim, Page, Payments};
+use domain::{Action, Answer, Cancel, Cancellation, Case, GiveBack, Jitter, Lookup, Outcome, PaymentRequestId};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tracing::{error, info, warn};
+
+use crate::Ports;
+
+/// How often the worker looks for what is due: soon enough that the first repair of an unknown outcome begins within a second.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often the core is asked again about payments that it could not name.
+const ASK_AGAIN_EVERY: Duration = Duration::from_secs(1);
+/// How many reversals are claimed at once, and how many deferred cases are asked about.
+const AT_ONCE: u32 = 64;
+/// How often a cancel looks whether somebody else's attempt has ended.
+const WATCH_EVERY: Duration = Duration::from_millis(50);
+
+/// Makes one attempt: the intent is committed already, the core is called outside of any transaction, and what came of it is
+/// committed afterwards.
+async fn attempt(ports: &Ports, claim: Claim) -> Answer {
+    let Some(core) = &ports.core else { return Answer::Pending };
+    let Claim { owed, attempt } = claim;
+    let outcome = core.funds.give_back(&owed).await;
+    match &outcome {
+        GiveBack::Unknown(met) => warn!(payment_request_id = %owed.id, attempt, met, "it is not known whether the money is back"),
+        GiveBack::Impossible(reason) => {
+            error!(payment_request_id = %owed.id, attempt, reason, "the reversal is parked: an operator has to decide");
+        }
+        GiveBack::Done | GiveBack::NothingToDo | GiveBack::PartlyRefunded | GiveBack::FullyRefunded => {
+            info!(payment_request_id = %owed.id, attempt, outcome = outcome.name(), "the reversal is done");
+        }
+    }
+    let jitter = Jitter(u32::try_from(RandomState::new().hash_one(attempt) >> 32).unwrap_or_default());
+    let close = ports.asked(owed.id.clone(), Action::Close { attempt, outcome, jitter });
+    match ports.lanes.submit(close).await {
+        Ok(Outcome::Answered(answer)) => answer,
+        Ok(outcome @ (Outcome::MoneyOwed { .. } | Outcome::Disposed(_) | Outcome::NotFound { .. } | Outcome::Conflict(_))) => {
+            error!(payment_request_id = %owed.id, ?outcome, "the store answered the end of an attempt with something else");
+            Answer::Pending
+        }
+        Err(not_decided) => {
+            // The lease ends by time, and the next attempt is told what this one was.
+            warn!(payment_request_id = %owed.id, attempt, error = %not_decided, "the end of an attempt was not recorded");
+            Answer::Pending
+        }
+    }
+}
+
+/// Begins a claimed attempt as a task that outlives its caller; `None` where too many are going on, and the lease ends by time.
+fn begin(ports: &Arc<Ports>, claim: Claim) -> Option<JoinHandle<Answer>> {
+    let permit = Arc::clone(&ports.attempts).try_acquire_owned().ok()?;
+    let of_task = Arc::clone(ports);
+    Some(ports.runtime.spawn(async move {
+        let answer = attempt(&of_task, claim).await;
+        drop(permit);
+        answer
+    }))
+}
+
+/// Makes the attempt that a cancel's commit leased to it.
+pub(crate) async fn try_now(ports: &Arc<Ports>, id: &PaymentRequestId, attempt: u32) -> Answer {
+    let owed = match ports.store.find(id).await {
+        Ok(file) => file.and_then(|file| file.case.owed()),
+        Err(unavailable) => {
+            warn!(payment_request_id = %id, error = %unavailable, "the reversal could not be read and is left to the worker");
+            None
+        }
+    };
+    let Some(begun) = owed.and_then(|owed| begin(ports, Claim { owed, attempt })) else { return Answer::Pending };
+    begun.await.unwrap_or(Answer::Pending)
+}
+
+/// Waits until the case has its answer; somebody else is at it. It waits for ever where an operator has to decide: its caller
+/// has a deadline.
+pub(crate) async fn watch_for_answer(ports: &Ports, id: &PaymentRequestId) -> Answer {
+    loop {
+        tokio::time::sleep(WATCH_EVERY).await;
+        let Ok(Some(file)) = ports.store.find(id).await else { continue };
+        if let Some(answer) = file.case.cancellation.as_ref().and_then(Cancellation::final_answer) {
+            return answer.into();
+        }
+    }
+}
+
+/// The worker: gives back whatever is due, each reversal by itself, and asks again about deferred cancels, until it is told to
+/// stop. Any number of processes may run it.
+pub async fn work(ports: Arc<Ports>, stop: watch::Receiver<bool>) {
+    let giving_back = outlived(stop.clone(), || give_back_what_is_due(Arc::clone(&ports), stop.clone()));
+    let deciding = outlived(stop.clone(), || decide_what_was_deferred(Arc::clone(&ports), stop.clone()));
+    tokio::join!(giving_back, deciding);
+}
+
+/// Runs a loop until it ends by itself. A panic in an adapter costs it a turn, not the process its worker.
+async fn outlived<F>(mut stop: watch::Receiver<bool>, begin: impl Fn() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    // A set, because its task ends with whoever waits for it.
+    let mut running = JoinSet::new();
+    running.spawn(begin());
+    while let Some(Err(died)) = running.join_next().await {
+        error!(error = %died, "a loop of the worker died and begins anew");
+        if stops_within(&mut stop, LOOK_EVERY).await {
+            return;
+        }
+        running.spawn(begin());
+    }
+}
+
+async fn give_back_what_is_due(ports: Arc<Ports>, mut stop: watch::Receiver<bool>) {
+    loop {
+        let pause = if claim_and_begin(&ports).await.is_break() { LOOK_EVERY } else { Duration::ZERO };
+        if stops_within(&mut stop, pause).await {
+            return;
+        }
+    }
+}
+
+/// Whether the worker is told to stop, now or during the pause. A sender that is gone says so as well.
+async fn stops_within(stop: &mut watch::Receiver<bool>, pause: Duration) -> bool {
+    tokio::time::timeout(pause, stop.wait_for(|stop| *stop)).await.is_ok()
+}
+
+/// Breaks where nothing more is due, or nothing more can be begun now.
+async fn claim_and_begin(ports: &Arc<Ports>) -> ControlFlow<()> {
+    let free = u32::try_from(ports.attempts.available_permits()).unwrap_or(AT_ONCE).min(AT_ONCE);
+    if free == 0 {
+        return ControlFlow::Break(());
+    }
+    let claims = match ports.store.claim_due(ports.clock.now(), free).await {
+        Ok(claims) => claims,
+        Err(unavailable) => {
+            warn!(error = %unavailable, "what is due could not be claimed");
+            return ControlFlow::Break(());
+        }
+    };
+    let is_last = claims.len() < free as usize;
+    for claim in claims {
+        begin(ports, claim);
+    }
+    if is_last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+/// Asks the core again about every deferred case, page by page and round and round. Those of a page are asked about at once, so
+/// that a slow one holds up the others by no more than its own timeout.
+async fn decide_what_was_deferred(ports: Arc<Ports>, mut stop: watch::Receiver<bool>) {
+    let Some(payments) = ports.core.as_ref().and_then(|core| core.payments.clone()) else { return };
+    let mut after = None;
+    while !stops_within(&mut stop, ASK_AGAIN_EVERY).await {
+        let page = Page { limit: AT_ONCE, after: after.take() };
+        let cases = ports.store.deferred(&page).await.unwrap_or_else(|unavailable| {
+            warn!(error = %unavailable, "deferred cases could not be listed");
+            Vec::new()
+        });
+        after = cases.last().filter(|_| cases.len() >= AT_ONCE as usize).map(|case| case.id.to_string());
+        let mut asked = JoinSet::new();
+        for case in cases {
+            asked.spawn(decide_again(Arc::clone(&ports), Arc::clone(&payments), case));
+        }
+        // One by one: of a page in which one dies, the others are decided all the same.
+        while let Some(ended) = asked.join_next().await {
+            if let Err(died) = ended {
+                error!(error = %died, "a deferred case was not looked at: its task died");
+            }
+        }
+    }
+}
+
+async fn decide_again(ports: Arc<Ports>, payments: Arc<dyn Payments>, case: Case) {
+    let Some(Cancellation { acquirer_id, .. }) = case.cancellation else { return };
+    let Some(lookup) = look_up(payments.as_ref(), &case.id).await else { return };
+    let cancel = ports.asked(case.id.clone(), Action::Cancel(Cancel { acquirer_id, lookup }));
+    match ports.lanes.submit(cancel).await {
+        Ok(Outcome::MoneyOwed { attempt: Some(attempt) }) => {
+            let answer = try_now(&ports, &case.id, attempt).await;
+            info!(payment_request_id = %case.id, ?answer, "a deferred cancel is decided");
+        }
+        Ok(outcome) => info!(payment_request_id = %case.id, ?outcome, "a deferred cancel was looked at again"),
+        Err(not_decided) => warn!(payment_request_id = %case.id, error = %not_decided, "a deferred cancel was not decided"),
+    }
+}
+
+/// What the core says of the payment; `None` where it cannot be asked now.
+async fn look_up(payments: &dyn Payments, id: &PaymentRequestId) -> Option<Lookup> {
+    match payments.look_up(id).await {
+        Ok(found) => Some(found.map_or(Lookup::Recorded, |found| Lookup::Found(Box::new(found)))),
+        Err(unavailable) => {
+            warn!(payment_request_id = %id, error = %unavailable, "the payment could not be looked up");
+            None
+        }
+    }
+}
+
+/// What has to be known of the payment before a cancel is decided. The case is read first: what is decided needs no lookup.
+pub(crate) async fn lookup_before_cancel(ports: &Ports, id: &PaymentRequestId) -> Lookup {
+    let Some(payments) = ports.core.as_ref().and_then(|core| core.payments.as_ref()) else { return Lookup::Recorded };
+    match ports.store.find(id).await {
+        Ok(Some(file)) if file.case.is_decided() => Lookup::Recorded,
+        Ok(_) => look_up(payments.as_ref(), id).await.unwrap_or(Lookup::Failed),
+        Err(unavailable) => {
+            warn!(payment_request_id = %id, error = %unavailable, "the case could not be read before its payment is looked up");
+            Lookup::Failed
+        }
+    }
+}
