@@ -1,6 +1,7 @@
 //! Inbound: the Alipay+ callback, the wallet-side API and the operations' endpoints.
 
 mod alipayplus;
+mod json;
 mod ops;
 mod server;
 mod wallet;

@@ -1,11 +1,9 @@
 //! The body of a `cancelPayment` request.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::fmt;
-
 use domain::{AcquirerId, PaymentRequestId, PspId};
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+
+use crate::json;
 
 /// The three ids, each of the right form.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,83 +13,25 @@ pub(super) struct CancelMessage {
     pub(super) payment_request_id: PaymentRequestId,
 }
 
+/// The members as they stand in the body.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Members {
+    acquirer_id: String,
+    psp_id: String,
+    payment_request_id: String,
+}
+
 impl CancelMessage {
     /// `None` unless the body is one JSON object with the three members as identifiers in strings. Members of other names are
     /// passed over. A member that stands twice in any object makes the body illegal: two readers would not agree on it.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
-        let Ok(Json::Object(members)) = serde_json::from_slice(body) else { return None };
-        let text = |name| match members.get(name) {
-            Some(Json::Text(text)) => Some(text.as_str()),
-            Some(Json::Object(_) | Json::Other) | None => None,
-        };
+        let Members { acquirer_id, psp_id, payment_request_id } = json::object(body).ok()?;
         Some(Self {
-            acquirer_id: AcquirerId::parse(text("acquirerId")?).ok()?,
-            psp_id: PspId::parse(text("pspId")?).ok()?,
-            payment_request_id: PaymentRequestId::parse(text("paymentRequestId")?).ok()?,
+            acquirer_id: AcquirerId::parse(acquirer_id).ok()?,
+            psp_id: PspId::parse(psp_id).ok()?,
+            payment_request_id: PaymentRequestId::parse(payment_request_id).ok()?,
         })
-    }
-}
-
-/// JSON without doubled members at any level; what a message has no use for is checked and dropped.
-enum Json {
-    Object(BTreeMap<String, Json>),
-    Text(String),
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Strict)
-    }
-}
-
-struct Strict;
-
-impl<'de> Visitor<'de> for Strict {
-    type Value = Json;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON without doubled members")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
-        let mut members = BTreeMap::new();
-        while let Some(name) = map.next_key()? {
-            match members.entry(name) {
-                Entry::Vacant(free) => free.insert(map.next_value()?),
-                Entry::Occupied(_) => return Err(A::Error::custom("a member stands twice")),
-            };
-        }
-        Ok(Json::Object(members))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
-        while seq.next_element::<Json>()?.is_some() {}
-        Ok(Json::Other)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Json, E> {
-        Ok(Json::Text(text.to_owned()))
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Json, E> {
-        Ok(Json::Other)
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Json, E> {
-        Ok(Json::Other)
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Json, E> {
-        Ok(Json::Other)
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Json, E> {
-        Ok(Json::Other)
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Json, E> {
-        Ok(Json::Other)
     }
 }
 

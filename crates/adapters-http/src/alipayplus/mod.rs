@@ -18,9 +18,9 @@ use actix_web::web::{self, ServiceConfig};
 use chrono::TimeDelta;
 use domain::PspId;
 use governor::Quota;
-use ports::{Clock, MessageSigner, MessageVerifier};
+use ports::{MessageSigner, MessageVerifier};
 use tracing::{error, info, warn};
-use use_cases::{Lanes, cancel};
+use use_cases::{Ports, cancel};
 
 pub(crate) use peers::REFUSALS_PER_PEER;
 use peers::RefusalBudgets;
@@ -38,14 +38,12 @@ pub struct Callback {
     pub answer_budget: Duration,
     /// How far `Request-Time` may be away; `None` does not look at it.
     pub freshness: Option<TimeDelta>,
-    /// Where cancels are decided. They have to outlive the server.
-    pub lanes: Arc<Lanes>,
+    /// What a cancel is decided with, and goes on with where its caller is gone. It has to outlive the server.
+    pub ports: Arc<Ports>,
     /// Signs the answers.
     pub signer: Arc<dyn MessageSigner>,
     /// Knows the clients.
     pub verifier: Arc<dyn MessageVerifier>,
-    /// The only clock.
-    pub clock: Arc<dyn Clock>,
 }
 
 /// The callback with what it keeps about its peers; clones share that.
@@ -102,7 +100,7 @@ impl Door {
 
     async fn answer(&self, result: WireResult, envelope: &Envelope) -> HttpResponse {
         let Envelope { method, uri, client_id } = envelope;
-        let (time, body) = (wire::response_time(self.callback().clock.now()), result.body());
+        let (time, body) = (wire::response_time(self.callback().ports.clock.now()), result.body());
         let content = Content { method, uri, client_id, time: time.as_bytes(), body: body.as_bytes() };
         match self.callback().signer.sign(&content.text()).await {
             Ok(signature) => HttpResponse::Ok()
@@ -127,7 +125,7 @@ fn unsigned(status: StatusCode) -> HttpResponse {
 async fn cancel_payment(door: web::Data<Door>, signed: SignedCancel) -> HttpResponse {
     let SignedCancel { received, deadline, envelope } = signed;
     let id = received.id.clone();
-    let result = wire::of_reply(cancel(&door.callback().lanes, received, deadline).await);
+    let result = wire::of_reply(cancel(&door.callback().ports, received, deadline).await);
     info!(payment_request_id = %id, result_code = result.code, "a cancel is answered");
     door.answer(result, &envelope).await
 }
@@ -142,7 +140,7 @@ mod tests {
     use chrono::{DateTime, Utc};
     use ports::testing::{ManualClock, MemoryStore, ledger_terms, moment};
     use ports::{CancellationStore, Signature, SignedText, Unavailable};
-    use use_cases::LaneSettings;
+    use use_cases::{LaneSettings, Lanes};
 
     use super::*;
 
@@ -172,15 +170,15 @@ mod tests {
 
     fn door(burst: u32) -> Door {
         let store: Arc<dyn CancellationStore> = Arc::new(MemoryStore::new(ledger_terms()));
+        let lanes = Lanes::start(&store, LaneSettings { lanes: 1, queue: 8, batch: 8 });
         let callback = Callback {
             path: "/cancel".into(),
             psp_id: PspId::parse("psp").unwrap(),
             answer_budget: Duration::from_secs(30),
             freshness: None,
-            lanes: Arc::new(Lanes::start(&store, LaneSettings { lanes: 1, queue: 8, batch: 8 })),
+            ports: Arc::new(Ports::new(lanes, store, Arc::new(ManualClock::at(moment(0))), None)),
             signer: Arc::new(Keys),
             verifier: Arc::new(Keys),
-            clock: Arc::new(ManualClock::at(moment(0))),
         };
         let quota = Quota::with_period(Duration::from_secs(86_400)).unwrap();
         Door::new(callback, quota.allow_burst(NonZeroU32::new(burst).unwrap()))

@@ -63,7 +63,7 @@ impl FromRequest for SignedCancel {
         let Some(door) = request.app_data::<Data<Door>>().cloned() else {
             return Box::pin(async { Err(ErrorInternalServerError("the callback is not attached")) });
         };
-        let arrival = Arrival { at: door.callback().clock.now(), instant: Instant::now() };
+        let arrival = Arrival { at: door.callback().ports.clock.now(), instant: Instant::now() };
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let received = receive(&door, &request, payload, arrival).await;

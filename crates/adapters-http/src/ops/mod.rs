@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, web};
-use ports::{Page, Unavailable};
+use chrono::{DateTime, TimeDelta, Utc};
+use ports::{Backlog, Unavailable};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::wallet::WalletApi;
+use crate::wallet::{WalletApi, time};
 
-/// The most that deferred cancels are counted to: beyond it the number tells nothing more.
-const COUNTED: u32 = 1000;
+/// How far the clocks of process and database may be apart: past it, nobody knows whose cancels are in time.
+const CLOCKS_APART: TimeDelta = TimeDelta::seconds(5);
 
 /// Whether the process wants more work. Clones speak of the same process.
 #[derive(Debug, Clone, Default)]
@@ -37,25 +38,43 @@ impl Readiness {
     }
 }
 
-/// Whether the process wants more work.
-#[derive(Serialize, ToSchema)]
+/// Whether the process wants more work, and what waits.
+#[derive(Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Ready {
     ready: bool,
-    /// How many cancels cannot be decided yet: a number, or `1000+`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    deferred: Option<Count>,
     /// Why it is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     reason: Option<String>,
+    /// What waits, where the database could be asked.
+    #[serde(flatten)]
+    waiting: Option<Waiting>,
 }
 
+/// What waits, in all processes together.
 #[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-enum Count {
-    Exact(usize),
-    AtLeast(String),
+#[serde(rename_all = "camelCase")]
+struct Waiting {
+    /// Cancels that cannot be decided yet.
+    deferred: u64,
+    /// Reversals that are tried until the money is back.
+    open_reversals: u64,
+    /// Reversals that an operator has to decide about.
+    parked_reversals: u64,
+    /// The open reversal that has waited longest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    oldest_open_reversal: Option<OldestReversal>,
+}
+
+/// A reversal and since when it is open.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct OldestReversal {
+    reversal_id: String,
+    #[schema(format = DateTime)]
+    opened_at: String,
 }
 
 /// Answers as long as the process lives.
@@ -73,24 +92,43 @@ pub(crate) async fn livez() -> &'static str {
 )]
 #[get("/readyz")]
 pub(crate) async fn readyz(api: web::Data<WalletApi>) -> HttpResponse {
-    let (status, ready) = match deferred(&api).await {
-        Ok(deferred) => (StatusCode::OK, Ready { ready: true, deferred: Some(deferred), reason: None }),
-        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, Ready { ready: false, deferred: None, reason: Some(reason) }),
-    };
+    let ready = look(&api).await;
+    let status = if ready.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     HttpResponse::build(status).json(ready)
 }
 
-/// How many cancels are deferred, or why the process is not ready.
-async fn deferred(api: &WalletApi) -> Result<Count, String> {
+async fn look(api: &WalletApi) -> Ready {
+    let unready = |reason| Ready { reason: Some(reason), ..Ready::default() };
     if api.readiness.is_stopping() {
-        return Err("stopping".to_owned());
+        return unready("stopping".to_owned());
     }
-    let asked = async {
-        api.store.check().await?;
-        api.store.deferred(&Page { limit: COUNTED, after: None }).await
-    };
+    let asked = async { Ok((api.ports.store.check().await?, api.ports.store.backlog().await?)) };
     let answered = tokio::time::timeout(api.call_budget, asked).await;
-    let cases = answered.unwrap_or_else(|_| Err(Unavailable::because("no answer in time")));
-    let counted = cases.map_err(|unavailable| format!("database: {unavailable}"))?.len();
-    Ok(if counted < COUNTED as usize { Count::Exact(counted) } else { Count::AtLeast(format!("{COUNTED}+")) })
+    let (database_clock, backlog) = match answered.unwrap_or_else(|_| Err(Unavailable::because("no answer in time"))) {
+        Ok(answer) => answer,
+        Err(unavailable) => return unready(format!("database: {unavailable}")),
+    };
+    let now = api.ports.clock.now();
+    let reason = clocks_apart(database_clock, now).or_else(|| too_old(&backlog, api.oldest_open_reversal, now));
+    Ready { ready: reason.is_none(), reason, waiting: Some(backlog.into()) }
+}
+
+fn clocks_apart(database_clock: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<String> {
+    let apart = (now - database_clock?).abs();
+    (apart > CLOCKS_APART).then(|| format!("clocks: this one and the database's are {} s apart", apart.num_seconds()))
+}
+
+/// Money that is owed for too long is a reason to look here, whoever is at fault.
+fn too_old(backlog: &Backlog, limit: TimeDelta, now: DateTime<Utc>) -> Option<String> {
+    let (id, opened_at) = backlog.oldest_open.as_ref().filter(|(_, opened_at)| now - *opened_at > limit)?;
+    Some(format!("reversals: {id} has been open since {}", time(*opened_at)))
+}
+
+impl From<Backlog> for Waiting {
+    fn from(backlog: Backlog) -> Self {
+        let Backlog { deferred, open, parked, oldest_open } = backlog;
+        let oldest_open_reversal =
+            oldest_open.map(|(id, opened_at)| OldestReversal { reversal_id: id.to_string(), opened_at: time(opened_at) });
+        Self { deferred, open_reversals: open, parked_reversals: parked, oldest_open_reversal }
+    }
 }

@@ -22,10 +22,10 @@ pub(crate) struct Amount {
     pub(crate) currency: String,
 }
 
-/// How the wallet may go on.
+/// How the wallet, or an operator, may go on.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Disposed {
-    /// `proceed`, `closed`, `stands`, `reversed` or `refused`.
+    /// `proceed`, `closed`, `stands`, `reversed` or `refused`; of a reversal `reopened` or `resolved`.
     disposition: &'static str,
 }
 
@@ -102,7 +102,7 @@ struct EventView {
 }
 
 /// In UTC, to the microsecond where there are any.
-pub(super) fn time(at: DateTime<Utc>) -> String {
+pub(crate) fn time(at: DateTime<Utc>) -> String {
     let to = if at.nanosecond() < 1_000 { SecondsFormat::Secs } else { SecondsFormat::Micros };
     at.to_rfc3339_opts(to, true)
 }

@@ -5,7 +5,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::problem::ProblemDetails;
-use super::{questions, recording};
+use super::{operating, questions, recording};
 use crate::ops;
 
 /// Serves and describes the handlers: one list, so that neither can be without the other.
@@ -32,6 +32,8 @@ routes![
     recording::report_payment,
     recording::announce_refund,
     recording::report_refund,
+    operating::retry_reversal,
+    operating::resolve_reversal,
     questions::payment,
     questions::account,
     questions::reversals,

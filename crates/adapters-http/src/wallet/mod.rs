@@ -3,9 +3,10 @@
 //! Every command goes through the same lanes as `cancelPayment` and so meets the same row lock.
 
 mod answers;
+mod body;
 mod document;
-mod json;
 mod lists;
+mod operating;
 mod place;
 mod problem;
 mod questions;
@@ -19,18 +20,23 @@ use std::time::{Duration, Instant};
 
 use actix_web::dev::Server;
 use actix_web::{HttpResponse, web};
+use chrono::TimeDelta;
 use domain::{Action, Command, PaymentRequestId, PspId};
-use ports::{Asked, CancellationStore, Clock, Unavailable};
-use tracing::{debug, error, warn};
-use use_cases::{Lanes, NotDecided, Told};
+use ports::{Asked, Unavailable};
+use tracing::{debug, error, info, warn};
+use use_cases::{NotDecided, Ports, Told};
 
 use crate::ops::Readiness;
 use crate::server::{Listening, serve};
 use answers::Disposed;
+pub(crate) use answers::time;
 pub use document::openapi;
 use problem::Problem;
-use tokens::Caller;
 pub use tokens::Tokens;
+use tokens::{Caller, Role};
+
+/// How a command is answered.
+type Disposing = Result<web::Json<Disposed>, Problem>;
 
 /// What the wallet-side API works with.
 pub struct WalletApi {
@@ -40,12 +46,10 @@ pub struct WalletApi {
     pub call_budget: Duration,
     /// Who may call.
     pub tokens: Tokens,
-    /// Where commands are decided.
-    pub lanes: Arc<Lanes>,
-    /// Where questions are answered.
-    pub store: Arc<dyn CancellationStore>,
-    /// What time it is.
-    pub clock: Arc<dyn Clock>,
+    /// What commands are decided with, and questions answered.
+    pub ports: Arc<Ports>,
+    /// How long a reversal may be open; past it, the process is unready.
+    pub oldest_open_reversal: TimeDelta,
     /// Whether the process wants more work.
     pub readiness: Readiness,
 }
@@ -58,7 +62,7 @@ pub fn serve_wallet_api(listening: Listening, api: WalletApi) -> std::io::Result
     let patience = api.call_budget;
     let api = web::Data::new(api);
     serve(listening, patience, move |service| {
-        service.app_data(api.clone()).app_data(web::PayloadConfig::new(json::LONGEST_BODY));
+        service.app_data(api.clone()).app_data(web::PayloadConfig::new(body::LONGEST_BODY));
         document::routes(service);
         service.default_service(web::to(no_such_route));
     })
@@ -70,16 +74,23 @@ async fn no_such_route() -> Result<HttpResponse, Problem> {
 
 impl WalletApi {
     /// Has a command decided, as long as the call's budget lasts.
-    async fn record(&self, caller: &Caller, id: PaymentRequestId, action: Action) -> Result<web::Json<Disposed>, Problem> {
-        let asked = Asked { command: Command { id: id.clone(), at: self.clock.now(), action }, arrived: Instant::now() };
-        let told = tokio::time::timeout(self.call_budget, use_cases::tell(&self.lanes, asked)).await;
+    async fn record(&self, caller: &Caller, id: PaymentRequestId, action: Action) -> Disposing {
+        let asked = Asked { command: Command { id: id.clone(), at: self.ports.clock.now(), action }, arrived: Instant::now() };
+        let told = tokio::time::timeout(self.call_budget, use_cases::tell(&self.ports.lanes, asked)).await;
         match told {
             Ok(Ok(Told::Disposed(disposition))) => {
                 let Caller { name, role } = caller;
-                debug!(payment_request_id = %id, caller = %name, ?role, ?disposition, "the wallet's command was decided");
+                match role {
+                    Role::Pay => {
+                        debug!(payment_request_id = %id, caller = %name, ?disposition, "the wallet's command was decided")
+                    }
+                    Role::Operator => {
+                        info!(payment_request_id = %id, caller = %name, ?disposition, "an operator's command was decided");
+                    }
+                }
                 Ok(web::Json(disposition.into()))
             }
-            Ok(Ok(Told::NotFound)) => Err(Problem::not_found("no such payment or refund is recorded")),
+            Ok(Ok(Told::NotFound)) => Err(Problem::not_found("no such payment, refund or reversal is recorded")),
             Ok(Ok(Told::Conflict(why))) => Err(Problem::conflict(why)),
             Ok(Err(NotDecided::Overloaded | NotDecided::Stopping)) => {
                 Err(Problem::unavailable("nothing was recorded; repeat the call"))

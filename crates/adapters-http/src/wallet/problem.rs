@@ -45,6 +45,11 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "a known token is needed, in the header authorization: Bearer TOKEN")
     }
 
+    /// The token is known, but its role may not do this.
+    pub(crate) fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "the role of this token may not do this; an operator's token is needed")
+    }
+
     /// Nothing is known of it.
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
@@ -106,6 +111,9 @@ pub(crate) enum Questioned {}
 /// For the API document: what any command may be answered with.
 pub(crate) enum Commanded {}
 
+/// For the API document: the route is an operator's.
+pub(crate) enum Forbidden {}
+
 /// For the API document: nothing is known of what the path names.
 pub(crate) enum Missing {}
 
@@ -128,6 +136,12 @@ impl IntoResponses for Commanded {
             NOT_ACCEPTABLE,
             (503, "Not known to be recorded; repeat the same call after `retry-after` seconds"),
         ])
+    }
+}
+
+impl IntoResponses for Forbidden {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[(403, "The token's role may not do this; an operator's may")])
     }
 }
 

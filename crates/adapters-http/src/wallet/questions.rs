@@ -20,7 +20,7 @@ type Answered<T> = Result<web::Json<T>, Problem>;
 )]
 #[get("/wallet/v1/payments/{paymentRequestId}")]
 pub(super) async fn payment(_: Caller, id: InPath<PaymentRequestId>, api: web::Data<WalletApi>) -> Answered<CaseView> {
-    let found = api.read(api.store.find(&id.0)).await?;
+    let found = api.read(api.ports.store.find(&id.0)).await?;
     let known = found.filter(|file| !file.case.is_unknown());
     let file = known.ok_or_else(|| Problem::not_found("nothing is known of this payment request"))?;
     Ok(web::Json(file.into()))
@@ -40,7 +40,7 @@ pub(super) async fn account(
     api: web::Data<WalletApi>,
 ) -> Answered<AccountView> {
     let page = page.0.of_entries()?;
-    let statement = api.read(api.store.account(&account.0, &page)).await?;
+    let statement = api.read(api.ports.store.account(&account.0, &page)).await?;
     Ok(web::Json(AccountView::of(&account.0, statement, page.limit)))
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn reversals(
     api: web::Data<WalletApi>,
 ) -> Answered<ReversalList> {
     let page = page.0.of_cases()?;
-    let cases = api.read(api.store.reversals(which.0.into(), &page)).await?;
+    let cases = api.read(api.ports.store.reversals(which.0.into(), &page)).await?;
     Ok(web::Json(ReversalList::of(&cases, page.limit)))
 }
 
@@ -71,6 +71,6 @@ pub(super) async fn reversals(
 #[get("/wallet/v1/deferred")]
 pub(super) async fn deferred(_: Caller, page: InQuery<PageQuery>, api: web::Data<WalletApi>) -> Answered<DeferredList> {
     let page = page.0.of_cases()?;
-    let cases = api.read(api.store.deferred(&page)).await?;
+    let cases = api.read(api.ports.store.deferred(&page)).await?;
     Ok(web::Json(DeferredList::of(&cases, page.limit)))
 }

@@ -3,15 +3,13 @@
 use actix_web::{post, put, web};
 use domain::{PaymentRequestId, RefundRequestId};
 
-use super::WalletApi;
 use super::answers::Disposed;
-use super::json::Body;
+use super::body::Body;
 use super::place::InPath;
-use super::problem::{Commanded, Missing, Problem};
+use super::problem::{Commanded, Missing};
 use super::requests::{Announcement, PaymentResult, RefundAnnouncement, RefundEnded};
 use super::tokens::Caller;
-
-type Disposing = Result<web::Json<Disposed>, Problem>;
+use super::{Disposing, WalletApi};
 
 /// Announces a payment, before it is debited.
 ///
@@ -29,7 +27,7 @@ pub(super) async fn announce_payment(
     body: Body<Announcement>,
     api: web::Data<WalletApi>,
 ) -> Disposing {
-    let action = body.0.into_action(&api.psp_id, api.clock.now())?;
+    let action = body.0.into_action(&api.psp_id, api.ports.clock.now())?;
     api.record(&caller, id.0, action).await
 }
 

@@ -9,11 +9,13 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::answers::Amount;
-use super::json::Object;
 use super::problem::Problem;
+use crate::json::Object;
 
 /// How far the wallet's clock may be ahead of this one.
 const CLOCKS_DIFFER_BY: TimeDelta = TimeDelta::minutes(5);
+/// How long an operator's note may be, in characters.
+const LONGEST_NOTE: usize = 1000;
 
 /// A payment that is about to be debited.
 #[derive(Deserialize, ToSchema)]
@@ -86,6 +88,14 @@ pub(crate) struct RefundEnded {
     completed_at: String,
 }
 
+/// What was done about a reversal by hand.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct Resolution {
+    /// For the timeline: how the money went back, 1 to 1000 characters.
+    #[schema(min_length = 1, max_length = 1000)]
+    note: String,
+}
+
 /// A final status.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 enum Ended {
@@ -146,6 +156,19 @@ impl RefundEnded {
     pub(crate) fn into_action(self, id: RefundRequestId) -> Result<Action, Problem> {
         let completed_at = time("completedAt", &self.completed_at)?;
         Ok(Action::RefundResult(RefundResult { id, result: self.status.into(), completed_at }))
+    }
+}
+
+impl Resolution {
+    /// The command of the caller named `by`.
+    pub(crate) fn into_action(self, by: String) -> Result<Action, Problem> {
+        let Self { note } = self;
+        let readable = !note.trim().is_empty() && note.chars().all(|c| c == '\n' || !c.is_control());
+        if !readable || note.chars().count() > LONGEST_NOTE {
+            let must = format!("must be 1 to {LONGEST_NOTE} characters, of the control characters none but line feeds");
+            return Err(Problem::not_acceptable(format!("note: {must}")));
+        }
+        Ok(Action::Resolve { note, by })
     }
 }
 

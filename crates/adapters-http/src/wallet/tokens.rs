@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Ready, ready};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
@@ -13,9 +14,11 @@ use super::problem::Problem;
 
 const SHORTEST_TOKEN: usize = 16;
 
-/// The bearer tokens that are accepted.
-pub struct Tokens(Vec<Grant>);
+/// The bearer tokens that are accepted; clones share them.
+#[derive(Clone)]
+pub struct Tokens(Arc<RwLock<Vec<Grant>>>);
 
+#[derive(Clone)]
 struct Grant {
     caller: Caller,
     token: String,
@@ -30,6 +33,10 @@ pub(crate) enum Role {
     Operator,
 }
 
+/// An operator who calls. A handler that takes it is closed to everybody else.
+#[derive(Debug)]
+pub(crate) struct Operator(pub(crate) Caller);
+
 /// Who calls. A handler that takes it is closed to everybody without a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
@@ -43,35 +50,38 @@ impl Tokens {
     /// # Errors
     /// One sentence that names the line; it never shows a token.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut tokens = Self(Vec::new());
+        let mut grants = Vec::new();
         for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !is_blank(line)) {
-            let grant = Grant::parse(line).and_then(|grant| tokens.refuse_double(grant));
-            tokens.0.push(grant.map_err(|what| format!("line {number}: {what}"))?);
+            let grant = Grant::parse(line).and_then(|grant| grant.unless_double(&grants));
+            grants.push(grant.map_err(|what| format!("line {number}: {what}"))?);
         }
-        Ok(tokens)
+        Ok(Self(Arc::new(RwLock::new(grants))))
     }
 
-    fn refuse_double(&self, new: Grant) -> Result<Grant, String> {
-        if self.0.iter().any(|known| known.caller.name == new.caller.name) {
-            return Err(format!("the name {:?} stands there twice; each caller needs a name of its own", new.caller.name));
-        }
-        if self.0.iter().any(|known| known.token == new.token) {
-            return Err("the token stands there twice; each caller needs a token of its own".to_owned());
-        }
-        Ok(new)
+    /// Accepts the tokens of `next` from now on, and only them.
+    pub fn exchange(&self, next: &Self) {
+        let next = next.read(Clone::clone);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = next;
     }
 
     /// Looks at every token in constant time, so that the time taken tells nothing about any of them but its length.
-    fn caller(&self, token: &[u8]) -> Option<&Caller> {
-        self.0
-            .iter()
-            .fold(None, |found, grant| if grant.token.as_bytes().ct_eq(token).into() { Some(&grant.caller) } else { found })
+    fn caller(&self, token: &[u8]) -> Option<Caller> {
+        let has_it = |grant: &Grant| bool::from(grant.token.as_bytes().ct_eq(token));
+        let found = |grants: &Vec<Grant>| {
+            let found = grants.iter().fold(None, |found, grant| if has_it(grant) { Some(&grant.caller) } else { found });
+            found.cloned()
+        };
+        self.read(found)
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Vec<Grant>) -> T) -> T {
+        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|grant| &grant.caller)).finish()
+        self.read(|grants| f.debug_list().entries(grants.iter().map(|grant| &grant.caller)).finish())
     }
 }
 
@@ -96,6 +106,16 @@ impl Grant {
         }
         Ok(Self { caller: Caller { name: name.to_owned(), role }, token: token.to_owned() })
     }
+
+    fn unless_double(self, others: &[Self]) -> Result<Self, String> {
+        if others.iter().any(|known| known.caller.name == self.caller.name) {
+            return Err(format!("the name {:?} stands there twice; each caller needs a name of its own", self.caller.name));
+        }
+        if others.iter().any(|known| known.token == self.token) {
+            return Err("the token stands there twice; each caller needs a token of its own".to_owned());
+        }
+        Ok(self)
+    }
 }
 
 impl FromRequest for Caller {
@@ -105,7 +125,20 @@ impl FromRequest for Caller {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let api = request.app_data::<web::Data<WalletApi>>();
         let caller = bearer_token(request).and_then(|token| api?.tokens.caller(token));
-        ready(caller.cloned().ok_or_else(Problem::unauthorized))
+        ready(caller.ok_or_else(Problem::unauthorized))
+    }
+}
+
+impl FromRequest for Operator {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let caller = Caller::from_request(request, payload).into_inner();
+        ready(caller.and_then(|caller| match caller.role {
+            Role::Operator => Ok(Self(caller)),
+            Role::Pay => Err(Problem::forbidden()),
+        }))
     }
 }
 
@@ -126,11 +159,22 @@ mod tests {
         let tokens = Tokens::parse(GOOD).unwrap();
         let payflow = Caller { name: "payflow".to_owned(), role: Role::Pay };
         let ops = Caller { name: "ops".to_owned(), role: Role::Operator };
-        assert_eq!(tokens.caller(b"0123456789abcdef"), Some(&payflow));
-        assert_eq!(tokens.caller(b"fedcba9876543210~"), Some(&ops));
+        assert_eq!(tokens.caller(b"0123456789abcdef"), Some(payflow));
+        assert_eq!(tokens.caller(b"fedcba9876543210~"), Some(ops));
         for unknown in [&b""[..], b"0123456789abcde", b"0123456789abcdef0", b"0123456789ABCDEF", b"payflow"] {
             assert_eq!(tokens.caller(unknown), None);
         }
+    }
+
+    #[test]
+    fn f26_a_token_counts_until_the_tokens_are_exchanged() {
+        let (revoked, kept) = (b"0123456789abcdef", b"fedcba9876543210~");
+        let tokens = Tokens::parse(GOOD).unwrap();
+        let in_use = tokens.clone();
+        tokens.exchange(&Tokens::parse("ops pay fedcba9876543210~\nnew operator 00112233445566778899").unwrap());
+        assert_eq!(in_use.caller(revoked), None);
+        assert_eq!(in_use.caller(kept).map(|caller| caller.role), Some(Role::Pay), "the role is exchanged too");
+        assert_eq!(in_use.caller(b"00112233445566778899").map(|caller| caller.name), Some("new".to_owned()));
     }
 
     #[test]

@@ -16,12 +16,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AccountId, Case, PaymentRequestId, PspId};
 use ports::testing::{ManualClock, MemoryStore, ledger_terms};
 use ports::{
-    Asked, CancellationStore, CaseFile, MessageSigner, MessageVerifier, Page, ReversalFilter, Signature, SignedText, Statement,
-    Unavailable,
+    Asked, Backlog, CancellationStore, CaseFile, Claim, MessageSigner, MessageVerifier, Page, ReversalFilter, Signature,
+    SignedText, Statement, Unavailable,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
-use use_cases::{LaneSettings, Lanes};
+use use_cases::{LaneSettings, Lanes, Ports};
 
 pub(crate) const PATH: &str = "/aps/api/v1/payments/cancelPayment";
 pub(crate) const CLIENT: &str = "SANDBOX_TEST0001";
@@ -106,6 +106,10 @@ impl CancellationStore for GatedStore {
         self.memory.decide(batch).await
     }
 
+    async fn claim_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, Unavailable> {
+        self.memory.claim_due(now, limit).await
+    }
+
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, Unavailable> {
         self.memory.find(id).await
     }
@@ -122,7 +126,11 @@ impl CancellationStore for GatedStore {
         self.memory.deferred(page).await
     }
 
-    async fn check(&self) -> Result<(), Unavailable> {
+    async fn backlog(&self) -> Result<Backlog, Unavailable> {
+        self.memory.backlog().await
+    }
+
+    async fn check(&self) -> Result<Option<DateTime<Utc>>, Unavailable> {
         self.memory.check().await
     }
 }
@@ -171,15 +179,15 @@ impl Service {
         let as_store: Arc<dyn CancellationStore> = Arc::clone(&store) as _;
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        let clock = Arc::new(ManualClock::at("2026-01-01T19:04:06.789Z".parse().unwrap()));
         let callback = Callback {
             path: PATH.into(),
             psp_id: PspId::parse(PSP).unwrap(),
             answer_budget: setup.answer_budget,
             freshness: setup.freshness,
-            lanes: Arc::new(Lanes::start(&as_store, setup.lanes)),
+            ports: Arc::new(Ports::new(Lanes::start(&as_store, setup.lanes), as_store, clock, None)),
             signer: setup.signer,
             verifier: Arc::new(Clients),
-            clock: Arc::new(ManualClock::at("2026-01-01T19:04:06.789Z".parse().unwrap())),
         };
         let server = serve_callback(Listening { listener, tls: setup.tls }, callback).unwrap();
         let handle = server.handle();

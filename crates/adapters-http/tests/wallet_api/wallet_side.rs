@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapters_http::{Listening, Readiness, Tokens, WalletApi, serve_wallet_api};
-use domain::{PspId, Terms};
-use ports::testing::{ManualClock, MemoryStore, core_terms, ledger_terms, moment};
+use chrono::TimeDelta;
+use domain::{Action, GiveBack, Jitter, PspId, Terms};
+use ports::testing::{ManualClock, MemoryStore, Wallet, core_terms, ledger_terms, moment};
 use ports::{Asked, CancellationStore};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use use_cases::{LaneSettings, Lanes};
+use use_cases::{LaneSettings, Lanes, Ports};
 
 pub(crate) const PAY: &str = "pay-token-0123456789";
 pub(crate) const OPERATOR: &str = "operator-token-0123456789";
@@ -20,7 +21,9 @@ pub(crate) const OPERATOR: &str = "operator-token-0123456789";
 pub(crate) struct Api {
     pub(crate) store: Arc<dyn CancellationStore>,
     pub(crate) readiness: Readiness,
-    pub(crate) lanes: Arc<Lanes>,
+    pub(crate) ports: Arc<Ports>,
+    /// The process's clock.
+    pub(crate) clock: Arc<ManualClock>,
     address: SocketAddr,
     runtime: Runtime,
 }
@@ -70,7 +73,9 @@ impl Api {
     pub(crate) fn over(store: Arc<dyn CancellationStore>, call_budget: Duration) -> Self {
         let runtime = Runtime::new().unwrap();
         let entered = runtime.enter();
-        let lanes = Arc::new(Lanes::start(&store, LaneSettings { lanes: 2, queue: 64, batch: 16 }));
+        let lanes = Lanes::start(&store, LaneSettings { lanes: 2, queue: 64, batch: 16 });
+        let clock = Arc::new(ManualClock::at(moment(0)));
+        let ports = Arc::new(Ports::new(lanes, Arc::clone(&store), Arc::clone(&clock) as _, None));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let readiness = Readiness::new();
@@ -78,15 +83,14 @@ impl Api {
             psp_id: PspId::parse("psp-1").unwrap(),
             call_budget,
             tokens: Tokens::parse(&format!("payflow pay {PAY}\nops operator {OPERATOR}\n")).unwrap(),
-            lanes: Arc::clone(&lanes),
-            store: Arc::clone(&store),
-            clock: Arc::new(ManualClock::at(moment(0))),
+            ports: Arc::clone(&ports),
+            oldest_open_reversal: TimeDelta::minutes(5),
             readiness: readiness.clone(),
         };
         let server = serve_wallet_api(Listening { listener, tls: None }, api).unwrap();
         drop(entered);
         runtime.spawn(server);
-        Self { store, readiness, lanes, address, runtime }
+        Self { store, readiness, ports, clock, address, runtime }
     }
 
     /// Sends a request as it stands and reads until the server closes.
@@ -124,6 +128,12 @@ impl Api {
         self.ask(&format!("GET {path}"), Some(&format!("Bearer {OPERATOR}")), b"")
     }
 
+    /// An operator's command about a reversal.
+    pub(crate) fn operate(&self, path: &str, body: &Value) -> Reply {
+        let line = format!("POST /wallet/v1/reversals/{path}");
+        self.ask(&line, Some(&format!("Bearer {OPERATOR}")), body.to_string().as_bytes())
+    }
+
     /// What is known of a payment request.
     pub(crate) fn case(&self, id: &str) -> Value {
         let reply = self.get(&format!("/wallet/v1/payments/{id}"));
@@ -137,8 +147,26 @@ impl Api {
         assert!(matches!(decided[..], [Ok(_)]), "{decided:?}");
     }
 
+    /// Pays and cancels, and has the first attempt to give the money back end like this; all at `wallet.at`.
+    pub(crate) fn owes(&self, wallet: &Wallet, outcome: GiveBack) {
+        self.pay(wallet.id.as_str());
+        self.decide(wallet.is_cancelled());
+        self.closes(wallet, outcome);
+    }
+
+    /// The first attempt to give the money back ends like this.
+    pub(crate) fn closes(&self, wallet: &Wallet, outcome: GiveBack) {
+        self.decide(wallet.does(Action::Close { attempt: 1, outcome, jitter: Jitter(0) }));
+    }
+
+    /// What `/readyz` says.
+    pub(crate) fn readiness(&self) -> (u16, Value) {
+        let reply = self.ask("GET /readyz", None, b"");
+        (reply.status, reply.json())
+    }
+
     pub(crate) fn stop_lanes(&self) {
-        self.runtime.block_on(self.lanes.stop());
+        self.runtime.block_on(self.ports.stop());
     }
 
     /// Announces a payment of 1000 yen and reports its success.

@@ -1,51 +1,27 @@
-//! JSON bodies, taken strictly.
+//! JSON, taken strictly: two readers of a text must not be able to take different things from it.
 
 use std::collections::HashSet;
 use std::fmt;
-use std::future::Future;
 use std::marker::PhantomData;
-use std::pin::Pin;
 
-use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, web};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::problem::Problem;
-
-/// How long a body may be, in bytes.
-pub(crate) const LONGEST_BODY: usize = 64 * 1024;
-
-/// A request's body. What is no JSON is malformed (400); JSON that lacks what the route needs is not acceptable (422). Unknown
-/// members are left aside, because a wallet may send more than is asked for.
-pub(crate) struct Body<T>(pub(crate) T);
-
-impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let bytes = web::Bytes::from_request(request, payload);
-        Box::pin(async move {
-            let bytes = bytes.await.map_err(|error| match error.as_response_error().status_code() {
-                StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(LONGEST_BODY),
-                _ => Problem::malformed("the body could not be read to its end"),
-            })?;
-            parse(&bytes).map(Self)
-        })
-    }
+/// Why a text was not taken.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// It is no JSON, or one of its objects has two members of one name.
+    Malformed(serde_json::Error),
+    /// It is JSON, but not the object that is wanted; tells where.
+    Unfit(serde_path_to_error::Error<serde_json::Error>),
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let EachMemberOnce = serde_json::from_slice(bytes).map_err(|error| Problem::malformed(format!("the body: {error}")))?;
-    let taken = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(bytes));
-    let Object(taken) = taken.map_err(|error: serde_path_to_error::Error<serde_json::Error>| {
-        let place = if error.path().iter().next().is_some() { error.path().to_string() } else { "the body".to_owned() };
-        Problem::not_acceptable(format!("{place}: {}", error.inner()))
-    })?;
-    Ok(taken)
+/// Takes the text as one object. Members that nobody asks for are looked at no further than that they are JSON.
+pub(crate) fn object<T: DeserializeOwned>(text: &[u8]) -> Result<T, Refused> {
+    let EachMemberOnce = serde_json::from_slice(text).map_err(Refused::Malformed)?;
+    let taken = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(text));
+    taken.map(|Object(taken)| taken).map_err(Refused::Unfit)
 }
 
 /// A JSON object, where serde's own derived code would take an array of the members' values as well.
@@ -72,8 +48,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-/// JSON in which no object, however deep and however little it is asked for, has two members of one name: two readers could
-/// take different ones.
+/// JSON in which no object, however deep and however little it is asked for, has two members of one name.
 struct EachMemberOnce;
 
 impl<'de> Deserialize<'de> for EachMemberOnce {
