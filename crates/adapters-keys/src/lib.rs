@@ -1,5 +1,5 @@
-//! Outbound: RSA keys from files. [`FileSigner`] signs with ours, [`Keyring`] verifies with the clients', [`generate()`] makes a
-//! new pair.
+//! Outbound: RSA keys from files. [`FileSigner`] signs with ours, [`Keyring`] verifies with the clients', [`Reloadable`] exchanges
+//! either while it is in use, [`generate()`] makes a new pair.
 //!
 //! Everything is RSASSA-PKCS1-v1_5 with SHA-256 over moduli of 2048 to 4096 bits, which is what Alipay+ calls `RSA256`. The
 //! private key itself lives in the memory of AWS-LC, which wipes it; the copies that pass through here are wiped too.
@@ -7,12 +7,14 @@
 mod encoded;
 mod generate;
 mod keyring;
+mod reloadable;
 mod signer;
 
 use std::fmt;
 
 pub use generate::{KeyPair, generate};
 pub use keyring::{ClientKey, Keyring};
+pub use reloadable::Reloadable;
 pub use signer::FileSigner;
 
 /// Why a key cannot be used: one sentence for an operator, without anything of the key.
