@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use domain::PaymentRequestId;
 
 use crate::output::{Failure, say};
 use crate::settings::{Settings, Sources};
-use crate::{demo, explain, keys, serve, wiring};
+use crate::{demo, explain, keys, reversals, serve, wiring};
 
 /// Answers Alipay+'s cancelPayment for a mobile wallet.
 #[derive(Parser)]
@@ -40,6 +41,9 @@ enum Command {
         /// The paymentRequestId
         id: String,
     },
+    /// Decides about money that is not back
+    #[command(subcommand)]
+    Reversals(ReversalsCommand),
 }
 
 #[derive(Args)]
@@ -75,6 +79,15 @@ enum KeysCommand {
 }
 
 #[derive(Subcommand)]
+enum ReversalsCommand {
+    /// Has a parked reversal tried again
+    Retry {
+        /// The reversal's id, which is the paymentRequestId
+        id: String,
+    },
+}
+
+#[derive(Subcommand)]
 enum ConfigCommand {
     /// Prints the settings in force, without secrets, or what is wrong with them
     Check,
@@ -105,8 +118,13 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
         Command::Keys(KeysCommand::Generate { dir }) => done(keys::generate(&dir)),
         Command::Config(ConfigCommand::Check) => done(check(&load(vec![])?)),
         Command::Config(ConfigCommand::Adopt) => done(adopt(&load(vec![])?)),
-        Command::Explain { id } => on_runtime(explain::explain(load(vec![])?, id)),
+        Command::Explain { id } => on_runtime(explain::explain(load(vec![])?, identifier(&id)?)),
+        Command::Reversals(ReversalsCommand::Retry { id }) => on_runtime(reversals::retry(load(vec![])?, identifier(&id)?)),
     }
+}
+
+fn identifier(id: &str) -> Result<PaymentRequestId, Failure> {
+    PaymentRequestId::parse(id).map_err(|invalid| Failure::new(format!("the ID {id:?} {invalid}")))
 }
 
 fn done(result: Result<(), Failure>) -> Result<ExitCode, Failure> {

@@ -16,8 +16,7 @@ use crate::settings::Settings;
 use crate::wiring;
 
 /// Looks the payment up and explains it.
-pub(crate) async fn explain(settings: Settings, id: String) -> Result<ExitCode, Failure> {
-    let id = PaymentRequestId::parse(&*id).map_err(|invalid| Failure::new(format!("the ID {id:?} {invalid}")))?;
+pub(crate) async fn explain(settings: Settings, id: PaymentRequestId) -> Result<ExitCode, Failure> {
     let found = wiring::store(&settings)?.find(&id).await;
     let file = found.map_err(|error| Failure::new(format!("the database cannot be asked: {error}")))?;
     let file = file.ok_or_else(|| Failure::new(format!("nothing is known of {id}: neither a payment nor a cancel came")))?;

@@ -6,6 +6,8 @@ mod demo;
 mod explain;
 mod keys;
 mod output;
+mod reload;
+mod reversals;
 mod serve;
 mod settings;
 mod telemetry;

@@ -9,16 +9,21 @@ use tracing::{info, warn};
 
 use crate::clock::SystemClock;
 use crate::output::Failure;
+use crate::reload;
 use crate::settings::Settings;
 use crate::telemetry::{self, LogTo};
 use crate::wiring::{self, Servers, Service, Stop};
 
-/// Serves until SIGTERM or SIGINT; a second signal ends it at once.
+/// Serves until SIGTERM or SIGINT; a second signal ends it at once. SIGHUP has the keys read again.
 pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
-    telemetry::start(LogTo::Stderr)?;
+    let _writing = telemetry::start(LogTo::Stderr)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut signals = Signals::new()?;
-    let Service { callback, wallet_api, servers, stop } = wiring::start(&settings, &clock)?;
+    // From here on, SIGHUP does not end the process.
+    let hangup = listen_for(SignalKind::hangup())?;
+    let files = reload::Files::of(&settings);
+    let Service { callback, wallet_api, servers, stop, keys } = wiring::start(&settings, &clock)?;
+    reload::start(keys, settings, files, hangup)?;
     info!(%callback, %wallet_api, version = env!("CARGO_PKG_VERSION"), "serving");
     until_stopped(servers, stop, &mut signals).await
 }
@@ -55,8 +60,7 @@ pub(crate) struct Signals {
 
 impl Signals {
     pub(crate) fn new() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::new(format!("signals cannot be received: {error}")));
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+        Ok(Self { terminate: listen_for(SignalKind::terminate())?, interrupt: listen_for(SignalKind::interrupt())? })
     }
 
     async fn next(&mut self) -> &'static str {
@@ -65,4 +69,8 @@ impl Signals {
             _ = self.interrupt.recv() => "SIGINT",
         }
     }
+}
+
+fn listen_for(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| Failure::new(format!("signals cannot be received: {error}")))
 }

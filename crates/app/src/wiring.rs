@@ -1,4 +1,7 @@
-//! Puts the parts together: the only file that names concrete adapters.
+//! Puts the parts together: only this module names concrete adapters.
+
+mod core;
+mod secrets;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -6,17 +9,21 @@ use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
 use adapters_db::{Database, DatabaseError, DatabaseSettings, ServedTerms};
-use adapters_http::{Callback, Listening, Readiness, Tokens, WalletApi, serve_callback, serve_wallet_api, tls_config};
-use adapters_keys::{ClientKey, FileSigner, KeyPair, Keyring};
+use adapters_http::{Callback, Listening, Readiness, WalletApi, serve_callback, serve_wallet_api};
+use adapters_keys::KeyPair;
 use domain::FundsKind;
 use ports::{CancellationStore, Clock};
 use tokio::task::JoinHandle;
-use use_cases::{LaneSettings, Lanes};
+use use_cases::{LaneSettings, Lanes, Ports};
 
 use crate::output::Failure;
-use crate::settings::{Settings, Tls};
+use crate::settings::Settings;
 
-/// How many cancels may wait before more are refused; at the speeds of `docs/architecture.md` about a second of work.
+use self::core::Worker;
+use secrets::Certificates;
+pub(crate) use secrets::{FreshKeys, Keys};
+
+/// How many commands may wait before more are refused.
 const QUEUE: usize = 10_000;
 /// How many commands share one commit at most.
 const BATCH: usize = 64;
@@ -31,6 +38,8 @@ pub(crate) struct Service {
     pub(crate) servers: Servers,
     /// Stops the service.
     pub(crate) stop: Stop,
+    /// What it signs, verifies and lets in with.
+    pub(crate) keys: Keys,
 }
 
 /// The callback's server and the wallet-side API's, as tasks.
@@ -39,17 +48,9 @@ pub(crate) type Servers = [JoinHandle<io::Result<()>>; 2];
 /// Stops a service.
 pub(crate) struct Stop {
     handles: [ServerHandle; 2],
-    lanes: Arc<Lanes>,
+    worker: Option<Worker>,
+    ports: Arc<Ports>,
     readiness: Readiness,
-}
-
-/// The parts made from keys and certificates, before anything listens.
-struct Secrets {
-    signer: FileSigner,
-    verifier: Keyring,
-    tokens: Tokens,
-    callback_tls: Option<rustls::ServerConfig>,
-    wallet_api_tls: Option<rustls::ServerConfig>,
 }
 
 /// Makes the one provider of cryptography the default: with none, or two, TLS would fail at its first use.
@@ -70,6 +71,13 @@ pub(crate) fn store(settings: &Settings) -> Result<Arc<dyn CancellationStore>, F
     Ok(open(settings)?.store(settings.terms.clone()))
 }
 
+/// The same, where the database is served with these settings: what is decided by others must not be recorded in it.
+pub(crate) fn served_store(settings: &Settings) -> Result<Arc<dyn CancellationStore>, Failure> {
+    let database = open(settings)?;
+    database.check_served(&served_terms(settings)).map_err(database_failure)?;
+    Ok(database.store(settings.terms.clone()))
+}
+
 pub(crate) fn database_failure(error: DatabaseError) -> Failure {
     Failure::new(error.to_string())
 }
@@ -84,7 +92,7 @@ pub(crate) fn served_terms(settings: &Settings) -> ServedTerms {
     ServedTerms {
         psp_id: settings.callback.psp_id.to_string(),
         funds: funds.to_owned(),
-        payments: "recorded".to_owned(),
+        payments: if settings.core.payments.is_some() { "core" } else { "recorded" }.to_owned(),
         period: format!("until {} {}", period.closes_next_day_at.format("%H:%M"), period.zone),
     }
 }
@@ -92,7 +100,9 @@ pub(crate) fn served_terms(settings: &Settings) -> ServedTerms {
 /// Reads every file that the settings name and makes of it what it is for.
 pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
     settings.database.read_password()?;
-    Secrets::read(settings).map(|_| ())
+    Keys::read(settings)?;
+    core::read(&settings.core)?;
+    Certificates::read(settings).map(|_| ())
 }
 
 /// A new key pair.
@@ -102,7 +112,8 @@ pub(crate) fn key_pair() -> Result<KeyPair, Failure> {
 
 /// Opens the database, migrates it where it is a file of this machine, and listens.
 pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Service, Failure> {
-    let secrets = Secrets::read(settings)?;
+    let (keys, certificates) = (Keys::read(settings)?, Certificates::read(settings)?);
+    let core = core::read(&settings.core)?;
     let database = open(settings)?;
     if database.is_sqlite() {
         database.migrate().map_err(database_failure)?;
@@ -110,7 +121,8 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
     database.check_served(&served_terms(settings)).map_err(database_failure)?;
     let store = database.store(settings.terms.clone());
     let queue = QUEUE.div_ceil(database.lanes().max(1));
-    let lanes = Arc::new(Lanes::start(&store, LaneSettings { lanes: database.lanes(), queue, batch: BATCH }));
+    let lanes = Lanes::start(&store, LaneSettings { lanes: database.lanes(), queue, batch: BATCH });
+    let ports = Arc::new(Ports::new(lanes, store, Arc::clone(clock), core));
 
     let (callback_listener, callback) = listen("callback.listen", settings.callback.listen)?;
     let (wallet_listener, wallet_api) = listen("wallet_api.listen", settings.wallet_api.listen)?;
@@ -120,26 +132,25 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
         psp_id: settings.callback.psp_id.clone(),
         answer_budget: settings.callback.answer_budget,
         freshness: settings.callback.freshness,
-        lanes: Arc::clone(&lanes),
-        signer: Arc::new(secrets.signer),
-        verifier: Arc::new(secrets.verifier),
-        clock: Arc::clone(clock),
+        ports: Arc::clone(&ports),
+        signer: keys.signer(),
+        verifier: keys.verifier(),
     };
     let api = WalletApi {
         psp_id: settings.callback.psp_id.clone(),
         call_budget: settings.callback.answer_budget,
-        tokens: secrets.tokens,
-        lanes: Arc::clone(&lanes),
-        store,
-        clock: Arc::clone(clock),
+        tokens: keys.tokens(),
+        ports: Arc::clone(&ports),
+        oldest_open_reversal: settings.wallet_api.oldest_open_reversal,
         readiness: readiness.clone(),
     };
-    let listening = Listening { listener: callback_listener, tls: secrets.callback_tls };
+    let listening = Listening { listener: callback_listener, tls: certificates.callback };
     let answering = serve_callback(listening, answers).map_err(|error| cannot_serve("callback", &error))?;
-    let listening = Listening { listener: wallet_listener, tls: secrets.wallet_api_tls };
+    let listening = Listening { listener: wallet_listener, tls: certificates.wallet_api };
     let recording = serve_wallet_api(listening, api).map_err(|error| cannot_serve("wallet_api", &error))?;
-    let stop = Stop { handles: [answering.handle(), recording.handle()], lanes, readiness };
-    Ok(Service { callback, wallet_api, servers: [answering, recording].map(tokio::spawn), stop })
+    let worker = ports.core.is_some().then(|| Worker::start(&ports));
+    let stop = Stop { handles: [answering.handle(), recording.handle()], worker, ports, readiness };
+    Ok(Service { callback, wallet_api, servers: [answering, recording].map(tokio::spawn), stop, keys })
 }
 
 impl Stop {
@@ -147,51 +158,14 @@ impl Stop {
     pub(crate) async fn gracefully(self) {
         self.readiness.stopping();
         let [callback, wallet_api] = self.handles;
-        tokio::join!(callback.stop(true), wallet_api.stop(true));
-        self.lanes.stop().await;
+        callback.stop(true).await;
+        if let Some(worker) = self.worker {
+            worker.stop().await;
+        }
+        self.ports.stop().await;
+        // Last, so that whoever watches `/readyz` sees it stopping, and is not refused as if it had died.
+        wallet_api.stop(true).await;
     }
-}
-
-impl Secrets {
-    fn read(settings: &Settings) -> Result<Self, Failure> {
-        let callback = &settings.callback;
-        let key = &callback.signing_key;
-        let signer = FileSigner::from_pem(key.version, &key.file.read()?)
-            .map_err(|error| key.file.wrong(format!("cannot be used: {error}")))?;
-        let tokens_file = &settings.wallet_api.tokens;
-        let tokens = Tokens::parse(&tokens_file.read_text()?)
-            .map_err(|error| tokens_file.wrong(format!("does not hold lines of NAME ROLE TOKEN: {error}")))?;
-        Ok(Self {
-            signer,
-            verifier: keyring(settings)?,
-            tokens,
-            callback_tls: tls(callback.tls.as_ref())?,
-            wallet_api_tls: tls(settings.wallet_api.tls.as_ref())?,
-        })
-    }
-}
-
-/// Each key is tried alone first, so that the sentence about a wrong one can name its file.
-fn keyring(settings: &Settings) -> Result<Keyring, Failure> {
-    let mut keys = Vec::new();
-    for setting in &settings.callback.keys {
-        let key = ClientKey {
-            client_id: setting.client_id.clone(),
-            version: setting.version,
-            pem: setting.file.read()?,
-            not_before: setting.not_before,
-            not_after: setting.not_after,
-        };
-        Keyring::new(vec![key.clone()]).map_err(|error| setting.file.wrong(format!("cannot be used: {error}")))?;
-        keys.push(key);
-    }
-    Keyring::new(keys).map_err(|error| Failure::new(format!("callback.clients cannot be used: {error}")))
-}
-
-fn tls(setting: Option<&Tls>) -> Result<Option<rustls::ServerConfig>, Failure> {
-    let Some(Tls { certificate, private_key }) = setting else { return Ok(None) };
-    let config = tls_config(&certificate.read()?, &private_key.read()?);
-    config.map(Some).map_err(|error| certificate.wrong(format!("cannot be used with its private_key_file: {error}")).into())
 }
 
 fn listen(key: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {

@@ -13,14 +13,15 @@ type Tree = BTreeMap<String, String>;
 type Check = fn(&Tree) -> Vec<String>;
 
 /// Which of our crates each may use. `ports` lends its suites and adapters in memory (feature `testing`) to tests only.
-const EDGES: [(&str, &[&str]); 7] = [
+const EDGES: [(&str, &[&str]); 8] = [
     ("domain", &[]),
     ("ports", &["domain"]),
     ("use-cases", &["domain", "ports"]),
     ("adapters-http", &["domain", "ports", "use-cases"]),
     ("adapters-db", &["domain", "ports"]),
+    ("adapters-funds", &["domain", "ports"]),
     ("adapters-keys", &["domain", "ports"]),
-    ("app", &["domain", "ports", "use-cases", "adapters-http", "adapters-db", "adapters-keys"]),
+    ("app", &["domain", "ports", "use-cases", "adapters-http", "adapters-db", "adapters-funds", "adapters-keys"]),
 ];
 
 /// Libraries that only these crates may use.
@@ -28,7 +29,7 @@ const KEPT_IN: [(&str, &[&str]); 5] = [
     ("diesel", &["adapters-db"]),
     ("libsqlite3-sys", &["adapters-db"]),
     ("actix", &["adapters-http", "app"]),
-    ("serde", &["adapters-http", "adapters-db", "adapters-keys", "app"]),
+    ("serde", &["adapters-http", "adapters-db", "adapters-funds", "adapters-keys", "app"]),
     ("aws-lc-rs", &["adapters-keys", "app"]),
 ];
 

@@ -7,7 +7,10 @@ mod common;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use adapters_db::{Database, DatabaseSettings};
 use common::{Deployment, Engine};
+use domain::{Action, Answer, GiveBack, Jitter, Outcome};
+use ports::testing::{Wallet, core_terms};
 
 #[test]
 fn generated_keys_are_private_and_never_overwritten() {
@@ -118,6 +121,66 @@ async fn a_payment_is_explained_from_its_announcement_to_its_end() {
         let told = deployment.succeed(&["explain", "P2"]);
         assert!(told.contains("row 4: no payment is known") && told.contains("is told not to debit"), "{told}");
     }
+}
+
+#[tokio::test]
+async fn only_a_parked_reversal_is_tried_again_from_the_command_line() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let deployment = Deployment::on(engine);
+        let retry = |id: &str| deployment.run(&["reversals", "retry", id]);
+        let refused = |id: &str, sentence: &str| {
+            let output = retry(id);
+            let told = (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned(), output.stdout);
+            assert_eq!(told, (Some(1), format!("rescind: {sentence}\n"), vec![]), "{engine:?}");
+        };
+        refused("P1", "there is no reversal P1");
+        assert!(String::from_utf8_lossy(&retry("..").stderr).starts_with("rescind: the ID \"..\" must be 1 to 64"));
+
+        let process = deployment.start().await;
+        process.wallet.announce("P1", "user-1", 1500).await.unwrap();
+        process.wallet.report("P1", "S").await.unwrap();
+        refused("P1", "there is no reversal P1");
+        assert_eq!(process.alipayplus.cancel("P1").await.unwrap().brief(), "S SUCCESS");
+        let before = deployment.succeed(&["explain", "P1"]);
+        refused("P1", "the reversal P1 is not tried again: the reversal is not parked");
+        assert_eq!(deployment.succeed(&["explain", "P1"]), before);
+    }
+}
+
+#[tokio::test]
+async fn a_parked_reversal_is_open_again_for_whoever_serves_the_database() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let mut deployment = Deployment::on(engine);
+        deployment.set("funds.kind", "http");
+        park(&deployment, "P1").await;
+        let told = deployment.succeed(&["explain", "P1"]);
+        assert!(told.contains("parked: the account is closed"), "{told}");
+
+        deployment.set("cancellable_period.zone", "Asia/Tokyo");
+        deployment.succeed(&["config", "adopt"]);
+        deployment.set("cancellable_period.zone", "Asia/Shanghai");
+        let under_other_terms = deployment.run(&["reversals", "retry", "P1"]);
+        assert_eq!(under_other_terms.status.code(), Some(1), "{engine:?}");
+        assert_eq!(deployment.succeed(&["explain", "P1"]), told);
+
+        deployment.succeed(&["config", "adopt"]);
+        let retried = deployment.succeed(&["reversals", "retry", "P1"]);
+        assert_eq!(retried, "the reversal P1 is open again and due at once\n");
+        let told = deployment.succeed(&["explain", "P1"]);
+        assert!(told.contains("reversal     of whatever was taken, open, next attempt from"), "{told}");
+        assert_eq!(deployment.run(&["reversals", "retry", "P1"]).status.code(), Some(1));
+    }
+}
+
+/// Has a cancel decided as under a wallet core, and its money called impossible to give back.
+async fn park(deployment: &Deployment, id: &str) {
+    let settings = DatabaseSettings { url: deployment.database_url(), password: None, pool_size: 1 };
+    let store = Database::open(&settings).unwrap().store(core_terms());
+    let wallet = Wallet::of(id);
+    let outcome = GiveBack::Impossible("the account is closed".to_owned());
+    let parked = wallet.does(Action::Close { attempt: 1, outcome, jitter: Jitter(0) });
+    let decided = store.decide(vec![wallet.is_cancelled(), parked]).await;
+    assert_eq!(decided, [Ok(Outcome::MoneyOwed { attempt: Some(1) }), Ok(Outcome::Answered(Answer::Pending))]);
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ async fn is_answered_and_signed(engine: Engine) {
     let bytes = openssl(dir, &["dgst", "-sha256", "-sign", "alipayplus/wallet-private.pem", "request"]);
     let signature = adapters_http::signature::header(&Signature { key_version: 1, bytes });
 
-    let request = reqwest::Client::new().post(format!("http://{}{PATH}", process.callback)).body(BODY);
+    let request = common::loopback().post(format!("http://{}{PATH}", process.callback)).body(BODY);
     let request = request.header("client-id", CLIENT_ID).header("request-time", time).header("signature", signature);
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), 200);

@@ -72,8 +72,8 @@ fn a_wrong_value_is_told_with_its_key_and_what_is_right() {
         ("database.url", "sqlite://", r#""sqlite://FILE" or "postgres://USER@HOST/NAME""#),
         ("database.pool_size", "0", "an integer from 1 to 1000"),
         ("database.pool_size", "+8", "an integer from 1 to 1000"),
-        ("payments.kind", "none", r#""recorded""#),
-        ("funds.kind", "bank", r#""ledger""#),
+        ("payments.kind", "none", r#""recorded" or "core""#),
+        ("funds.kind", "bank", r#""ledger" or "http""#),
         ("funds.url", "ftp://core", "a URL that begins with http:// or https://, without a user"),
         ("funds.timeout", "1ms", r#"a duration from 100ms to 1m, such as "2s""#),
         ("cancellable_period.closes_next_day_at", "24:00", r#"a time of day, HH:MM, such as "00:30""#),
@@ -173,14 +173,21 @@ fn a_key_is_in_force_for_some_time() {
 }
 
 #[test]
-fn what_needs_a_wallet_core_is_refused() {
-    assert_eq!(
-        refusal_of("funds.kind", "http"),
-        "funds.kind is \"http\", which is not available in this version; use \"ledger\""
-    );
+fn the_wallet_cores_settings_have_to_fit_each_other() {
+    assert_eq!(refusal_of("funds.kind", "core"), "funds.kind is \"core\", but must be \"ledger\" or \"http\"");
     assert_eq!(
         refusal_of("payments.kind", "core"),
-        "payments.kind is \"core\", which is not available in this version; use \"recorded\""
+        "payments.kind is \"core\", but funds.kind is \"ledger\": it must be \"http\" as well"
+    );
+    let core = |more: &str| format!("{GOOD}\n[funds]\nkind = \"http\"\n{more}");
+    assert_eq!(
+        refusal(&core("timeout = \"5100ms\""), &[]),
+        "callback.answer_budget is \"6s\", but must be at least the sum of funds.timeout (5s 100ms), payments.timeout (0s) and 1s \
+         for the database"
+    );
+    assert_eq!(
+        refusal(&core("client_key_file = \"keys/core.pem\""), &[]),
+        "funds.client_certificate_file and funds.client_key_file must be there both or not at all"
     );
 }
 
@@ -220,7 +227,7 @@ fn a_file_that_cannot_be_used_is_named_with_its_key() {
     assert!(public.starts_with(sentence), "{public}");
     std::fs::write(dir.path().join("blank"), "\n").unwrap();
     let blank = told(&[("RESCIND__DATABASE__PASSWORD_FILE", "blank")]);
-    assert_eq!(blank, "rescind: database.password_file names the file \"blank\", which is blank, but must hold the password\n");
+    assert_eq!(blank, "rescind: database.password_file names the file \"blank\", which is blank, but must hold a secret\n");
     let named = rescind(dir.path(), &["--config", "none.toml", "config", "check"], &[]);
     assert!(text(&named.stderr).starts_with("rescind: the settings file \"none.toml\" cannot be read: "));
 }

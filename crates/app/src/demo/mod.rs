@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ports::Clock;
+use reqwest::Client;
 
 use crate::clock::SystemClock;
 use crate::output::{Failure, say};
@@ -31,20 +32,27 @@ struct Players {
     wallet: Wallet,
 }
 
+/// A client that never leaves this machine: it needs neither a proxy nor the certificates that a small system may not have.
+fn loopback_client() -> Result<Client, Failure> {
+    let client = Client::builder().tls_certs_only([]).no_proxy().build();
+    client.map_err(|error| Failure::new(format!("HTTP cannot be used: {error}")))
+}
+
 /// Makes the folder, starts the service in this process, plays every row, and goes on serving unless it is `once`.
 pub(crate) async fn run(dir: Option<PathBuf>, once: bool) -> Result<ExitCode, Failure> {
     let folder = Folder::make(dir)?;
     let (log, file) = folder.log()?;
-    telemetry::start(LogTo::File(file))?;
+    let _writing = telemetry::start(LogTo::File(file))?;
     let settings = Settings::load(&Sources { file: Some(folder.settings()), flags: vec![], isolated: true })?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let Service { callback, wallet_api, servers, stop } = wiring::start(&settings, &clock)?;
+    let Service { callback, wallet_api, servers, stop, keys: _ } = wiring::start(&settings, &clock)?;
     say(format_args!("Keys, settings and database are in {}, the service's log in {}.", folder.path().display(), log.display()))?;
     say(format_args!("Alipay+ calls http://{callback}, the wallet calls http://{wallet_api}.\n"))?;
 
+    let http = loopback_client()?;
     let players = Players {
-        alipayplus: AlipayPlus::new(&folder, callback, &settings.callback.cancel_payment_path)?,
-        wallet: Wallet::new(wallet_api, &folder.read(crate::keys::TOKENS)?)?,
+        alipayplus: AlipayPlus::new(http.clone(), &folder, (callback, &settings.callback.cancel_payment_path))?,
+        wallet: Wallet::new(http, wallet_api, &folder.read(crate::keys::TOKENS)?)?,
     };
     let wrong = players.play_all().await?;
     if once {

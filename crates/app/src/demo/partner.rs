@@ -26,7 +26,7 @@ pub(super) struct AlipayPlus {
 }
 
 impl AlipayPlus {
-    pub(super) fn new(folder: &Folder, callback: SocketAddr, path: &str) -> Result<Self, Failure> {
+    pub(super) fn new(http: Client, folder: &Folder, (callback, path): (SocketAddr, &str)) -> Result<Self, Failure> {
         let failed = |error: adapters_keys::KeyError| Failure::new(error.to_string());
         let signer = FileSigner::from_pem(KEY_VERSION, folder.read(PARTNER_PRIVATE_KEY)?.as_bytes()).map_err(failed)?;
         let wallet_key = ClientKey {
@@ -37,7 +37,7 @@ impl AlipayPlus {
             not_after: None,
         };
         let wallet = Keyring::new(vec![wallet_key]).map_err(failed)?;
-        Ok(Self { http: Client::new(), url: format!("http://{callback}{path}"), path: path.to_owned(), signer, wallet })
+        Ok(Self { http, url: format!("http://{callback}{path}"), path: path.to_owned(), signer, wallet })
     }
 
     /// Cancels; returns the result's status and code.

@@ -19,13 +19,13 @@ pub(super) struct Wallet {
 }
 
 impl Wallet {
-    pub(super) fn new(api: SocketAddr, tokens: &str) -> Result<Self, Failure> {
+    pub(super) fn new(http: Client, api: SocketAddr, tokens: &str) -> Result<Self, Failure> {
         let with_role_pay = |line: &str| match line.split_whitespace().collect::<Vec<_>>().as_slice() {
             [_, "pay", token] => Some((*token).to_owned()),
             _ => None,
         };
         let token = tokens.lines().find_map(with_role_pay).ok_or_else(|| Failure::new("there is no token with the role pay"))?;
-        Ok(Self { http: Client::new(), base: format!("http://{api}/wallet/v1"), token })
+        Ok(Self { http, base: format!("http://{api}/wallet/v1"), token })
     }
 
     /// Tells something of a payment; returns the disposition.

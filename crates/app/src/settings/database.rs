@@ -29,14 +29,9 @@ impl DatabaseSetting {
         })
     }
 
-    /// The password in `password_file`, without the line's end.
+    /// The password in `password_file`.
     pub(crate) fn read_password(&self) -> Result<Option<String>, Wrong> {
-        let Some(file) = &self.password else { return Ok(None) };
-        let content = file.read_text()?;
-        match content.trim_end_matches(['\r', '\n']) {
-            "" => Err(file.wrong("is blank, but must hold the password")),
-            password => Ok(Some(password.to_owned())),
-        }
+        self.password.as_ref().map(SettingFile::read_line).transpose()
     }
 }
 

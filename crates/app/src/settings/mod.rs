@@ -1,6 +1,7 @@
 //! The settings: `rescind.toml`, then the environment, then flags; the later wins. Whatever is wrong is told in one sentence.
 
 mod callback;
+mod core;
 mod database;
 mod rules;
 mod section;
@@ -9,9 +10,11 @@ mod values;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use chrono::TimeDelta;
 use config::{Config, Environment, File, FileFormat};
 use domain::Terms;
 
+pub(crate) use self::core::{CoreSetting, CoreSettings};
 pub(crate) use callback::{CallbackSettings, Tls};
 pub(crate) use database::DatabaseSetting;
 pub(crate) use section::{Shown, Wrong};
@@ -31,14 +34,24 @@ pub(crate) struct Sources {
     pub(crate) isolated: bool,
 }
 
+impl Sources {
+    /// The settings' file; it need not be there where none was named.
+    pub(crate) fn path(&self) -> &Path {
+        self.file.as_deref().unwrap_or(Path::new(DEFAULT_FILE))
+    }
+}
+
 /// All settings, checked.
 pub(crate) struct Settings {
     pub(crate) callback: CallbackSettings,
     pub(crate) wallet_api: WalletApiSettings,
     pub(crate) database: DatabaseSetting,
+    pub(crate) core: CoreSettings,
     pub(crate) terms: Terms,
     /// Every setting in force, as it may be shown.
     pub(crate) shown: Vec<Shown>,
+    /// Where all of this came from.
+    pub(crate) sources: Sources,
 }
 
 /// `[wallet_api]`: what the wallet calls.
@@ -46,6 +59,8 @@ pub(crate) struct WalletApiSettings {
     pub(crate) listen: SocketAddr,
     pub(crate) tokens: SettingFile,
     pub(crate) tls: Option<Tls>,
+    /// How long a reversal may be open; past it, the process is unready.
+    pub(crate) oldest_open_reversal: TimeDelta,
 }
 
 impl Settings {
@@ -61,12 +76,13 @@ impl Settings {
         let mut section = root.table_or_empty("database")?;
         let database = DatabaseSetting::read(&mut section)?;
         root.end(section)?;
-        let terms = rules::read(&mut root)?;
+        let core = CoreSettings::read(&mut root, callback.answer_budget)?;
+        let terms = rules::read(&mut root, &core)?;
         if callback.listen == wallet_api.listen && callback.listen.port() != 0 {
             let taken = wallet_api.listen;
             return Err(Wrong::new(format!("wallet_api.listen is \"{taken}\", but must differ from callback.listen")));
         }
-        Ok(Self { callback, wallet_api, database, terms, shown: root.close()? })
+        Ok(Self { callback, wallet_api, database, core, terms, shown: root.close()?, sources: sources.clone() })
     }
 }
 
@@ -75,9 +91,8 @@ impl WalletApiSettings {
         let listen = section.or("listen", "127.0.0.1:8081", &LISTEN)?;
         let tokens = SettingFile::or(section, "tokens_file", "keys/wallet-api-tokens")?;
         let tls = Tls::read(section)?;
-        // The ledger leaves no reversal open, so nothing has to be kept of it.
-        section.or("oldest_open_reversal", "5m", &ALARM_AGE)?;
-        Ok(Self { listen, tokens, tls })
+        let oldest_open_reversal = section.or("oldest_open_reversal", "5m", &ALARM_AGE)?;
+        Ok(Self { listen, tokens, tls, oldest_open_reversal })
     }
 }
 
@@ -94,9 +109,23 @@ fn gather(sources: &Sources) -> Result<Section, Wrong> {
     for (key, value) in &sources.flags {
         builder = builder.set_override(*key, value.as_str()).map_err(|error| Wrong::new(error.to_string()))?;
     }
-    let name = sources.file.as_deref().unwrap_or(Path::new(DEFAULT_FILE)).display().to_string();
+    let name = sources.path().display();
     let gathered = builder.build().and_then(|config| config.cache.into_table());
-    gathered.map(Section::root).map_err(|error| Wrong::new(format!("the settings ({name}, environment) cannot be read: {error}")))
+    gathered.map(Section::root).map_err(|error| {
+        let what = without_quotation(&error.to_string());
+        Wrong::new(format!("the settings ({name}, environment) cannot be read: {what}"))
+    })
+}
+
+/// The reader of TOML quotes the line that it stumbled over, and a password may stand in it: of its message only the first line,
+/// which says where, and the last, which says what, are told.
+fn without_quotation(message: &str) -> String {
+    let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
+    match (lines.next(), lines.next_back()) {
+        (Some(place), Some(what)) => format!("{place}: {what}"),
+        (Some(all), None) => all.to_owned(),
+        (None, _) => "no reason is given".to_owned(),
+    }
 }
 
 const DEFAULT_FILE: &str = "rescind.toml";

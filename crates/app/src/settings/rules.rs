@@ -1,29 +1,16 @@
-//! `[payments]`, `[funds]`, `[cancellable_period]` and `[results]`: what decisions depend on.
+//! `[cancellable_period]` and `[results]`: what decisions depend on.
+
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::{CancellablePeriod, FundsKind, NeverReceived, OtherAcquirer, PeriodOver, Results, Terms};
 
+use super::core::CoreSettings;
 use super::section::{Kind, Section, Wrong};
-use super::values::{FILE, GRACE, HTTP_URL, TIME_OF_DAY, TIMEOUT, ZONE};
+use super::values::{GRACE, TIME_OF_DAY, ZONE};
 
-/// Where a case's payment comes from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum PaymentsKind {
-    Recorded,
-    Core,
-}
-
-const FUNDS_KIND: Kind<FundsKind> = Kind::new("\"ledger\"", |text| match text {
-    "ledger" => Some(FundsKind::Ledger),
-    "http" => Some(FundsKind::Core),
-    _ => None,
-});
-
-const PAYMENTS_KIND: Kind<PaymentsKind> = Kind::new("\"recorded\"", |text| match text {
-    "recorded" => Some(PaymentsKind::Recorded),
-    "core" => Some(PaymentsKind::Core),
-    _ => None,
-});
+/// What an attempt's lease lasts beyond the attempt's own timeout: its end has to be committed too.
+const LEASED_LONGER: Duration = Duration::from_secs(1);
 
 const NEVER_RECEIVED: Kind<NeverReceived> = Kind::new("\"SUCCESS\" or \"ORDER_NOT_EXIST\"", |text| match text {
     "SUCCESS" => Some(NeverReceived::Success),
@@ -43,34 +30,11 @@ const OTHER_ACQUIRER: Kind<OtherAcquirer> = Kind::new("\"PARAM_ILLEGAL\" or \"ig
     _ => None,
 });
 
-/// Reads the four sections. Files that only a wallet core needs are named, not read.
-pub(super) fn read(root: &mut Section) -> Result<Terms, Wrong> {
-    let mut payments = root.table_or_empty("payments")?;
-    if payments.or("kind", "recorded", &PAYMENTS_KIND)? == PaymentsKind::Core {
-        return Err(Wrong::new("payments.kind is \"core\", which is not available in this version; use \"recorded\""));
-    }
-    wallet_core(&mut payments)?;
-    root.end(payments)?;
-
-    let mut funds_section = root.table_or_empty("funds")?;
-    let funds = funds_section.or("kind", "ledger", &FUNDS_KIND)?;
-    if funds == FundsKind::Core {
-        return Err(Wrong::new("funds.kind is \"http\", which is not available in this version; use \"ledger\""));
-    }
-    let timeout = wallet_core(&mut funds_section)?;
-    root.end(funds_section)?;
-
-    Ok(Terms { period: period(root)?, funds, lease: timeout + TimeDelta::seconds(1), results: results(root)? })
-}
-
-/// How a wallet core is reached; returns how long one call may take.
-fn wallet_core(section: &mut Section) -> Result<TimeDelta, Wrong> {
-    section.or("url", "http://127.0.0.1:9090", &HTTP_URL)?;
-    let timeout = section.or("timeout", "2s", &TIMEOUT)?;
-    for file in ["token_file", "ca_file", "client_certificate_file", "client_key_file"] {
-        section.optional(file, &FILE)?;
-    }
-    TimeDelta::from_std(timeout).map_err(|error| Wrong::new(format!("{} cannot be used: {error}", section.path_of("timeout"))))
+/// Reads the sections; `core` says where the money is, and how long an attempt to give it back may take.
+pub(super) fn read(root: &mut Section, core: &CoreSettings) -> Result<Terms, Wrong> {
+    let funds = if core.funds.is_some() { FundsKind::Core } else { FundsKind::Ledger };
+    let lease = TimeDelta::from_std(core.attempt + LEASED_LONGER).unwrap_or(TimeDelta::MAX);
+    Ok(Terms { period: period(root)?, funds, lease, results: results(root)? })
 }
 
 fn period(root: &mut Section) -> Result<CancellablePeriod, Wrong> {

@@ -1,12 +1,15 @@
 //! The sorts of values that settings have.
 
+use std::fs::File;
+use std::io::{Error, ErrorKind, Read};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use domain::PspId;
+use zeroize::Zeroizing;
 
 use super::section::{Kind, Section, Wrong};
 
@@ -36,9 +39,48 @@ impl SettingFile {
         std::fs::read(&self.path).map_err(|error| self.wrong(format!("cannot be read: {error}")))
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What a file with a secret in it holds; wiped when it is dropped.
+    pub(crate) fn read_wiped(&self) -> Result<Zeroizing<Vec<u8>>, Wrong> {
+        self.read_into_place().map_err(|error| self.wrong(format!("cannot be read: {error}")))
+    }
+
+    /// Into memory that never grows, because growing would leave a copy behind.
+    fn read_into_place(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let mut file = File::open(&self.path)?;
+        let mut content = Zeroizing::new(vec![0; SECRET_FILE]);
+        let mut length = 0;
+        loop {
+            match file.read(&mut content[length..]) {
+                Ok(0) => break,
+                Ok(more) => length += more,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if length == SECRET_FILE {
+            return Err(Error::other(format!("it is not smaller than {SECRET_FILE} bytes")));
+        }
+        content.truncate(length);
+        Ok(content)
+    }
+
     /// What the file holds, as text.
     pub(crate) fn read_text(&self) -> Result<String, Wrong> {
         String::from_utf8(self.read()?).map_err(|_| self.wrong("is not text in UTF-8"))
+    }
+
+    /// The one secret that the file holds, without the line's end.
+    pub(crate) fn read_line(&self) -> Result<String, Wrong> {
+        let content = self.read_text()?;
+        match content.trim_end_matches(['\r', '\n']) {
+            "" => Err(self.wrong("is blank, but must hold a secret")),
+            secret => Ok(secret.to_owned()),
+        }
     }
 
     /// The file says something that cannot be used.
@@ -47,7 +89,21 @@ impl SettingFile {
     }
 }
 
-pub(super) const FILE: Kind<PathBuf> = Kind::new("the path of a file that can be read", |text| Some(PathBuf::from(text)));
+/// More than any file with keys or tokens has, in bytes.
+const SECRET_FILE: usize = 1 << 18;
+
+/// The longest path; a private key in base64, put by mistake where its file should be named, is longer.
+const LONGEST_PATH: usize = 1_000;
+
+pub(super) const FILE: Kind<PathBuf> = Kind {
+    must_be: "the path of a file that can be read",
+    parse: |text| could_be_path(text).then(|| PathBuf::from(text)),
+    masked: Some(|text| if could_be_path(text) { text.to_owned() } else { "…".to_owned() }),
+};
+
+fn could_be_path(text: &str) -> bool {
+    text.len() <= LONGEST_PATH && !text.contains(char::is_control) && !text.contains("-----BEGIN ")
+}
 
 pub(super) const LISTEN: Kind<SocketAddr> =
     Kind::new("an IP address and a port, such as \"127.0.0.1:8080\"", |text| text.parse().ok());
@@ -95,8 +151,9 @@ pub(super) const TIMEOUT: Kind<Duration> = Kind::new("a duration from 100ms to 1
     within(text, Duration::from_millis(100), Duration::from_secs(60))
 });
 
-pub(super) const ALARM_AGE: Kind<Duration> =
-    Kind::new("a duration from 1s to 1day, such as \"5m\"", |text| within(text, Duration::from_secs(1), DAY));
+pub(super) const ALARM_AGE: Kind<TimeDelta> = Kind::new("a duration from 1s to 1day, such as \"5m\"", |text| {
+    TimeDelta::from_std(within(text, Duration::from_secs(1), DAY)?).ok()
+});
 
 pub(super) const GRACE: Kind<TimeDelta> = Kind::new("a duration from 0s to 7days, such as \"15m\"", |text| {
     TimeDelta::from_std(within(text, Duration::ZERO, DAY * 7)?).ok()

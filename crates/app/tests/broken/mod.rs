@@ -8,6 +8,7 @@ pub(crate) mod reading;
 pub(crate) mod request;
 pub(crate) mod wire;
 
+use crate::common::Deployment;
 use crate::common::process::Process;
 use wire::Connection;
 
@@ -19,6 +20,13 @@ pub(crate) fn scaled(ci: usize, full: usize) -> usize {
 /// What all mutations come from: `RESCIND_SEED`, else always the same.
 pub(crate) fn seed() -> u64 {
     std::env::var("RESCIND_SEED").map_or(20_200_101, |seed| seed.parse().expect("RESCIND_SEED is a number"))
+}
+
+/// The token of the wallet's pay flow.
+pub(crate) fn token(deployment: &Deployment) -> String {
+    let tokens = std::fs::read_to_string(deployment.dir().join("keys/wallet-api-tokens")).unwrap();
+    let words = tokens.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    words.filter(|words| words.get(1) == Some(&"pay")).map(|words| words[2].to_owned()).next().unwrap()
 }
 
 /// The process is alive and none of its threads has died.

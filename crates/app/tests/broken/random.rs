@@ -45,7 +45,7 @@ impl Random {
     /// Changes bytes once.
     pub(crate) fn change(&mut self, bytes: &mut Vec<u8>, pieces: &[&[u8]]) {
         let (at, length) = (self.below(bytes.len()), bytes.len());
-        match self.below(if bytes.is_empty() { 2 } else { 9 }) {
+        match self.below(if bytes.is_empty() { 2 } else { 11 }) {
             0 => bytes.insert(at, self.byte()),
             1 => drop(bytes.splice(at..at, self.pick(pieces).iter().copied())),
             2 => bytes[at] ^= 1 << self.below(8),
@@ -62,7 +62,12 @@ impl Random {
                 let piece = self.pick(pieces);
                 drop(bytes.splice(stretch, piece.iter().copied()));
             }
-            _ => bytes.truncate(length - self.below(3)),
+            8 => bytes.truncate(length.saturating_sub(self.below(3))),
+            _ => {
+                let mut digits: Vec<_> = bytes.iter_mut().filter(|byte| byte.is_ascii_digit()).collect();
+                let which = self.below(digits.len());
+                digits.get_mut(which).into_iter().for_each(|digit| **digit = *self.pick(b"0123456789"));
+            }
         }
     }
 
@@ -70,12 +75,19 @@ impl Random {
     pub(crate) fn change_lines(&mut self, bytes: &mut Vec<u8>, pieces: &[&[u8]]) {
         let mut lines: Vec<Vec<u8>> = bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
         let (at, other) = (self.below(lines.len()), self.below(lines.len()));
-        match self.below(6) {
+        match self.below(9) {
             _ if lines.is_empty() => return self.change(bytes, pieces),
             0 => drop(lines.remove(at)),
             1 => lines.insert(other, lines[at].clone()),
             2 => lines.swap(at, other),
-            _ => self.change(&mut lines[at], pieces),
+            3 => self.change(&mut lines[at], pieces),
+            // What decides stands at a line's beginning.
+            _ => {
+                let line = &mut lines[at];
+                let tail = line.split_off(line.len().min(45));
+                self.change(line, pieces);
+                line.extend(tail);
+            }
         }
         *bytes = lines.concat();
     }

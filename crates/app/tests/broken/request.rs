@@ -5,7 +5,6 @@ use adapters_keys::{ClientKey, FileSigner, Keyring};
 use ports::{MessageSigner, MessageVerifier, SignedText};
 
 use super::wire::Response;
-use crate::common::partner::now;
 use crate::common::{ACQUIRER, CLIENT_ID, Deployment, PATH, PSP_ID};
 
 /// Alipay+'s private key and the wallet's public key.
@@ -35,7 +34,8 @@ impl Request {
             ("Host", "wallet.example"),
             ("Content-Type", "application/json; charset=UTF-8"),
             ("Client-Id", CLIENT_ID),
-            ("Request-Time", &now()),
+            // Nobody looks at the moment, and a seed repeats its messages.
+            ("Request-Time", "2026-01-02T03:04:05+08:00"),
         ];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).to_vec();
         Self { method: "POST".to_owned(), target: PATH.to_owned(), headers, body: cancel_of(id).into_bytes() }

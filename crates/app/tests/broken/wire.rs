@@ -32,7 +32,7 @@ impl Connection {
     }
 
     /// Comes from another address of the loopback interface, 127.0.0.2 to 127.0.0.249.
-    pub(crate) fn from_peer(mut self, number: usize) -> Self {
+    pub(crate) fn with_peer(mut self, number: usize) -> Self {
         let last = u8::try_from(2 + number % 248).unwrap();
         self.from = Ipv4Addr::new(127, 0, 0, last).into();
         self

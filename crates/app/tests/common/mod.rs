@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part of the harness")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+pub(crate) mod core;
 pub(crate) mod partner;
 pub(crate) mod process;
 pub(crate) mod wallet;
@@ -21,6 +22,11 @@ pub(crate) const ACQUIRER: &str = "1022188000000000001";
 pub(crate) const CLIENT_ID: &str = "SANDBOX_ALIPAYPLUS";
 /// Where Alipay+ calls.
 pub(crate) const PATH: &str = "/aps/api/v1/payments/cancelPayment";
+
+/// An HTTP client that never leaves this machine, and needs nothing of it.
+pub(crate) fn loopback() -> reqwest::Client {
+    reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap()
+}
 
 /// Where the cases are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +66,14 @@ impl Deployment {
     /// The working directory of every process; `keys`, `alipayplus`, `rescind.toml` and a SQLite database are in it.
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// The database, as it is reached from any working directory.
+    pub(crate) fn database_url(&self) -> String {
+        match &self.database {
+            Some(name) => postgres_url(name),
+            None => format!("sqlite://{}", self.dir().join("rescind.db").display()),
+        }
     }
 
     /// Puts a setting in force for processes that start from now on, such as `("database.pool_size", "2")`.

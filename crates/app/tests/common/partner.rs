@@ -25,16 +25,25 @@ pub(crate) struct Answer {
     pub(crate) status: String,
     pub(crate) code: String,
     pub(crate) message: String,
+    /// The version of the key that signed it.
+    pub(crate) key_version: u32,
 }
 
 impl AlipayPlus {
     pub(super) fn new(deployment: &Deployment, callback: SocketAddr) -> Self {
+        Self::with_keys(deployment, callback, (1, "alipayplus/wallet-private.pem"), &[(1, "keys/wallet-public.pem")])
+    }
+
+    /// Signs with one key and knows these of the wallet: versions and files in the deployment.
+    pub(crate) fn with_keys(deployment: &Deployment, callback: SocketAddr, own: (u32, &str), wallet: &[(u32, &str)]) -> Self {
         let read = |name: &str| std::fs::read(deployment.dir().join(name)).unwrap();
-        let signer = FileSigner::from_pem(1, &read("alipayplus/wallet-private.pem")).unwrap();
-        let pem = read("keys/wallet-public.pem");
-        let key = ClientKey { client_id: CLIENT_ID.to_owned(), version: 1, pem, not_before: None, not_after: None };
-        let wallet = Keyring::new(vec![key]).unwrap();
-        Self { http: Client::new(), url: format!("http://{callback}{PATH}"), signer, wallet }
+        let signer = FileSigner::from_pem(own.0, &read(own.1)).unwrap();
+        let key = |(version, name): &(u32, &str)| {
+            let (client_id, pem) = (CLIENT_ID.to_owned(), read(name));
+            ClientKey { client_id, version: *version, pem, not_before: None, not_after: None }
+        };
+        let wallet = Keyring::new(wallet.iter().map(key).collect()).unwrap();
+        Self { http: super::loopback(), url: format!("http://{callback}{PATH}"), signer, wallet }
     }
 
     /// Cancels for [`ACQUIRER`]. `Err` where there is no answer with a result: the process is gone, or said something else.
@@ -60,17 +69,19 @@ impl AlipayPlus {
         let headers = response.headers().clone();
         let body = response.bytes().await.map_err(|error| error.to_string())?;
         let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
-        assert!(self.is_signed(&header("signature"), &header("response-time"), &body), "an answer that the wallet did not sign");
+        let signed_with = self.signed_with(&header("signature"), &header("response-time"), &body);
+        let key_version = signed_with.expect("an answer that the wallet did not sign");
         let answer: Value = serde_json::from_slice(&body).unwrap();
         let part = |name: &str| answer["result"][name].as_str().unwrap().to_owned();
-        Ok(Answer { status: part("resultStatus"), code: part("resultCode"), message: part("resultMessage") })
+        Ok(Answer { status: part("resultStatus"), code: part("resultCode"), message: part("resultMessage"), key_version })
     }
 
-    fn is_signed(&self, claim: &str, time: &str, body: &[u8]) -> bool {
-        let Some(Claim { key_version: ClaimedKey::Version(1), signature }) = Claim::parse(claim.as_bytes()) else { return false };
+    /// The version that the signature names, where the key of that version made it.
+    fn signed_with(&self, claim: &str, time: &str, body: &[u8]) -> Option<u32> {
+        let Claim { key_version: ClaimedKey::Version(version), signature } = Claim::parse(claim.as_bytes())? else { return None };
         let text = content(time, body);
-        let signed = SignedText { client_id: CLIENT_ID, key_version: Some(1), text: &text, signature: &signature };
-        self.wallet.verify(&signed, chrono::DateTime::UNIX_EPOCH)
+        let signed = SignedText { client_id: CLIENT_ID, key_version: Some(version), text: &text, signature: &signature };
+        self.wallet.verify(&signed, chrono::DateTime::UNIX_EPOCH).then_some(version)
     }
 }
 

@@ -1,7 +1,8 @@
 //! One running `rescind serve`.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -37,11 +38,30 @@ impl Process {
             let _ = child.kill();
             panic!("rescind serve did not start: {:?}", log.lock().unwrap());
         };
-        let alipayplus = AlipayPlus::new(deployment, callback);
-        let wallet = Wallet::new(deployment, wallet_api);
-        let process = Self { child, log, callback, wallet_api, alipayplus, wallet };
+        let process = Self::of(deployment, (child, log), [callback, wallet_api]);
         process.wait_until_ready().await;
         process
+    }
+
+    /// Starts one whose log lines go elsewhere and are not looked at; `None` is a pipe that nobody reads from.
+    pub(crate) async fn start_logging_to(deployment: &Deployment, log: Option<File>) -> Self {
+        // Nobody else asks for these ports between here and there: they are the kernel's newest.
+        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let [callback, wallet_api] = [free(), free()];
+        let listen = ["--callback-listen", &callback.to_string(), "--wallet-api-listen", &wallet_api.to_string()];
+        let stderr = log.map_or_else(Stdio::piped, Stdio::from);
+        let mut command = deployment.command(&["serve"]);
+        let mut child = command.args(listen).stdin(Stdio::null()).stderr(stderr).spawn().unwrap();
+        drop(child.stderr.take());
+        let process = Self::of(deployment, (child, Log::default()), [callback, wallet_api]);
+        process.wait_until_ready().await;
+        process
+    }
+
+    fn of(deployment: &Deployment, (child, log): (Child, Log), [callback, wallet_api]: [SocketAddr; 2]) -> Self {
+        let alipayplus = AlipayPlus::new(deployment, callback);
+        let wallet = Wallet::new(deployment, wallet_api);
+        Self { child, log, callback, wallet_api, alipayplus, wallet }
     }
 
     /// What it logged so far, one JSON text a line.
@@ -56,7 +76,7 @@ impl Process {
 
     /// Whether `/readyz` says so.
     pub(crate) async fn is_ready(&self) -> bool {
-        let answer = reqwest::get(format!("http://{}/readyz", self.wallet_api)).await;
+        let answer = super::loopback().get(format!("http://{}/readyz", self.wallet_api)).send().await;
         answer.is_ok_and(|response| response.status().is_success())
     }
 
@@ -80,6 +100,16 @@ impl Process {
         self.send("-TERM");
     }
 
+    /// SIGHUP: it reads its keys again.
+    pub(crate) fn hang_up(&self) {
+        self.send("-HUP");
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn send(&self, signal: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
@@ -88,6 +118,11 @@ impl Process {
     /// SIGTERM; returns how it ended.
     pub(crate) fn stop(mut self) -> ExitStatus {
         self.ask_to_stop();
+        self.end()
+    }
+
+    /// How it ended, after it was asked to.
+    pub(crate) fn end(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
 }

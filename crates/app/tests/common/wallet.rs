@@ -24,7 +24,7 @@ impl Wallet {
             line.split(' ').nth(2).unwrap().to_owned()
         };
         let base = format!("http://{api}/wallet/v1");
-        Self { http: Client::new(), base, pay: of_role("pay"), operator: of_role("operator") }
+        Self { http: super::loopback(), base, pay: of_role("pay"), operator: of_role("operator") }
     }
 
     /// Announces a payment of `amount` yen, initiated now, for [`ACQUIRER`].
@@ -41,6 +41,20 @@ impl Wallet {
     pub(crate) async fn report(&self, id: &str, status: &str) -> Result<String, String> {
         let content = json!({ "status": status, "completedAt": now() });
         disposition(self.send(self.http.post(format!("{}/payments/{id}/result", self.base)).json(&content)).await?)
+    }
+
+    /// Announces a refund of `amount` yen; returns the disposition.
+    pub(crate) async fn refund(&self, id: &str, refund: &str, amount: i64) -> Result<String, String> {
+        let amount = json!({ "value": amount.to_string(), "currency": "JPY" });
+        let content = json!({ "refundRequestId": refund, "amount": amount });
+        disposition(self.send(self.http.post(format!("{}/payments/{id}/refunds", self.base)).json(&content)).await?)
+    }
+
+    /// Reports a refund's result, `S` or `F`; returns the disposition.
+    pub(crate) async fn report_refund(&self, id: &str, refund: &str, status: &str) -> Result<String, String> {
+        let content = json!({ "status": status, "completedAt": now() });
+        let request = self.http.post(format!("{}/payments/{id}/refunds/{refund}/result", self.base));
+        disposition(self.send(request.json(&content)).await?)
     }
 
     /// What is known of a payment.
@@ -64,6 +78,12 @@ impl Wallet {
     pub(crate) async fn get(&self, path: &str) -> Result<Value, String> {
         let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.operator);
         answered(request).await
+    }
+
+    /// A command by an operator, such as `/reversals/ID/retry`; returns the disposition.
+    pub(crate) async fn operate(&self, path: &str, content: &Value) -> Result<String, String> {
+        let request = self.http.post(format!("{}{path}", self.base)).json(content).bearer_auth(&self.operator);
+        disposition(answered(request).await?)
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Value, String> {

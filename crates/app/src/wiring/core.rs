@@ -1,0 +1,58 @@
+//! The wallet core as the settings reach it, and the worker that goes with it.
+
+use std::sync::Arc;
+
+use adapters_funds::{CoreSettings as Reached, WalletCore};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use use_cases::{Core, Ports};
+
+use crate::output::Failure;
+use crate::settings::{CoreSetting, CoreSettings, SettingFile};
+
+/// The wallet core; `None` where the embedded ledger has the money.
+pub(super) fn read(settings: &CoreSettings) -> Result<Option<Core>, Failure> {
+    let Some(funds) = &settings.funds else { return Ok(None) };
+    let payments = settings.payments.as_ref().map(|payments| reach("payments", payments)).transpose()?;
+    let funds = Arc::new(reach("funds", funds)?);
+    Ok(Some(Core { funds, payments: payments.map(|payments| Arc::new(payments) as _) }))
+}
+
+fn reach(section: &str, setting: &CoreSetting) -> Result<WalletCore, Failure> {
+    let read = |file: &Option<SettingFile>| file.as_ref().map(SettingFile::read).transpose();
+    let token = setting.token.as_ref().map(SettingFile::read_line).transpose()?;
+    // rustls takes a client's identity as one text: its certificates, then its key.
+    let identity = match (read(&setting.client_certificate)?, setting.client_key.as_ref().map(SettingFile::read).transpose()?) {
+        (Some(certificate), Some(key)) => Some([certificate, b"\n".to_vec(), key].concat()),
+        (Some(_) | None, _) => None,
+    };
+    let reached = Reached {
+        url: setting.url.clone(),
+        timeout: setting.timeout,
+        token,
+        ca_pem: read(&setting.ca)?,
+        client_identity_pem: identity,
+    };
+    WalletCore::new(&reached).map_err(|error| Failure::new(format!("{section} cannot reach the wallet core: {error}")))
+}
+
+/// The worker of this process.
+pub(super) struct Worker {
+    stop: watch::Sender<bool>,
+    running: JoinHandle<()>,
+}
+
+impl Worker {
+    pub(super) fn start(ports: &Arc<Ports>) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        Self { stop, running: tokio::spawn(use_cases::work(Arc::clone(ports), stopped)) }
+    }
+
+    /// Begins nothing more; what it has begun is finished by [`Ports::stop`].
+    pub(super) async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Err(died) = self.running.await {
+            tracing::error!(error = %died, "the worker had died");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What is made of the files with keys, tokens and certificates.
+
+use std::sync::Arc;
+
+use adapters_http::{Tokens, tls_config};
+use adapters_keys::{ClientKey, FileSigner, Keyring, Reloadable};
+use ports::{MessageSigner, MessageVerifier};
+use rustls::ServerConfig;
+
+use crate::output::Failure;
+use crate::settings::{Settings, Tls};
+
+/// The keys and tokens in force: they are exchanged while requests are answered. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    signer: Reloadable<FileSigner>,
+    verifier: Reloadable<Keyring>,
+    tokens: Tokens,
+}
+
+/// Keys and tokens as their files hold them now.
+pub(crate) struct FreshKeys {
+    signer: FileSigner,
+    verifier: Keyring,
+    tokens: Tokens,
+}
+
+/// TLS of the callback and of the wallet-side API, where they have it.
+pub(super) struct Certificates {
+    pub(super) callback: Option<ServerConfig>,
+    pub(super) wallet_api: Option<ServerConfig>,
+}
+
+impl Keys {
+    pub(crate) fn read(settings: &Settings) -> Result<Self, Failure> {
+        let FreshKeys { signer, verifier, tokens } = FreshKeys::read(settings)?;
+        Ok(Self { signer: Reloadable::new(signer), verifier: Reloadable::new(verifier), tokens })
+    }
+
+    /// Puts other keys and tokens in force, for every request that looks at them from now on.
+    pub(crate) fn exchange(&self, FreshKeys { signer, verifier, tokens }: FreshKeys) {
+        self.tokens.exchange(&tokens);
+        self.verifier.exchange(verifier);
+        self.signer.exchange(signer);
+    }
+
+    pub(super) fn signer(&self) -> Arc<dyn MessageSigner> {
+        Arc::new(self.signer.clone())
+    }
+
+    pub(super) fn verifier(&self) -> Arc<dyn MessageVerifier> {
+        Arc::new(self.verifier.clone())
+    }
+
+    pub(super) fn tokens(&self) -> Tokens {
+        self.tokens.clone()
+    }
+}
+
+impl FreshKeys {
+    /// Reads every file; one that is wrong spoils all.
+    pub(crate) fn read(settings: &Settings) -> Result<Self, Failure> {
+        let key = &settings.callback.signing_key;
+        let signer = FileSigner::from_pem(key.version, &key.file.read_wiped()?)
+            .map_err(|error| key.file.wrong(format!("cannot be used: {error}")))?;
+        let file = &settings.wallet_api.tokens;
+        let content = file.read_wiped()?;
+        let text = std::str::from_utf8(&content).map_err(|_| file.wrong("is not text in UTF-8"))?;
+        let tokens =
+            Tokens::parse(text).map_err(|error| file.wrong(format!("does not hold lines of NAME ROLE TOKEN: {error}")))?;
+        Ok(Self { signer, verifier: keyring(settings)?, tokens })
+    }
+}
+
+impl Certificates {
+    pub(super) fn read(settings: &Settings) -> Result<Self, Failure> {
+        Ok(Self { callback: tls(settings.callback.tls.as_ref())?, wallet_api: tls(settings.wallet_api.tls.as_ref())? })
+    }
+}
+
+/// Each key is tried alone first, so that the sentence about a wrong one can name its file.
+fn keyring(settings: &Settings) -> Result<Keyring, Failure> {
+    let mut keys = Vec::new();
+    for setting in &settings.callback.keys {
+        let key = ClientKey {
+            client_id: setting.client_id.clone(),
+            version: setting.version,
+            pem: setting.file.read()?,
+            not_before: setting.not_before,
+            not_after: setting.not_after,
+        };
+        Keyring::new(vec![key.clone()]).map_err(|error| setting.file.wrong(format!("cannot be used: {error}")))?;
+        keys.push(key);
+    }
+    Keyring::new(keys).map_err(|error| Failure::new(format!("callback.clients cannot be used: {error}")))
+}
+
+fn tls(setting: Option<&Tls>) -> Result<Option<ServerConfig>, Failure> {
+    let Some(Tls { certificate, private_key }) = setting else { return Ok(None) };
+    let config = tls_config(&certificate.read()?, &private_key.read_wiped()?);
+    config.map(Some).map_err(|error| certificate.wrong(format!("cannot be used with its private_key_file: {error}")).into())
+}
