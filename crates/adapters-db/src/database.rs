@@ -1,6 +1,9 @@
 //! A database from its settings: opened, migrated, and checked against what it was last served with.
 
 use std::fmt;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use diesel::pg::PgConnection;
@@ -126,8 +129,19 @@ impl Database {
     pub fn migrate(&self) -> Result<Vec<String>, DatabaseError> {
         match &self.0 {
             Engine::Postgres(pool) => migrations::migrate_postgres(&mut *to_postgres(pool)?).map_err(failed),
-            Engine::Sqlite { file, writer, .. } => migrations::migrate_sqlite(&mut *to_sqlite(writer, file)?).map_err(failed),
+            Engine::Sqlite { file, writer, .. } => {
+                make_private(file);
+                migrations::migrate_sqlite(&mut *to_sqlite(writer, file)?).map_err(failed)
+            }
         }
+    }
+
+    /// Checks that there is a database with cases, whatever terms they were decided under.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where the database cannot be reached, is a standby, or is not migrated.
+    pub fn check_migrated(&self) -> Result<(), DatabaseError> {
+        self.ready(|_| Ok(()))
     }
 
     /// Checks that cases may be decided here, and remembers the terms the first time.
@@ -164,12 +178,26 @@ impl Database {
                 work(&mut *connection)
             }
             Engine::Sqlite { file, writer, .. } => {
+                refuse_behind(is_missing(file))?;
                 let mut connection = to_sqlite(writer, file)?;
                 refuse_behind(migrations::is_behind_sqlite(&mut connection).map_err(failed)?)?;
                 work(&mut *connection)
             }
         }
     }
+}
+
+/// Makes a new file that only its owner reads, before SQLite makes one that everybody does: accounts and balances stand in it.
+/// Where that fails, SQLite says why.
+fn make_private(file: &str) {
+    let _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+}
+
+/// Whether there is no such file in its folder: asking SQLite would make it.
+fn is_missing(file: &str) -> bool {
+    let file = Path::new(file);
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    !file.exists() && folder.is_none_or(Path::exists)
 }
 
 fn refuse_behind(behind: bool) -> Result<(), DatabaseError> {

@@ -13,7 +13,7 @@ use crate::{demo, explain, keys, reversals, serve, wiring};
 
 /// Answers Alipay+'s cancelPayment for a mobile wallet.
 #[derive(Parser)]
-#[command(name = "rescind", version, about)]
+#[command(name = "rescind", version)]
 struct Cli {
     /// The settings [default: rescind.toml, if it is there]; what needs no settings does not read it
     #[arg(long, global = true, value_name = "FILE")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ports::Clock;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::clock::SystemClock;
 use crate::output::Failure;
@@ -37,7 +37,10 @@ pub(crate) async fn until_stopped(servers: Servers, stop: Stop, signals: &mut Si
         ended = &mut wallet_api => Some(("wallet_api", ended)),
     };
     tokio::select! {
-        () = stop.gracefully() => {}
+        finished = stop.gracefully() => if !finished {
+            error!("the database did not answer; what was committed stays, Alipay+ and the wallet ask again for the rest");
+            return Ok(ExitCode::FAILURE);
+        },
         name = signals.next() => {
             warn!(signal = name, "stopped at once; what was committed stays, Alipay+ and the wallet ask again for the rest");
             return Ok(ExitCode::FAILURE);

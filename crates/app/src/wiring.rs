@@ -6,6 +6,7 @@ mod secrets;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use adapters_db::{Database, DatabaseError, DatabaseSettings, ServedTerms};
@@ -27,6 +28,9 @@ pub(crate) use secrets::{FreshKeys, Keys};
 const QUEUE: usize = 10_000;
 /// How many commands share one commit at most.
 const BATCH: usize = 64;
+
+/// How long work that was accepted may take once nobody waits for it any more. Only a database that hangs takes longer.
+const FINISH_WITHIN: Duration = Duration::from_secs(10);
 
 /// A running service.
 pub(crate) struct Service {
@@ -68,7 +72,9 @@ pub(crate) fn open(settings: &Settings) -> Result<Database, Failure> {
 
 /// The cases as they are kept in the database of the settings.
 pub(crate) fn store(settings: &Settings) -> Result<Arc<dyn CancellationStore>, Failure> {
-    Ok(open(settings)?.store(settings.terms.clone()))
+    let database = open(settings)?;
+    database.check_migrated().map_err(database_failure)?;
+    Ok(database.store(settings.terms.clone()))
 }
 
 /// The same, where the database is served with these settings: what is decided by others must not be recorded in it.
@@ -154,17 +160,21 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
 }
 
 impl Stop {
-    /// Refuses new work, finishes what was accepted, and returns when all of it is done.
-    pub(crate) async fn gracefully(self) {
+    /// Refuses new work, finishes what was accepted, and returns whether all of it was done in time.
+    pub(crate) async fn gracefully(self) -> bool {
         self.readiness.stopping();
         let [callback, wallet_api] = self.handles;
         callback.stop(true).await;
-        if let Some(worker) = self.worker {
-            worker.stop().await;
-        }
-        self.ports.stop().await;
+        let finish = async {
+            if let Some(worker) = self.worker {
+                worker.stop().await;
+            }
+            self.ports.stop().await;
+        };
+        let finished = tokio::time::timeout(FINISH_WITHIN, finish).await.is_ok();
         // Last, so that whoever watches `/readyz` sees it stopping, and is not refused as if it had died.
         wallet_api.stop(true).await;
+        finished
     }
 }
 

@@ -53,6 +53,21 @@ fn wrong_usage_ends_with_code_two() {
 }
 
 #[test]
+fn asking_a_database_that_is_not_there_makes_none() {
+    let deployment = Deployment::on(Engine::Sqlite);
+    let file = deployment.dir().join("rescind.db");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "accounts and balances are nobody else's");
+    fs::remove_file(&file).unwrap();
+    for args in [&["explain", "id"][..], &["reversals", "retry", "id"], &["config", "adopt"]] {
+        let output = deployment.run(args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let sentence = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(sentence, "rescind: the database is not migrated: run `rescind migrate` first\n", "{args:?}");
+        assert!(!file.exists(), "{args:?}");
+    }
+}
+
+#[test]
 fn migrating_twice_is_fine_on_either_database() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let deployment = Deployment::on(engine);

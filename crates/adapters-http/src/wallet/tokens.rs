@@ -55,6 +55,9 @@ impl Tokens {
             let grant = Grant::parse(line).and_then(|grant| grant.unless_double(&grants));
             grants.push(grant.map_err(|what| format!("line {number}: {what}"))?);
         }
+        if grants.is_empty() {
+            return Err("there is no token, so nobody could record a payment".to_owned());
+        }
         Ok(Self(Arc::new(RwLock::new(grants))))
     }
 

@@ -56,8 +56,8 @@ pub(crate) async fn run(dir: Option<PathBuf>, once: bool) -> Result<ExitCode, Fa
     };
     let wrong = players.play_all().await?;
     if once {
-        stop.gracefully().await;
-        return Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        let finished = stop.gracefully().await;
+        return Ok(if wrong == 0 && finished { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     for call in TO_TRY_CALLS {
         players.wallet.tell(&TO_TRY, call).await?;
