@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use domain::{AcquirerId, Action, Answer, Cancel, Command, Outcome, PaymentRequestId};
 use tracing::{error, warn};
 
-use crate::reversals::{lookup_before_cancel, try_now, watch_for_answer};
+use crate::reversals::{lookup_before_cancel, try_now, wait_or_try};
 use crate::{NotDecided, Ports};
 
 /// A cancel that passed the door.
@@ -47,7 +47,7 @@ pub async fn cancel(ports: &Arc<Ports>, cancel: ReceivedCancel, deadline: Instan
 async fn reply(ports: &Arc<Ports>, cancel: ReceivedCancel) -> CancelReply {
     let ReceivedCancel { id, acquirer_id, received_at, arrived } = cancel;
     let lookup = lookup_before_cancel(ports, &id).await;
-    let action = Action::Cancel(Cancel { acquirer_id, lookup });
+    let action = Action::Cancel(Cancel { acquirer_id: acquirer_id.clone(), lookup });
     let asked = Asked { command: Command { id: id.clone(), at: received_at, action }, arrived };
     let outcome = match ports.lanes.submit(asked).await {
         Ok(outcome) => outcome,
@@ -60,7 +60,7 @@ async fn reply(ports: &Arc<Ports>, cancel: ReceivedCancel) -> CancelReply {
     CancelReply::Answer(match outcome {
         Outcome::Answered(answer) => answer,
         Outcome::MoneyOwed { attempt: Some(attempt) } => try_now(ports, &id, attempt).await,
-        Outcome::MoneyOwed { attempt: None } => watch_for_answer(ports, &id).await,
+        Outcome::MoneyOwed { attempt: None } => wait_or_try(ports, &id, &acquirer_id).await,
         Outcome::Disposed(_) | Outcome::NotFound { .. } | Outcome::Conflict(_) => {
             error!(payment_request_id = %id, ?outcome, "the store answered a cancel with something else");
             Answer::Pending

@@ -9,7 +9,8 @@ use tokio::sync::Semaphore;
 
 use crate::Lanes;
 
-/// How many attempts to give money back may go on at once. One slow wallet core delays no answer, and cannot use up the process.
+/// How many attempts to give money back may go on at once for the callers of cancels, and as many for the worker. One slow wallet
+/// core cannot use up the process, and what the worker has to catch up on takes nothing away from those who wait.
 const ATTEMPTS: u32 = 256;
 
 /// The ports of one process, with what runs between them.
@@ -22,7 +23,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// The wallet core; `None` where the embedded ledger has the money.
     pub core: Option<Core>,
-    pub(crate) attempts: Arc<Semaphore>,
+    pub(crate) attempts_of_cancels: Arc<Semaphore>,
+    pub(crate) attempts_of_worker: Arc<Semaphore>,
     pub(crate) runtime: Handle,
 }
 
@@ -39,14 +41,15 @@ impl Ports {
     /// Joins the ports on the current tokio runtime, which has to outlive every caller: what was begun for one goes on there.
     #[must_use]
     pub fn new(lanes: Lanes, store: Arc<dyn CancellationStore>, clock: Arc<dyn Clock>, core: Option<Core>) -> Self {
-        let attempts = Arc::new(Semaphore::new(ATTEMPTS as usize));
-        Self { lanes, store, clock, core, attempts, runtime: Handle::current() }
+        let [attempts_of_cancels, attempts_of_worker] = [(); 2].map(|()| Arc::new(Semaphore::new(ATTEMPTS as usize)));
+        Self { lanes, store, clock, core, attempts_of_cancels, attempts_of_worker, runtime: Handle::current() }
     }
 
     /// Takes no more work and returns once everything taken before is done: first the attempts, since each ends with a command.
     pub async fn stop(&self) {
-        // Nobody closes the semaphore, so this only ever waits.
-        let _all_ended = self.attempts.acquire_many(ATTEMPTS).await;
+        // Nobody closes the semaphores, so this only ever waits.
+        let _all_ended = self.attempts_of_worker.acquire_many(ATTEMPTS).await;
+        let _all_ended = self.attempts_of_cancels.acquire_many(ATTEMPTS).await;
         self.lanes.stop().await;
     }
 

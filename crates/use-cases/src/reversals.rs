@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::ports::{Claim, Page, Payments};
-use domain::{Action, Answer, Cancel, Cancellation, Case, GiveBack, Jitter, Lookup, Outcome, PaymentRequestId};
-use tokio::sync::watch;
+use domain::{
+    AcquirerId, Action, Answer, Cancel, Cancellation, Case, GiveBack, Jitter, Lookup, Outcome, PaymentRequestId, ReversalState,
+};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::{error, info, warn};
 
@@ -54,8 +56,8 @@ async fn attempt(ports: &Ports, claim: Claim) -> Answer {
 }
 
 /// Begins a claimed attempt as a task that outlives its caller; `None` where too many are going on, and the lease ends by time.
-fn begin(ports: &Arc<Ports>, claim: Claim) -> Option<JoinHandle<Answer>> {
-    let permit = Arc::clone(&ports.attempts).try_acquire_owned().ok()?;
+fn begin(ports: &Arc<Ports>, permits: &Arc<Semaphore>, claim: Claim) -> Option<JoinHandle<Answer>> {
+    let permit = Arc::clone(permits).try_acquire_owned().ok()?;
     let of_task = Arc::clone(ports);
     Some(ports.runtime.spawn(async move {
         let answer = attempt(&of_task, claim).await;
@@ -73,18 +75,48 @@ pub(crate) async fn try_now(ports: &Arc<Ports>, id: &PaymentRequestId, attempt: 
             None
         }
     };
-    let Some(begun) = owed.and_then(|owed| begin(ports, Claim { owed, attempt })) else { return Answer::Pending };
+    let begun = owed.and_then(|owed| begin(ports, &ports.attempts_of_cancels, Claim { owed, attempt }));
+    let Some(begun) = begun else { return Answer::Pending };
     begun.await.unwrap_or(Answer::Pending)
 }
 
-/// Waits until the case has its answer; somebody else is at it. It waits for ever where an operator has to decide: its caller
-/// has a deadline.
-pub(crate) async fn watch_for_answer(ports: &Ports, id: &PaymentRequestId) -> Answer {
+/// Waits while somebody else is at it, and makes the next attempt where that one did not end the reversal. It may wait for long:
+/// its caller has a deadline.
+pub(crate) async fn wait_or_try(ports: &Arc<Ports>, id: &PaymentRequestId, acquirer_id: &AcquirerId) -> Answer {
+    loop {
+        if let Some(answer) = others_end(ports, id).await {
+            return answer;
+        }
+        let cancel = Cancel { acquirer_id: acquirer_id.clone(), lookup: Lookup::Recorded };
+        match ports.lanes.submit(ports.asked(id.clone(), Action::Cancel(cancel))).await {
+            Ok(Outcome::Answered(answer)) => return answer,
+            Ok(Outcome::MoneyOwed { attempt: Some(attempt) }) => return try_now(ports, id, attempt).await,
+            Ok(Outcome::MoneyOwed { attempt: None }) => {}
+            Ok(outcome @ (Outcome::Disposed(_) | Outcome::NotFound { .. } | Outcome::Conflict(_))) => {
+                error!(payment_request_id = %id, ?outcome, "the store answered a cancel with something else");
+                return Answer::Pending;
+            }
+            Err(not_decided) => {
+                warn!(payment_request_id = %id, error = %not_decided, "the cancel could not be resumed");
+                return Answer::Pending;
+            }
+        }
+    }
+}
+
+/// Waits until nobody is at the reversal any more: the answer, which is U where an operator has to decide; `None` where the money is
+/// still not back.
+async fn others_end(ports: &Ports, id: &PaymentRequestId) -> Option<Answer> {
     loop {
         tokio::time::sleep(WATCH_EVERY).await;
         let Ok(Some(file)) = ports.store.find(id).await else { continue };
         if let Some(answer) = file.case.cancellation.as_ref().and_then(Cancellation::final_answer) {
-            return answer.into();
+            return Some(answer.into());
+        }
+        match file.case.reversal.map(|reversal| reversal.state) {
+            Some(ReversalState::Open { lease: Some(lease), .. }) if ports.clock.now() < lease.until => {}
+            Some(ReversalState::Open { .. } | ReversalState::Done { .. }) => return None,
+            Some(ReversalState::Parked { .. }) | None => return Some(Answer::Pending),
         }
     }
 }
@@ -130,7 +162,7 @@ async fn stops_within(stop: &mut watch::Receiver<bool>, pause: Duration) -> bool
 
 /// Breaks where nothing more is due, or nothing more can be begun now.
 async fn claim_and_begin(ports: &Arc<Ports>) -> ControlFlow<()> {
-    let free = u32::try_from(ports.attempts.available_permits()).unwrap_or(AT_ONCE).min(AT_ONCE);
+    let free = u32::try_from(ports.attempts_of_worker.available_permits()).unwrap_or(AT_ONCE).min(AT_ONCE);
     if free == 0 {
         return ControlFlow::Break(());
     }
@@ -143,7 +175,7 @@ async fn claim_and_begin(ports: &Arc<Ports>) -> ControlFlow<()> {
     };
     let is_last = claims.len() < free as usize;
     for claim in claims {
-        begin(ports, claim);
+        begin(ports, &ports.attempts_of_worker, claim);
     }
     if is_last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }

@@ -89,6 +89,7 @@ struct Books {
     faults: Faults,
     met: BTreeMap<Fault, usize>,
     waiting: usize,
+    asked: usize,
     wrong: Vec<String>,
 }
 
@@ -167,7 +168,12 @@ impl WalletCore {
         self.books().told.iter().filter(|(_, of)| of == id).map(|(kind, _)| kind.clone()).collect()
     }
 
-    /// How often it was told of any reversal.
+    /// How often it was asked for anything.
+    pub(crate) fn asked(&self) -> usize {
+        self.books().asked
+    }
+
+    /// How often it was told of any reversal, and did not fail before.
     pub(crate) fn calls(&self) -> usize {
         self.books().told.len()
     }
@@ -271,6 +277,7 @@ impl WalletCore {
 
 impl Books {
     fn draw(&mut self) -> (Option<Fault>, Duration) {
+        self.asked += 1;
         let Faults { before, after, late, delay } = self.faults;
         let drawn = one_of(100) as u64;
         let fault = match drawn {
