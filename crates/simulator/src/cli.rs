@@ -1,0 +1,35 @@
+//! The command line. A command's arguments stand in its own module, beside what it does with them.
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::cancel::{self, CancelArgs};
+use crate::output::Failure;
+
+/// Plays Alipay+ toward a wallet, over HTTP only.
+#[derive(Parser)]
+#[command(name = "alipayplus-sim", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Sends one signed cancelPayment and prints it with its answer
+    Cancel(CancelArgs),
+}
+
+/// Runs the command that was asked for. Wrong usage ends here, with code 2.
+pub(crate) fn run() -> Result<ExitCode, Failure> {
+    match Cli::parse().command {
+        Command::Cancel(args) => on_runtime(cancel::run(args)),
+    }
+}
+
+fn on_runtime(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failure::new(format!("the runtime cannot start: {error}")))?.block_on(command)
+}

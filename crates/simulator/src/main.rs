@@ -1,0 +1,23 @@
+//! Plays Alipay+ toward a wallet, from outside and over HTTP only, so that it serves a wallet in any language. It depends on
+//! none of Rescind's crates: signing, verifying and HTTP are its own, so that it cannot share a mistake with what it looks at.
+
+mod alipayplus;
+mod cancel;
+mod cli;
+mod clock;
+mod keys;
+mod output;
+mod signature;
+mod wire;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(code) => code,
+        Err(failure) => {
+            output::complain(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}

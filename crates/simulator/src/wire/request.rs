@@ -1,0 +1,39 @@
+//! A request as its bytes.
+
+/// A request that may be wrong in any way: nothing of it is checked, added or put in order.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// What stands between the method and the version.
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    /// A request with the two headers that every one has.
+    pub(crate) fn new(method: &str, target: &str, authority: &str, body: impl Into<Vec<u8>>) -> Self {
+        let body = body.into();
+        let length = ("Content-Length".to_owned(), body.len().to_string());
+        let headers = vec![("Host".to_owned(), authority.to_owned()), length];
+        Self { method: method.to_owned(), target: target.to_owned(), headers, body }
+    }
+
+    /// The same with another header, also where one of that name is there already.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The head with its empty line.
+    pub(crate) fn head(&self) -> String {
+        let line = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
+        let headers = self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+        std::iter::once(line).chain(headers).chain(["\r\n".to_owned()]).collect()
+    }
+
+    /// All that goes over the wire.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        [self.head().as_bytes(), &self.body].concat()
+    }
+}
