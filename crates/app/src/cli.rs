@@ -9,7 +9,7 @@ use domain::PaymentRequestId;
 
 use crate::output::{Failure, say};
 use crate::settings::{Settings, Sources};
-use crate::{demo, explain, keys, reversals, serve, wiring};
+use crate::{demo, explain, health, keys, reversals, serve, wiring};
 
 /// Answers Alipay+'s cancelPayment for a mobile wallet.
 #[derive(Parser)]
@@ -26,6 +26,8 @@ struct Cli {
 enum Command {
     /// Answers Alipay+ and the wallet until it is told to stop
     Serve(ServeArgs),
+    /// Asks the process that serves with these settings whether it lives; exits with 1 if not
+    Health,
     /// Brings the database's schema up to date
     Migrate,
     /// Shows every rule at work, with keys and a database of its own
@@ -113,6 +115,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
     let load = |flags| Settings::load(&Sources { file, flags, isolated: false });
     match command {
         Command::Serve(args) => on_runtime(serve::serve(load(args.flags())?)),
+        Command::Health => on_runtime(health::check(load(vec![])?)),
         Command::Migrate => done(migrate(&load(vec![])?)),
         Command::Demo(args) => on_runtime(demo::run(args.dir, args.once)),
         Command::Keys(KeysCommand::Generate { dir }) => done(keys::generate(&dir)),

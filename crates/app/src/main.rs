@@ -4,6 +4,7 @@ mod cli;
 mod clock;
 mod demo;
 mod explain;
+mod health;
 mod keys;
 mod output;
 mod reload;

@@ -207,3 +207,49 @@ async fn a_process_that_is_told_to_stop_ends_with_code_zero() {
     let process = deployment.start().await;
     assert_eq!(process.wallet.announce("P1", "user-1", 5).await.unwrap(), "closed", "the fence outlives the process");
 }
+
+#[tokio::test]
+async fn a_process_that_serves_is_healthy_and_one_that_does_not_is_not() {
+    let deployment = Deployment::on(Engine::Sqlite);
+    let process = deployment.start().await;
+    let health = |deployment: &Deployment, listen: String| {
+        deployment.command(&["health"]).env("RESCIND__WALLET_API__LISTEN", listen).output().unwrap()
+    };
+    let everywhere = format!("0.0.0.0:{}", process.wallet_api.port());
+    for listen in [process.wallet_api.to_string(), everywhere] {
+        let healthy = health(&deployment, listen);
+        assert!(healthy.status.success(), "{}", String::from_utf8_lossy(&healthy.stderr));
+    }
+    let gone = process.wallet_api.to_string();
+    assert!(process.stop().success());
+    let unhealthy = health(&deployment, gone);
+    assert_eq!(unhealthy.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&unhealthy.stderr).contains("/livez does not answer: "), "{unhealthy:?}");
+}
+
+#[test]
+fn a_process_that_serves_over_tls_is_healthy_too() {
+    let mut deployment = Deployment::on(Engine::Sqlite);
+    let made = std::process::Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=wallet.example", "-keyout", "key.pem"])
+        .args(["-out", "certificate.pem"])
+        .current_dir(deployment.dir())
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    deployment.set("wallet_api.tls.certificate_file", "certificate.pem");
+    deployment.set("wallet_api.tls.private_key_file", "key.pem");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    deployment.set("wallet_api.listen", &free.to_string());
+    let mut serving = deployment.command(&["serve"]).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let is_healthy = || deployment.run(&["health"]).status.success();
+    let healthy = (0..600).any(|_| {
+        is_healthy() || {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            false
+        }
+    });
+    serving.kill().unwrap();
+    serving.wait().unwrap();
+    assert!(healthy, "{}", String::from_utf8_lossy(&deployment.run(&["health"]).stderr));
+}
