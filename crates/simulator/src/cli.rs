@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::cancel::{self, CancelArgs};
 use crate::output::Failure;
+use crate::wallet_core::{self, WalletCoreCommand};
 
 /// Plays Alipay+ toward a wallet, over HTTP only.
 #[derive(Parser)]
@@ -20,12 +21,16 @@ struct Cli {
 enum Command {
     /// Sends one signed cancelPayment and prints it with its answer
     Cancel(CancelArgs),
+    /// Stands in for the wallet core that moves the users' money
+    #[command(subcommand)]
+    WalletCore(WalletCoreCommand),
 }
 
 /// Runs the command that was asked for. Wrong usage ends here, with code 2.
 pub(crate) fn run() -> Result<ExitCode, Failure> {
     match Cli::parse().command {
         Command::Cancel(args) => on_runtime(cancel::run(args)),
+        Command::WalletCore(command) => on_runtime(wallet_core::run(command)),
     }
 }
 

@@ -8,6 +8,7 @@ mod clock;
 mod keys;
 mod output;
 mod signature;
+mod wallet_core;
 mod wire;
 
 use std::process::ExitCode;
