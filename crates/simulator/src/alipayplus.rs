@@ -15,6 +15,19 @@ use crate::wire::{Dialer, Request, Response, Target};
 /// How long Alipay+ waits for an answer before it drops the call and repeats it.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(8);
 
+/// How long Alipay+ waits before it asks again after U or no answer. The schedule of cancelPayment is not published; this is that
+/// of unanswered inquiries, the only one of the family that is (push_mode_acq/respond_inquiries).
+pub(crate) const RETRY_AFTER: [Duration; 8] = [
+    Duration::from_secs(4),
+    Duration::from_secs(4),
+    Duration::from_secs(30),
+    Duration::from_secs(60),
+    Duration::from_secs(60),
+    Duration::from_secs(60),
+    Duration::from_secs(300),
+    Duration::from_secs(300),
+];
+
 /// Who calls whom, and with which keys.
 #[derive(Args, Debug)]
 pub(crate) struct PartnerArgs {
@@ -62,6 +75,13 @@ pub(crate) struct Answer {
     pub(crate) status: String,
     pub(crate) code: String,
     pub(crate) message: String,
+}
+
+impl Answer {
+    /// Status and code, such as `S SUCCESS`.
+    pub(crate) fn brief(&self) -> String {
+        format!("{} {}", self.status, self.code)
+    }
 }
 
 impl AlipayPlus {

@@ -29,10 +29,10 @@ pub(crate) async fn run(args: CancelArgs) -> Result<ExitCode, Failure> {
     let response = send(&alipayplus, &request).await?;
     let took = begun.elapsed().as_secs_f64() * 1_000.0;
     say(printed(&response.head(), &response.body))?;
-    match alipayplus.read((&request.method, &request.target), &response) {
+    match alipayplus.read((&request.method, request.uri()), &response) {
         Ok(answer) => {
-            let meaning = format!("{} {} ({})", answer.status, answer.code, answer.message);
-            say(format_args!("{meaning}, signed by the wallet, after {took:.1} ms"))?;
+            let (brief, message) = (answer.brief(), answer.message);
+            say(format_args!("{brief} ({message}), signed by the wallet, after {took:.1} ms"))?;
             Ok(ExitCode::SUCCESS)
         }
         Err(why) => Err(Failure::new(format!("Alipay+ cannot use this answer: {why}"))),

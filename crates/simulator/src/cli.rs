@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::cancel::{self, CancelArgs};
+use crate::conformance::{self, ConformanceArgs};
 use crate::output::Failure;
 use crate::wallet_core::{self, WalletCoreCommand};
 
@@ -24,6 +25,8 @@ enum Command {
     /// Stands in for the wallet core that moves the users' money
     #[command(subcommand)]
     WalletCore(WalletCoreCommand),
+    /// Holds a wallet to the protocol, case by case
+    Conformance(Box<ConformanceArgs>),
 }
 
 /// Runs the command that was asked for. Wrong usage ends here, with code 2.
@@ -31,6 +34,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
     match Cli::parse().command {
         Command::Cancel(args) => on_runtime(cancel::run(args)),
         Command::WalletCore(command) => on_runtime(wallet_core::run(command)),
+        Command::Conformance(args) => on_runtime(conformance::run(*args)),
     }
 }
 

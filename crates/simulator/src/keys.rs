@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeyPair;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -23,6 +23,11 @@ impl SigningKey {
         let der = der(&read(file)?, &[SectionKind::PrivateKey, SectionKind::RsaPrivateKey]);
         let key = der.and_then(|der| KeyPair::from_pkcs8(&der).or_else(|_| KeyPair::from_der(&der)).ok());
         key.map(Self).ok_or_else(|| unusable(file, "an unencrypted RSA private key in PKCS#8 or PKCS#1"))
+    }
+
+    /// A new key that nobody knows.
+    pub(crate) fn generate() -> Result<Self, Failure> {
+        KeyPair::generate(KeySize::Rsa2048).map(Self).map_err(|_| Failure::new("a key could not be made"))
     }
 
     /// RSASSA-PKCS1-v1_5 with SHA-256.

@@ -5,6 +5,7 @@ mod alipayplus;
 mod cancel;
 mod cli;
 mod clock;
+mod conformance;
 mod keys;
 mod output;
 mod signature;

@@ -5,7 +5,7 @@ mod request;
 mod response;
 mod target;
 
-pub(crate) use connection::Dialer;
+pub(crate) use connection::{Connection, Dialer};
 pub(crate) use request::Request;
 pub(crate) use response::Response;
 pub(crate) use target::Target;

@@ -25,6 +25,23 @@ impl Request {
         self
     }
 
+    /// The same without any header of that name.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self
+    }
+
+    /// The value of the first header of that name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// Path and query of the target, which is what is signed; a target in absolute form has a scheme and a host before them.
+    pub(crate) fn uri(&self) -> &str {
+        let origin_form = self.target.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+        origin_form.filter(|_| !self.target.starts_with('/')).unwrap_or(&self.target)
+    }
+
     /// The head with its empty line.
     pub(crate) fn head(&self) -> String {
         let line = format!("{} {} HTTP/1.1\r\n", self.method, self.target);

@@ -1,0 +1,30 @@
+//! The suite: one file a group, one value a case.
+
+mod signature;
+
+use super::case::{Case, Group};
+
+/// Every case with its group, in the order in which they are run.
+pub(super) fn all() -> impl Iterator<Item = (Group, &'static Case)> {
+    let parts: [(Group, &'static [Case]); 3] = [
+        (Group::Signature, signature::ANSWERS),
+        (Group::Signature, signature::TAKEN),
+        (Group::Signature, signature::REFUSED),
+    ];
+    parts.into_iter().flat_map(|(group, cases)| cases.iter().map(move |case| (group, case)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_case_has_a_name_of_its_own() {
+        let names: BTreeSet<_> = all().map(|(_, case)| case.name).collect();
+        assert_eq!(names.len(), all().count());
+        let plain = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        assert!(names.iter().all(|name| plain(name)), "{names:?}");
+    }
+}

@@ -1,0 +1,69 @@
+//! What a case asks of the wallet behind the callback: three calls make payments and see the money, three more are optional.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::case::{Needs, Stop};
+
+/// The wallet's own side. A wallet writes these calls once for itself; each is repeated here until the wallet has answered, as its
+/// own pay flow would.
+#[async_trait]
+pub(crate) trait WalletDriver: Send + Sync {
+    /// Whether cases with these needs can be run.
+    fn offers(&self, needs: Needs) -> bool;
+
+    /// Says that a payment is about to be debited. MUST be answered `proceed` where it may be, `closed` where it is cancelled.
+    async fn announce(&self, payment: &Payment) -> Result<String, Stop>;
+
+    /// Says how a payment ended: `S`, in which case the wallet has taken the money, or `F`. MUST be answered `stands`, or `reversed`
+    /// where the payment is cancelled and the money goes back.
+    async fn report(&self, payment: &Payment, status: &str) -> Result<String, Stop>;
+
+    /// Where the payment's money is now. MUST NOT answer from memory of what it was told, but from where the money is booked.
+    async fn money(&self, payment: &Payment) -> Result<Money, Stop>;
+
+    /// Says that the wallet is about to refund. MUST be answered `proceed` or `refused`.
+    async fn refund(&self, payment: &Payment, refund: &Refund) -> Result<String, Stop>;
+
+    /// Says how a refund ended: `S`, in which case the wallet has given the money back, or `F`.
+    async fn report_refund(&self, payment: &Payment, refund: &Refund, status: &str) -> Result<String, Stop>;
+
+    /// What `inquiryPayment` says of the payment: status and code, such as `F ORDER_IS_CLOSED`.
+    async fn inquiry(&self, payment: &Payment) -> Result<String, Stop>;
+}
+
+/// A payment that a case makes.
+#[derive(Debug, Clone)]
+pub(crate) struct Payment {
+    pub(crate) payment_request_id: String,
+    pub(crate) acquirer_id: String,
+    pub(crate) psp_id: String,
+    pub(crate) account: String,
+    /// In the currency's smallest unit.
+    pub(crate) amount: i64,
+    pub(crate) currency: &'static str,
+    /// Held instead of debited.
+    pub(crate) authorization: bool,
+    /// As it is told, with any offset.
+    pub(crate) initiated_at: String,
+    /// When it ends, if it does.
+    pub(crate) completed_at: DateTime<Utc>,
+}
+
+/// A refund that a case has the wallet make on its own.
+#[derive(Debug, Clone)]
+pub(crate) struct Refund {
+    pub(crate) refund_request_id: String,
+    pub(crate) amount: i64,
+}
+
+/// Where a payment's money is, in its currency's smallest unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Money {
+    /// Debited or held.
+    pub(crate) taken: i64,
+    /// Credited or released.
+    pub(crate) given_back: i64,
+    /// In how many pieces it was given back.
+    pub(crate) times: usize,
+}

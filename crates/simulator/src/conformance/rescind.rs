@@ -1,0 +1,195 @@
+//! The driver for Rescind's wallet-side API, which any other wallet may serve as well for the time of a test.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::SecondsFormat;
+use clap::ValueEnum;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+
+use super::case::{Needs, Stop};
+use super::driver::{Money, Payment, Refund, WalletDriver};
+use crate::alipayplus::TIMEOUT;
+use crate::output::Failure;
+use crate::wire::{Dialer, Request};
+
+/// How often a call is repeated that the wallet says it cannot answer now, and after how long.
+const REPEATS: (u32, Duration) = (20, Duration::from_millis(250));
+
+/// Where the money can be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MoneyIn {
+    /// In the entries of accounts
+    Ledger,
+    /// In a wallet core: a payment's reversal says what became of it
+    Core,
+}
+
+/// Calls the wallet-side API.
+pub(crate) struct RescindDriver {
+    dialer: Dialer,
+    token: String,
+    money_in: MoneyIn,
+}
+
+impl RescindDriver {
+    /// `tokens` holds lines of NAME ROLE TOKEN; the first with the role `pay` is used.
+    pub(crate) fn new(dialer: Dialer, tokens: &str, money_in: MoneyIn) -> Result<Self, Failure> {
+        let with_role_pay = |line: &str| match line.split_whitespace().collect::<Vec<_>>()[..] {
+            [_, "pay", token] => Some(token.to_owned()),
+            _ => None,
+        };
+        let token = tokens.lines().find_map(with_role_pay);
+        let token = token.ok_or_else(|| Failure::new("the file of tokens has no line NAME pay TOKEN"))?;
+        Ok(Self { dialer, token, money_in })
+    }
+
+    /// Calls until there is an answer that says something.
+    async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value, Stop> {
+        let (repeats, after) = REPEATS;
+        for _ in 0..repeats {
+            match self.call_once(method, path, body.as_ref()).await? {
+                (503, _) => tokio::time::sleep(after).await,
+                (200, answer) => {
+                    let answer = serde_json::from_slice(&answer);
+                    return answer.map_err(|error| Stop::Wrong(format!("{method} {path} was answered something else: {error}")));
+                }
+                (status, answer) => {
+                    let answer = String::from_utf8_lossy(&answer).into_owned();
+                    return Stop::wrong(format!("{method} {path} was answered HTTP {status}: {answer}"));
+                }
+            }
+        }
+        Stop::wrong(format!("{method} {path} was answered HTTP 503 {repeats} times"))
+    }
+
+    async fn call_once(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Vec<u8>), Stop> {
+        let target = self.dialer.target();
+        let place = format!("{}{path}", target.uri.trim_end_matches('/'));
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let request = Request::new(method, &place, &target.authority, body);
+        let request = request.with("Content-Type", "application/json").with("Authorization", &format!("Bearer {}", self.token));
+        let exchange = async {
+            let mut connection = self.dialer.connect().await?;
+            connection.send(&request.bytes()).await?;
+            connection.receive().await
+        };
+        let not_answered = |why: String| Stop::Wrong(format!("{method} {path} was not answered: {why}"));
+        let answered = tokio::time::timeout(TIMEOUT, exchange).await;
+        let response = answered.map_err(|_| not_answered("too slow".to_owned()))?;
+        let response = response.map_err(|error| not_answered(error.to_string()))?;
+        Ok((response.status, response.body))
+    }
+
+    async fn tell(&self, method: &str, path: &str, body: Value) -> Result<String, Stop> {
+        let answer = self.call(method, path, Some(body)).await?;
+        let disposition = answer["disposition"].as_str().map(str::to_owned);
+        disposition.ok_or_else(|| Stop::Wrong(format!("{method} {path} was answered without a disposition: {answer}")))
+    }
+
+    /// Sums of the account's entries that belong to the payment.
+    async fn booked(&self, payment: &Payment) -> Result<Money, Stop> {
+        let mut money = Money { taken: 0, given_back: 0, times: 0 };
+        let path = format!("/wallet/v1/accounts/{}", segment(&payment.account));
+        let mut after = String::new();
+        loop {
+            let page = self.call("GET", &format!("{path}?limit=1000{after}"), None).await?;
+            let unreadable = || Stop::Wrong(format!("{path} was answered without readable entries: {page}"));
+            for entry in page["entries"].as_array().ok_or_else(unreadable)? {
+                if entry["paymentRequestId"] != payment.payment_request_id.as_str() {
+                    continue;
+                }
+                let amount = entry["amount"]["value"].as_str().and_then(|value| value.parse::<i64>().ok());
+                let amount = amount.filter(|_| entry["amount"]["currency"] == payment.currency).ok_or_else(unreadable)?;
+                match entry["kind"].as_str() {
+                    Some("debit" | "hold") => money.taken += amount,
+                    Some("credit" | "release") => {
+                        money.given_back += amount;
+                        money.times += 1;
+                    }
+                    Some(_) | None => return Err(unreadable()),
+                }
+            }
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={}", segment(next)),
+                None => return Ok(money),
+            }
+        }
+    }
+
+    /// What the wallet core said of the payment and of its refunds.
+    async fn told(&self, payment: &Payment) -> Result<Money, Stop> {
+        let case = self.call("GET", &path(payment, ""), None).await?;
+        let of = |amount: &Value| amount["value"].as_str().and_then(|value| value.parse::<i64>().ok()).unwrap_or_default();
+        let refunds = case["refunds"].as_array().into_iter().flatten().filter(|refund| refund["state"] == "succeeded");
+        let mut back: Vec<i64> = refunds.map(|refund| of(&refund["amount"])).collect();
+        let reversal = &case["reversal"];
+        if case["status"] == "S" && reversal["state"] == "done" && reversal["kind"] != "void" {
+            back.push(payment.amount - back.iter().sum::<i64>());
+        }
+        let taken = if case["status"] == "S" { payment.amount } else { 0 };
+        Ok(Money { taken, given_back: back.iter().sum(), times: back.len() })
+    }
+}
+
+#[async_trait]
+impl WalletDriver for RescindDriver {
+    fn offers(&self, needs: Needs) -> bool {
+        match needs {
+            Needs::Callback | Needs::Payments | Needs::Refunds | Needs::Inquiry => true,
+        }
+    }
+
+    async fn announce(&self, payment: &Payment) -> Result<String, Stop> {
+        let content = json!({
+            "acquirerId": payment.acquirer_id,
+            "pspId": payment.psp_id,
+            "account": payment.account,
+            "amount": { "value": payment.amount.to_string(), "currency": payment.currency },
+            "kind": if payment.authorization { "authorization" } else { "payment" },
+            "initiatedAt": payment.initiated_at,
+        });
+        self.tell("PUT", &path(payment, ""), content).await
+    }
+
+    async fn report(&self, payment: &Payment, status: &str) -> Result<String, Stop> {
+        self.tell("POST", &path(payment, "/result"), ended(payment, status)).await
+    }
+
+    async fn money(&self, payment: &Payment) -> Result<Money, Stop> {
+        match self.money_in {
+            MoneyIn::Ledger => self.booked(payment).await,
+            MoneyIn::Core => self.told(payment).await,
+        }
+    }
+
+    async fn refund(&self, payment: &Payment, refund: &Refund) -> Result<String, Stop> {
+        let amount = json!({ "value": refund.amount.to_string(), "currency": payment.currency });
+        let content = json!({ "refundRequestId": refund.refund_request_id, "amount": amount });
+        self.tell("POST", &path(payment, "/refunds"), content).await
+    }
+
+    async fn report_refund(&self, payment: &Payment, refund: &Refund, status: &str) -> Result<String, Stop> {
+        let place = format!("/refunds/{}/result", segment(&refund.refund_request_id));
+        self.tell("POST", &path(payment, &place), ended(payment, status)).await
+    }
+
+    async fn inquiry(&self, payment: &Payment) -> Result<String, Stop> {
+        let case = self.call("GET", &path(payment, ""), None).await?;
+        let part = |name: &str| case["inquiry"][name].as_str().unwrap_or("?").to_owned();
+        Ok(format!("{} {}", part("resultStatus"), part("resultCode")))
+    }
+}
+
+fn ended(payment: &Payment, status: &str) -> Value {
+    json!({ "status": status, "completedAt": payment.completed_at.to_rfc3339_opts(SecondsFormat::Millis, true) })
+}
+
+fn path(payment: &Payment, rest: &str) -> String {
+    format!("/wallet/v1/payments/{}{rest}", segment(&payment.payment_request_id))
+}
+
+fn segment(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
