@@ -1,0 +1,7 @@
+//! The message itself, and what carries it.
+
+mod body;
+mod http;
+
+pub(super) use body::BODY;
+pub(super) use http::HTTP;
