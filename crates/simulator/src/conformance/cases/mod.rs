@@ -1,5 +1,6 @@
 //! The suite: one file a group, one value a case.
 
+mod idempotency;
 mod message;
 mod signature;
 
@@ -7,12 +8,13 @@ use super::case::{Case, Group};
 
 /// Every case with its group, in the order in which they are run.
 pub(super) fn all() -> impl Iterator<Item = (Group, &'static Case)> {
-    let parts: [(Group, &'static [Case]); 5] = [
+    let parts: [(Group, &'static [Case]); 6] = [
         (Group::Signature, signature::ANSWERS),
         (Group::Signature, signature::TAKEN),
         (Group::Signature, signature::REFUSED),
         (Group::Message, message::HTTP),
         (Group::Message, message::BODY),
+        (Group::Idempotency, idempotency::CASES),
     ];
     parts.into_iter().flat_map(|(group, cases)| cases.iter().map(move |case| (group, case)))
 }
