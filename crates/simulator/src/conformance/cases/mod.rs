@@ -3,18 +3,21 @@
 mod idempotency;
 mod message;
 mod signature;
+mod states;
 
 use super::case::{Case, Group};
 
 /// Every case with its group, in the order in which they are run.
 pub(super) fn all() -> impl Iterator<Item = (Group, &'static Case)> {
-    let parts: [(Group, &'static [Case]); 6] = [
+    let parts: [(Group, &'static [Case]); 8] = [
         (Group::Signature, signature::ANSWERS),
         (Group::Signature, signature::TAKEN),
         (Group::Signature, signature::REFUSED),
         (Group::Message, message::HTTP),
         (Group::Message, message::BODY),
         (Group::Idempotency, idempotency::CASES),
+        (Group::States, states::PAYMENTS),
+        (Group::States, states::REFUNDS),
     ];
     parts.into_iter().flat_map(|(group, cases)| cases.iter().map(move |case| (group, case)))
 }
