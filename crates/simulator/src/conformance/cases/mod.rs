@@ -2,6 +2,7 @@
 
 mod idempotency;
 mod message;
+mod period;
 mod signature;
 mod states;
 
@@ -9,7 +10,7 @@ use super::case::{Case, Group};
 
 /// Every case with its group, in the order in which they are run.
 pub(super) fn all() -> impl Iterator<Item = (Group, &'static Case)> {
-    let parts: [(Group, &'static [Case]); 8] = [
+    let parts: [(Group, &'static [Case]); 9] = [
         (Group::Signature, signature::ANSWERS),
         (Group::Signature, signature::TAKEN),
         (Group::Signature, signature::REFUSED),
@@ -18,6 +19,7 @@ pub(super) fn all() -> impl Iterator<Item = (Group, &'static Case)> {
         (Group::Idempotency, idempotency::CASES),
         (Group::States, states::PAYMENTS),
         (Group::States, states::REFUNDS),
+        (Group::Period, period::CASES),
     ];
     parts.into_iter().flat_map(|(group, cases)| cases.iter().map(move |case| (group, case)))
 }
