@@ -3,6 +3,7 @@
 mod idempotency;
 mod message;
 mod period;
+mod races;
 mod signature;
 mod states;
 
@@ -10,7 +11,7 @@ use super::case::{Case, Group};
 
 /// Every case with its group, in the order in which they are run.
 pub(super) fn all() -> impl Iterator<Item = (Group, &'static Case)> {
-    let parts: [(Group, &'static [Case]); 9] = [
+    let parts: [(Group, &'static [Case]); 11] = [
         (Group::Signature, signature::ANSWERS),
         (Group::Signature, signature::TAKEN),
         (Group::Signature, signature::REFUSED),
@@ -20,6 +21,8 @@ pub(super) fn all() -> impl Iterator<Item = (Group, &'static Case)> {
         (Group::States, states::PAYMENTS),
         (Group::States, states::REFUNDS),
         (Group::Period, period::CASES),
+        (Group::Races, races::PAYMENTS),
+        (Group::Races, races::REFUNDS),
     ];
     parts.into_iter().flat_map(|(group, cases)| cases.iter().map(move |case| (group, case)))
 }
