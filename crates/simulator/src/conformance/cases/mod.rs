@@ -1,5 +1,6 @@
 //! The suite: one file a group, one value a case.
 
+mod faults;
 mod idempotency;
 mod message;
 mod period;
@@ -11,7 +12,7 @@ use super::case::{Case, Group};
 
 /// Every case with its group, in the order in which they are run.
 pub(super) fn all() -> impl Iterator<Item = (Group, &'static Case)> {
-    let parts: [(Group, &'static [Case]); 11] = [
+    let parts: [(Group, &'static [Case]); 12] = [
         (Group::Signature, signature::ANSWERS),
         (Group::Signature, signature::TAKEN),
         (Group::Signature, signature::REFUSED),
@@ -23,6 +24,7 @@ pub(super) fn all() -> impl Iterator<Item = (Group, &'static Case)> {
         (Group::Period, period::CASES),
         (Group::Races, races::PAYMENTS),
         (Group::Races, races::REFUNDS),
+        (Group::Faults, faults::CASES),
     ];
     parts.into_iter().flat_map(|(group, cases)| cases.iter().map(move |case| (group, case)))
 }
