@@ -5,6 +5,7 @@ mod idempotency;
 mod message;
 mod period;
 mod races;
+mod security;
 mod signature;
 mod states;
 
@@ -12,7 +13,7 @@ use super::case::{Case, Group};
 
 /// Every case with its group, in the order in which they are run.
 pub(super) fn all() -> impl Iterator<Item = (Group, &'static Case)> {
-    let parts: [(Group, &'static [Case]); 12] = [
+    let parts: [(Group, &'static [Case]); 14] = [
         (Group::Signature, signature::ANSWERS),
         (Group::Signature, signature::TAKEN),
         (Group::Signature, signature::REFUSED),
@@ -25,6 +26,8 @@ pub(super) fn all() -> impl Iterator<Item = (Group, &'static Case)> {
         (Group::Races, races::PAYMENTS),
         (Group::Races, races::REFUNDS),
         (Group::Faults, faults::CASES),
+        (Group::Security, security::STRANGERS),
+        (Group::Security, security::TRICKS),
     ];
     parts.into_iter().flat_map(|(group, cases)| cases.iter().map(move |case| (group, case)))
 }
@@ -36,9 +39,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_case_has_a_name_of_its_own() {
+    fn every_case_has_a_name_of_its_own_and_there_are_at_least_eighty() {
         let names: BTreeSet<_> = all().map(|(_, case)| case.name).collect();
         assert_eq!(names.len(), all().count());
+        assert!(names.len() >= 80, "{}", names.len());
         let plain = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         assert!(names.iter().all(|name| plain(name)), "{names:?}");
     }
