@@ -6,6 +6,7 @@ use diesel::result::Error as DieselError;
 use domain::{Case, Change, Command, Decision, Outcome, PaymentRequestId, Terms, decide};
 use ports::Unavailable;
 
+use crate::observed::Observed;
 use crate::rows::{CaseRow, EntryRow, EventRow, Inconsistent, RefundRow, ReversalRow};
 
 /// The cases of a batch, as they were found under their locks.
@@ -24,6 +25,14 @@ pub(crate) struct Writes {
     pub(crate) reversals: Vec<ReversalRow>,
     pub(crate) events: Vec<EventRow>,
     pub(crate) entries: Vec<EntryRow>,
+}
+
+/// What a batch came to.
+pub(crate) struct Decided {
+    /// One for each command.
+    pub(crate) outcomes: Vec<Result<Outcome, Unavailable>>,
+    pub(crate) writes: Writes,
+    pub(crate) observed: Observed,
 }
 
 /// A case with the number of its timeline's last line.
@@ -54,31 +63,34 @@ impl Found {
 }
 
 /// Decides the commands in order, each on the case as the one before left it.
-pub(crate) fn decide_all(terms: &Terms, found: Found, commands: &[Command]) -> (Vec<Result<Outcome, Unavailable>>, Writes) {
+pub(crate) fn decide_all(terms: &Terms, found: Found, commands: &[Command]) -> Decided {
     let hold = |(id, last_event, case): (String, i32, Result<Case, Inconsistent>)| {
         let held = case.map(|case| Held { before: case.clone(), now: case, last_event });
         (id, held.map_err(|inconsistent| Unavailable::because(inconsistent.to_string())))
     };
     let mut held: BTreeMap<String, Result<Held, Unavailable>> = found.into_cases().into_iter().map(hold).collect();
-    let mut writes = Writes::default();
-    let outcomes = commands.iter().map(|command| {
+    let (mut writes, mut observed) = (Writes::default(), Observed::default());
+    let outcomes = commands.iter().enumerate().map(|(place, command)| {
         let unknown = || {
             let case = Case::unknown(command.id.clone());
             Ok(Held { before: case.clone(), now: case, last_event: 0 })
         };
         match held.entry(command.id.as_str().to_owned()).or_insert_with(unknown) {
             Err(unavailable) => Err(unavailable.clone()),
-            Ok(case) => Ok(case.decide(terms, command, &mut writes)),
+            Ok(case) => {
+                let decision = decide(terms, &case.now, command);
+                observed.see((place, command), &case.now, &decision);
+                Ok(case.follow(decision, &mut writes))
+            }
         }
     });
     let outcomes = outcomes.collect();
     held.into_values().flatten().for_each(|case| case.write_to(&mut writes));
-    (outcomes, writes)
+    Decided { outcomes, writes, observed }
 }
 
 impl Held {
-    fn decide(&mut self, terms: &Terms, command: &Command, writes: &mut Writes) -> Outcome {
-        let Decision { outcome, change } = decide(terms, &self.now, command);
+    fn follow(&mut self, Decision { outcome, change }: Decision, writes: &mut Writes) -> Outcome {
         if let Some(Change { case, events, entries }) = change {
             for event in &events {
                 self.last_event += 1;

@@ -7,16 +7,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use diesel::pg::PgConnection;
-use diesel::r2d2::{ConnectionManager, PooledConnection};
 use diesel::sqlite::SqliteConnection;
 use domain::Terms;
 use ports::CancellationStore;
 
 use crate::dialect::Dialect;
-use crate::pool::{Connections, connect, take};
+use crate::pool::{Connection, Connections};
 use crate::served::{Served, ServedTerms};
 use crate::store::SqlStore;
-use crate::{migrations, postgres, sqlite};
+use crate::{migrations, postgres};
 
 /// Where the cases are kept.
 #[derive(Clone)]
@@ -61,20 +60,17 @@ enum Engine {
 }
 
 /// A connection, or a sentence about the setting that does not lead to one.
-fn connected<C: Dialect>(
-    pool: &Connections<C>,
-    sentence: impl FnOnce() -> String,
-) -> Result<PooledConnection<ConnectionManager<C>>, DatabaseError> {
-    take(pool).map_err(|error| DatabaseError(format!("{}: {error}", sentence())))
+fn connected<C: Dialect>(pool: &Connections<C>, sentence: impl FnOnce() -> String) -> Result<Connection<C>, DatabaseError> {
+    pool.take().map_err(|error| DatabaseError(format!("{}: {error}", sentence())))
 }
 
-type ToServer = PooledConnection<ConnectionManager<PgConnection>>;
+type ToServer = Connection<PgConnection>;
 
 fn to_postgres(pool: &Connections<PgConnection>) -> Result<ToServer, DatabaseError> {
     connected(pool, || "database.url leads to no server that can be used".to_owned())
 }
 
-type ToFile = PooledConnection<ConnectionManager<SqliteConnection>>;
+type ToFile = Connection<SqliteConnection>;
 
 fn to_sqlite(pool: &Connections<SqliteConnection>, file: &str) -> Result<ToFile, DatabaseError> {
     let sentence = || format!("database.url is \"sqlite://{file}\", but its folder must exist and the file must be writable");
@@ -96,13 +92,13 @@ impl Database {
             if file.is_empty() || file.contains(":memory:") || file.starts_with("file:") {
                 return Err(DatabaseError("database.url names no file; it would have to be sqlite://FILE".to_owned()));
             }
-            let writer = connect(file, 1, sqlite::PREPARE);
-            let readers = connect(file, *pool_size, sqlite::PREPARE);
+            let writer = Connections::to(file, 1, "writing");
+            let readers = Connections::to(file, *pool_size, "reading");
             return Ok(Self(Engine::Sqlite { file: file.to_owned(), writer, readers }));
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let address = postgres::address(url, password.as_deref());
-            return Ok(Self(Engine::Postgres(connect(&address, *pool_size, postgres::PREPARE))));
+            return Ok(Self(Engine::Postgres(Connections::to(&address, *pool_size, "all"))));
         }
         Err(DatabaseError("database.url must begin with sqlite:// or postgres://".to_owned()))
     }

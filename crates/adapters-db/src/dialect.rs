@@ -9,6 +9,9 @@ use crate::batch::{Found, Writes};
 
 /// The part of a batch that is written by hand for each engine.
 pub(crate) trait Dialect: Connection + R2D2Connection + 'static {
+    /// What every connection begins with.
+    const PREPARE: &'static str;
+
     /// Runs `work` in a transaction that may write.
     fn writing<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, DieselError>) -> Result<T, DieselError>;
 

@@ -8,6 +8,7 @@ mod batch;
 mod database;
 mod dialect;
 mod migrations;
+mod observed;
 mod pool;
 mod postgres;
 mod reads;

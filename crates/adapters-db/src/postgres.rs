@@ -136,6 +136,8 @@ fn write_rows<T: serde::Serialize>(
 }
 
 impl Dialect for PgConnection {
+    const PREPARE: &'static str = PREPARE;
+
     fn writing<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, DieselError>) -> Result<T, DieselError> {
         self.transaction(work)
     }

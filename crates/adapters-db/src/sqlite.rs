@@ -16,7 +16,7 @@ use crate::served::{ServedTerms, served};
 
 /// `synchronous = full`, because a commit that a power failure takes back is a lie. The busy timeout is first: switching to WAL
 /// needs a lock already.
-pub(crate) const PREPARE: &str = "
+const PREPARE: &str = "
     pragma busy_timeout = 5000;
     pragma journal_mode = wal;
     pragma synchronous = full;
@@ -100,6 +100,8 @@ fn write_rows<T: serde::Serialize>(
 }
 
 impl Dialect for SqliteConnection {
+    const PREPARE: &'static str = PREPARE;
+
     fn writing<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, DieselError>) -> Result<T, DieselError> {
         // A deferred transaction that reads first cannot wait for the lock when it comes to write: it fails as busy at once.
         self.immediate_transaction(work)

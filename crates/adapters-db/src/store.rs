@@ -8,12 +8,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::result::Error as DieselError;
 use domain::{AccountId, Action, Case, Command, Currency, Outcome, PaymentRequestId, Terms};
+use metrics::counter;
 use ports::{Asked, Backlog, CancellationStore, CaseFile, Claim, Page, ReversalFilter, Statement, Unavailable};
 use tracing::{error, warn};
 
-use crate::batch::{Found, decide_all};
+use crate::batch::{Decided, Found, decide_all};
 use crate::dialect::Dialect;
-use crate::pool::{Connections, blocking, take, unavailable};
+use crate::pool::{Connections, blocking, unavailable};
 use crate::reads::{HalfBalance, Reads};
 use crate::rows::{EntryRow, EventRow};
 
@@ -42,18 +43,20 @@ fn decide_batch<C: Dialect>(connection: &mut C, terms: &Terms, batch: &[Asked]) 
     let opens = batch.iter().filter(|asked| asked.command.action.opens_case());
     let opening: BTreeSet<_> = opens.map(|asked| asked.command.id.as_str().to_owned()).collect();
     let (ids, opening) = (Vec::from_iter(ids), Vec::from_iter(opening));
-    in_transaction(connection, |connection| {
+    let (outcomes, observed) = in_transaction(connection, |connection| {
         let found = connection.lock_and_load(&ids, &opening)?;
         let received: Vec<Command> = match connection.clock()? {
             Some(now) => batch.iter().map(|asked| asked.as_received(now)).collect(),
             None => batch.iter().map(|asked| asked.command.clone()).collect(),
         };
-        let (outcomes, writes) = decide_all(terms, found, &received);
+        let Decided { outcomes, writes, observed } = decide_all(terms, found, &received);
         if !writes.is_empty() {
             connection.write(&writes)?;
         }
-        Ok(outcomes)
-    })
+        Ok((outcomes, observed))
+    })?;
+    observed.committed(batch);
+    Ok(outcomes)
 }
 
 /// Leases what is due to whoever asks, in one transaction: lock what nobody else has, load, decide, record, commit.
@@ -64,7 +67,7 @@ fn claim<C: Dialect>(connection: &mut C, terms: &Terms, now: DateTime<Utc>, limi
         let found = connection.lock_and_load(&ids, &[])?;
         let cases: Vec<Case> = found.clone().into_cases().into_iter().filter_map(|(_, _, case)| case.ok()).collect();
         let attempt = |case: &Case| Command { id: case.id.clone(), at: now, action: Action::Attempt };
-        let (outcomes, writes) = decide_all(terms, found, &cases.iter().map(attempt).collect::<Vec<_>>());
+        let Decided { outcomes, writes, observed: _ } = decide_all(terms, found, &cases.iter().map(attempt).collect::<Vec<_>>());
         if !writes.is_empty() {
             connection.write(&writes)?;
         }
@@ -96,12 +99,13 @@ fn in_transaction<C: Dialect, T>(
 /// was: what was rolled back is decided for the first time, and what was committed without our hearing of it is read back.
 fn decide_or_replay<C: Dialect>(pool: &Connections<C>, terms: &Terms, batch: &[Asked]) -> Outcomes {
     let begun = Instant::now();
-    let reason = match take(pool).map(|mut connection| decide_batch(&mut *connection, terms, batch)) {
+    let reason = match pool.take().map(|mut connection| decide_batch(&mut *connection, terms, batch)) {
         Ok(Ok(outcomes)) => return outcomes,
         Ok(Err(error)) => unavailable(&error),
         Err(unreachable) => return vec![Err(unreachable); batch.len()],
     };
     warn!(error = %reason, size = batch.len(), "a batch failed and is replayed one by one");
+    counter!("rescind_batch_replays_total").increment(1);
     let mut in_trouble = BTreeSet::new();
     let mut alone = |asked: &Asked| {
         // What a case cannot do now it cannot do a moment later: its repeats must not use up the time of the others.
@@ -109,7 +113,7 @@ fn decide_or_replay<C: Dialect>(pool: &Connections<C>, terms: &Terms, batch: &[A
             return Err(reason.clone());
         }
         // A connection of its own: the last one may be lost.
-        let decided = decide_batch(&mut *take(pool)?, terms, std::slice::from_ref(asked));
+        let decided = decide_batch(&mut *pool.take()?, terms, std::slice::from_ref(asked));
         let outcome = decided.map_err(|error| {
             in_trouble.insert(asked.command.id.clone());
             unavailable(&error)
@@ -151,7 +155,7 @@ where
     W: FnOnce(&mut C) -> Result<T, DieselError> + Send + 'static,
 {
     let pool = pool.clone();
-    blocking(move || take(&pool)?.reading(work).map_err(|error| unavailable(&error))).await
+    blocking(move || pool.take()?.reading(work).map_err(|error| unavailable(&error))).await
 }
 
 #[async_trait]
@@ -164,7 +168,7 @@ impl<C: Dialect + Reads> CancellationStore for SqlStore<C> {
 
     async fn claim_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, Unavailable> {
         let (pool, terms) = (self.writers.clone(), Arc::clone(&self.terms));
-        blocking(move || claim(&mut *take(&pool)?, &terms, now, limit).map_err(|error| unavailable(&error))).await
+        blocking(move || claim(&mut *pool.take()?, &terms, now, limit).map_err(|error| unavailable(&error))).await
     }
 
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, Unavailable> {
@@ -230,7 +234,10 @@ impl<C: Dialect + Reads> CancellationStore for SqlStore<C> {
 
     async fn check(&self) -> Result<Option<DateTime<Utc>>, Unavailable> {
         let pool = self.writers.clone();
+        for pool in [&self.readers, &self.writers] {
+            pool.observe();
+        }
         let check = |connection: &mut C| connection.check_writable().and_then(|()| connection.clock());
-        blocking(move || check(&mut *take(&pool)?).map_err(|error| unavailable(&error))).await
+        blocking(move || check(&mut *pool.take()?).map_err(|error| unavailable(&error))).await
     }
 }

@@ -9,4 +9,4 @@ mod wallet;
 pub use alipayplus::{Callback, signature};
 pub use ops::Readiness;
 pub use server::{Listening, serve_callback, tls_config};
-pub use wallet::{Tokens, WalletApi, openapi, serve_wallet_api};
+pub use wallet::{RenderedMetrics, Tokens, WalletApi, openapi, serve_wallet_api};

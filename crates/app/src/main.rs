@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod health;
 mod keys;
+mod metrics;
 mod output;
 mod reload;
 mod reversals;

@@ -17,6 +17,7 @@ use ports::{CancellationStore, Clock};
 use tokio::task::JoinHandle;
 use use_cases::{LaneSettings, Lanes, Ports};
 
+use crate::metrics;
 use crate::output::Failure;
 use crate::settings::Settings;
 
@@ -149,6 +150,7 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
         ports: Arc::clone(&ports),
         oldest_open_reversal: settings.wallet_api.oldest_open_reversal,
         readiness: readiness.clone(),
+        metrics: Arc::new(metrics::start()?),
     };
     let listening = Listening { listener: callback_listener, tls: certificates.callback };
     let answering = serve_callback(listening, answers).map_err(|error| cannot_serve("callback", &error))?;

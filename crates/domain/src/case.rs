@@ -94,6 +94,24 @@ impl Case {
         })
     }
 
+    /// Since when the user waits for what the reversal gives back: since the first byte of the cancel, or since the payment took
+    /// the money where that came after it.
+    #[must_use]
+    pub fn owed_since(&self) -> Option<DateTime<Utc>> {
+        self.reversal.as_ref()?;
+        let received_at = self.cancellation.as_ref()?.first_received_at;
+        Some(match self.payment.as_ref().map(|payment| &payment.status) {
+            Some(PaymentStatus::Succeeded { completed_at, fee: _ }) => received_at.max(*completed_at),
+            Some(PaymentStatus::InProgress | PaymentStatus::Failed { .. }) | None => received_at,
+        })
+    }
+
+    /// Whether the money went back by a reversal, as far as anybody asked for it.
+    #[must_use]
+    pub fn is_given_back(&self) -> bool {
+        self.reversal.as_ref().is_some_and(|reversal| !reversal.is_owed())
+    }
+
     /// Whether a refund of the wallet's own is running.
     #[must_use]
     pub fn has_running_refund(&self) -> bool {

@@ -6,7 +6,8 @@ use std::time::Instant;
 use ::ports::Asked;
 use chrono::{DateTime, Utc};
 use domain::{AcquirerId, Action, Answer, Cancel, Command, Outcome, PaymentRequestId};
-use tracing::{error, warn};
+use metrics::counter;
+use tracing::{error, instrument, warn};
 
 use crate::reversals::{lookup_before_cancel, try_now, wait_or_try};
 use crate::{NotDecided, Ports};
@@ -36,9 +37,11 @@ pub enum CancelReply {
 
 /// Has a cancel decided and its money given back, and waits for that until `deadline` at most; what is not done by then goes on.
 /// Doubt of any kind is U, so that Alipay+ asks again.
+#[instrument(skip_all, fields(payment_request_id = %cancel.id))]
 pub async fn cancel(ports: &Arc<Ports>, cancel: ReceivedCancel, deadline: Instant) -> CancelReply {
     let id = cancel.id.clone();
     tokio::time::timeout_at(deadline.into(), reply(ports, cancel)).await.unwrap_or_else(|_| {
+        counter!("rescind_answers_out_of_time_total").increment(1);
         warn!(payment_request_id = %id, "the cancel has no answer within its budget and goes on");
         CancelReply::Answer(Answer::Pending)
     })

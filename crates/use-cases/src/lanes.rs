@@ -3,9 +3,11 @@
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use ::ports::{Asked, CancellationStore, Unavailable};
 use domain::{Outcome, PaymentRequestId};
+use metrics::{counter, gauge, histogram};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -29,6 +31,17 @@ pub enum NotDecided {
     Stopping,
     /// Nobody knows whether it was.
     Unavailable(Unavailable),
+}
+
+impl NotDecided {
+    /// A name for metrics.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Overloaded => "overloaded",
+            Self::Stopping => "stopping",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
 }
 
 impl fmt::Display for NotDecided {
@@ -69,17 +82,30 @@ impl Lanes {
     /// # Errors
     /// [`NotDecided`]; only [`NotDecided::Unavailable`] leaves open what happened.
     pub async fn submit(&self, asked: Asked) -> Result<Outcome, NotDecided> {
+        let decided = match self.queue(asked) {
+            Ok(answer) => {
+                let lost = || Unavailable::because("the batch ended without an answer");
+                answer.await.unwrap_or_else(|_| Err(lost())).map_err(NotDecided::Unavailable)
+            }
+            Err(refused) => Err(refused),
+        };
+        decided.inspect_err(|why| counter!("rescind_commands_not_decided_total", "reason" => why.name()).increment(1))
+    }
+
+    fn queue(&self, asked: Asked) -> Result<oneshot::Receiver<Result<Outcome, Unavailable>>, NotDecided> {
         let (reply, answer) = oneshot::channel();
-        {
-            let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
-            let Some(queue) = queues.get(lane_of(&asked.command.id, queues.len())) else { return Err(NotDecided::Stopping) };
-            queue.try_send(Waiting { asked, reply }).map_err(|refused| match refused {
+        let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(queue) = queues.get(lane_of(&asked.command.id, queues.len())) else { return Err(NotDecided::Stopping) };
+        // Before it is there to be taken, so that the gauge is never less than nothing.
+        gauge!("rescind_commands_waiting").increment(1);
+        queue.try_send(Waiting { asked, reply }).map_err(|refused| {
+            gauge!("rescind_commands_waiting").decrement(1);
+            match refused {
                 mpsc::error::TrySendError::Full(_) => NotDecided::Overloaded,
                 mpsc::error::TrySendError::Closed(_) => NotDecided::Stopping,
-            })?;
-        }
-        let lost = || Unavailable::because("the batch ended without an answer");
-        answer.await.unwrap_or_else(|_| Err(lost())).map_err(NotDecided::Unavailable)
+            }
+        })?;
+        Ok(answer)
     }
 
     /// Takes no more commands and returns once every command taken before is decided.
@@ -104,12 +130,15 @@ async fn run(store: Arc<dyn CancellationStore>, mut queue: mpsc::Receiver<Waitin
     let mut gathered = Vec::with_capacity(most);
     while queue.recv_many(&mut gathered, most).await > 0 {
         let (batch, replies): (Vec<_>, Vec<_>) = gathered.drain(..).map(|waiting| (waiting.asked, waiting.reply)).unzip();
-        let store = Arc::clone(&store);
+        gauge!("rescind_commands_waiting").decrement(replies.len() as f64);
+        histogram!("rescind_batch_commands").record(replies.len() as f64);
+        let (store, begun) = (Arc::clone(&store), Instant::now());
         // A task of its own: a panic in an adapter costs this batch its answers, not the lane its life.
         let outcomes = tokio::spawn(async move { store.decide(batch).await }).await.unwrap_or_else(|died| {
             tracing::error!(error = %died, "a batch died");
             Vec::new()
         });
+        histogram!("rescind_batch_seconds").record(begun.elapsed());
         for (reply, outcome) in replies.into_iter().zip(outcomes) {
             // Nobody may be waiting any more; what was decided stays decided.
             let _ = reply.send(outcome);

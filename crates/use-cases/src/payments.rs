@@ -2,7 +2,7 @@
 
 use ::ports::Asked;
 use domain::{Action, Disposition, Outcome};
-use tracing::{error, warn};
+use tracing::{error, instrument, warn};
 
 use crate::{Lanes, NotDecided};
 
@@ -22,6 +22,7 @@ pub enum Told {
 ///
 /// # Errors
 /// [`NotDecided`]: the wallet repeats the call until it is answered.
+#[instrument(skip_all, fields(payment_request_id = %asked.command.id))]
 pub async fn tell(lanes: &Lanes, asked: Asked) -> Result<Told, NotDecided> {
     let id = asked.command.id.clone();
     let reports_result = matches!(asked.command.action, Action::Result(_) | Action::RefundResult(_));

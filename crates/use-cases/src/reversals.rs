@@ -3,15 +3,16 @@
 use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::ports::{Claim, Page, Payments};
 use domain::{
     AcquirerId, Action, Answer, Cancel, Cancellation, Case, GiveBack, Jitter, Lookup, Outcome, PaymentRequestId, ReversalState,
 };
+use metrics::{counter, histogram};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use tracing::{error, info, warn};
+use tracing::{error, info, instrument, warn};
 
 use crate::Ports;
 
@@ -26,10 +27,14 @@ const WATCH_EVERY: Duration = Duration::from_millis(50);
 
 /// Makes one attempt: the intent is committed already, the core is called outside of any transaction, and what came of it is
 /// committed afterwards.
+#[instrument(skip_all, fields(payment_request_id = %claim.owed.id, attempt = claim.attempt))]
 async fn attempt(ports: &Ports, claim: Claim) -> Answer {
     let Some(core) = &ports.core else { return Answer::Pending };
     let Claim { owed, attempt } = claim;
+    let begun = Instant::now();
     let outcome = core.funds.give_back(&owed).await;
+    histogram!("rescind_wallet_core_seconds", "call" => "give-back").record(begun.elapsed());
+    counter!("rescind_reversal_attempts_total", "outcome" => outcome.name()).increment(1);
     match &outcome {
         GiveBack::Unknown(met) => warn!(payment_request_id = %owed.id, attempt, met, "it is not known whether the money is back"),
         GiveBack::Impossible(reason) => {
@@ -221,7 +226,12 @@ async fn decide_again(ports: Arc<Ports>, payments: Arc<dyn Payments>, case: Case
 
 /// What the core says of the payment; `None` where it cannot be asked now.
 async fn look_up(payments: &dyn Payments, id: &PaymentRequestId) -> Option<Lookup> {
-    match payments.look_up(id).await {
+    let begun = Instant::now();
+    let found = payments.look_up(id).await;
+    histogram!("rescind_wallet_core_seconds", "call" => "look-up").record(begun.elapsed());
+    let outcome = found.as_ref().map_or("unavailable", |found| if found.is_some() { "found" } else { "not-found" });
+    counter!("rescind_payment_lookups_total", "outcome" => outcome).increment(1);
+    match found {
         Ok(found) => Some(found.map_or(Lookup::Recorded, |found| Lookup::Found(Box::new(found)))),
         Err(unavailable) => {
             warn!(payment_request_id = %id, error = %unavailable, "the payment could not be looked up");

@@ -18,6 +18,7 @@ use actix_web::web::{self, ServiceConfig};
 use chrono::TimeDelta;
 use domain::PspId;
 use governor::Quota;
+use metrics::{counter, histogram};
 use ports::{MessageSigner, MessageVerifier};
 use tracing::{error, info, warn};
 use use_cases::{Ports, cancel};
@@ -95,6 +96,7 @@ impl Door {
         } else {
             StatusCode::TOO_MANY_REQUESTS
         };
+        count_unsigned(status);
         HttpResponse::build(status).force_close().finish()
     }
 
@@ -103,13 +105,16 @@ impl Door {
         let (time, body) = (wire::response_time(self.callback().ports.clock.now()), result.body());
         let content = Content { method, uri, client_id, time: time.as_bytes(), body: body.as_bytes() };
         match self.callback().signer.sign(&content.text()).await {
-            Ok(signature) => HttpResponse::Ok()
-                .insert_header(("client-id", client_id.as_str()))
-                .insert_header(("response-time", time))
-                .insert_header(("signature", signature::header(&signature)))
-                .insert_header((CONTENT_TYPE, "application/json; charset=UTF-8"))
-                .insert_header((CACHE_CONTROL, "no-store"))
-                .body(body),
+            Ok(signature) => {
+                counter!("rescind_answers_total", "result_status" => result.status, "result_code" => result.code).increment(1);
+                HttpResponse::Ok()
+                    .insert_header(("client-id", client_id.as_str()))
+                    .insert_header(("response-time", time))
+                    .insert_header(("signature", signature::header(&signature)))
+                    .insert_header((CONTENT_TYPE, "application/json; charset=UTF-8"))
+                    .insert_header((CACHE_CONTROL, "no-store"))
+                    .body(body)
+            }
             Err(unavailable) => {
                 error!(error = %unavailable, result_code = result.code, "an answer could not be signed");
                 unsigned(StatusCode::SERVICE_UNAVAILABLE)
@@ -119,15 +124,22 @@ impl Door {
 }
 
 fn unsigned(status: StatusCode) -> HttpResponse {
+    count_unsigned(status);
     HttpResponse::build(status).finish()
+}
+
+fn count_unsigned(status: StatusCode) {
+    counter!("rescind_answers_unsigned_total", "status" => status.as_str().to_owned()).increment(1);
 }
 
 async fn cancel_payment(door: web::Data<Door>, signed: SignedCancel) -> HttpResponse {
     let SignedCancel { received, deadline, envelope } = signed;
-    let id = received.id.clone();
+    let (id, arrived) = (received.id.clone(), received.arrived);
     let result = wire::of_reply(cancel(&door.callback().ports, received, deadline).await);
     info!(payment_request_id = %id, result_code = result.code, "a cancel is answered");
-    door.answer(result, &envelope).await
+    let response = door.answer(result, &envelope).await;
+    histogram!("rescind_answer_seconds").record(arrived.elapsed());
+    response
 }
 
 #[cfg(test)]

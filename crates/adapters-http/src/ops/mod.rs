@@ -1,5 +1,7 @@
 //! For whoever runs the process: whether it lives, and whether it wants work.
 
+mod metrics;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,6 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::wallet::{WalletApi, time};
+pub(crate) use metrics::{__path_metrics_text, metrics_text};
 
 /// How far the clocks of process and database may be apart: past it, nobody knows whose cancels are in time.
 const CLOCKS_APART: TimeDelta = TimeDelta::seconds(5);
@@ -50,6 +53,12 @@ pub(crate) struct Ready {
     /// What waits, where the database could be asked.
     #[serde(flatten)]
     waiting: Option<Waiting>,
+    /// How far the database's clock is ahead of this process's.
+    #[serde(skip)]
+    database_clock_ahead: Option<TimeDelta>,
+    /// For how long the oldest open reversal is open.
+    #[serde(skip)]
+    oldest_open_for: Option<TimeDelta>,
 }
 
 /// What waits, in all processes together.
@@ -109,12 +118,14 @@ async fn look(api: &WalletApi) -> Ready {
         Err(unavailable) => return unready(format!("database: {unavailable}")),
     };
     let now = api.ports.clock.now();
-    let reason = clocks_apart(database_clock, now).or_else(|| too_old(&backlog, api.oldest_open_reversal, now));
-    Ready { ready: reason.is_none(), reason, waiting: Some(backlog.into()) }
+    let database_clock_ahead = database_clock.map(|clock| clock - now);
+    let oldest_open_for = backlog.oldest_open.as_ref().map(|(_, opened_at)| now - *opened_at);
+    let reason = clocks_apart(database_clock_ahead).or_else(|| too_old(&backlog, api.oldest_open_reversal, now));
+    Ready { ready: reason.is_none(), reason, waiting: Some(backlog.into()), database_clock_ahead, oldest_open_for }
 }
 
-fn clocks_apart(database_clock: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<String> {
-    let apart = (now - database_clock?).abs();
+fn clocks_apart(database_clock_ahead: Option<TimeDelta>) -> Option<String> {
+    let apart = database_clock_ahead?.abs();
     (apart > CLOCKS_APART).then(|| format!("clocks: this one and the database's are {} s apart", apart.num_seconds()))
 }
 

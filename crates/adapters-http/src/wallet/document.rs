@@ -40,6 +40,7 @@ routes![
     questions::deferred,
     ops::livez,
     ops::readyz,
+    ops::metrics_text,
     openapi_json,
 ];
 

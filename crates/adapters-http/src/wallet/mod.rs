@@ -52,9 +52,14 @@ pub struct WalletApi {
     pub oldest_open_reversal: TimeDelta,
     /// Whether the process wants more work.
     pub readiness: Readiness,
+    /// Renders what was counted, in Prometheus' text format.
+    pub metrics: RenderedMetrics,
 }
 
-/// Serves the wallet-side API, `/livez`, `/readyz` and `/openapi.json`.
+/// Renders what this process counted.
+pub type RenderedMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// Serves the wallet-side API, `/livez`, `/readyz`, `/metrics` and `/openapi.json`.
 ///
 /// # Errors
 /// Where the listener or its TLS cannot be used.

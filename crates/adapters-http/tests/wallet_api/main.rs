@@ -534,6 +534,7 @@ fn the_document_lists_the_routes_that_are_served_and_no_other() {
     }
     let contract = [
         "GET /livez",
+        "GET /metrics",
         "GET /openapi.json",
         "GET /readyz",
         "GET /wallet/v1/accounts/{account}",

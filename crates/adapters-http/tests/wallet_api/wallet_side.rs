@@ -86,6 +86,7 @@ impl Api {
             ports: Arc::clone(&ports),
             oldest_open_reversal: TimeDelta::minutes(5),
             readiness: readiness.clone(),
+            metrics: Arc::new(|| "# counted\n".to_owned()),
         };
         let server = serve_wallet_api(Listening { listener, tls: None }, api).unwrap();
         drop(entered);

@@ -57,6 +57,24 @@ fn the_answer_is_s_once_the_core_has_said_so() {
 }
 
 #[test]
+fn money_is_missed_since_the_first_receipt_or_the_later_debit() {
+    for funds in [FundsKind::Ledger, CORE] {
+        let (mut debited_before, mut debited_after) = (paid(funds), announced(funds));
+        let _ = (debited_before.cancels(), debited_after.cancels());
+        let _ = debited_before.later(TimeDelta::hours(1)).cancels();
+        assert_eq!(debited_before.case.owed_since(), Some(at(IN_TIME)), "the first receipt, not a repeat");
+        assert_eq!(debited_before.case.is_given_back(), funds == FundsKind::Ledger, "the ledger books at once");
+        let late = at(IN_TIME) + TimeDelta::minutes(5);
+        let succeeded = domain::PayResult { completed_at: late, ..success() };
+        assert_eq!(debited_after.told(Action::Result(succeeded)), REVERSED);
+        assert_eq!(debited_after.case.owed_since(), Some(late));
+    }
+    let mut fence = nothing(FundsKind::Ledger);
+    let _ = fence.cancels();
+    assert_eq!((fence.case.owed_since(), paid(CORE).case.owed_since()), (None, None), "nobody waits for anything");
+}
+
+#[test]
 fn only_a_core_with_nothing_to_do_makes_a_payment_never_received() {
     for (outcome, answer) in [(GiveBack::NothingToDo, f(Refusal::NeverReceived)), (GiveBack::Done, S)] {
         let mut told = nothing(CORE);
