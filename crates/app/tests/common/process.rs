@@ -31,8 +31,8 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(super) async fn start(deployment: &Deployment) -> Self {
-        let mut child = deployment.command(&["serve"]).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    pub(super) async fn start(deployment: &Deployment, mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (log, addresses) = follow(child.stderr.take().unwrap());
         let Ok([callback, wallet_api]) = addresses.recv_timeout(PATIENCE) else {
             let _ = child.kill();
