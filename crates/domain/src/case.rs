@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{AcquirerId, Cancellation, Owed, Payment, PaymentRequestId, PaymentStatus, Refund, RefundState, Reversal};
+use crate::{
+    AcquirerId, Cancellation, Owed, Payment, PaymentRequestId, PaymentStatus, Refund, RefundState, Reversal, Settlement,
+};
 
 /// What is known of one `paymentRequestId`. A case of which nothing is known is a case too: a cancel may be the first to speak
 /// of it.
@@ -18,8 +20,8 @@ pub struct Case {
     pub cancellation: Option<Cancellation>,
     /// The duty to give money back, if it ever arose.
     pub reversal: Option<Reversal>,
-    /// When the payment's day was closed for settlement.
-    pub settled_at: Option<DateTime<Utc>>,
+    /// How a day's statement accounts for the payment, once one does.
+    pub settlement: Option<Settlement>,
 }
 
 /// What `inquiryPayment` must say of a payment.
@@ -41,7 +43,7 @@ impl Case {
     /// The case of which nothing is known.
     #[must_use]
     pub fn unknown(id: PaymentRequestId) -> Self {
-        Self { id, payment: None, refunds: Vec::new(), cancellation: None, reversal: None, settled_at: None }
+        Self { id, payment: None, refunds: Vec::new(), cancellation: None, reversal: None, settlement: None }
     }
 
     /// Whether anything at all is known.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{AcquirerId, CorePayment, GiveBack, Jitter, Money, Payment, PaymentId, PaymentRequestId, RefundRequestId};
+use crate::{AcquirerId, Closing, CorePayment, GiveBack, Jitter, Money, Payment, PaymentId, PaymentRequestId, RefundRequestId};
 
 /// One command on one case. All doors come down to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub enum Action {
         /// Who did it.
         by: String,
     },
+    /// A day is closed, which accounts for what completed and is not accounted for yet.
+    Settle(Closing),
 }
 
 impl Action {
@@ -57,7 +59,7 @@ impl Action {
         match self {
             Self::Cancel(_) | Self::Pay(_) => true,
             Self::Result(_) | Self::Refund(_) | Self::RefundResult(_) => false,
-            Self::Attempt | Self::Close { .. } | Self::Retry | Self::Resolve { .. } => false,
+            Self::Attempt | Self::Close { .. } | Self::Retry | Self::Resolve { .. } | Self::Settle(_) => false,
         }
     }
 }

@@ -14,6 +14,7 @@ mod money;
 mod payment;
 mod period;
 mod reversal;
+mod settlement;
 mod terms;
 mod timeline;
 
@@ -27,5 +28,8 @@ pub use money::{Currency, InvalidMoney, Money};
 pub use payment::{CorePayment, Payment, PaymentKind, PaymentStatus, Refund, RefundState};
 pub use period::CancellablePeriod;
 pub use reversal::{GiveBack, Jitter, Lease, Owed, Reversal, ReversalKind, ReversalState, retry_delay};
+pub use settlement::{
+    ClearingDay, Closing, DayStatement, InvalidDay, LeftOut, LeftOutReason, Settlement, StatementRow, Totals, closable_from,
+};
 pub use terms::{FundsKind, NeverReceived, OtherAcquirer, PeriodOver, Results, Terms};
 pub use timeline::{Event, What};

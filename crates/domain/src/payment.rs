@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{AccountId, AcquirerId, Money, PaymentId, RefundRequestId};
+use crate::{AccountId, AcquirerId, ClearingDay, Money, PaymentId, RefundRequestId};
 
 /// How the user's money is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,12 @@ impl Payment {
             && *kind == other.kind
             && *initiated_at == other.initiated_at
     }
+
+    /// What Alipay+ settles of it.
+    #[must_use]
+    pub fn settles(&self) -> Money {
+        self.settlement_amount.unwrap_or(self.amount)
+    }
 }
 
 /// The payment's status in Alipay+'s terms: U, S or F.
@@ -87,6 +93,8 @@ pub struct Refund {
     pub amount: Money,
     /// Where it stands.
     pub state: RefundState,
+    /// The day whose statement accounts for it, once one does.
+    pub settled_on: Option<ClearingDay>,
 }
 
 /// Where a refund stands.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{GiveBack, Money, RefundRequestId, Refusal};
+use crate::{ClearingDay, GiveBack, Money, RefundRequestId, Refusal};
 
 /// One line of a case's timeline; written in the commit that made it true.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,15 @@ pub enum What {
         /// Who did it.
         by: String,
     },
+    /// A day's statement accounts for the payment, or for a refund, as something that settles.
+    Settled {
+        /// The day.
+        day: ClearingDay,
+        /// The day it completed on, where that one was closed already.
+        late_from: Option<ClearingDay>,
+        /// The refund; `None` is the payment.
+        refund: Option<RefundRequestId>,
+    },
 }
 
 impl What {
@@ -81,6 +90,7 @@ impl What {
             Self::ReversalParked { .. } => "reversal-parked",
             Self::ReversalDone => "reversal-done",
             Self::ReversalResolved { .. } => "reversal-resolved",
+            Self::Settled { .. } => "settled",
         }
     }
 
@@ -105,6 +115,11 @@ impl What {
             }
             Self::ReversalParked { reason } => vec![("reason", reason.clone())],
             Self::ReversalResolved { note, by } => vec![("note", note.clone()), ("by", by.clone())],
+            Self::Settled { day, late_from, refund } => {
+                let of_refund = refund.iter().map(|id| ("refundRequestId", id.to_string()));
+                let late = late_from.iter().map(|own| ("lateFrom", own.to_string()));
+                [("day", day.to_string())].into_iter().chain(late).chain(of_refund).collect()
+            }
         }
     }
 }

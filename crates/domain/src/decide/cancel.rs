@@ -81,7 +81,7 @@ fn rule(terms: &Terms, case: &Case, receipt: &Receipt<'_>) -> Ruling {
             Lookup::Failed => Ruling::Defer(DeferReason::LookupFailed),
         };
     };
-    if case.settled_at.is_some() || !terms.period.includes(payment.initiated_at, receipt.received_at) {
+    if case.is_settled() || !terms.period.includes(payment.initiated_at, receipt.received_at) {
         return Ruling::PeriodOver;
     }
     let (refunded_elsewhere, refund_running_elsewhere) = match &receipt.cancel.lookup {

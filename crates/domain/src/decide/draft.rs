@@ -113,6 +113,10 @@ impl Draft {
         if self.case.cancellation.as_ref().is_some_and(|cancellation| cancellation.final_answer().is_none()) {
             self.move_to(ended);
         }
+        // What turns out not to be cancelled was left out of its day for nothing: the next open day accounts for it.
+        if !self.case.is_cancelled() && !self.case.is_settled() {
+            self.case.settlement = None;
+        }
     }
 
     /// The end of a cancellation whose money is back, where it was cancelled at all.

@@ -4,6 +4,7 @@ mod cancel;
 mod draft;
 mod reversal;
 mod rules;
+mod settlement;
 mod wallet;
 
 pub use rules::Rule;
@@ -95,5 +96,6 @@ pub fn decide(terms: &Terms, case: &Case, command: &Command) -> Decision {
         }
         Action::Retry => reversal::retry(case, at),
         Action::Resolve { note, by } => reversal::resolve(case, (note, by), at),
+        Action::Settle(closing) => settlement::settle(terms, case, closing, at),
     }
 }

@@ -121,7 +121,8 @@ pub(super) fn refund(case: &Case, request: &RefundRequest, at: DateTime<Utc>) ->
         return Decision::unchanged(disposed(Disposition::Refused));
     }
     let mut draft = Draft::of(case, at);
-    draft.case.refunds.push(Refund { id: request.id.clone(), amount: request.amount, state: RefundState::Reserved });
+    let refund = Refund { id: request.id.clone(), amount: request.amount, state: RefundState::Reserved, settled_on: None };
+    draft.case.refunds.push(refund);
     draft.note(What::RefundReserved(request.id.clone(), request.amount));
     draft.finish(disposed(Disposition::Proceed))
 }

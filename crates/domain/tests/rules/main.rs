@@ -15,4 +15,6 @@ mod properties;
 #[cfg(test)]
 mod rows;
 #[cfg(test)]
+mod settlement;
+#[cfg(test)]
 mod wallet;

@@ -6,7 +6,9 @@ use chrono::{NaiveTime, TimeDelta};
 use chrono_tz::{Africa, America, Asia, Australia, Europe, Pacific, Tz, UTC};
 use domain::{Action, CancellablePeriod, FundsKind, Outcome, Payment, Refusal, RefusalCode};
 
-use crate::given::{PROCEED, S, STANDS, U, at, cancel_without_lookup, f, nothing, paid, payment, success, the_contract_period};
+use crate::given::{
+    PROCEED, S, STANDS, U, at, cancel_without_lookup, f, nothing, on_closed_day, paid, payment, success, the_contract_period,
+};
 
 const OVER: Outcome = Outcome::Answered(domain::Answer::Refused(Refusal::PeriodOver(RefusalCode::ProcessFail)));
 
@@ -131,7 +133,7 @@ fn the_first_receipt_counts_however_late_the_retry() {
         let mut told = paid(FundsKind::Core);
         assert_eq!(told.moment("2026-03-01T16:29:59.999Z").told(cancel_without_lookup()), U);
         let mut settled = told.clone();
-        settled.case.settled_at = Some(at(retried_at));
+        settled.case.settlement = Some(on_closed_day(retried_at));
         assert_eq!(told.moment(retried_at).cancels(), crate::given::leased(1));
         assert_eq!(settled.moment(retried_at).cancels(), f(Refusal::PeriodOver(RefusalCode::ProcessFail)), "the day is closed");
     }
@@ -142,6 +144,6 @@ fn the_first_receipt_counts_however_late_the_retry() {
 #[test]
 fn a_closed_day_refuses_what_comes_in_time() {
     let mut told = paid(FundsKind::Ledger);
-    told.case.settled_at = Some(at("2026-03-01T12:00:30Z"));
+    told.case.settlement = Some(on_closed_day("2026-03-01T12:00:30Z"));
     assert_eq!(told.cancels(), OVER);
 }

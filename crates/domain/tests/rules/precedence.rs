@@ -7,7 +7,8 @@ use domain::{
 };
 
 use crate::given::{
-    ACQUIRER, IN_TIME, NOON, OTHER_ACQUIRER, S, TOO_LATE, U, acquirer, at, f, jpy, nothing, payment, refund_id, terms,
+    ACQUIRER, IN_TIME, NOON, OTHER_ACQUIRER, S, TOO_LATE, U, acquirer, at, f, jpy, nothing, on_closed_day, payment, refund_id,
+    terms,
 };
 
 /// What a case can have against a cancel, each in the words of the row that looks at it.
@@ -90,13 +91,13 @@ fn case_with(faults: Faults) -> Case {
     let succeeded = PaymentStatus::Succeeded { completed_at: at(NOON), fee: Some(jpy(7)) };
     let status = if faults.unpaid { PaymentStatus::InProgress } else { succeeded };
     case.payment = (!faults.no_payment).then(|| domain::Payment { status, ..payment() });
-    case.settled_at = faults.day_closed.then(|| at(TOO_LATE));
+    case.settlement = faults.day_closed.then(|| on_closed_day(TOO_LATE));
     if faults.refunded > 0 {
         let state = RefundState::Succeeded { completed_at: at(NOON) };
-        case.refunds.push(Refund { id: refund_id("done"), amount: jpy(faults.refunded), state });
+        case.refunds.push(Refund { id: refund_id("done"), amount: jpy(faults.refunded), state, settled_on: None });
     }
     if faults.refund_running {
-        case.refunds.push(Refund { id: refund_id("running"), amount: jpy(1), state: RefundState::Reserved });
+        case.refunds.push(Refund { id: refund_id("running"), amount: jpy(1), state: RefundState::Reserved, settled_on: None });
     }
     case
 }

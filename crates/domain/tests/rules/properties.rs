@@ -6,13 +6,15 @@ use chrono::TimeDelta;
 use domain::{
     AccountId, Action, Answer, Cancel, CancellationState, Case, Change, Command, Decision, DeferReason, Disposition, EntryKind,
     FinalAnswer, FundsKind, GiveBack, Jitter, Lookup, NeverReceived, OtherAcquirer, Outcome, PayResult, Payment, PaymentId,
-    PaymentStatus, PeriodOver, RefundRequest, RefundResult, RefundState, Refusal, ReportedResult, Results, ReversalState, Terms,
-    decide,
+    PaymentStatus, PeriodOver, RefundRequest, RefundResult, RefundState, Refusal, ReportedResult, Results, ReversalState,
+    Settlement, Terms, decide,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::given::{ACQUIRER, OTHER_ACQUIRER, Told, acquirer, at, authorization, good, jpy, nothing, payment, refund_id, terms};
+use crate::given::{
+    ACQUIRER, OTHER_ACQUIRER, Told, acquirer, at, authorization, closing_of, good, jpy, nothing, payment, refund_id, terms,
+};
 
 /// Instants around the period of a payment initiated at noon, its last and first late millisecond among them.
 const INSTANTS: [&str; 7] = [
@@ -193,7 +195,7 @@ fn a_refusal_is_proven(step: &Step<'_>) {
             let payment = case.payment.as_ref().expect("a payment that is known");
             let received_at = step.after.cancellation.as_ref().expect("recorded").first_received_at;
             let late = received_at >= step.terms.period.end(payment.initiated_at);
-            assert!(late || case.settled_at.is_some());
+            assert!(late || case.is_settled());
         }
         Refusal::PartlyRefunded if matches!(step.action, Action::Close { outcome: GiveBack::PartlyRefunded, .. }) => {}
         Refusal::PartlyRefunded => {
@@ -269,6 +271,25 @@ fn a_reversal_goes_its_way_only(step: &Step<'_>) {
     }
 }
 
+/// A payment settles or is cancelled, never both, and what settles is never touched again. What was left out is accounted for anew
+/// only where the wallet core says that it must not be cancelled.
+fn what_is_accounted_for_stays_on_its_side(step: &Step<'_>) {
+    assert!(!(step.after.is_settled() && step.after.is_cancelled()), "on both sides");
+    if step.before.is_settled() {
+        let with_fee = |case: &Case| (case.settlement, case.payment.clone());
+        assert_eq!(with_fee(step.after), with_fee(step.before));
+    }
+    let settles = matches!(step.action, Action::Settle(_));
+    match (step.before.settlement, step.after.settlement) {
+        (None, Some(_)) => assert!(settles && has_succeeded(step.after)),
+        (Some(Settlement::LeftOut { .. }), None) => assert!(step.before.is_cancelled() && !step.after.is_cancelled()),
+        (before, after) => assert_eq!(before, after),
+    }
+    for (before, after) in step.before.refunds.iter().zip(&step.after.refunds) {
+        assert!(before.settled_on == after.settled_on || (before.settled_on.is_none() && settles));
+    }
+}
+
 /// Each of these is told once in a case's life.
 fn the_timeline_repeats_nothing(told: &Told) {
     for what in ["payment-recorded", "succeeded", "failed", "cancel-received", "cancelled", "refused"] {
@@ -303,6 +324,7 @@ fn asks(told: &mut Told, when: &str, action: &Action) -> Outcome {
     a_cancel_is_never_undone(&step);
     a_reversal_goes_its_way_only(&step);
     money_goes_back_once_and_never_more_than_is_left(told);
+    what_is_accounted_for_stays_on_its_side(&step);
     the_timeline_repeats_nothing(told);
     decision.outcome
 }
@@ -323,7 +345,7 @@ proptest! {
                 },
                 Happening::WorkerBegins(when) => told.moment(when).worker_begins(),
                 Happening::DayCloses => {
-                    told.case.settled_at = Some(at(INSTANTS[5]));
+                    let _ = asks(&mut told, INSTANTS[5], &Action::Settle(closing_of("2026-03-01")));
                     None
                 }
             };

@@ -8,7 +8,7 @@ use domain::{
 
 use crate::given::{
     ACQUIRER, CLOSED, IN_TIME, NOON, OTHER_ACQUIRER, OWED, PROCEED, REFUSED, REVERSED, S, STANDS, TOO_LATE, U, acquirer,
-    announced, at, authorization, cancel_by, cancel_without_lookup, f, jpy, leased, nothing, paid, success,
+    announced, at, authorization, cancel_by, cancel_without_lookup, f, jpy, leased, nothing, on_closed_day, paid, success,
 };
 
 const LEDGER: FundsKind = FundsKind::Ledger;
@@ -75,7 +75,7 @@ fn a_recorded_answer_stands_whatever_the_settings_say_now() {
             told.terms.period.grace = TimeDelta::days(30);
             told.terms.results.never_received = NeverReceived::Success;
             told.terms.results.period_over = PeriodOver::CancelWindowExceed;
-            told.case.settled_at = Some(at(TOO_LATE));
+            told.case.settlement = Some(on_closed_day(TOO_LATE));
             for when in [NOON, IN_TIME, TOO_LATE, "2036-01-01T00:00:00Z"] {
                 assert_eq!(told.moment(when).unmoved_by(cancel_by(ACQUIRER)), answer);
             }

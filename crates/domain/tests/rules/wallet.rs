@@ -8,8 +8,8 @@ use domain::{
 
 use crate::given::{
     ACQUIRER, CLOSED, IN_TIME, NOON, OTHER_ACQUIRER, OWED, PROCEED, REFUSED, REVERSED, S, STANDS, TOO_LATE, Told, U, acquirer,
-    announced, at, authorization, cancel_by, closing, f, failure, good, jpy, leased, nothing, paid, payment, refund_ended,
-    refund_of, success,
+    announced, at, authorization, cancel_by, closing, f, failure, good, jpy, leased, nothing, on_closed_day, paid, payment,
+    refund_ended, refund_of, success,
 };
 
 const BOTH: [FundsKind; 2] = [FundsKind::Ledger, FundsKind::Core];
@@ -332,7 +332,7 @@ fn a_deferred_cancel_ends_by_what_the_refunds_gave_back() {
         assert_eq!(full.unmoved_by(cancel_by(ACQUIRER)), S);
         let mut settled = paid(funds);
         assert_eq!((settled.refunds("r1", 400), settled.cancels()), (PROCEED, U));
-        settled.case.settled_at = Some(at(TOO_LATE));
+        settled.case.settlement = Some(on_closed_day(TOO_LATE));
         assert_eq!(settled.refund_fails("r1"), STANDS);
         assert_eq!(settled.unmoved_by(cancel_by(ACQUIRER)), f(Refusal::PeriodOver(domain::RefusalCode::ProcessFail)));
     }

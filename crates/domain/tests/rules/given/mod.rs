@@ -5,10 +5,10 @@ use std::fmt::Debug;
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Asia;
 use domain::{
-    AccountId, AcquirerId, Action, Answer, Cancel, CancellablePeriod, CancellationState, Case, Command, Decision, Disposition,
-    Entry, EntryKind, Event, FinalAnswer, FundsKind, GiveBack, Jitter, Lookup, Money, NeverReceived, OtherAcquirer, Outcome,
-    PayResult, Payment, PaymentId, PaymentKind, PaymentRequestId, PaymentStatus, PeriodOver, RefundRequest, RefundRequestId,
-    RefundResult, ReportedResult, Results, ReversalState, Terms, decide,
+    AccountId, AcquirerId, Action, Answer, Cancel, CancellablePeriod, CancellationState, Case, ClearingDay, Closing, Command,
+    Decision, Disposition, Entry, EntryKind, Event, FinalAnswer, FundsKind, GiveBack, Jitter, Lookup, Money, NeverReceived,
+    OtherAcquirer, Outcome, PayResult, Payment, PaymentId, PaymentKind, PaymentRequestId, PaymentStatus, PeriodOver,
+    RefundRequest, RefundRequestId, RefundResult, ReportedResult, Results, ReversalState, Settlement, Terms, decide,
 };
 
 pub(crate) const NOON: &str = "2026-03-01T12:00:00Z";
@@ -116,6 +116,20 @@ pub(crate) fn refund_ended(id: &str, result: ReportedResult) -> Action {
 
 pub(crate) fn closing(attempt: u32, outcome: GiveBack) -> Action {
     Action::Close { attempt, outcome, jitter: Jitter(0) }
+}
+
+pub(crate) fn day(text: &str) -> ClearingDay {
+    good(ClearingDay::parse(text))
+}
+
+/// The closing of one day that follows an open one.
+pub(crate) fn closing_of(text: &str) -> Closing {
+    Closing { first: day(text), day: day(text) }
+}
+
+/// What a payment is whose day was closed at that moment.
+pub(crate) fn on_closed_day(when: &str) -> Settlement {
+    Settlement::Settled { day: day("2026-03-01"), at: at(when) }
 }
 
 /// One case, the terms it is decided under, and all that was written about it.
