@@ -9,7 +9,7 @@ use std::sync::Arc;
 use diesel::pg::PgConnection;
 use diesel::sqlite::SqliteConnection;
 use domain::Terms;
-use ports::CancellationStore;
+use ports::{CancellationStore, SettlementStore};
 
 use crate::dialect::Dialect;
 use crate::pool::{Connection, Connections};
@@ -159,6 +159,15 @@ impl Database {
     /// The cases as a store that decides under these terms.
     #[must_use]
     pub fn store(&self, terms: Terms) -> Arc<dyn CancellationStore> {
+        match &self.0 {
+            Engine::Postgres(pool) => Arc::new(SqlStore::new(terms, pool.clone(), pool.clone())),
+            Engine::Sqlite { writer, readers, .. } => Arc::new(SqlStore::new(terms, writer.clone(), readers.clone())),
+        }
+    }
+
+    /// The days of the same cases, closed under these terms.
+    #[must_use]
+    pub fn settlements(&self, terms: Terms) -> Arc<dyn SettlementStore> {
         match &self.0 {
             Engine::Postgres(pool) => Arc::new(SqlStore::new(terms, pool.clone(), pool.clone())),
             Engine::Sqlite { writer, readers, .. } => Arc::new(SqlStore::new(terms, writer.clone(), readers.clone())),

@@ -1,11 +1,12 @@
 //! The cases on PostgreSQL and on SQLite, with the embedded ledger.
 //!
 //! [`Database`] is opened from settings, migrated and checked; its [`Database::store`] keeps the promises of
-//! [`ports::CancellationStore`]. One batch is one transaction on either engine: lock, load, decide, record, commit. The statements
+//! [`ports::CancellationStore`], its [`Database::settlements`] those of [`ports::SettlementStore`]. One batch is one transaction on either engine: lock, load, decide, record, commit. The statements
 //! of the two engines are written by hand, their rows and what these mean are shared.
 
 mod batch;
 mod database;
+mod days;
 mod dialect;
 mod migrations;
 mod observed;
@@ -15,6 +16,7 @@ mod reads;
 mod rows;
 mod schema;
 mod served;
+mod settlement;
 mod sqlite;
 mod store;
 

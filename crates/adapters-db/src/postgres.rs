@@ -9,9 +9,10 @@ use diesel::sql_types::{Array, BigInt, Text};
 use ports::{Page, ReversalFilter};
 
 use crate::batch::{Found, Writes, ensure_written, json};
+use crate::days::{Due, DueRow, days};
 use crate::dialect::Dialect;
 use crate::reads::{HalfBalance, HalfBalanceRow, Reads, reads};
-use crate::rows::{CaseRow, EntryRow, EventRow, RefundRow, ReversalRow};
+use crate::rows::{CaseRow, DayRow, EntryRow, EventRow, RefundRow, ReversalRow};
 use crate::served::{ServedTerms, served};
 
 /// The timeouts leave room for an answer within Alipay+'s patience; a lock is waited for only so long that the rest of its batch
@@ -67,20 +68,22 @@ const UPDATE_CASES: &str = "
     update cases set
         (status, acquirer_id, account, amount_value, amount_currency, settlement_value, settlement_currency, kind, initiated_at,
          payment_id, completed_at, fee_value, fee_currency, cancellation, cancel_acquirer_id, first_received_at, defer_reason,
-         cancelled_at, refusal, result_code, settled_at, last_event)
+         cancelled_at, refusal, result_code, settled_at, last_event, settlement_day)
       = (w.status, w.acquirer_id, w.account, w.amount_value, w.amount_currency, w.settlement_value, w.settlement_currency, w.kind,
          w.initiated_at, w.payment_id, w.completed_at, w.fee_value, w.fee_currency, w.cancellation, w.cancel_acquirer_id,
-         w.first_received_at, w.defer_reason, w.cancelled_at, w.refusal, w.result_code, w.settled_at, w.last_event)
+         w.first_received_at, w.defer_reason, w.cancelled_at, w.refusal, w.result_code, w.settled_at, w.last_event,
+         w.settlement_day)
     from jsonb_populate_recordset(null::cases, $1::jsonb) as w
     where cases.payment_request_id = w.payment_request_id
 ";
 
 const WRITE_REFUNDS: &str = "
-    insert into refunds (payment_request_id, refund_request_id, place, amount_value, amount_currency, state, completed_at)
-    select payment_request_id, refund_request_id, place, amount_value, amount_currency, state, completed_at
+    insert into refunds (payment_request_id, refund_request_id, place, amount_value, amount_currency, state, completed_at,
+        settlement_day)
+    select payment_request_id, refund_request_id, place, amount_value, amount_currency, state, completed_at, settlement_day
     from jsonb_populate_recordset(null::refunds, $1::jsonb)
     on conflict (payment_request_id, refund_request_id) do update
-    set (state, completed_at) = (excluded.state, excluded.completed_at)
+    set (state, completed_at, settlement_day) = (excluded.state, excluded.completed_at, excluded.settlement_day)
 ";
 
 const WRITE_REVERSALS: &str = "
@@ -121,6 +124,7 @@ struct Micros {
 }
 
 reads!(PgConnection);
+days!(PgConnection);
 served!(PgConnection);
 
 fn write_rows<T: serde::Serialize>(

@@ -25,6 +25,7 @@ diesel::table! {
         result_code -> Nullable<Text>,
         settled_at -> Nullable<BigInt>,
         last_event -> Integer,
+        settlement_day -> Nullable<Text>,
     }
 }
 
@@ -37,6 +38,7 @@ diesel::table! {
         amount_currency -> Text,
         state -> Text,
         completed_at -> Nullable<BigInt>,
+        settlement_day -> Nullable<Text>,
     }
 }
 
@@ -88,5 +90,15 @@ diesel::table! {
         funds -> Text,
         payments -> Text,
         period -> Text,
+    }
+}
+
+diesel::table! {
+    settlement_days (day) {
+        day -> Text,
+        revision -> BigInt,
+        closed_at -> Nullable<BigInt>,
+        digest -> Nullable<Text>,
+        statement -> Nullable<Text>,
     }
 }

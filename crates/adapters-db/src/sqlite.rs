@@ -9,9 +9,10 @@ use diesel::sqlite::SqliteConnection;
 use ports::{Page, ReversalFilter};
 
 use crate::batch::{Found, Writes, ensure_written, json};
+use crate::days::{Due, DueRow, days};
 use crate::dialect::Dialect;
 use crate::reads::{HalfBalance, HalfBalanceRow, Reads, reads};
-use crate::rows::{CaseRow, EntryRow, EventRow, RefundRow, ReversalRow};
+use crate::rows::{CaseRow, DayRow, EntryRow, EventRow, RefundRow, ReversalRow};
 use crate::served::{ServedTerms, served};
 
 /// `synchronous = full`, because a commit that a power failure takes back is a lie. The busy timeout is first: switching to WAL
@@ -26,34 +27,35 @@ const PREPARE: &str = "
 const WRITE_CASES: &str = "
     insert into cases (payment_request_id, status, acquirer_id, account, amount_value, amount_currency, settlement_value,
         settlement_currency, kind, initiated_at, payment_id, completed_at, fee_value, fee_currency, cancellation,
-        cancel_acquirer_id, first_received_at, defer_reason, cancelled_at, refusal, result_code, settled_at, last_event)
+        cancel_acquirer_id, first_received_at, defer_reason, cancelled_at, refusal, result_code, settled_at, last_event, settlement_day)
     select value ->> 'payment_request_id', value ->> 'status', value ->> 'acquirer_id', value ->> 'account',
         value ->> 'amount_value', value ->> 'amount_currency', value ->> 'settlement_value', value ->> 'settlement_currency',
         value ->> 'kind', value ->> 'initiated_at', value ->> 'payment_id', value ->> 'completed_at', value ->> 'fee_value',
         value ->> 'fee_currency', value ->> 'cancellation', value ->> 'cancel_acquirer_id', value ->> 'first_received_at',
         value ->> 'defer_reason', value ->> 'cancelled_at', value ->> 'refusal', value ->> 'result_code',
-        value ->> 'settled_at', value ->> 'last_event'
+        value ->> 'settled_at', value ->> 'last_event', value ->> 'settlement_day'
     from json_each(?1)
     where true
     on conflict (payment_request_id) do update set
         (status, acquirer_id, account, amount_value, amount_currency, settlement_value, settlement_currency, kind, initiated_at,
          payment_id, completed_at, fee_value, fee_currency, cancellation, cancel_acquirer_id, first_received_at, defer_reason,
-         cancelled_at, refusal, result_code, settled_at, last_event)
+         cancelled_at, refusal, result_code, settled_at, last_event, settlement_day)
       = (excluded.status, excluded.acquirer_id, excluded.account, excluded.amount_value, excluded.amount_currency,
          excluded.settlement_value, excluded.settlement_currency, excluded.kind, excluded.initiated_at, excluded.payment_id,
          excluded.completed_at, excluded.fee_value, excluded.fee_currency, excluded.cancellation, excluded.cancel_acquirer_id,
          excluded.first_received_at, excluded.defer_reason, excluded.cancelled_at, excluded.refusal, excluded.result_code,
-         excluded.settled_at, excluded.last_event)
+         excluded.settled_at, excluded.last_event, excluded.settlement_day)
 ";
 
 const WRITE_REFUNDS: &str = "
-    insert into refunds (payment_request_id, refund_request_id, place, amount_value, amount_currency, state, completed_at)
+    insert into refunds (payment_request_id, refund_request_id, place, amount_value, amount_currency, state, completed_at,
+        settlement_day)
     select value ->> 'payment_request_id', value ->> 'refund_request_id', value ->> 'place', value ->> 'amount_value',
-        value ->> 'amount_currency', value ->> 'state', value ->> 'completed_at'
+        value ->> 'amount_currency', value ->> 'state', value ->> 'completed_at', value ->> 'settlement_day'
     from json_each(?1)
     where true
     on conflict (payment_request_id, refund_request_id) do update
-    set (state, completed_at) = (excluded.state, excluded.completed_at)
+    set (state, completed_at, settlement_day) = (excluded.state, excluded.completed_at, excluded.settlement_day)
 ";
 
 const WRITE_REVERSALS: &str = "
@@ -85,6 +87,7 @@ const INSERT_ENTRIES: &str = "
 ";
 
 reads!(SqliteConnection);
+days!(SqliteConnection);
 served!(SqliteConnection);
 
 fn write_rows<T: serde::Serialize>(

@@ -23,10 +23,10 @@ const REPLAY_WITHIN: Duration = Duration::from_secs(3);
 
 /// The cases in one database.
 pub(crate) struct SqlStore<C: Dialect> {
-    terms: Arc<Terms>,
+    pub(crate) terms: Arc<Terms>,
     /// As many connections as batches can be committed at once.
-    writers: Connections<C>,
-    readers: Connections<C>,
+    pub(crate) writers: Connections<C>,
+    pub(crate) readers: Connections<C>,
 }
 
 impl<C: Dialect> SqlStore<C> {
@@ -81,7 +81,7 @@ fn claim<C: Dialect>(connection: &mut C, terms: &Terms, now: DateTime<Utc>, limi
 
 /// A transaction that may write, and whose failure is told by its first cause: a full disk or a lost server makes the rollback
 /// fail as well, and diesel would tell of nothing else.
-fn in_transaction<C: Dialect, T>(
+pub(crate) fn in_transaction<C: Dialect, T>(
     connection: &mut C,
     work: impl FnOnce(&mut C) -> Result<T, DieselError>,
 ) -> Result<T, DieselError> {
@@ -131,7 +131,7 @@ fn listed(found: Found) -> Vec<Case> {
     found.into_cases().into_iter().filter_map(readable).collect()
 }
 
-fn inconsistent(inconsistent: impl std::fmt::Display) -> Unavailable {
+pub(crate) fn inconsistent(inconsistent: impl std::fmt::Display) -> Unavailable {
     Unavailable::because(inconsistent.to_string())
 }
 
@@ -148,7 +148,7 @@ fn balances(halves: &[HalfBalance]) -> Result<BTreeMap<Currency, i128>, Unavaila
 }
 
 /// Reads one state of the database, with however many queries.
-async fn read<C, T, W>(pool: &Connections<C>, work: W) -> Result<T, Unavailable>
+pub(crate) async fn read<C, T, W>(pool: &Connections<C>, work: W) -> Result<T, Unavailable>
 where
     C: Dialect,
     T: Send + 'static,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::{
     Action, Answer, Cancel, CancellationState, Case, Command, Decision, DeferReason, FinalAnswer, Lookup, Outcome, Payment,
-    PaymentKind, PaymentRequestId, PaymentStatus, RefundState, Refusal, ReversalState, Rule, Terms, decide,
+    PaymentKind, PaymentRequestId, PaymentStatus, RefundState, Refusal, ReversalState, Rule, Settlement, Terms, decide,
 };
 use ports::{CaseFile, Clock, TimelineEntry};
 
@@ -59,8 +59,12 @@ fn known(terms: &Terms, case: &Case) -> Vec<String> {
         let amount = reversal.amount.map_or_else(|| "whatever was taken".to_owned(), |amount| amount.to_string());
         lines.push(format!("reversal     of {amount}, {}", about_reversal(&reversal.state)));
     }
-    if let Some(at) = case.settled_at {
-        lines.push(format!("settlement   its day was closed at {}", time(at)));
+    match case.settlement {
+        None => {}
+        Some(Settlement::Settled { day, at }) => {
+            lines.push(format!("settlement   settles in the statement of {day}, since {}", time(at)))
+        }
+        Some(Settlement::LeftOut { day }) => lines.push(format!("settlement   left out of the statement of {day}")),
     }
     lines
 }

@@ -5,6 +5,7 @@
 //! malformed ends at the door and never reaches a port.
 
 mod keys;
+mod settlement;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -15,6 +16,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 pub use keys::{MessageSigner, MessageVerifier, Signature, SignedText};
+pub use settlement::{Accounted, ClosedDay, DuePosition, SettlementStore, Step};
 pub use store::{
     Asked, Backlog, CancellationStore, CaseFile, Claim, Page, PostedEntry, ReversalFilter, Statement, TimelineEntry,
 };

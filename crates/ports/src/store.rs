@@ -33,7 +33,8 @@ impl Asked {
             | domain::Action::Attempt
             | domain::Action::Close { .. }
             | domain::Action::Retry
-            | domain::Action::Resolve { .. } => self.command.at,
+            | domain::Action::Resolve { .. }
+            | domain::Action::Settle(_) => self.command.at,
         };
         Command { at, ..self.command.clone() }
     }

@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{PaymentRequestId, Terms};
-use ports::CancellationStore;
 use ports::testing::{Damage, MemoryStore, Subject, ledger_terms};
+use ports::{CancellationStore, SettlementStore};
 
 struct InMemory(MemoryStore);
 
 #[async_trait]
 impl Subject for InMemory {
     fn open(&self, terms: Terms) -> Arc<dyn CancellationStore> {
+        Arc::new(self.0.under(terms))
+    }
+
+    fn open_days(&self, terms: Terms) -> Arc<dyn SettlementStore> {
         Arc::new(self.0.under(terms))
     }
 
@@ -23,3 +27,9 @@ impl Subject for InMemory {
 }
 
 ports::store_contract!(InMemory(MemoryStore::new(ledger_terms())));
+
+mod settlement {
+    use super::*;
+
+    ports::settlement_contract!(InMemory(MemoryStore::new(ledger_terms())));
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use diesel::{Queryable, Selectable};
 use domain::{
     AccountId, AcquirerId, Cancellation, CancellationState, Case, DeferReason, Event, FinalAnswer, Payment, PaymentId,
-    PaymentKind, PaymentRequestId, PaymentStatus, Refund, RefundRequestId, RefundState, Refusal, RefusalCode,
+    PaymentKind, PaymentRequestId, PaymentStatus, Refund, RefundRequestId, RefundState, Refusal, RefusalCode, Settlement,
 };
 use ports::TimelineEntry;
 use serde::Serialize;
@@ -39,6 +39,7 @@ pub(crate) struct CaseRow {
     result_code: Option<String>,
     settled_at: Option<i64>,
     pub(crate) last_event: i32,
+    settlement_day: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize)]
@@ -51,6 +52,7 @@ pub(crate) struct RefundRow {
     amount_currency: String,
     state: String,
     completed_at: Option<i64>,
+    settlement_day: Option<String>,
 }
 
 #[derive(Debug, Clone, Queryable, Selectable, Serialize)]
@@ -70,9 +72,17 @@ impl CaseRow {
     pub(crate) fn of(case: &Case, last_event: i32) -> Self {
         let id = case.id.as_str().to_owned();
         let row = Self { payment_request_id: id, last_event, ..Self::default() };
-        let row = Self { settled_at: case.settled_at.map(|at| at.timestamp_micros()), ..row };
+        let row = case.settlement.iter().fold(row, Self::with_settlement);
         let row = case.payment.iter().fold(row, Self::with_payment);
         case.cancellation.iter().fold(row, Self::with_cancellation)
+    }
+
+    fn with_settlement(self, settlement: &Settlement) -> Self {
+        let settled_at = match settlement {
+            Settlement::Settled { day: _, at } => Some(at.timestamp_micros()),
+            Settlement::LeftOut { day: _ } => None,
+        };
+        Self { settlement_day: Some(settlement.day().to_string()), settled_at, ..self }
     }
 
     fn with_payment(self, payment: &Payment) -> Self {
@@ -140,12 +150,23 @@ impl CaseRow {
     pub(crate) fn into_case(self, refunds: Vec<RefundRow>, reversal: Option<ReversalRow>) -> Result<Case, Inconsistent> {
         let place = Place { table: "cases", id: &self.payment_request_id };
         let id = place.parsed("payment_request_id", PaymentRequestId::parse(place.id))?;
-        let settled_at = self.settled_at.map(|at| place.moment("settled_at", at)).transpose()?;
+        let settlement = self.settlement(place)?;
         let payment = self.status.as_deref().map(|status| self.payment(status)).transpose()?;
         let cancellation = self.cancellation.as_deref().map(|name| self.cancellation_named(name)).transpose()?;
         let refunds = refunds.iter().map(RefundRow::refund).collect::<Result<_, _>>()?;
         let reversal = reversal.map(ReversalRow::into_reversal).transpose()?;
-        Ok(Case { id, payment, refunds, cancellation, reversal, settled_at })
+        Ok(Case { id, payment, refunds, cancellation, reversal, settlement })
+    }
+
+    fn settlement(&self, place: Place<'_>) -> Result<Option<Settlement>, Inconsistent> {
+        let day = place.day("settlement_day", self.settlement_day.as_deref())?;
+        let settled_at = self.settled_at.map(|at| place.moment("settled_at", at)).transpose()?;
+        match (day, settled_at) {
+            (None, None) => Ok(None),
+            (Some(day), Some(at)) => Ok(Some(Settlement::Settled { day, at })),
+            (Some(day), None) => Ok(Some(Settlement::LeftOut { day })),
+            (None, Some(_)) => Err(place.wrong("settlement_day")),
+        }
     }
 
     fn payment(&self, status: &str) -> Result<Payment, Inconsistent> {
@@ -238,6 +259,7 @@ impl RefundRow {
             amount_currency: refund.amount.currency().code(),
             state: state.to_owned(),
             completed_at: completed_at.map(|at| at.timestamp_micros()),
+            settlement_day: refund.settled_on.map(|day| day.to_string()),
         }
     }
 
@@ -251,7 +273,8 @@ impl RefundRow {
             _ => return Err(place.wrong("state")),
         };
         let id = place.parsed("refund_request_id", RefundRequestId::parse(self.refund_request_id.as_str()))?;
-        Ok(Refund { id, amount: place.given("amount_value", amount)?, state })
+        let settled_on = place.day("settlement_day", self.settlement_day.as_deref())?;
+        Ok(Refund { id, amount: place.given("amount_value", amount)?, state, settled_on })
     }
 }
 

@@ -3,15 +3,17 @@
 mod case;
 mod ledger;
 mod reversal;
+mod settlement;
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use domain::{Currency, Money};
+use domain::{ClearingDay, Currency, Money};
 
 pub(crate) use case::{CaseRow, EventRow, RefundRow};
 pub(crate) use ledger::EntryRow;
 pub(crate) use reversal::ReversalRow;
+pub(crate) use settlement::DayRow;
 
 /// A row says what can never be: somebody changed it behind our back. Only its own case suffers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +57,10 @@ impl Place<'_> {
 
     pub(crate) fn dated(&self, column: &'static str, micros: Option<i64>) -> Result<DateTime<Utc>, Inconsistent> {
         self.moment(column, self.given(column, micros)?)
+    }
+
+    pub(crate) fn day(&self, column: &'static str, day: Option<&str>) -> Result<Option<ClearingDay>, Inconsistent> {
+        self.parsed(column, day.map(ClearingDay::parse).transpose())
     }
 
     /// Value and currency are there together or not at all.

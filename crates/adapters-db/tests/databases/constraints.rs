@@ -57,12 +57,28 @@ const ENTRY: Row = &[
     ("currency", "'JPY'"),
     ("at", "1"),
 ];
+/// Succeeded, and settled on a day.
+const SETTLED: Row = &[
+    ("payment_request_id", "'new'"),
+    ("status", "'succeeded'"),
+    ("acquirer_id", "'a'"),
+    ("account", "'u'"),
+    ("amount_value", "1000"),
+    ("amount_currency", "'JPY'"),
+    ("kind", "'payment'"),
+    ("initiated_at", "0"),
+    ("completed_at", "1"),
+    ("settlement_day", "'1970-01-01'"),
+    ("settled_at", "9"),
+];
+const DAY: Row = &[("day", "'1970-01-01'"), ("revision", "0")];
 const TERMS: Row = &[("psp_id", "'p'"), ("funds", "'ledger'"), ("payments", "'recorded'"), ("period", "'until 00:30'")];
 
 /// What is there before.
 const PRESENT: &str = "
     insert into cases (payment_request_id) values ('known'), ('other');
-    insert into refunds values ('known', 'old', 0, 5, 'JPY', 'reserved', null);
+    insert into refunds (payment_request_id, refund_request_id, place, amount_value, amount_currency, state)
+        values ('known', 'old', 0, 5, 'JPY', 'reserved');
     insert into reversals (payment_request_id, kind, opened_at, attempts, state, next_attempt_at)
         values ('known', 'void', 1, 0, 'open', 1);
     insert into events values ('known', 1, 1, 'payment-recorded', '{}');
@@ -132,6 +148,21 @@ const ILLEGAL: &[(&str, Row, Row, &str)] = &[
     ("ledger_entries", ENTRY, &[("kind", "'gift'")], "ledger_entries_sides"),
     ("ledger_entries", ENTRY, &[("contra_account", "'authorization holds'")], "ledger_entries_sides"),
     ("served_terms", TERMS, &[("only_one", "ANOTHER")], "served_terms_one_row"),
+    ("cases", SETTLED, &[("status", "'failed'")], "cases_settlement_completed"),
+    ("cases", SETTLED, &[("settlement_day", "null")], "cases_settled_on_a_day"),
+    (
+        "cases",
+        SETTLED,
+        &[("cancellation", "'open'"), ("cancel_acquirer_id", "'a'"), ("first_received_at", "1"), ("cancelled_at", "2")],
+        "cases_settled_or_cancelled",
+    ),
+    (
+        "refunds",
+        REFUND,
+        &[("state", "'failed'"), ("completed_at", "1"), ("settlement_day", "'1970-01-01'")],
+        "refunds_settlement_completed",
+    ),
+    ("settlement_days", DAY, &[("closed_at", "1"), ("digest", "'0'")], "settlement_days_closed_whole"),
     // Keys, which have the names that the engine gives them.
     ("cases", UNKNOWN, &[("payment_request_id", "'known'")], "cases_pkey"),
     ("refunds", REFUND, &[("refund_request_id", "'old'")], "refunds_pkey"),
@@ -177,6 +208,21 @@ const LEGAL: &[(&str, Row, Row)] = &[
     ("reversals", REVERSAL, &[("kind", "'void'"), ("amount_value", "null"), ("amount_currency", "null")]),
     ("reversals", REVERSAL, &[("state", "'parked'"), ("next_attempt_at", "null"), ("last_error", "'closed'")]),
     ("reversals", REVERSAL, &[("state", "'done'"), ("next_attempt_at", "null"), ("done_at", "1")]),
+    ("cases", SETTLED, &[]),
+    (
+        "cases",
+        SETTLED,
+        &[
+            ("settled_at", "null"),
+            ("cancellation", "'open'"),
+            ("cancel_acquirer_id", "'a'"),
+            ("first_received_at", "1"),
+            ("cancelled_at", "2"),
+        ],
+    ),
+    ("refunds", REFUND, &[("state", "'succeeded'"), ("completed_at", "1"), ("settlement_day", "'1970-01-01'")]),
+    ("settlement_days", DAY, &[]),
+    ("settlement_days", DAY, &[("closed_at", "1"), ("digest", "'0'"), ("statement", "'{}'")]),
     ("events", EVENT, &[]),
     ("ledger_entries", ENTRY, &[]),
     ("ledger_entries", ENTRY, &[("kind", "'debit'"), ("refund_request_id", "'r'")]),
@@ -189,12 +235,18 @@ const LEGAL: &[(&str, Row, Row)] = &[
 fn every_named_constraint_is_broken_here() {
     let broken: BTreeSet<_> = ILLEGAL.iter().map(|(.., constraint)| *constraint).collect();
     for schema in [
-        include_str!("../../../../migrations/postgres/0001_cases/up.sql"),
-        include_str!("../../../../migrations/sqlite/0001_cases/up.sql"),
+        concat!(
+            include_str!("../../../../migrations/postgres/0001_cases/up.sql"),
+            include_str!("../../../../migrations/postgres/0002_settlement/up.sql"),
+        ),
+        concat!(
+            include_str!("../../../../migrations/sqlite/0001_cases/up.sql"),
+            include_str!("../../../../migrations/sqlite/0002_settlement/up.sql"),
+        ),
     ] {
-        let named = schema.lines().filter_map(|line| line.trim_start().strip_prefix("constraint "));
-        let named: Vec<_> = named.filter_map(|rest| rest.split(' ').next()).collect();
-        assert!(named.len() > 20, "{named:?}");
+        let adding = |line: &'static str| line.trim_start().trim_start_matches("add ").strip_prefix("constraint ");
+        let named: Vec<_> = schema.lines().filter_map(adding).filter_map(|rest| rest.split(' ').next()).collect();
+        assert!(named.len() > 25, "{named:?}");
         for constraint in named {
             assert!(broken.contains(constraint), "nothing breaks {constraint}");
         }
@@ -222,6 +274,7 @@ fn named_by_sqlite(constraint: &str) -> &str {
         "refunds_pkey" => "UNIQUE constraint failed: refunds.payment_request_id, refunds.refund_request_id",
         "reversals_pkey" => "UNIQUE constraint failed: reversals.payment_request_id",
         "events_pkey" => "UNIQUE constraint failed: events.payment_request_id, events.number",
+        "settlement_days_pkey" => "UNIQUE constraint failed: settlement_days.day",
         "ledger_entries_once" => {
             "UNIQUE constraint failed: ledger_entries.payment_request_id, ledger_entries.kind, ledger_entries.refund_request_id"
         }

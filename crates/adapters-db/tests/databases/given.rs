@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use domain::{Outcome, PaymentRequestId, ReportedResult, Terms};
 use ports::testing::{Damage, Subject, Wallet};
-use ports::{Asked, CancellationStore};
+use ports::{Asked, CancellationStore, SettlementStore};
 
 /// A database that tests also look into behind the stores' backs.
 pub(crate) trait TestDatabase: Subject {
@@ -162,6 +162,10 @@ impl Subject for Postgres {
         self.open_database(4).store(terms)
     }
 
+    fn open_days(&self, terms: Terms) -> Arc<dyn SettlementStore> {
+        self.open_database(4).settlements(terms)
+    }
+
     async fn damage(&self, id: &PaymentRequestId, how: Damage) {
         damage(self, id, how);
     }
@@ -214,6 +218,10 @@ impl TestDatabase for Sqlite {
 impl Subject for Sqlite {
     fn open(&self, terms: Terms) -> Arc<dyn CancellationStore> {
         self.open_database(4).store(terms)
+    }
+
+    fn open_days(&self, terms: Terms) -> Arc<dyn SettlementStore> {
+        self.open_database(4).settlements(terms)
     }
 
     async fn damage(&self, id: &PaymentRequestId, how: Damage) {

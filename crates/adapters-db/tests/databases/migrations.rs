@@ -50,7 +50,7 @@ fn two_at_once(database: &impl TestDatabase) {
         (one.join().unwrap(), two.join().unwrap())
     });
     one.extend(two);
-    assert_eq!(one, ["0001"]);
+    assert_eq!(one, ["0001", "0002"]);
     assert_eq!(database.open_database(1).check_served(&served_terms()), Ok(()));
 }
 

@@ -11,13 +11,16 @@ pub use super::due::{
 };
 
 use super::{Wallet, core_terms, id, ledger_terms};
-use crate::{Asked, CancellationStore, Page, ReversalFilter, Statement};
+use crate::{Asked, CancellationStore, Page, ReversalFilter, SettlementStore, Statement};
 
 /// An adapter under test: cases that several stores share, as several processes share a database.
 #[async_trait]
 pub trait Subject: Send + Sync {
     /// One more connection to the same cases, which decides under `terms`.
     fn open(&self, terms: Terms) -> Arc<dyn CancellationStore>;
+
+    /// One more connection to the days of the same cases.
+    fn open_days(&self, terms: Terms) -> Arc<dyn SettlementStore>;
 
     /// Damages what is kept of a case, behind the stores' backs.
     async fn damage(&self, id: &PaymentRequestId, how: Damage);

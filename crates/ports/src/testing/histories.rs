@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use domain::{AccountId, Action, Command, GiveBack, Jitter, Lookup, PaymentKind, ReportedResult, Terms};
+use domain::{AccountId, Action, Closing, Command, GiveBack, Jitter, Lookup, PaymentKind, ReportedResult, Terms};
 
 use super::contract::Subject;
-use super::{MemoryStore, Wallet, core_terms, ledger_terms};
+use super::{MemoryStore, Wallet, core_terms, ledger_terms, settling};
 use crate::{Asked, CancellationStore, Page, ReversalFilter};
 
 /// A small generator (`SplitMix64`): the same histories on every run.
@@ -29,8 +29,9 @@ impl Dice {
 
 fn some_action(dice: &mut Dice) -> Action {
     let outcomes = [GiveBack::Done, GiveBack::NothingToDo, GiveBack::PartlyRefunded, GiveBack::FullyRefunded];
-    match dice.below(9) {
+    match dice.below(11) {
         8 => Action::Attempt,
+        9..=10 => Action::Settle(Closing { first: settling::day(0), day: settling::day(0) }),
         0 => Action::Retry,
         1 => Action::Resolve { note: "by \"hand\" – ¥".to_owned(), by: "operator".to_owned() },
         kind => {

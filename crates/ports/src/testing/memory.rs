@@ -9,6 +9,7 @@ use domain::{
     AccountId, Action, CancellationState, Case, Change, Decision, Entry, Outcome, PaymentRequestId, ReversalState, Terms, decide,
 };
 
+use super::memory_settlement::Days;
 use crate::{
     Asked, Backlog, CancellationStore, CaseFile, Claim, Clock, Page, PostedEntry, ReversalFilter, Statement, TimelineEntry,
     Unavailable,
@@ -37,23 +38,24 @@ impl Clock for ManualClock {
     }
 }
 
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The cases in memory. Clones share them, as two processes share a database.
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
-    terms: Terms,
-    kept: Arc<Mutex<Kept>>,
+    pub(super) terms: Terms,
+    pub(super) kept: Arc<Mutex<Kept>>,
     clock: Option<Arc<ManualClock>>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
-    cases: BTreeMap<PaymentRequestId, CaseFile>,
+pub(super) struct Kept {
+    pub(super) cases: BTreeMap<PaymentRequestId, CaseFile>,
     entries: Vec<(PaymentRequestId, Entry)>,
-    damaged: BTreeSet<PaymentRequestId>,
+    pub(super) damaged: BTreeSet<PaymentRequestId>,
+    pub(super) days: Days,
 }
 
 impl MemoryStore {
@@ -80,7 +82,7 @@ impl MemoryStore {
         held(&self.kept).damaged.insert(id.clone());
     }
 
-    fn page_of_cases(&self, page: &Page, wanted: impl Fn(&Case) -> bool) -> Vec<Case> {
+    pub(super) fn page_of_cases(&self, page: &Page, wanted: impl Fn(&Case) -> bool) -> Vec<Case> {
         let kept = held(&self.kept);
         let after = |case: &&Case| page.after.as_deref().is_none_or(|after| case.id.as_str() > after);
         let cases = kept.cases.values().map(|file| &file.case).filter(after).filter(|case| wanted(case));
@@ -89,7 +91,7 @@ impl MemoryStore {
 }
 
 impl Kept {
-    fn decide(&mut self, terms: &Terms, command: &domain::Command) -> Result<Outcome, Unavailable> {
+    pub(super) fn decide(&mut self, terms: &Terms, command: &domain::Command) -> Result<Outcome, Unavailable> {
         if self.damaged.contains(&command.id) {
             return Err(Unavailable::because("the case is damaged"));
         }

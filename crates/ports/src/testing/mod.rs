@@ -1,6 +1,7 @@
 //! The suites that hold an adapter to its port's promises, and adapters that live in memory.
 //!
-//! An adapter's own test file has one line, [`store_contract!`](crate::store_contract): it becomes a test for each promise.
+//! An adapter's own test file has a line for each port, [`store_contract!`](crate::store_contract) or
+//! [`settlement_contract!`](crate::settlement_contract): it becomes a test for each promise.
 
 #![allow(clippy::unwrap_used, reason = "a broken promise has to end the test that found it")]
 
@@ -9,6 +10,8 @@ mod due;
 mod given;
 mod histories;
 mod memory;
+mod memory_settlement;
+pub mod settling;
 
 pub use contract::{Damage, Subject};
 pub use given::{Wallet, core_terms, id, ledger_terms, moment};

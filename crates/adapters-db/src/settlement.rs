@@ -1,0 +1,148 @@
+//! Closed days in a database, as the port promises them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::DateTime;
+use diesel::result::Error as DieselError;
+use domain::{Action, Case, ClearingDay, Closing, Command, Outcome, PaymentRequestId, RefundRequestId, Terms};
+use ports::{Accounted, ClosedDay, DuePosition, Page, SettlementStore, Step, Unavailable};
+
+use crate::batch::{Decided, Found, decide_all, ensure_written};
+use crate::days::{Days, Due};
+use crate::dialect::Dialect;
+use crate::pool::{blocking, unavailable};
+use crate::reads::Reads;
+use crate::store::{SqlStore, in_transaction, inconsistent, read};
+
+/// What a step came to, if the database did not fail.
+type Stepped = Result<Accounted, Unavailable>;
+
+/// One step in one transaction: lock the day, find what is due, lock and load it, decide, record, commit.
+fn account<C: Dialect + Days>(connection: &mut C, terms: &Terms, (closing, step): (&Closing, &Step)) -> Stepped {
+    let stepped = in_transaction(connection, |connection| {
+        let mut day = connection.lock_day(closing.day)?;
+        if day.closed_at.is_some() {
+            return Ok(Ok(Accounted::Closed));
+        }
+        let begins = closing.first.begins().timestamp_micros();
+        let after = step.after.as_ref().map_or((begins, ""), |after| (after.completed_at.timestamp_micros(), after.id.as_str()));
+        let due = connection.due(closing, after, i64::from(step.limit))?;
+        if let Some(refusal) = take_in(connection, terms, (closing, step), &due)? {
+            return Ok(refusal);
+        }
+        if !due.is_empty() {
+            day.revision += 1;
+            ensure_written("settlement_days", 1, connection.write_day(&day)?)?;
+        }
+        let last = due.last().map(position).transpose();
+        Ok(last.map(|last| Accounted::Taken { last, revision: day.revision }))
+    });
+    stepped.unwrap_or_else(|error| Err(unavailable(&error)))
+}
+
+/// Has every case decided, and writes what was decided unless one of them refuses: then that is what the step came to.
+fn take_in<C: Dialect>(
+    connection: &mut C,
+    terms: &Terms,
+    (closing, step): (&Closing, &Step),
+    due: &[Due],
+) -> Result<Option<Stepped>, DieselError> {
+    let mut ids: Vec<_> = due.iter().map(|due| due.payment_request_id.clone()).collect();
+    ids.sort();
+    ids.dedup();
+    if ids.is_empty() {
+        return Ok(None);
+    }
+    let found = connection.lock_and_load(&ids, &[])?;
+    let parsed: Result<Vec<_>, _> = ids.iter().map(|id| PaymentRequestId::parse(id.as_str())).collect();
+    let Ok(parsed) = parsed else { return Ok(Some(Err(inconsistent("a case's id is no identifier")))) };
+    let settle = |id: PaymentRequestId| Command { id, at: step.at, action: Action::Settle(*closing) };
+    let commands: Vec<_> = parsed.into_iter().map(settle).collect();
+    let Decided { outcomes, writes, observed: _ } = decide_all(terms, found, &commands);
+    for (command, outcome) in commands.into_iter().zip(outcomes) {
+        match outcome {
+            Ok(Outcome::Disposed(_)) => {}
+            Ok(Outcome::Conflict(why)) => return Ok(Some(Ok(Accounted::Blocked { id: command.id, why }))),
+            Ok(Outcome::Answered(_) | Outcome::MoneyOwed { .. } | Outcome::NotFound { .. }) => {
+                return Ok(Some(Err(inconsistent(format!("{} was not decided as a settlement", command.id)))));
+            }
+            Err(unreadable) => return Ok(Some(Err(unreadable))),
+        }
+    }
+    if !writes.is_empty() {
+        connection.write(&writes)?;
+    }
+    Ok(None)
+}
+
+fn position(due: &Due) -> Result<DuePosition, Unavailable> {
+    let completed_at = DateTime::from_timestamp_micros(due.completed_at).ok_or_else(|| inconsistent("completed_at"))?;
+    let id = PaymentRequestId::parse(due.payment_request_id.as_str()).map_err(inconsistent)?;
+    Ok(DuePosition { completed_at, id })
+}
+
+/// Closes the day, if it is as its statement knows it.
+fn close<C: Dialect + Days>(connection: &mut C, closed: &ClosedDay, revision: i64) -> Result<bool, DieselError> {
+    in_transaction(connection, |connection| {
+        let day = connection.lock_day(closed.statement.day)?;
+        if day.closed_at.is_some() || day.revision != revision {
+            return Ok(false);
+        }
+        ensure_written("settlement_days", 1, connection.write_day(&day.closed(closed))?)?;
+        Ok(true)
+    })
+}
+
+/// Every case or none: whoever adds them up must not take some for all.
+fn all(found: Found) -> Result<Vec<Case>, Unavailable> {
+    found.into_cases().into_iter().map(|(_, _, case)| case.map_err(inconsistent)).collect()
+}
+
+#[async_trait]
+impl<C: Dialect + Reads + Days> SettlementStore for SqlStore<C> {
+    async fn closed_day(&self, day: ClearingDay) -> Result<Option<ClosedDay>, Unavailable> {
+        let row = read(&self.readers, move |connection: &mut C| connection.day(day)).await?;
+        row.map_or(Ok(None), |row| row.into_closed().map_err(inconsistent))
+    }
+
+    async fn closing(&self, day: ClearingDay) -> Result<Closing, Unavailable> {
+        let closed = read(&self.readers, move |connection: &mut C| connection.closed_days_before(day)).await?;
+        let closed: Result<Vec<_>, _> = closed.iter().map(|closed| ClearingDay::parse(closed)).collect();
+        Ok(Closing::following(day, closed.map_err(inconsistent)?))
+    }
+
+    async fn account(&self, closing: &Closing, step: &Step) -> Stepped {
+        let (pool, terms) = (self.writers.clone(), Arc::clone(&self.terms));
+        let (closing, step) = (*closing, step.clone());
+        blocking(move || account(&mut *pool.take()?, &terms, (&closing, &step))).await
+    }
+
+    async fn accounted(&self, day: ClearingDay, page: &Page) -> Result<Vec<Case>, Unavailable> {
+        let page = page.clone();
+        let found = read(&self.readers, move |connection: &mut C| {
+            let ids = connection.accounted_ids(day, &page)?;
+            connection.load(&ids)
+        });
+        all(found.await?)
+    }
+
+    async fn close(&self, closed: &ClosedDay, revision: i64) -> Result<bool, Unavailable> {
+        let (pool, closed) = (self.writers.clone(), closed.clone());
+        blocking(move || close(&mut *pool.take()?, &closed, revision).map_err(|error| unavailable(&error))).await
+    }
+
+    async fn find_all(&self, ids: &[PaymentRequestId]) -> Result<Vec<Case>, Unavailable> {
+        let ids: Vec<_> = ids.iter().map(PaymentRequestId::to_string).collect();
+        all(read(&self.readers, move |connection: &mut C| connection.load(&ids)).await?)
+    }
+
+    async fn find_refunded(&self, ids: &[RefundRequestId]) -> Result<Vec<Case>, Unavailable> {
+        let refunds: Vec<_> = ids.iter().map(RefundRequestId::to_string).collect();
+        let found = read(&self.readers, move |connection: &mut C| {
+            let ids = connection.refunded_ids(&refunds)?;
+            connection.load(&ids)
+        });
+        all(found.await?)
+    }
+}

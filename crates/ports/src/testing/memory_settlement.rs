@@ -1,0 +1,102 @@
+//! Closed days in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use domain::{Action, Case, ClearingDay, Closing, Outcome, PaymentRequestId, RefundRequestId};
+
+use super::memory::{Kept, MemoryStore, held};
+use crate::{Accounted, ClosedDay, DuePosition, Page, SettlementStore, Step, Unavailable};
+
+/// A day that a closing has begun.
+#[derive(Debug, Default)]
+pub(super) struct BegunDay {
+    revision: i64,
+    closed: Option<ClosedDay>,
+}
+
+/// When the first thing of a case completed that a closing has to account for.
+fn due_at(case: &Case, closing: &Closing) -> Option<DateTime<Utc>> {
+    let payment = case.completed_at().filter(|_| case.payment_is_due(closing));
+    let refunds = case.refunds.iter().filter(|refund| refund.is_due(closing)).filter_map(domain::Refund::completed_at);
+    refunds.chain(payment).min()
+}
+
+impl Kept {
+    fn due(&self, closing: &Closing, step: &Step) -> BTreeSet<DuePosition> {
+        let position = |case: &Case| Some(DuePosition { completed_at: due_at(case, closing)?, id: case.id.clone() });
+        let due = self.cases.values().filter_map(|file| position(&file.case));
+        let due: BTreeSet<_> = due.filter(|position| step.after.as_ref().is_none_or(|after| position > after)).collect();
+        due.into_iter().take(step.limit as usize).collect()
+    }
+}
+
+#[async_trait]
+impl SettlementStore for MemoryStore {
+    async fn closed_day(&self, day: ClearingDay) -> Result<Option<ClosedDay>, Unavailable> {
+        Ok(held(&self.kept).days.get(&day).and_then(|begun| begun.closed.clone()))
+    }
+
+    async fn closing(&self, day: ClearingDay) -> Result<Closing, Unavailable> {
+        let kept = held(&self.kept);
+        let closed = kept.days.range(..day).rev().filter(|(_, begun)| begun.closed.is_some());
+        Ok(Closing::following(day, closed.map(|(closed, _)| *closed)))
+    }
+
+    async fn account(&self, closing: &Closing, step: &Step) -> Result<Accounted, Unavailable> {
+        let mut kept = held(&self.kept);
+        if kept.days.entry(closing.day).or_default().closed.is_some() {
+            return Ok(Accounted::Closed);
+        }
+        let due = kept.due(closing, step);
+        let command =
+            |position: &DuePosition| domain::Command { id: position.id.clone(), at: step.at, action: Action::Settle(*closing) };
+        for position in &due {
+            let Some(file) = kept.cases.get(&position.id) else { continue };
+            if kept.damaged.contains(&position.id) {
+                return Err(Unavailable::because("the case is damaged"));
+            }
+            if let Outcome::Conflict(why) = domain::decide(&self.terms, &file.case, &command(position)).outcome {
+                return Ok(Accounted::Blocked { id: position.id.clone(), why });
+            }
+        }
+        for position in &due {
+            let _ = kept.decide(&self.terms, &command(position))?;
+        }
+        let begun = kept.days.entry(closing.day).or_default();
+        begun.revision += i64::from(!due.is_empty());
+        Ok(Accounted::Taken { last: due.into_iter().next_back(), revision: begun.revision })
+    }
+
+    async fn accounted(&self, day: ClearingDay, page: &Page) -> Result<Vec<Case>, Unavailable> {
+        let accounts = |case: &Case| {
+            let payment = case.settlement.is_some_and(|settlement| settlement.day() == day);
+            payment || case.refunds.iter().any(|refund| refund.settled_on == Some(day))
+        };
+        Ok(self.page_of_cases(page, accounts))
+    }
+
+    async fn close(&self, closed: &ClosedDay, revision: i64) -> Result<bool, Unavailable> {
+        let mut kept = held(&self.kept);
+        let begun = kept.days.entry(closed.statement.day).or_default();
+        let closes = begun.closed.is_none() && begun.revision == revision;
+        if closes {
+            begun.closed = Some(closed.clone());
+        }
+        Ok(closes)
+    }
+
+    async fn find_all(&self, ids: &[PaymentRequestId]) -> Result<Vec<Case>, Unavailable> {
+        let kept = held(&self.kept);
+        Ok(ids.iter().filter_map(|id| kept.cases.get(id)).map(|file| file.case.clone()).collect())
+    }
+
+    async fn find_refunded(&self, ids: &[RefundRequestId]) -> Result<Vec<Case>, Unavailable> {
+        let refunded = |case: &Case| case.refunds.iter().any(|refund| ids.contains(&refund.id));
+        Ok(self.page_of_cases(&Page { limit: u32::MAX, after: None }, refunded))
+    }
+}
+
+/// Days by date.
+pub(super) type Days = BTreeMap<ClearingDay, BegunDay>;
