@@ -8,9 +8,11 @@ mod lanes;
 mod payments;
 mod ports;
 mod reversals;
+mod settlement;
 
 pub use cancel::{CancelReply, ReceivedCancel, cancel};
 pub use lanes::{LaneSettings, Lanes, NotDecided};
 pub use payments::{Told, tell};
 pub use ports::{Core, Ports};
 pub use reversals::work;
+pub use settlement::{NotClosed, NotWritten, Settling, close_day, write_statement};
