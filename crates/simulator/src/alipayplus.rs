@@ -29,7 +29,7 @@ pub(crate) const RETRY_AFTER: [Duration; 8] = [
 ];
 
 /// Who calls whom, and with which keys.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Clone)]
 pub(crate) struct PartnerArgs {
     /// The full address of the wallet's cancelPayment
     #[arg(long, value_name = "URL")]

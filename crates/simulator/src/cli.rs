@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::cancel::{self, CancelArgs};
 use crate::conformance::{self, ConformanceArgs};
 use crate::output::Failure;
+use crate::storm::{self, StormCommand};
 use crate::wallet_core::{self, WalletCoreCommand};
 
 /// Plays Alipay+ toward a wallet, over HTTP only.
@@ -22,6 +23,9 @@ struct Cli {
 enum Command {
     /// Sends one signed cancelPayment and prints it with its answer
     Cancel(CancelArgs),
+    /// Cancels under load while something is being broken, and checks that every answer was true
+    #[command(subcommand)]
+    Storm(StormCommand),
     /// Stands in for the wallet core that moves the users' money
     #[command(subcommand)]
     WalletCore(WalletCoreCommand),
@@ -33,6 +37,7 @@ enum Command {
 pub(crate) fn run() -> Result<ExitCode, Failure> {
     match Cli::parse().command {
         Command::Cancel(args) => on_runtime(cancel::run(args)),
+        Command::Storm(command) => on_runtime(storm::run(command)),
         Command::WalletCore(command) => on_runtime(wallet_core::run(command)),
         Command::Conformance(args) => on_runtime(conformance::run(*args)),
     }

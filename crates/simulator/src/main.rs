@@ -9,6 +9,7 @@ mod conformance;
 mod keys;
 mod output;
 mod signature;
+mod storm;
 mod wallet_core;
 mod wire;
 

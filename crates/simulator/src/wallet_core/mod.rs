@@ -18,10 +18,12 @@ use clap::{Args, Subcommand};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::audit::{Audit, Sums};
+pub(crate) use self::audit::Audit;
+use self::audit::Sums;
 use self::books::Books;
 use self::faults::{Faults, Plan};
 use self::journal::Journal;
+pub(crate) use self::journal::read as read_journal;
 use self::server::{State, WalletCore};
 use crate::output::{Failure, complain, read, say};
 use crate::wire::{Dialer, Request, Target};

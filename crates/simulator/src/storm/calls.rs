@@ -1,0 +1,89 @@
+//! Calls on kept connections, repeated for as long as it takes.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::alipayplus::TIMEOUT;
+use crate::output::Failure;
+use crate::wire::{Connection, Dialer, Request, Response, Target};
+
+/// How long to wait before a call is repeated that was not answered.
+const REPEAT_AFTER: Duration = Duration::from_millis(100);
+
+/// One caller of one host, which makes one call at a time.
+pub(super) struct Caller {
+    dialer: Dialer,
+    connection: Option<Connection>,
+}
+
+impl Caller {
+    pub(super) fn new(dialer: Dialer) -> Self {
+        Self { dialer, connection: None }
+    }
+
+    /// Sends a request once and waits as long as Alipay+ would.
+    ///
+    /// # Errors
+    /// Why there was no answer; the next call begins with a new connection then.
+    pub(super) async fn exchange(&mut self, request: &Request) -> Result<Response, String> {
+        let exchange = async {
+            let mut connection = match self.connection.take() {
+                Some(connection) => connection,
+                None => self.dialer.connect().await?,
+            };
+            connection.send(&request.bytes()).await?;
+            let response = connection.receive().await?;
+            let closes = response.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+            Ok::<_, std::io::Error>((response, (!closes).then_some(connection)))
+        };
+        let answered = tokio::time::timeout(TIMEOUT, exchange).await.map_err(|_| "too slow".to_owned())?;
+        let (response, connection) = answered.map_err(|error| error.to_string())?;
+        self.connection = connection;
+        Ok(response)
+    }
+}
+
+/// A JSON API that wants a bearer token.
+pub(super) struct Api {
+    caller: Caller,
+    target: Target,
+    token: String,
+}
+
+impl Api {
+    pub(super) fn new(url: &str, token: &str) -> Result<Self, Failure> {
+        let target = Target::parse(url)?;
+        Ok(Self { caller: Caller::new(Dialer::new(target.clone(), None)?), target, token: token.to_owned() })
+    }
+
+    /// Calls until there is an answer that says something: everything but 5xx and silence.
+    ///
+    /// # Errors
+    /// Why there was no answer until `deadline`.
+    pub(super) async fn ask(
+        &mut self,
+        (method, path): (&str, &str),
+        body: Option<&Value>,
+        deadline: Instant,
+    ) -> Result<(u16, Value), String> {
+        let place = format!("{}{path}", self.target.uri.trim_end_matches('/'));
+        let content = body.map(Value::to_string).unwrap_or_default();
+        let request = Request::new(method, &place, &self.target.authority, content);
+        let request = request.with("Content-Type", "application/json").with("Authorization", &format!("Bearer {}", self.token));
+        loop {
+            let why = match self.caller.exchange(&request).await {
+                Ok(response) if response.status < 500 => {
+                    return Ok((response.status, serde_json::from_slice(&response.body).unwrap_or_default()));
+                }
+                Ok(response) => format!("HTTP {}", response.status),
+                Err(why) => why,
+            };
+            if Instant::now() + REPEAT_AFTER >= deadline {
+                return Err(format!("{method} {path} was not answered to the end: {why}"));
+            }
+            tokio::time::sleep(REPEAT_AFTER).await;
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! `alipayplus-sim storm check`: one line of sums, and a sentence for everything that is wrong.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::calls::Api;
+use super::drive::wallet_path;
+use super::story::Story;
+use super::verdict::{Money, judge};
+use super::{WalletArgs, text};
+use crate::clock::now;
+use crate::output::{Failure, say};
+use crate::wallet_core::{Audit, read_journal};
+
+/// The three witnesses.
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// What `run` recorded
+    #[arg(long, value_name = "FILE")]
+    record: PathBuf,
+    /// The wallet core's journal
+    #[arg(long, value_name = "FILE")]
+    journal: PathBuf,
+    #[command(flatten)]
+    wallet: WalletArgs,
+    /// What the line of the table begins with
+    #[arg(long, value_name = "NAME", default_value = "storm")]
+    name: String,
+}
+
+/// The sums of a check.
+#[derive(Default)]
+struct Sums {
+    payments: usize,
+    success: usize,
+    unknown: usize,
+    refused: usize,
+    unanswered: usize,
+    back: usize,
+    open: usize,
+    oldest: i64,
+    wrong: Vec<String>,
+}
+
+/// Prints the table's line, and what is wrong.
+pub(super) async fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
+    let stories = stories(&args.record)?;
+    let cases = cases(&args.wallet, &stories).await?;
+    // Read last: what the wallet said has to be in it.
+    let audit = Audit::of(&read_journal(&args.journal)?.lines);
+    let mut sums = Sums { wrong: audit.wrong.clone(), ..Sums::default() };
+    for story in &stories {
+        let given_back = audit.payments.get(&story.payment_request_id).map(|payment| payment.given_back);
+        let case = cases.get(&story.payment_request_id).unwrap_or(&Value::Null);
+        sums.add(story, judge(story, case, given_back, now()));
+    }
+    if stories.is_empty() {
+        sums.wrong.push("nothing was recorded".to_owned());
+    }
+    say(sums.row(&args.name))?;
+    let mut most = sums.wrong.iter().take(20);
+    most.try_for_each(say)?;
+    Ok(if sums.wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Sums {
+    fn add(&mut self, story: &Story, (money, wrong): (Money, Vec<String>)) {
+        self.payments += 1;
+        self.success += story.answered(Some("S"));
+        self.unknown += story.answered(Some("U"));
+        self.refused += story.answered(Some("F"));
+        self.unanswered += story.answered(None);
+        match money {
+            Money::Back => self.back += 1,
+            Money::Open(age) => {
+                self.open += 1;
+                self.oldest = self.oldest.max(age.num_seconds());
+            }
+            Money::Wrong => {}
+        }
+        self.wrong.extend(wrong);
+    }
+
+    fn row(&self, name: &str) -> String {
+        let Self { payments, success, unknown, refused, unanswered, back, open, oldest, wrong } = self;
+        format!(
+            "{name} | payments {payments} | S {success} | U {unknown} | F {refused} | no answer {unanswered} | back once {back} | \
+             open {open} (oldest {oldest} s) | wrong {}",
+            wrong.len()
+        )
+    }
+}
+
+fn stories(record: &Path) -> Result<Vec<Story>, Failure> {
+    let wrong = |(at, error)| Failure::new(format!("{}, line {}: {error}", record.display(), at + 1));
+    let text = text(record)?;
+    let lines = text.lines().enumerate().map(|(at, line)| serde_json::from_str(line).map_err(|error| wrong((at, error))));
+    lines.collect()
+}
+
+/// What the wallet says of each payment now.
+async fn cases(wallet: &WalletArgs, stories: &[Story]) -> Result<BTreeMap<String, Value>, Failure> {
+    let mut api = Api::new(&wallet.wallet_api, &wallet.token()?)?;
+    let mut cases = BTreeMap::new();
+    for story in stories {
+        let path = wallet_path(story, "");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let (status, case) = api.ask(("GET", &path), None, deadline).await.map_err(Failure::new)?;
+        match status {
+            200 => drop(cases.insert(story.payment_request_id.clone(), case)),
+            404 => {}
+            _ => return Err(Failure::new(format!("GET {path} was answered {status}: {case}"))),
+        }
+    }
+    Ok(cases)
+}

@@ -1,0 +1,181 @@
+//! The life of one payment of a storm: the wallet's side, the core's, and Alipay+'s.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::calls::{Api, Caller};
+use super::story::{Call, Shape, Story};
+use crate::alipayplus::AlipayPlus;
+use crate::clock::{now, request_time};
+use crate::output::Failure;
+
+/// What all callers of a storm have in common.
+pub(super) struct Setting {
+    /// Alipay+, once for each address that cancels are sent to in turn.
+    pub(super) partners: Vec<AlipayPlus>,
+    pub(super) wallet_api: String,
+    pub(super) wallet_token: String,
+    pub(super) core: String,
+    pub(super) core_token: String,
+    /// Begins every id.
+    pub(super) run: String,
+    /// When all payments were initiated.
+    pub(super) initiated_at: DateTime<Utc>,
+    /// How long Alipay+ waits after U or no answer.
+    pub(super) retry_after: Duration,
+    /// When it gives up what is not final.
+    pub(super) ends: Instant,
+}
+
+/// One caller with its connections.
+pub(super) struct Driver {
+    setting: Arc<Setting>,
+    alipayplus: Vec<Caller>,
+    wallet: Api,
+    core: Api,
+    /// Cancels sent so far.
+    sent: usize,
+}
+
+/// How many accounts the payments are of.
+const ACCOUNTS: u64 = 16;
+
+impl Driver {
+    pub(super) fn new(setting: &Arc<Setting>) -> Result<Self, Failure> {
+        Ok(Self {
+            alipayplus: setting.partners.iter().map(|partner| Caller::new(partner.dialer.clone())).collect(),
+            wallet: Api::new(&setting.wallet_api, &setting.wallet_token)?,
+            core: Api::new(&setting.core, &setting.core_token)?,
+            setting: Arc::clone(setting),
+            sent: 0,
+        })
+    }
+
+    /// Takes a payment's money and tells the wallet's part of it, up to the moment at which its cancel comes.
+    pub(super) async fn prepare(&mut self, number: u64) -> Story {
+        let shape = Shape::of(number);
+        let payment_request_id = format!("{}-{number}", self.setting.run);
+        let mut story = Story { payment_request_id, shape, announced: None, reported: None, cancels: vec![], trouble: None };
+        let prepared = async {
+            if shape != Shape::Unseen {
+                story.announced = Some(self.announce(&story, number).await?);
+            }
+            self.debit(&story, number).await?;
+            if matches!(shape, Shape::Paid | Shape::Authorized | Shape::Repeated) {
+                story.reported = Some(self.report(&story).await?);
+            }
+            Ok::<_, String>(())
+        };
+        if let Err(why) = prepared.await {
+            story.trouble = Some(why);
+        }
+        story
+    }
+
+    /// Cancels until there is a final answer, and does what the shape says around it.
+    pub(super) async fn cancel(&mut self, story: &mut Story, number: u64) -> Result<(), Failure> {
+        let reported = if story.shape == Shape::Raced {
+            // The wallet reports by a connection of its own, at the same moment.
+            let mut wallet = Self::new(&self.setting)?;
+            let copy = story.clone();
+            let (cancelled, reported) = tokio::join!(self.until_final(story), wallet.report(&copy));
+            cancelled?;
+            Some(reported)
+        } else {
+            self.until_final(story).await?;
+            None
+        };
+        let after = match story.shape {
+            Shape::Raced => reported.transpose().map(|reported| story.reported = reported),
+            Shape::LateSuccess => self.report(story).await.map(|told| story.reported = Some(told)),
+            Shape::Unseen => self.announce(story, number).await.map(|told| story.announced = Some(told)),
+            Shape::Repeated => return self.until_final(story).await,
+            Shape::Paid | Shape::Authorized => Ok(()),
+        };
+        if let Err(why) = after {
+            story.trouble = Some(why);
+        }
+        Ok(())
+    }
+
+    /// Sends the identical cancel again and again until S or F, or until the storm ends.
+    async fn until_final(&mut self, story: &mut Story) -> Result<(), Failure> {
+        loop {
+            let (call, is_final) = self.cancel_once(&story.payment_request_id).await?;
+            story.cancels.push(call);
+            if is_final || Instant::now() + self.setting.retry_after >= self.setting.ends {
+                return Ok(());
+            }
+            tokio::time::sleep(self.setting.retry_after).await;
+        }
+    }
+
+    async fn cancel_once(&mut self, id: &str) -> Result<(Call, bool), Failure> {
+        let which = self.sent % self.setting.partners.len();
+        self.sent += 1;
+        let partner = &self.setting.partners[which];
+        let request = partner.request(partner.body(id))?;
+        let (at, begun) = (now(), Instant::now());
+        let response = self.alipayplus[which].exchange(&request).await;
+        let http = response.as_ref().ok().map(|response| response.status);
+        let answer = response.and_then(|response| partner.read((&request.method, &request.target), &response));
+        let is_final = answer.as_ref().is_ok_and(|answer| answer.status != "U");
+        let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let (answer, why) = match answer {
+            Ok(answer) => (Some(format!("{} {}", answer.status, answer.code)), None),
+            Err(why) => (None, Some(why)),
+        };
+        let at = at.to_rfc3339_opts(SecondsFormat::Millis, true);
+        Ok((Call { at, milliseconds, http, answer, why }, is_final))
+    }
+
+    async fn announce(&mut self, story: &Story, number: u64) -> Result<String, String> {
+        let mut payment = self.payment(story, number);
+        payment["pspId"] = json!(self.setting.partners[0].psp_id);
+        self.told("PUT", &wallet_path(story, ""), payment).await
+    }
+
+    async fn report(&mut self, story: &Story) -> Result<String, String> {
+        let completed_at = now().to_rfc3339_opts(SecondsFormat::Millis, true);
+        self.told("POST", &wallet_path(story, "/result"), json!({ "status": "S", "completedAt": completed_at })).await
+    }
+
+    async fn told(&mut self, method: &str, path: &str, body: Value) -> Result<String, String> {
+        let (status, answer) = self.wallet.ask((method, path), Some(&body), self.setting.ends).await?;
+        let disposition = answer["disposition"].as_str().filter(|_| status == 200).map(str::to_owned);
+        disposition.ok_or_else(|| format!("{method} {path} was answered {status}: {answer}"))
+    }
+
+    async fn debit(&mut self, story: &Story, number: u64) -> Result<(), String> {
+        let mut payment = self.payment(story, number);
+        payment["status"] = json!("S");
+        let path = format!("/payments/{}", segment(&story.payment_request_id));
+        match self.core.ask(("PUT", &path), Some(&payment), self.setting.ends).await? {
+            (200, _) => Ok(()),
+            (status, answer) => Err(format!("the core did not debit {}: {status} {answer}", story.payment_request_id)),
+        }
+    }
+
+    fn payment(&self, story: &Story, number: u64) -> Value {
+        json!({
+            "acquirerId": self.setting.partners[0].acquirer_id,
+            "account": format!("storm-{}", number % ACCOUNTS),
+            "amount": { "value": (1 + number % 100_000).to_string(), "currency": "JPY" },
+            "kind": if story.shape == Shape::Authorized { "authorization" } else { "payment" },
+            "initiatedAt": request_time(self.setting.initiated_at),
+        })
+    }
+}
+
+pub(super) fn wallet_path(story: &Story, rest: &str) -> String {
+    format!("/wallet/v1/payments/{}{rest}", segment(&story.payment_request_id))
+}
+
+fn segment(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}

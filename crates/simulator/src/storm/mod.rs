@@ -1,0 +1,189 @@
+//! `alipayplus-sim storm`: cancels paid payments as Alipay+ does while something is being broken, and checks afterwards that every
+//! answer was true. The payments are announced to the wallet-side API and debited by the stand-in of the wallet core, whose journal
+//! is a witness that the wallet cannot influence but by asking.
+
+mod calls;
+mod check;
+mod drive;
+mod story;
+mod verdict;
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, FixedOffset};
+use clap::{Args, Subcommand};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use self::check::CheckArgs;
+use self::drive::{Driver, Setting};
+use self::story::Story;
+use crate::alipayplus::{AlipayPlus, PartnerArgs};
+use crate::clock::now;
+use crate::output::{Failure, read, say};
+
+/// How many callers prepare payments.
+const PREPARERS: usize = 4;
+/// How many prepared payments may wait for their cancel: enough to go on while the core cannot take money for new ones.
+const STOCK: usize = 500;
+/// After how many payments with a final answer a storm counts as under way.
+const UNDER_WAY: u64 = 50;
+
+/// A storm of cancels.
+#[derive(Subcommand, Debug)]
+pub(crate) enum StormCommand {
+    /// Cancels payments for a while, each until its answer is final, and records every answer
+    Run(Box<RunArgs>),
+    /// Checks a record against the wallet and the core's journal; exits with 1 if anything is wrong
+    Check(CheckArgs),
+}
+
+/// Who is stormed, how and for how long.
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    partner: PartnerArgs,
+    /// Another address of the same endpoint, which gets every second cancel
+    #[arg(long, value_name = "URL")]
+    and_target: Option<String>,
+    #[command(flatten)]
+    wallet: WalletArgs,
+    /// The wallet core's stand-in
+    #[arg(long, value_name = "URL")]
+    core: String,
+    /// A file with the token that the core wants to see
+    #[arg(long, value_name = "FILE")]
+    core_token_file: PathBuf,
+    /// Begins every id; a run that was there before must not be named again
+    #[arg(long, value_name = "NAME")]
+    run: String,
+    /// Where every answer is recorded, one JSON line a payment
+    #[arg(long, value_name = "FILE")]
+    record: PathBuf,
+    /// How many payments are being cancelled at any time
+    #[arg(long, value_name = "NUMBER", default_value_t = 16)]
+    callers: usize,
+    /// For how many seconds new payments are cancelled
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    seconds: u64,
+    /// How many seconds more those that are not final may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    settle: u64,
+    /// How long to wait before a cancel is repeated, in milliseconds; Alipay+ waits much longer
+    #[arg(long, value_name = "MS", default_value_t = 300)]
+    retry_after: u64,
+    /// When the payments were initiated, RFC 3339 [default: now]
+    #[arg(long, value_name = "TIME")]
+    initiated_at: Option<DateTime<FixedOffset>>,
+}
+
+/// The wallet's own side.
+#[derive(Args, Debug)]
+pub(crate) struct WalletArgs {
+    /// The wallet-side API
+    #[arg(long, value_name = "URL")]
+    wallet_api: String,
+    /// Lines of NAME ROLE TOKEN; the first with the role pay is used
+    #[arg(long, value_name = "FILE")]
+    wallet_token_file: PathBuf,
+}
+
+/// Runs the command that was asked for.
+pub(crate) async fn run(command: StormCommand) -> Result<ExitCode, Failure> {
+    match command {
+        StormCommand::Run(args) => storm(&args).await,
+        StormCommand::Check(args) => check::run(args).await,
+    }
+}
+
+async fn storm(args: &RunArgs) -> Result<ExitCode, Failure> {
+    let begun = Instant::now();
+    let until = begun + Duration::from_secs(args.seconds);
+    let record = File::create_new(&args.record);
+    let mut record = record.map_err(|error| Failure::new(format!("{} cannot be made: {error}", args.record.display())))?;
+    let setting = Arc::new(setting(args, until + Duration::from_secs(args.settle))?);
+
+    let (prepared, mut to_cancel) = mpsc::channel(STOCK);
+    let numbers = Arc::new(AtomicU64::new(0));
+    for _ in 0..PREPARERS {
+        let (mut driver, prepared, numbers) = (Driver::new(&setting)?, prepared.clone(), Arc::clone(&numbers));
+        tokio::spawn(async move {
+            // Ends when nobody takes payments any more.
+            loop {
+                let number = numbers.fetch_add(1, Ordering::Relaxed);
+                let story = driver.prepare(number).await;
+                if prepared.send((number, story)).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    let mut idle = (0..args.callers.max(1)).map(|_| Driver::new(&setting)).collect::<Result<Vec<_>, _>>()?;
+    let mut cancelling = JoinSet::new();
+    let (mut finished, mut is_over) = (0, false);
+    while !is_over || !cancelling.is_empty() {
+        tokio::select! {
+            () = tokio::time::sleep_until(until), if !is_over => is_over = true,
+            Some((number, mut story)) = to_cancel.recv(), if !is_over && !idle.is_empty() => {
+                let Some(mut driver) = idle.pop() else { continue };
+                cancelling.spawn(async move { driver.cancel(&mut story, number).await.map(|()| (driver, story)) });
+            }
+            Some(ended) = cancelling.join_next(), if !cancelling.is_empty() => {
+                let (driver, story) = ended.map_err(|error| Failure::new(format!("a caller broke down: {error}")))??;
+                write(&mut record, &story)?;
+                idle.push(driver);
+                finished += 1;
+                if finished == UNDER_WAY {
+                    say("under way")?;
+                }
+            }
+        }
+    }
+    let failed = |error| Failure::new(format!("{} cannot be written: {error}", args.record.display()));
+    record.sync_all().map_err(failed)?;
+    say(format_args!("{finished} payments in {:.0} s", begun.elapsed().as_secs_f64()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn setting(args: &RunArgs, ends: Instant) -> Result<Setting, Failure> {
+    let mut partners = vec![AlipayPlus::new(&args.partner)?];
+    if let Some(target) = &args.and_target {
+        partners.push(AlipayPlus::new(&PartnerArgs { target: target.clone(), ..args.partner.clone() })?);
+    }
+    Ok(Setting {
+        partners,
+        wallet_api: args.wallet.wallet_api.clone(),
+        wallet_token: args.wallet.token()?,
+        core: args.core.clone(),
+        core_token: text(&args.core_token_file)?.trim().to_owned(),
+        run: args.run.clone(),
+        initiated_at: args.initiated_at.map_or_else(now, |at| at.to_utc()),
+        retry_after: Duration::from_millis(args.retry_after),
+        ends,
+    })
+}
+
+impl WalletArgs {
+    fn token(&self) -> Result<String, Failure> {
+        let lines = text(&self.wallet_token_file)?;
+        let mut words = lines.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let found = words.find_map(|words| if let [_, "pay", token] = words[..] { Some(token.to_owned()) } else { None });
+        found.ok_or_else(|| Failure::new(format!("{} has no line NAME pay TOKEN", self.wallet_token_file.display())))
+    }
+}
+
+fn text(file: &std::path::Path) -> Result<String, Failure> {
+    Ok(String::from_utf8_lossy(&read(file)?).into_owned())
+}
+
+fn write(record: &mut File, story: &Story) -> Result<(), Failure> {
+    let line = serde_json::to_string(story).map_err(|error| Failure::new(format!("a line cannot be written: {error}")))?;
+    writeln!(record, "{line}").map_err(|error| Failure::new(format!("the record cannot be written: {error}")))
+}
