@@ -1,5 +1,6 @@
 //! Calls on kept connections, repeated for as long as it takes.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,6 +12,26 @@ use crate::wire::{Connection, Dialer, Request, Response, Target};
 
 /// How long to wait before a call is repeated that was not answered.
 const REPEAT_AFTER: Duration = Duration::from_millis(100);
+
+/// The moment at which whatever is not answered is given up. It may be set while calls are repeated.
+#[derive(Debug, Default)]
+pub(super) struct End(OnceLock<Instant>);
+
+impl End {
+    pub(super) fn after(wait: Duration) -> Self {
+        Self(OnceLock::from(Instant::now() + wait))
+    }
+
+    /// Sets it, unless it is set already.
+    pub(super) fn set_after(&self, wait: Duration) {
+        self.0.get_or_init(|| Instant::now() + wait);
+    }
+
+    /// Whether it comes before so much time has passed.
+    pub(super) fn comes_within(&self, wait: Duration) -> bool {
+        self.0.get().is_some_and(|end| Instant::now() + wait >= *end)
+    }
+}
 
 /// One caller of one host, which makes one call at a time.
 pub(super) struct Caller {
@@ -61,12 +82,12 @@ impl Api {
     /// Calls until there is an answer that says something: everything but 5xx and silence.
     ///
     /// # Errors
-    /// Why there was no answer until `deadline`.
+    /// Why there was no answer until `end`.
     pub(super) async fn ask(
         &mut self,
         (method, path): (&str, &str),
         body: Option<&Value>,
-        deadline: Instant,
+        end: &End,
     ) -> Result<(u16, Value), String> {
         let place = format!("{}{path}", self.target.uri.trim_end_matches('/'));
         let content = body.map(Value::to_string).unwrap_or_default();
@@ -80,7 +101,7 @@ impl Api {
                 Ok(response) => format!("HTTP {}", response.status),
                 Err(why) => why,
             };
-            if Instant::now() + REPEAT_AFTER >= deadline {
+            if end.comes_within(REPEAT_AFTER) {
                 return Err(format!("{method} {path} was not answered to the end: {why}"));
             }
             tokio::time::sleep(REPEAT_AFTER).await;

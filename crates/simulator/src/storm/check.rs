@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::Value;
-use tokio::time::Instant;
 
-use super::calls::Api;
+use super::calls::{Api, End};
 use super::drive::wallet_path;
 use super::story::Story;
 use super::verdict::{Money, judge};
@@ -17,6 +16,9 @@ use super::{WalletArgs, text};
 use crate::clock::now;
 use crate::output::{Failure, say};
 use crate::wallet_core::{Audit, read_journal};
+
+/// How long the wallet may take to say what became of one payment.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The three witnesses.
 #[derive(Args, Debug)]
@@ -48,7 +50,7 @@ struct Sums {
     wrong: Vec<String>,
 }
 
-/// Prints the table's line, and what is wrong.
+/// Prints a line of the table under its head, and what is wrong.
 pub(super) async fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
     let stories = stories(&args.record)?;
     let cases = cases(&args.wallet, &stories).await?;
@@ -63,6 +65,7 @@ pub(super) async fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
     if stories.is_empty() {
         sums.wrong.push("nothing was recorded".to_owned());
     }
+    say(head())?;
     say(sums.row(&args.name))?;
     let mut most = sums.wrong.iter().take(20);
     most.try_for_each(say)?;
@@ -89,12 +92,20 @@ impl Sums {
 
     fn row(&self, name: &str) -> String {
         let Self { payments, success, unknown, refused, unanswered, back, open, oldest, wrong } = self;
+        let (oldest, wrong) = (format!("{oldest} s"), wrong.len());
         format!(
-            "{name} | payments {payments} | S {success} | U {unknown} | F {refused} | no answer {unanswered} | back once {back} | \
-             open {open} (oldest {oldest} s) | wrong {}",
-            wrong.len()
+            "{name:<36} {payments:>8} {success:>7} {unknown:>7} {refused:>7} {unanswered:>9} {back:>9} {open:>5} {oldest:>7} {wrong:>5}"
         )
     }
+}
+
+/// The table's head, over [`Sums::row`].
+fn head() -> String {
+    let [name, payments, success, unknown, refused] = ["", "payments", "S", "U", "F"];
+    let [unanswered, back, open, oldest, wrong] = ["no answer", "back once", "open", "oldest", "wrong"];
+    format!(
+        "{name:<36} {payments:>8} {success:>7} {unknown:>7} {refused:>7} {unanswered:>9} {back:>9} {open:>5} {oldest:>7} {wrong:>5}"
+    )
 }
 
 fn stories(record: &Path) -> Result<Vec<Story>, Failure> {
@@ -110,8 +121,7 @@ async fn cases(wallet: &WalletArgs, stories: &[Story]) -> Result<BTreeMap<String
     let mut cases = BTreeMap::new();
     for story in stories {
         let path = wallet_path(story, "");
-        let deadline = Instant::now() + Duration::from_secs(30);
-        let (status, case) = api.ask(("GET", &path), None, deadline).await.map_err(Failure::new)?;
+        let (status, case) = api.ask(("GET", &path), None, &End::after(PATIENCE)).await.map_err(Failure::new)?;
         match status {
             200 => drop(cases.insert(story.payment_request_id.clone(), case)),
             404 => {}

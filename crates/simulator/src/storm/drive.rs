@@ -8,7 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::calls::{Api, Caller};
+use super::calls::{Api, Caller, End};
 use super::story::{Call, Shape, Story};
 use crate::alipayplus::AlipayPlus;
 use crate::clock::{now, request_time};
@@ -29,7 +29,7 @@ pub(super) struct Setting {
     /// How long Alipay+ waits after U or no answer.
     pub(super) retry_after: Duration,
     /// When it gives up what is not final.
-    pub(super) ends: Instant,
+    pub(super) end: End,
 }
 
 /// One caller with its connections.
@@ -108,7 +108,7 @@ impl Driver {
         loop {
             let (call, is_final) = self.cancel_once(&story.payment_request_id).await?;
             story.cancels.push(call);
-            if is_final || Instant::now() + self.setting.retry_after >= self.setting.ends {
+            if is_final || self.setting.end.comes_within(self.setting.retry_after) {
                 return Ok(());
             }
             tokio::time::sleep(self.setting.retry_after).await;
@@ -146,7 +146,7 @@ impl Driver {
     }
 
     async fn told(&mut self, method: &str, path: &str, body: Value) -> Result<String, String> {
-        let (status, answer) = self.wallet.ask((method, path), Some(&body), self.setting.ends).await?;
+        let (status, answer) = self.wallet.ask((method, path), Some(&body), &self.setting.end).await?;
         let disposition = answer["disposition"].as_str().filter(|_| status == 200).map(str::to_owned);
         disposition.ok_or_else(|| format!("{method} {path} was answered {status}: {answer}"))
     }
@@ -155,7 +155,7 @@ impl Driver {
         let mut payment = self.payment(story, number);
         payment["status"] = json!("S");
         let path = format!("/payments/{}", segment(&story.payment_request_id));
-        match self.core.ask(("PUT", &path), Some(&payment), self.setting.ends).await? {
+        match self.core.ask(("PUT", &path), Some(&payment), &self.setting.end).await? {
             (200, _) => Ok(()),
             (status, answer) => Err(format!("the core did not debit {}: {status} {answer}", story.payment_request_id)),
         }

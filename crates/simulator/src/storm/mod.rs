@@ -18,10 +18,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, FixedOffset};
 use clap::{Args, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use self::calls::End;
 use self::check::CheckArgs;
 use self::drive::{Driver, Setting};
 use self::story::Story;
@@ -33,8 +35,8 @@ use crate::output::{Failure, read, say};
 const PREPARERS: usize = 4;
 /// How many prepared payments may wait for their cancel: enough to go on while the core cannot take money for new ones.
 const STOCK: usize = 500;
-/// After how many payments with a final answer a storm counts as under way.
-const UNDER_WAY: u64 = 50;
+/// After how many payments it says how many there were.
+const SAY_EACH: usize = 50;
 
 /// A storm of cancels.
 #[derive(Subcommand, Debug)]
@@ -70,8 +72,8 @@ pub(crate) struct RunArgs {
     /// How many payments are being cancelled at any time
     #[arg(long, value_name = "NUMBER", default_value_t = 16)]
     callers: usize,
-    /// For how many seconds new payments are cancelled
-    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    /// For how many seconds new payments are cancelled, unless a signal (SIGTERM, SIGINT) says stop before
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     seconds: u64,
     /// How many seconds more those that are not final may take
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
@@ -105,17 +107,48 @@ pub(crate) async fn run(command: StormCommand) -> Result<ExitCode, Failure> {
 
 async fn storm(args: &RunArgs) -> Result<ExitCode, Failure> {
     let begun = Instant::now();
-    let until = begun + Duration::from_secs(args.seconds);
     let record = File::create_new(&args.record);
     let mut record = record.map_err(|error| Failure::new(format!("{} cannot be made: {error}", args.record.display())))?;
-    let setting = Arc::new(setting(args, until + Duration::from_secs(args.settle))?);
+    let setting = Arc::new(setting(args)?);
+    let mut prepared = prepare(&setting)?;
+    let mut idle = (0..args.callers.max(1)).map(|_| Driver::new(&setting)).collect::<Result<Vec<_>, _>>()?;
+    let mut cancelling = JoinSet::new();
+    let stopped = stopped(Duration::from_secs(args.seconds))?;
+    tokio::pin!(stopped);
+    let (mut finished, mut is_over) = (0, false);
+    while !is_over || !cancelling.is_empty() {
+        tokio::select! {
+            () = &mut stopped, if !is_over => {
+                is_over = true;
+                setting.end.set_after(Duration::from_secs(args.settle));
+            }
+            Some((number, mut story)) = prepared.recv(), if !is_over && !idle.is_empty() => {
+                let Some(mut driver) = idle.pop() else { continue };
+                cancelling.spawn(async move { driver.cancel(&mut story, number).await.map(|()| (driver, story)) });
+            }
+            Some(ended) = cancelling.join_next(), if !cancelling.is_empty() => {
+                let (driver, story) = ended.map_err(|error| Failure::new(format!("a caller broke down: {error}")))??;
+                write(&mut record, &story)?;
+                idle.push(driver);
+                finished += 1;
+                if finished % SAY_EACH == 0 {
+                    say(format_args!("{finished} payments"))?;
+                }
+            }
+        }
+    }
+    record.sync_all().map_err(|error| Failure::new(format!("{} cannot be written: {error}", args.record.display())))?;
+    say(format_args!("ended with {finished} payments after {:.0} s", begun.elapsed().as_secs_f64()))?;
+    Ok(ExitCode::SUCCESS)
+}
 
-    let (prepared, mut to_cancel) = mpsc::channel(STOCK);
+/// Payments that wait for their cancel, for as long as they are taken.
+fn prepare(setting: &Arc<Setting>) -> Result<mpsc::Receiver<(u64, Story)>, Failure> {
+    let (prepared, to_cancel) = mpsc::channel(STOCK);
     let numbers = Arc::new(AtomicU64::new(0));
     for _ in 0..PREPARERS {
-        let (mut driver, prepared, numbers) = (Driver::new(&setting)?, prepared.clone(), Arc::clone(&numbers));
+        let (mut driver, prepared, numbers) = (Driver::new(setting)?, prepared.clone(), Arc::clone(&numbers));
         tokio::spawn(async move {
-            // Ends when nobody takes payments any more.
             loop {
                 let number = numbers.fetch_add(1, Ordering::Relaxed);
                 let story = driver.prepare(number).await;
@@ -125,34 +158,24 @@ async fn storm(args: &RunArgs) -> Result<ExitCode, Failure> {
             }
         });
     }
-    let mut idle = (0..args.callers.max(1)).map(|_| Driver::new(&setting)).collect::<Result<Vec<_>, _>>()?;
-    let mut cancelling = JoinSet::new();
-    let (mut finished, mut is_over) = (0, false);
-    while !is_over || !cancelling.is_empty() {
-        tokio::select! {
-            () = tokio::time::sleep_until(until), if !is_over => is_over = true,
-            Some((number, mut story)) = to_cancel.recv(), if !is_over && !idle.is_empty() => {
-                let Some(mut driver) = idle.pop() else { continue };
-                cancelling.spawn(async move { driver.cancel(&mut story, number).await.map(|()| (driver, story)) });
-            }
-            Some(ended) = cancelling.join_next(), if !cancelling.is_empty() => {
-                let (driver, story) = ended.map_err(|error| Failure::new(format!("a caller broke down: {error}")))??;
-                write(&mut record, &story)?;
-                idle.push(driver);
-                finished += 1;
-                if finished == UNDER_WAY {
-                    say("under way")?;
-                }
-            }
-        }
-    }
-    let failed = |error| Failure::new(format!("{} cannot be written: {error}", args.record.display()));
-    record.sync_all().map_err(failed)?;
-    say(format_args!("{finished} payments in {:.0} s", begun.elapsed().as_secs_f64()))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(to_cancel)
 }
 
-fn setting(args: &RunArgs, ends: Instant) -> Result<Setting, Failure> {
+/// Ends when there are to be no new payments.
+fn stopped(after: Duration) -> Result<impl Future<Output = ()>, Failure> {
+    let signals = |error| Failure::new(format!("signals cannot be received: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(signals)?;
+    Ok(async move {
+        tokio::select! {
+            () = tokio::time::sleep(after) => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+fn setting(args: &RunArgs) -> Result<Setting, Failure> {
     let mut partners = vec![AlipayPlus::new(&args.partner)?];
     if let Some(target) = &args.and_target {
         partners.push(AlipayPlus::new(&PartnerArgs { target: target.clone(), ..args.partner.clone() })?);
@@ -166,7 +189,7 @@ fn setting(args: &RunArgs, ends: Instant) -> Result<Setting, Failure> {
         run: args.run.clone(),
         initiated_at: args.initiated_at.map_or_else(now, |at| at.to_utc()),
         retry_after: Duration::from_millis(args.retry_after),
-        ends,
+        end: End::default(),
     })
 }
 
