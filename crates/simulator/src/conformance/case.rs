@@ -41,11 +41,7 @@ pub(crate) enum Needs {
     /// Nothing.
     Callback,
     /// A driver that makes payments and sees the money.
-    Payments,
-    /// A driver that makes refunds as well.
-    Refunds,
-    /// A driver that says what `inquiryPayment` would.
-    Inquiry,
+    Driver,
 }
 
 /// What the protocol says, and how that is known.

@@ -1,17 +1,17 @@
-//! What a case asks of the wallet behind the callback: three calls make payments and see the money, three more are optional.
+//! What a case asks of the wallet behind the callback: three calls make payments and see the money, three more may be left out.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::case::{Needs, Stop};
+use super::case::Stop;
+
+/// What is said of a case that needs a call which a driver leaves out.
+const NOT_DRIVEN: &str = "the wallet's driver has no such call";
 
 /// The wallet's own side. A wallet writes these calls once for itself; each is repeated here until the wallet has answered, as its
 /// own pay flow would.
 #[async_trait]
 pub(crate) trait WalletDriver: Send + Sync {
-    /// Whether cases with these needs can be run.
-    fn offers(&self, needs: Needs) -> bool;
-
     /// Says that a payment is about to be debited. MUST be answered `proceed` where it may be, `closed` where it is cancelled.
     async fn announce(&self, payment: &Payment) -> Result<String, Stop>;
 
@@ -23,13 +23,19 @@ pub(crate) trait WalletDriver: Send + Sync {
     async fn money(&self, payment: &Payment) -> Result<Money, Stop>;
 
     /// Says that the wallet is about to refund. MUST be answered `proceed` or `refused`.
-    async fn refund(&self, payment: &Payment, refund: &Refund) -> Result<String, Stop>;
+    async fn refund(&self, _: &Payment, _: &Refund) -> Result<String, Stop> {
+        Err(Stop::NotRun(NOT_DRIVEN.to_owned()))
+    }
 
     /// Says how a refund ended: `S`, in which case the wallet has given the money back, or `F`.
-    async fn report_refund(&self, payment: &Payment, refund: &Refund, status: &str) -> Result<String, Stop>;
+    async fn report_refund(&self, _: &Payment, _: &Refund, _: &str) -> Result<String, Stop> {
+        Err(Stop::NotRun(NOT_DRIVEN.to_owned()))
+    }
 
     /// What `inquiryPayment` says of the payment: status and code, such as `F ORDER_IS_CLOSED`.
-    async fn inquiry(&self, payment: &Payment) -> Result<String, Stop>;
+    async fn inquiry(&self, _: &Payment) -> Result<String, Stop> {
+        Err(Stop::NotRun(NOT_DRIVEN.to_owned()))
+    }
 }
 
 /// A payment that a case makes.

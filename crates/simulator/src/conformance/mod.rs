@@ -26,7 +26,7 @@ use bench::{Setting, Terms};
 use case::{Case, Group};
 use driver::WalletDriver;
 use report::Report;
-use rescind::{MoneyIn, RescindDriver};
+use rescind::{Peer, RescindDriver};
 
 /// The conformance suite.
 #[derive(Args, Debug)]
@@ -42,9 +42,12 @@ pub(crate) struct ConformanceArgs {
     /// Lines of NAME ROLE TOKEN; the first with the role pay is used
     #[arg(long, value_name = "FILE", requires = "wallet_api")]
     wallet_token_file: Option<PathBuf>,
-    /// Where the money can be seen
-    #[arg(long, value_enum, default_value_t = MoneyIn::Ledger, requires = "wallet_api")]
-    money_in: MoneyIn,
+    /// The stand-in for the wallet core, where the money is there: cases debit it, and payments' reversals say what is back
+    #[arg(long, value_name = "URL", requires = "wallet_api")]
+    wallet_core: Option<String>,
+    /// The stand-in's bearer token
+    #[arg(long, value_name = "FILE", requires = "wallet_core")]
+    wallet_core_token_file: Option<PathBuf>,
     /// The time at the wallet now, in RFC 3339, where its clock is not this machine's
     #[arg(long, value_name = "TIME")]
     wallet_clock: Option<DateTime<FixedOffset>>,
@@ -95,8 +98,17 @@ impl ConformanceArgs {
     fn driver(&self, partner: &PartnerArgs) -> Result<Option<Box<dyn WalletDriver>>, Failure> {
         let (Some(api), Some(tokens)) = (&self.wallet_api, &self.wallet_token_file) else { return Ok(None) };
         let tokens = String::from_utf8_lossy(&read(tokens)?).into_owned();
-        let dialer = Dialer::new(Target::parse(api)?, partner.ca_file.as_deref())?;
-        Ok(Some(Box::new(RescindDriver::new(dialer, &tokens, self.money_in)?)))
+        let dialer = |url: &str| Dialer::new(Target::parse(url)?, partner.ca_file.as_deref());
+        let core = match &self.wallet_core {
+            Some(core) => Some(Peer { dialer: dialer(core)?, token: self.core_token()? }),
+            None => None,
+        };
+        Ok(Some(Box::new(RescindDriver::new(dialer(api)?, &tokens, core)?)))
+    }
+
+    fn core_token(&self) -> Result<Option<String>, Failure> {
+        let token = self.wallet_core_token_file.as_deref().map(read).transpose()?;
+        Ok(token.map(|token| String::from_utf8_lossy(&token).trim().to_owned()))
     }
 
     fn terms(&self) -> Terms {

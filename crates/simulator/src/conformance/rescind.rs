@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::SecondsFormat;
-use clap::ValueEnum;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 
-use super::case::{Needs, Stop};
+use super::case::{Stop, check};
 use super::driver::{Money, Payment, Refund, WalletDriver};
 use crate::alipayplus::TIMEOUT;
 use crate::output::Failure;
@@ -17,75 +17,53 @@ use crate::wire::{Dialer, Request};
 /// How often a call is repeated that the wallet says it cannot answer now, and after how long.
 const REPEATS: (u32, Duration) = (20, Duration::from_millis(250));
 
-/// Where the money can be seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum MoneyIn {
-    /// In the entries of accounts
-    Ledger,
-    /// In a wallet core: a payment's reversal says what became of it
-    Core,
+/// Someone who is called over HTTP with a bearer token.
+pub(crate) struct Peer {
+    pub(crate) dialer: Dialer,
+    pub(crate) token: Option<String>,
 }
 
 /// Calls the wallet-side API.
 pub(crate) struct RescindDriver {
-    dialer: Dialer,
-    token: String,
-    money_in: MoneyIn,
+    api: Peer,
+    /// Has the money, where it is not in the ledger: the stand-in of `alipayplus-sim wallet-core`.
+    core: Option<Peer>,
 }
 
 impl RescindDriver {
     /// `tokens` holds lines of NAME ROLE TOKEN; the first with the role `pay` is used.
-    pub(crate) fn new(dialer: Dialer, tokens: &str, money_in: MoneyIn) -> Result<Self, Failure> {
+    pub(crate) fn new(dialer: Dialer, tokens: &str, core: Option<Peer>) -> Result<Self, Failure> {
         let with_role_pay = |line: &str| match line.split_whitespace().collect::<Vec<_>>()[..] {
             [_, "pay", token] => Some(token.to_owned()),
             _ => None,
         };
         let token = tokens.lines().find_map(with_role_pay);
         let token = token.ok_or_else(|| Failure::new("the file of tokens has no line NAME pay TOKEN"))?;
-        Ok(Self { dialer, token, money_in })
+        Ok(Self { api: Peer { dialer, token: Some(token) }, core })
     }
 
-    /// Calls until there is an answer that says something.
+    /// Calls what every wallet that is driven like this serves.
     async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value, Stop> {
-        let (repeats, after) = REPEATS;
-        for _ in 0..repeats {
-            match self.call_once(method, path, body.as_ref()).await? {
-                (503, _) => tokio::time::sleep(after).await,
-                (200, answer) => {
-                    let answer = serde_json::from_slice(&answer);
-                    return answer.map_err(|error| Stop::Wrong(format!("{method} {path} was answered something else: {error}")));
-                }
-                (status, answer) => {
-                    let answer = String::from_utf8_lossy(&answer).into_owned();
-                    return Stop::wrong(format!("{method} {path} was answered HTTP {status}: {answer}"));
-                }
-            }
+        let answered = self.api.call(method, path, body.as_ref()).await?;
+        said(&format!("{method} {path}"), answered)
+    }
+
+    /// Calls what a wallet may do without, for whose cases that is.
+    async fn call_if_served(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value, Stop> {
+        match self.api.call(method, path, body.as_ref()).await? {
+            (404 | 501, _) => Err(Stop::NotRun(format!("the wallet does not serve {method} {path}"))),
+            answered => said(&format!("{method} {path}"), answered),
         }
-        Stop::wrong(format!("{method} {path} was answered HTTP 503 {repeats} times"))
     }
 
-    async fn call_once(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Vec<u8>), Stop> {
-        let target = self.dialer.target();
-        let place = format!("{}{path}", target.uri.trim_end_matches('/'));
-        let body = body.map(Value::to_string).unwrap_or_default();
-        let request = Request::new(method, &place, &target.authority, body);
-        let request = request.with("Content-Type", "application/json").with("Authorization", &format!("Bearer {}", self.token));
-        let exchange = async {
-            let mut connection = self.dialer.connect().await?;
-            connection.send(&request.bytes()).await?;
-            connection.receive().await
-        };
-        let not_answered = |why: String| Stop::Wrong(format!("{method} {path} was not answered: {why}"));
-        let answered = tokio::time::timeout(TIMEOUT, exchange).await;
-        let response = answered.map_err(|_| not_answered("too slow".to_owned()))?;
-        let response = response.map_err(|error| not_answered(error.to_string()))?;
-        Ok((response.status, response.body))
-    }
-
-    async fn tell(&self, method: &str, path: &str, body: Value) -> Result<String, Stop> {
-        let answer = self.call(method, path, Some(body)).await?;
-        let disposition = answer["disposition"].as_str().map(str::to_owned);
-        disposition.ok_or_else(|| Stop::Wrong(format!("{method} {path} was answered without a disposition: {answer}")))
+    /// Has the core debit the payment. One that was reversed already is refused there, which is right: then nothing is taken.
+    async fn debit(&self, core: &Peer, payment: &Payment) -> Result<(), Stop> {
+        let mut content = announcement(payment);
+        content["status"] = "S".into();
+        let path = format!("/payments/{}", segment(&payment.payment_request_id));
+        let (status, answer) = core.call("PUT", &path, Some(&content)).await?;
+        let answer = String::from_utf8_lossy(&answer);
+        check([200, 409].contains(&status), || format!("the wallet core answered PUT {path} with HTTP {status}: {answer}"))
     }
 
     /// Sums of the account's entries that belong to the payment.
@@ -133,53 +111,101 @@ impl RescindDriver {
     }
 }
 
-#[async_trait]
-impl WalletDriver for RescindDriver {
-    fn offers(&self, needs: Needs) -> bool {
-        match needs {
-            Needs::Callback | Needs::Payments | Needs::Refunds | Needs::Inquiry => true,
+impl Peer {
+    /// Calls until the answer is another one than "not now".
+    async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Vec<u8>), Stop> {
+        let (repeats, after) = REPEATS;
+        for _ in 0..repeats {
+            match self.call_once(method, path, body).await? {
+                (503, _) => sleep(after).await,
+                answered => return Ok(answered),
+            }
         }
+        Stop::wrong(format!("{method} {path} was answered HTTP 503 {repeats} times"))
     }
 
+    async fn call_once(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Vec<u8>), Stop> {
+        let target = self.dialer.target();
+        let place = format!("{}{path}", target.uri.trim_end_matches('/'));
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let request = Request::new(method, &place, &target.authority, body).with("Content-Type", "application/json");
+        let request = match &self.token {
+            Some(token) => request.with("Authorization", &format!("Bearer {token}")),
+            None => request,
+        };
+        let exchange = async {
+            let mut connection = self.dialer.connect().await?;
+            connection.send(&request.bytes()).await?;
+            connection.receive().await
+        };
+        let not_answered = |why: String| Stop::Wrong(format!("{method} {path} was not answered: {why}"));
+        let answered = timeout(TIMEOUT, exchange).await;
+        let response = answered.map_err(|_| not_answered("too slow".to_owned()))?;
+        let response = response.map_err(|error| not_answered(error.to_string()))?;
+        Ok((response.status, response.body))
+    }
+}
+
+#[async_trait]
+impl WalletDriver for RescindDriver {
     async fn announce(&self, payment: &Payment) -> Result<String, Stop> {
-        let content = json!({
-            "acquirerId": payment.acquirer_id,
-            "pspId": payment.psp_id,
-            "account": payment.account,
-            "amount": { "value": payment.amount.to_string(), "currency": payment.currency },
-            "kind": if payment.authorization { "authorization" } else { "payment" },
-            "initiatedAt": payment.initiated_at,
-        });
-        self.tell("PUT", &path(payment, ""), content).await
+        disposition(&self.call("PUT", &path(payment, ""), Some(announcement(payment))).await?)
     }
 
     async fn report(&self, payment: &Payment, status: &str) -> Result<String, Stop> {
-        self.tell("POST", &path(payment, "/result"), ended(payment, status)).await
+        if let Some(core) = self.core.as_ref().filter(|_| status == "S") {
+            self.debit(core, payment).await?;
+        }
+        disposition(&self.call("POST", &path(payment, "/result"), Some(ended(payment, status))).await?)
     }
 
     async fn money(&self, payment: &Payment) -> Result<Money, Stop> {
-        match self.money_in {
-            MoneyIn::Ledger => self.booked(payment).await,
-            MoneyIn::Core => self.told(payment).await,
+        match self.core {
+            None => self.booked(payment).await,
+            Some(_) => self.told(payment).await,
         }
     }
 
     async fn refund(&self, payment: &Payment, refund: &Refund) -> Result<String, Stop> {
         let amount = json!({ "value": refund.amount.to_string(), "currency": payment.currency });
         let content = json!({ "refundRequestId": refund.refund_request_id, "amount": amount });
-        self.tell("POST", &path(payment, "/refunds"), content).await
+        disposition(&self.call_if_served("POST", &path(payment, "/refunds"), Some(content)).await?)
     }
 
     async fn report_refund(&self, payment: &Payment, refund: &Refund, status: &str) -> Result<String, Stop> {
         let place = format!("/refunds/{}/result", segment(&refund.refund_request_id));
-        self.tell("POST", &path(payment, &place), ended(payment, status)).await
+        disposition(&self.call("POST", &path(payment, &place), Some(ended(payment, status))).await?)
     }
 
     async fn inquiry(&self, payment: &Payment) -> Result<String, Stop> {
-        let case = self.call("GET", &path(payment, ""), None).await?;
+        let case = self.call_if_served("GET", &path(payment, ""), None).await?;
         let part = |name: &str| case["inquiry"][name].as_str().unwrap_or("?").to_owned();
         Ok(format!("{} {}", part("resultStatus"), part("resultCode")))
     }
+}
+
+fn said(call: &str, (status, answer): (u16, Vec<u8>)) -> Result<Value, Stop> {
+    if status != 200 {
+        let answer = String::from_utf8_lossy(&answer);
+        return Stop::wrong(format!("{call} was answered HTTP {status}: {answer}"));
+    }
+    serde_json::from_slice(&answer).map_err(|error| Stop::Wrong(format!("{call} was answered something else: {error}")))
+}
+
+fn disposition(answer: &Value) -> Result<String, Stop> {
+    let disposition = answer["disposition"].as_str().map(str::to_owned);
+    disposition.ok_or_else(|| Stop::Wrong(format!("there is no disposition in {answer}")))
+}
+
+fn announcement(payment: &Payment) -> Value {
+    json!({
+        "acquirerId": payment.acquirer_id,
+        "pspId": payment.psp_id,
+        "account": payment.account,
+        "amount": { "value": payment.amount.to_string(), "currency": payment.currency },
+        "kind": if payment.authorization { "authorization" } else { "payment" },
+        "initiatedAt": payment.initiated_at,
+    })
 }
 
 fn ended(payment: &Payment, status: &str) -> Value {

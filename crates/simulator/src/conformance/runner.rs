@@ -31,11 +31,11 @@ pub(super) async fn run(setting: &Arc<Setting>, cases: &[(Group, &'static Case)]
         progress.set_message(format!("{} {}", group.name(), case.name));
         let bench = Bench::new(Arc::clone(setting));
         let begun = Instant::now();
-        let verdict = if is_offered(setting, case.needs) {
+        let verdict = if case.needs == Needs::Driver && setting.driver.is_none() {
+            Err(Stop::NotRun("it needs a wallet driver".to_owned()))
+        } else {
             let ended = timeout(PATIENCE, (case.run)(bench.clone())).await;
             ended.unwrap_or_else(|_| Stop::wrong(format!("it had not ended after {} s", PATIENCE.as_secs())))
-        } else {
-            Err(Stop::NotRun(why_not(case.needs).to_owned()))
         };
         if let Err(Stop::Wrong(why)) = &verdict {
             progress.println(format!("failed: {} {}: {why}", group.name(), case.name));
@@ -46,22 +46,6 @@ pub(super) async fn run(setting: &Arc<Setting>, cases: &[(Group, &'static Case)]
     }
     progress.finish_and_clear();
     outcomes
-}
-
-fn is_offered(setting: &Setting, needs: Needs) -> bool {
-    match needs {
-        Needs::Callback => true,
-        Needs::Payments | Needs::Refunds | Needs::Inquiry => setting.driver.as_ref().is_some_and(|driver| driver.offers(needs)),
-    }
-}
-
-fn why_not(needs: Needs) -> &'static str {
-    match needs {
-        Needs::Callback => "",
-        Needs::Payments => "it needs a wallet driver",
-        Needs::Refunds => "it needs a wallet driver that makes refunds",
-        Needs::Inquiry => "it needs a wallet driver that answers inquiries",
-    }
 }
 
 fn progress(cases: usize) -> ProgressBar {

@@ -27,7 +27,7 @@ async fn comes_back(payment: &Staged) -> Verdict {
 pub(crate) static CASES: &[Case] = &[
     Case {
         name: "caller-hangs-up-before-the-answer",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a paid payment whose caller hangs up at once, and then the retry",
         expects: "S, and the money is back once",
         because: &rules::RETRIES,
@@ -42,7 +42,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "callers-hang-up-again-and-again",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "twenty cancels of a paid payment whose callers all hang up, and then a retry",
         expects: "S, and the money is back once",
         because: &rules::RETRIES,
@@ -59,7 +59,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "half-a-body",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel that ends in the middle of its body",
         expects: "nothing happens; a whole one is then taken",
         because: &rules::HALF_A_REQUEST,
@@ -76,7 +76,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "half-a-head",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel that ends in the middle of its Signature header",
         expects: "nothing happens; a whole one is then taken",
         because: &rules::HALF_A_REQUEST,
@@ -93,7 +93,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "cut-anywhere",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel that is cut off at every forty-eighth byte in turn, and then a whole one",
         expects: "S, and the money is back once",
         because: &rules::HALF_A_REQUEST,
@@ -110,7 +110,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "one-byte-at-a-time",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a good cancel whose every byte is a packet of its own",
         expects: "S, and the money is back",
         because: &rules::HTTP,
@@ -132,7 +132,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "body-that-comes-late",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a good cancel whose body follows its head after a second",
         expects: "an answer within 8 s, and the money is back",
         because: &rules::IN_TIME,
@@ -154,7 +154,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "content-length-that-is-too-long",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel whose Content-Length promises more than comes, and then the end",
         expects: "nothing happens",
         because: &rules::HALF_A_REQUEST,
@@ -173,7 +173,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "content-length-that-is-too-short",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel whose Content-Length cuts its body short",
         expects: "F INVALID_SIGNATURE, and nothing happens",
         because: &rules::SIGNED_TEXT,
@@ -190,7 +190,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "not-http-at-all",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "two kilobytes of noise, and then a good cancel on another connection",
         expects: "S, and the money is back",
         because: &rules::HTTP,
@@ -206,7 +206,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "callers-that-say-nothing",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "two hundred connections on which nothing is sent, and then a good cancel",
         expects: "an answer within 8 s, and the money is back",
         because: &rules::IN_TIME,
@@ -224,7 +224,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "callers-that-never-finish",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a hundred requests that stop in their heads, and then a good cancel",
         expects: "an answer within 8 s, and the money is back",
         because: &rules::IN_TIME,

@@ -24,7 +24,7 @@ async fn all_succeed(t: &Bench, id: &str, times: usize) -> Verdict {
 pub(crate) static CASES: &[Case] = &[
     Case {
         name: "repeat-gets-the-same-answer",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a paid payment, and the same again on another connection",
         expects: "the same status, code and message twice",
         because: &rules::SAME_RESULT,
@@ -41,7 +41,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "repeat-moves-no-money",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a paid payment, ten times",
         expects: "the money goes back once",
         because: &rules::SAME_RESULT,
@@ -55,7 +55,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "hundred-repeats",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of an authorization, a hundred times",
         expects: "S each time, and what was held is released once",
         because: &rules::NO_TIME_LIMIT,
@@ -69,7 +69,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "same-bytes-again",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "the very same bytes twice, as a proxy that repeats would",
         expects: "S both times, and the money goes back once",
         because: &rules::SAME_RESULT,
@@ -87,7 +87,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "repeat-in-another-layout",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel, and the same with its members in another order, spaced, and with one more",
         expects: "S both times, and the money goes back once",
         because: &rules::NO_TIME_LIMIT,
@@ -124,7 +124,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "other-acquirer-is-refused",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a paid payment for another acquirer",
         expects: "F PARAM_ILLEGAL, and nothing moves",
         because: &rules::OTHER_ACQUIRER,
@@ -138,7 +138,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "other-acquirer-settles-nothing",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel for another acquirer, then one for the payment's own",
         expects: "F PARAM_ILLEGAL, then S, and the money goes back once",
         because: &rules::OTHER_ACQUIRER,
@@ -168,7 +168,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "refusal-at-the-door-is-forgotten",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel with a wrong signature, then a good one of the same payment",
         expects: "F INVALID_SIGNATURE, then S, and the money goes back",
         because: &rules::REFUSALS_FORGOTTEN,
@@ -185,7 +185,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "foreign-psp-id-is-forgotten",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel with another pspId before the payment is announced",
         expects: "F ACCESS_DENIED; the payment then goes its way",
         because: &rules::REFUSALS_FORGOTTEN,
@@ -201,7 +201,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "wrong-signature-leaves-no-trace",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel with a wrong signature before the payment is announced",
         expects: "F INVALID_SIGNATURE; the payment then goes its way",
         because: &rules::REFUSALS_FORGOTTEN,
@@ -216,7 +216,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "ids-differ-by-one-letters-case",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of one of two payments whose ids differ by capital letters",
         expects: "its money goes back, the other's stays",
         because: &rules::EXACT_IDS,
@@ -233,7 +233,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "payments-of-one-user-are-apart",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of one of two payments of the same amount from the same account",
         expects: "its money goes back, the other's stays",
         because: &rules::NO_TIME_LIMIT,
@@ -250,7 +250,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "retries-that-do-not-wait",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a paid payment, repeated twice before the first is answered",
         expects: "the same answer to all, and the money goes back once",
         because: &rules::RETRIES,

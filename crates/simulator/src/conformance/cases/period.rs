@@ -65,7 +65,7 @@ fn period_over(t: &Bench) -> Result<String, Stop> {
 pub(crate) static CASES: &[Case] = &[
     Case {
         name: "initiated-now",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment that was initiated a moment ago",
         expects: "S, and the money is back",
         because: &rules::PERIOD,
@@ -79,7 +79,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "initiated-as-the-day-began",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment that was initiated at 00:00 of the present day at UTC+8",
         expects: "S, and the money is back",
         because: &rules::PERIOD,
@@ -87,7 +87,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "initiated-as-the-day-began-told-in-utc",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of the same kind of payment, its initiation told in UTC, where it is still the day before",
         expects: "S, and the money is back",
         because: &rules::DAY,
@@ -95,7 +95,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "initiated-as-yesterday-ended",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment that was initiated in the last millisecond of yesterday at UTC+8",
         expects: "before 00:30 S, and the money is back; from then on F, and nothing moves",
         because: &rules::PERIOD,
@@ -103,7 +103,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "initiated-as-yesterday-began",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment that was initiated at 00:00 of yesterday at UTC+8",
         expects: "before 00:30 S, and the money is back; from then on F, and nothing moves",
         because: &rules::PERIOD,
@@ -111,7 +111,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "initiated-two-days-ago",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment that was initiated in the last millisecond of the day before yesterday",
         expects: "F, and nothing moves",
         because: &rules::PERIOD_OVER,
@@ -119,7 +119,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "initiated-two-days-ago-told-far-in-the-east",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of the same kind of payment, its initiation told at UTC+14, where it was the day after",
         expects: "F, and nothing moves",
         because: &rules::DAY,
@@ -127,7 +127,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "initiated-on-a-leap-day",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment that was initiated on 29 February 2024",
         expects: "F, and nothing moves",
         because: &rules::PERIOD_OVER,
@@ -135,7 +135,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "initiated-in-a-moment",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment whose initiation is two minutes ahead by the wallet's clock",
         expects: "S, and the money is back: clocks differ",
         because: &rules::DUTY,
@@ -150,7 +150,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "period-is-over-for-an-authorization",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of an authorization that was initiated two days ago",
         expects: "F, and what is held stays held",
         because: &rules::PERIOD_OVER,
@@ -164,7 +164,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "period-is-over-for-a-payment-in-progress",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment in progress that was initiated two days ago, and then its success",
         expects: "F; the success stands, and the money stays taken",
         because: &rules::PERIOD,
@@ -180,7 +180,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "period-is-over-for-a-failed-payment",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a failed payment that was initiated two days ago",
         expects: "F, and nothing moves",
         because: &rules::PERIOD,
@@ -196,7 +196,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "period-is-over-every-time",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment that was initiated two days ago, three times",
         expects: "the same F three times, and nothing moves",
         because: &rules::SAME_RESULT,
@@ -213,7 +213,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "refund-after-the-period",
-        needs: Needs::Refunds,
+        needs: Needs::Driver,
         sends: "a cancel of a payment that was initiated two days ago, and then a full refund",
         expects: "F; the refund proceeds, and the money is back by it",
         because: &rules::REFUND_LATER,
@@ -228,7 +228,7 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "old-payment-that-comes-after-its-cancel",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel, and then the announcement of a payment that was initiated two days ago",
         expects: "the wallet is told closed, and Alipay+ the same answer as before",
         because: &rules::SAME_RESULT,

@@ -25,7 +25,7 @@ async fn many_at_once(t: Bench, change: impl Fn(&mut Payment)) -> Verdict {
 pub(crate) static PAYMENTS: &[Case] = &[
     Case {
         name: "cancel-against-itself",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a paid payment from sixteen connections at once",
         expects: "no F, and the money is back once",
         because: &rules::ONE_EFFECT,
@@ -44,7 +44,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "cancel-of-an-unknown-payment-against-itself",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment that was never received from sixteen connections at once",
         expects: "the same answer to all, and a later payment is told closed",
         because: &rules::ONE_EFFECT,
@@ -63,7 +63,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "cancel-against-its-announcement",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel and the announcement of its payment at once, and then the payment's success",
         expects: "whoever was first, the success is reversed and the money is back once",
         because: &rules::ONE_EFFECT,
@@ -85,7 +85,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "cancel-against-a-success",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel and the success of a payment in progress at once",
         expects: "whoever was first, S and the money is back once",
         because: &rules::ONE_EFFECT,
@@ -106,7 +106,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "cancel-against-a-failure",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel and the failure of a payment in progress at once",
         expects: "S, and nothing moves",
         because: &rules::ONE_EFFECT,
@@ -125,7 +125,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "cancel-against-a-failure-that-becomes-a-success",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel and a late success of a failed payment at once",
         expects: "S, and the money is back once",
         because: &rules::LATE_SUCCESS,
@@ -179,7 +179,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "many-payments-at-once",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "cancels of sixty-four paid payments at once",
         expects: "S for each, and each one's money is back once",
         because: &rules::ONE_EFFECT,
@@ -187,7 +187,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "many-payments-of-one-user-at-once",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "cancels of sixty-four payments from the same account at once",
         expects: "S for each, and each one's money is back once",
         because: &rules::ONE_EFFECT,
@@ -200,7 +200,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "everything-at-once",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "eight cancels, two announcements and two successes of one payment at once",
         expects: "S at last; money that was taken is back once",
         because: &rules::ONE_EFFECT,

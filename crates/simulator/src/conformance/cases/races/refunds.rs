@@ -7,7 +7,7 @@ use crate::conformance::rules;
 pub(crate) static REFUNDS: &[Case] = &[
     Case {
         name: "cancel-against-a-full-refund",
-        needs: Needs::Refunds,
+        needs: Needs::Driver,
         sends: "a cancel and a full refund at once; the refund succeeds if it proceeds",
         expects: "S at last, and the money is back once",
         because: &rules::FULL_ONLY,
@@ -31,7 +31,7 @@ pub(crate) static REFUNDS: &[Case] = &[
     },
     Case {
         name: "cancel-against-a-partial-refund",
-        needs: Needs::Refunds,
+        needs: Needs::Driver,
         sends: "a cancel and a refund of a part at once; the refund succeeds if it proceeds",
         expects: "S and everything back, or F PROCESS_FAIL and only the part back",
         because: &rules::FULL_ONLY,
@@ -57,7 +57,7 @@ pub(crate) static REFUNDS: &[Case] = &[
     },
     Case {
         name: "cancel-against-a-refunds-result",
-        needs: Needs::Refunds,
+        needs: Needs::Driver,
         sends: "a cancel and the success of a running full refund at once",
         expects: "S at last, and the money is back once",
         because: &rules::FULL_ONLY,
@@ -77,7 +77,7 @@ pub(crate) static REFUNDS: &[Case] = &[
     },
     Case {
         name: "refunds-against-each-other-and-a-cancel",
-        needs: Needs::Refunds,
+        needs: Needs::Driver,
         sends: "four refunds of 500 of 1200 and a cancel at once; those that proceed succeed",
         expects: "never more than 1200 goes back",
         because: &rules::FULL_ONLY,

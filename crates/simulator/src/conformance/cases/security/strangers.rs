@@ -16,7 +16,7 @@ fn badly_signed(t: &Bench, id: &str) -> Result<Request, Stop> {
 pub(crate) static STRANGERS: &[Case] = &[
     Case {
         name: "wrong-signature-moves-no-money",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a paid payment with a wrong signature",
         expects: "F INVALID_SIGNATURE, and nothing moves",
         because: &rules::INVALID_SIGNATURE,
@@ -30,7 +30,7 @@ pub(crate) static STRANGERS: &[Case] = &[
     },
     Case {
         name: "answers-do-not-tell-strangers-what-is-known",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "badly signed cancels of a paid, a cancelled and an unknown payment",
         expects: "the same answer to all, word by word",
         because: &rules::NO_GOSSIP,
@@ -137,7 +137,7 @@ pub(crate) static STRANGERS: &[Case] = &[
     },
     Case {
         name: "strangers-do-not-shut-alipayplus-out",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a hundred badly signed cancels, and then a good one of a paid payment",
         expects: "S, and the money is back",
         because: &rules::DUTY,

@@ -42,7 +42,7 @@ pub(crate) static TRICKS: &[Case] = &[
     },
     Case {
         name: "two-lengths",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a good cancel of a paid payment with two different Content-Length headers",
         expects: "no S, and nothing moves",
         because: &rules::ONE_READING,
@@ -61,7 +61,7 @@ pub(crate) static TRICKS: &[Case] = &[
     },
     Case {
         name: "length-and-chunks",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a paid payment with Content-Length and Transfer-Encoding, each of which frames another body",
         expects: "no S, and nothing moves",
         because: &rules::ONE_READING,
@@ -79,7 +79,7 @@ pub(crate) static TRICKS: &[Case] = &[
     },
     Case {
         name: "other-path",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a good cancel of a paid payment to the path with /other behind it, signed with it",
         expects: "no S, and nothing moves",
         because: &rules::SIGNED_TEXT,
@@ -95,7 +95,7 @@ pub(crate) static TRICKS: &[Case] = &[
     },
     Case {
         name: "id-that-is-a-statement",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a paymentRequestId that means all of them to a careless database",
         expects: "the cancel is taken, and a paid payment keeps its money",
         because: &rules::EXACT_IDS,
@@ -111,7 +111,7 @@ pub(crate) static TRICKS: &[Case] = &[
     },
     Case {
         name: "id-with-a-null-byte",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a paid payment's id with \\u0000 behind it",
         expects: "F PARAM_ILLEGAL, and nothing moves",
         because: &rules::EXACT_IDS,
@@ -127,7 +127,7 @@ pub(crate) static TRICKS: &[Case] = &[
     },
     Case {
         name: "id-that-only-looks-the-same",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a paid payment's id in full-width letters",
         expects: "F PARAM_ILLEGAL, and nothing moves",
         because: &rules::EXACT_IDS,
@@ -143,7 +143,7 @@ pub(crate) static TRICKS: &[Case] = &[
     },
     Case {
         name: "id-with-a-space-behind-it",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a paid payment's id with a space behind it",
         expects: "F PARAM_ILLEGAL, and nothing moves",
         because: &rules::EXACT_IDS,
@@ -157,7 +157,7 @@ pub(crate) static TRICKS: &[Case] = &[
     },
     Case {
         name: "two-ids-in-one-cancel",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a body that names two paid payments, one after the other",
         expects: "F PARAM_ILLEGAL, and nothing moves",
         because: &rules::ONE_READING,

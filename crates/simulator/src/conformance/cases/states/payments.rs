@@ -6,7 +6,7 @@ use crate::conformance::rules;
 pub(crate) static PAYMENTS: &[Case] = &[
     Case {
         name: "paid-payment",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment that has succeeded",
         expects: "S, and the full amount is back",
         because: &rules::DUTY,
@@ -20,7 +20,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "authorization",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of an authorization",
         expects: "S, and what was held is released",
         because: &rules::AUTHORIZATION,
@@ -34,7 +34,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "smallest-amount",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment of 1 in a currency with three decimal places",
         expects: "S, and exactly 1 is back",
         because: &rules::DUTY,
@@ -48,7 +48,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "largest-amount",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment of 9007199254740993, which no floating-point number holds",
         expects: "S, and exactly that is back",
         because: &rules::DUTY,
@@ -63,7 +63,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "payment-in-progress",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment that has no result yet",
         expects: "S, and nothing moves",
         because: &rules::DUTY,
@@ -77,7 +77,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "failed-payment",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment that has failed",
         expects: "S, and nothing moves",
         because: &rules::DUTY,
@@ -100,7 +100,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "payment-that-comes-after-its-cancel",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel, and then the announcement of its payment",
         expects: "the wallet is told closed, and Alipay+ the same answer as before",
         because: &rules::NEVER_RECEIVED,
@@ -116,7 +116,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "success-after-the-cancel",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment in progress, and then its success",
         expects: "the wallet is told reversed, and the money is back",
         because: &rules::LATE_SUCCESS,
@@ -131,7 +131,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "success-after-failure-and-cancel",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a failed payment, and then a success of it",
         expects: "the wallet is told reversed, and the money is back",
         because: &rules::LATE_SUCCESS,
@@ -147,7 +147,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "success-of-a-payment-that-came-too-late",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel, then the announcement, then a success all the same",
         expects: "closed, then reversed, and the money is back",
         because: &rules::LATE_SUCCESS,
@@ -163,7 +163,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "success-told-again-and-again",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment in progress, and then its success three times",
         expects: "reversed three times, and the money is back once",
         because: &rules::LATE_SUCCESS,
@@ -180,7 +180,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "late-success-and-another-cancel",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel, the late success, and the cancel again",
         expects: "S both times, and the money is back once",
         because: &rules::LATE_SUCCESS,
@@ -196,7 +196,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "failure-after-the-cancel",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment in progress, and then its failure",
         expects: "S again, and nothing moves",
         because: &rules::DUTY,
@@ -212,7 +212,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "announcement-repeated-after-the-cancel",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "a cancel of a payment in progress, and then its announcement again",
         expects: "the wallet is told closed",
         because: &rules::DUTY,
@@ -226,7 +226,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "not-everything-is-cancelled",
-        needs: Needs::Payments,
+        needs: Needs::Driver,
         sends: "nothing but a payment that succeeds",
         expects: "nothing of it goes back: what is not cancelled stays",
         because: &rules::DUTY,
@@ -240,7 +240,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "inquiry-after-the-cancel",
-        needs: Needs::Inquiry,
+        needs: Needs::Driver,
         sends: "a cancel of a paid payment, and then its inquiry",
         expects: "F ORDER_IS_CLOSED",
         because: &rules::CLOSED,
@@ -255,7 +255,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
     },
     Case {
         name: "inquiry-after-a-cancel-without-payment",
-        needs: Needs::Inquiry,
+        needs: Needs::Driver,
         sends: "a cancel of a payment that was never received, and then its inquiry",
         expects: "F ORDER_IS_CLOSED",
         because: &rules::CLOSED,

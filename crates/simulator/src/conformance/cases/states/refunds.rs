@@ -6,7 +6,7 @@ use crate::conformance::rules;
 pub(crate) static REFUNDS: &[Case] = &[
     Case {
         name: "fully-refunded-payment",
-        needs: Needs::Refunds,
+        needs: Needs::Driver,
         sends: "a cancel of a payment that was refunded in full",
         expects: "S, and nothing more moves",
         because: &rules::FULL_ONLY,
@@ -21,7 +21,7 @@ pub(crate) static REFUNDS: &[Case] = &[
     },
     Case {
         name: "payment-refunded-in-two-parts",
-        needs: Needs::Refunds,
+        needs: Needs::Driver,
         sends: "a cancel of a payment that was refunded in two parts",
         expects: "S, and nothing more moves",
         because: &rules::FULL_ONLY,
@@ -37,7 +37,7 @@ pub(crate) static REFUNDS: &[Case] = &[
     },
     Case {
         name: "partly-refunded-payment",
-        needs: Needs::Refunds,
+        needs: Needs::Driver,
         sends: "a cancel of a payment of which a part was refunded",
         expects: "F PROCESS_FAIL, and nothing more moves",
         because: &rules::FULL_ONLY,
@@ -53,7 +53,7 @@ pub(crate) static REFUNDS: &[Case] = &[
     },
     Case {
         name: "running-refund",
-        needs: Needs::Refunds,
+        needs: Needs::Driver,
         sends: "a cancel while a refund of the wallet's own is running",
         expects: "U UNKNOWN_EXCEPTION, and nothing moves yet",
         because: &rules::RUNNING_REFUND,
@@ -68,7 +68,7 @@ pub(crate) static REFUNDS: &[Case] = &[
     },
     Case {
         name: "running-refund-that-fails",
-        needs: Needs::Refunds,
+        needs: Needs::Driver,
         sends: "a cancel while a refund is running, and again after the refund has failed",
         expects: "U, then S, and the money is back",
         because: &rules::RUNNING_REFUND,
@@ -85,7 +85,7 @@ pub(crate) static REFUNDS: &[Case] = &[
     },
     Case {
         name: "running-refund-of-everything",
-        needs: Needs::Refunds,
+        needs: Needs::Driver,
         sends: "a cancel while a full refund is running, and again after it has succeeded",
         expects: "U, then S, and the money is back once",
         because: &rules::RUNNING_REFUND,
@@ -102,7 +102,7 @@ pub(crate) static REFUNDS: &[Case] = &[
     },
     Case {
         name: "running-refund-of-a-part",
-        needs: Needs::Refunds,
+        needs: Needs::Driver,
         sends: "a cancel while a part is being refunded, and again after that has succeeded",
         expects: "U, then F PROCESS_FAIL, and only the part is back",
         because: &rules::RUNNING_REFUND,
@@ -119,7 +119,7 @@ pub(crate) static REFUNDS: &[Case] = &[
     },
     Case {
         name: "refund-after-the-cancel",
-        needs: Needs::Refunds,
+        needs: Needs::Driver,
         sends: "a cancel of a paid payment, and then a refund of it",
         expects: "the wallet is told refused, and the money is back once",
         because: &rules::FULL_ONLY,
@@ -134,7 +134,7 @@ pub(crate) static REFUNDS: &[Case] = &[
     },
     Case {
         name: "second-refund-while-a-cancel-waits",
-        needs: Needs::Refunds,
+        needs: Needs::Driver,
         sends: "a cancel while a refund is running, and then another refund",
         expects: "the other refund is told refused",
         because: &rules::FULL_ONLY,
@@ -150,7 +150,7 @@ pub(crate) static REFUNDS: &[Case] = &[
     },
     Case {
         name: "failed-refund-is-no-refund",
-        needs: Needs::Refunds,
+        needs: Needs::Driver,
         sends: "a cancel of a payment of which a refund has failed",
         expects: "S, and the money is back once",
         because: &rules::DUTY,
