@@ -31,7 +31,7 @@ const EDGES: [(&str, &[&str]); 9] = [
 const KEPT_IN: [(&str, &[&str]); 5] = [
     ("diesel", &["adapters-db"]),
     ("libsqlite3-sys", &["adapters-db"]),
-    ("actix", &["adapters-http", "app"]),
+    ("actix", &["adapters-http", "app", "simulator"]),
     ("serde", &["adapters-http", "adapters-db", "adapters-funds", "adapters-keys", "app", "simulator"]),
     ("aws-lc-rs", &["adapters-keys", "app", "simulator"]),
 ];
