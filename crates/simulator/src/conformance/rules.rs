@@ -1,5 +1,5 @@
 //! What the protocol says, line by line, with the public page that says it. The pages' addresses begin with
-//! docs.alipayplus.com/alipayplus/alipayplus/ or, for those of `hk`, with docs.alipay.hk/alipayhkdocs/.
+//! docs.alipayplus.com/alipayplus/alipayplus/ or, for those of `hk`, with docs.alipay.hk/alipayhkdocs/; another host is written out.
 
 use super::case::{Basis, Rule};
 
@@ -115,8 +115,8 @@ pub(super) static DUTY: Rule = documented(
     "whatever the payment's status is, the cancellation has to succeed, timeouts and temporary trouble apart, and the full amount goes back",
 );
 pub(super) static NEVER_RECEIVED: Rule = documented(
-    "hk/hk_auto_debit/paycancel",
-    "SUCCESS is returned also where the transaction was never created; what is cancelled stays cancelled",
+    "docs.antom.com/ac/hk_auto_debit/paycancel",
+    "SUCCESS is returned also where the transaction was never created, which is only true if it is not made afterwards",
 );
 pub(super) static LATE_SUCCESS: Rule =
     documented(LATE, "a success that is reported after the payment was closed or failed is cancelled, and the money goes back");

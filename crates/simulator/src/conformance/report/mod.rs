@@ -112,6 +112,10 @@ impl Report {
         self.groups.iter().flat_map(|group| &group.cases)
     }
 
+    fn failures(&self) -> impl Iterator<Item = &CaseReport> {
+        self.cases().filter(|case| case.failed())
+    }
+
     fn passed(&self) -> usize {
         self.groups.iter().map(GroupReport::passed).sum()
     }
