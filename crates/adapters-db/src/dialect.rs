@@ -15,6 +15,9 @@ pub(crate) trait Dialect: Connection + R2D2Connection + 'static {
     /// Runs `work` in a transaction that may write.
     fn writing<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, DieselError>) -> Result<T, DieselError>;
 
+    /// Lets the transaction that has begun take more time than an answer to Alipay+ may, but not without end.
+    fn take_time(&mut self) -> Result<(), DieselError>;
+
     /// Runs `work`, which only looks, on one state of the database.
     fn reading<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, DieselError>) -> Result<T, DieselError>;
 

@@ -146,6 +146,10 @@ impl Dialect for PgConnection {
         self.transaction(work)
     }
 
+    fn take_time(&mut self) -> Result<(), DieselError> {
+        self.batch_execute("set local statement_timeout = '60s'; set local lock_timeout = '10s'")
+    }
+
     fn reading<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, DieselError>) -> Result<T, DieselError> {
         self.build_transaction().repeatable_read().read_only().run(work)
     }

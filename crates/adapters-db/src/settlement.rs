@@ -21,6 +21,8 @@ type Stepped = Result<Accounted, Unavailable>;
 /// One step in one transaction: lock the day, find what is due, lock and load it, decide, record, commit.
 fn account<C: Dialect + Days>(connection: &mut C, terms: &Terms, (closing, step): (&Closing, &Step)) -> Stepped {
     let stepped = in_transaction(connection, |connection| {
+        // Entries of what was taken in just now are passed over one by one, until they are vacuumed.
+        connection.take_time()?;
         let mut day = connection.lock_day(closing.day)?;
         if day.closed_at.is_some() {
             return Ok(Ok(Accounted::Closed));

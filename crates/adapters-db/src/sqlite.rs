@@ -110,6 +110,11 @@ impl Dialect for SqliteConnection {
         self.immediate_transaction(work)
     }
 
+    fn take_time(&mut self) -> Result<(), DieselError> {
+        // Nothing limits it: there is one writer, and it waits for nobody.
+        Ok(())
+    }
+
     fn reading<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, DieselError>) -> Result<T, DieselError> {
         self.transaction(work)
     }

@@ -199,8 +199,7 @@ async fn take_everything_in(settling: &Settling, closing: &Closing, at: DateTime
             Accounted::Closed => return Ok(None),
             Accounted::Blocked { id, why } => return Err(NotClosed::Blocked { id, why }),
             Accounted::Taken { last: Some(last), .. } => after = Some(last),
-            // What completed meanwhile may stand before the position that was reached.
-            Accounted::Taken { last: None, .. } if after.is_some() => after = None,
+            // What became known meanwhile and stands before the position that was reached settles in the next open day.
             Accounted::Taken { last: None, revision } => return Ok(Some(revision)),
         }
         tokio::time::sleep((begun.elapsed() / 4).min(LONGEST_REST)).await;
