@@ -13,6 +13,7 @@ mod ledger;
 mod money;
 mod payment;
 mod period;
+mod reconciliation;
 mod reversal;
 mod settlement;
 mod terms;
@@ -27,6 +28,7 @@ pub use ledger::{Entry, EntryKind};
 pub use money::{Currency, InvalidMoney, Money};
 pub use payment::{CorePayment, Payment, PaymentKind, PaymentStatus, Refund, RefundState};
 pub use period::CancellablePeriod;
+pub use reconciliation::{Finding, Listed, ListedAmount, ListedKind, Mismatch, Scope, examine, listed_twice, missing};
 pub use reversal::{GiveBack, Jitter, Lease, Owed, Reversal, ReversalKind, ReversalState, retry_delay};
 pub use settlement::{
     ClearingDay, Closing, DayStatement, InvalidDay, LeftOut, LeftOutReason, Settlement, StatementRow, Totals, closable_from,

@@ -13,6 +13,8 @@ mod precedence;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod reconciliation;
+#[cfg(test)]
 mod rows;
 #[cfg(test)]
 mod settlement;

@@ -1,0 +1,153 @@
+//! Comparing what Alipay+'s files list with what is known.
+
+use domain::{
+    Action, Case, Currency, FundsKind, Listed, ListedAmount, ListedKind, Mismatch, Money, Payment, Scope, examine, missing,
+};
+
+use crate::given::{
+    PROCEED, S, STANDS, TOO_LATE, Told, announced, closing_of, day, good, jpy, nothing, paid, payment, refund_id, success,
+};
+
+const LEDGER: FundsKind = FundsKind::Ledger;
+
+fn amount(minor: i64, code: &str) -> Option<ListedAmount> {
+    Some(ListedAmount { minor, currency: good(Currency::parse(code)) })
+}
+
+fn payment_of(minor: i64) -> Listed {
+    Listed { kind: ListedKind::Payment, amount: amount(minor, "JPY"), fee: None }
+}
+
+fn refund(id: &str, minor: i64) -> Listed {
+    Listed { kind: ListedKind::Refund(refund_id(id)), ..payment_of(minor) }
+}
+
+fn found(case: Option<&Case>, listed: &Listed) -> Vec<Mismatch> {
+    examine(case, listed, Scope::Everything).into_iter().map(|finding| finding.mismatch).collect()
+}
+
+fn refunded(minor: i64) -> Told {
+    let mut told = paid(LEDGER);
+    assert_eq!((told.refunds("r1", minor), told.refund_succeeds("r1")), (PROCEED, STANDS));
+    told
+}
+
+#[test]
+fn what_agrees_is_not_found() {
+    let told = refunded(300);
+    for listed in [payment_of(1_000), refund("r1", 300), refund("r1", -300)] {
+        assert_eq!(found(Some(&told.case), &listed), [], "{listed:?}");
+    }
+    let fee_only = Listed { amount: None, fee: amount(7, "JPY"), ..payment_of(0) };
+    assert_eq!(found(Some(&told.case), &fee_only), []);
+    let dispute = Listed { kind: ListedKind::Other, ..payment_of(5) };
+    assert_eq!(found(Some(&told.case), &dispute), []);
+}
+
+#[test]
+fn a_cancelled_payment_is_found_in_whatever_line_it_stands() {
+    let mut told = paid(LEDGER);
+    assert_eq!(told.cancels(), S);
+    let mut fence = nothing(LEDGER);
+    assert_eq!(fence.cancels(), S);
+    let with_fee = Listed { fee: amount(7, "JPY"), ..payment_of(1_000) };
+    let fee_only = Listed { amount: None, ..with_fee.clone() };
+    let no_fee = Listed { amount: None, fee: amount(0, "JPY"), ..payment_of(0) };
+    let dispute = Listed { kind: ListedKind::Other, ..payment_of(5) };
+    let both = [Mismatch::CancelledButPresent, Mismatch::FeeOnCancelled];
+    for case in [&told.case, &fence.case] {
+        for scope in [Scope::Everything, Scope::CancelledOnly] {
+            let found = |listed: &Listed| {
+                let found = examine(Some(case), listed, scope);
+                assert!(found.iter().all(|finding| finding.mismatch.fails_the_gate()));
+                found.into_iter().map(|finding| finding.mismatch).collect::<Vec<_>>()
+            };
+            for present in [&payment_of(1_000), &payment_of(7), &refund("r1", 1), &dispute] {
+                assert_eq!(found(present), both[..1], "{present:?}");
+            }
+            assert_eq!((found(&with_fee), found(&fee_only), found(&no_fee)), (both.to_vec(), both[1..].to_vec(), vec![]));
+        }
+    }
+}
+
+#[test]
+fn a_payment_that_differs_is_found_with_both_amounts() {
+    let told = paid(LEDGER);
+    let findings = examine(Some(&told.case), &payment_of(999), Scope::Everything);
+    assert_eq!(findings.len(), 1);
+    assert_eq!((findings[0].mismatch, findings[0].recorded), (Mismatch::AmountDiffers, Some(jpy(1_000))));
+    assert_eq!(findings[0].listed, amount(999, "JPY"));
+    let won = Listed { amount: amount(1_000, "KRW"), ..payment_of(0) };
+    assert_eq!(found(Some(&told.case), &won), [Mismatch::CurrencyDiffers]);
+    assert_eq!(found(Some(&told.case), &payment_of(-1_000)), [Mismatch::AmountDiffers]);
+}
+
+#[test]
+fn a_payment_is_compared_by_what_settles_and_its_refunds_are_not_guessed() {
+    let krw = good(Money::parse("9000", "KRW"));
+    let mut told = nothing(LEDGER);
+    assert_eq!(told.told(Action::Pay(Payment { settlement_amount: Some(krw), ..payment() })), PROCEED);
+    assert_eq!(told.told(Action::Result(success())), STANDS);
+    assert_eq!((told.refunds("r1", 300), told.refund_succeeds("r1")), (PROCEED, STANDS));
+    let won = |listed: Listed, minor| Listed { amount: amount(minor, "KRW"), ..listed };
+    assert_eq!(found(Some(&told.case), &won(payment_of(0), 9_000)), []);
+    assert_eq!(found(Some(&told.case), &payment_of(1_000)), [Mismatch::CurrencyDiffers]);
+    assert_eq!(found(Some(&told.case), &won(refund("r1", 0), 2_700)), []);
+}
+
+#[test]
+fn a_refund_that_did_not_succeed_or_differs_is_found() {
+    let mut told = refunded(300);
+    assert_eq!((told.refunds("r2", 100), told.refunds("r3", 100), told.refund_fails("r3")), (PROCEED, PROCEED, STANDS));
+    for listed in [refund("r1", 299), refund("r2", 100), refund("r3", 100), refund("r4", 1)] {
+        assert_eq!(found(Some(&told.case), &listed), [Mismatch::RefundMismatch], "{listed:?}");
+    }
+}
+
+#[test]
+fn what_is_not_known_or_did_not_succeed_is_found_unless_the_core_keeps_the_payments() {
+    let mut failed = announced(LEDGER);
+    assert_eq!(failed.fails(), STANDS);
+    let running = announced(LEDGER);
+    let cases =
+        [(None, Mismatch::Unknown), (Some(&failed.case), Mismatch::NotCompleted), (Some(&running.case), Mismatch::NotCompleted)];
+    for (case, mismatch) in cases {
+        for listed in [payment_of(1_000), refund("r1", 1)] {
+            assert_eq!(found(case, &listed), [mismatch]);
+            assert_eq!(examine(case, &listed, Scope::CancelledOnly), []);
+        }
+    }
+}
+
+#[test]
+fn what_a_closed_day_settles_has_to_be_listed() {
+    let mut told = refunded(300);
+    assert_eq!(told.moment(TOO_LATE).told(Action::Settle(closing_of("2026-03-01"))), STANDS);
+    let today = day("2026-03-01");
+    let both = [ListedKind::Payment, ListedKind::Refund(refund_id("r1"))];
+    assert_eq!(missing(&told.case, today, &both), []);
+    let missed = missing(&told.case, today, &[]);
+    assert_eq!(missed.iter().map(|finding| finding.recorded).collect::<Vec<_>>(), [Some(jpy(1_000)), Some(jpy(300))]);
+    assert!(missed.iter().all(|finding| finding.mismatch == Mismatch::SettledButMissing));
+    assert_eq!(missing(&told.case, today, &both[..1]).len(), 1);
+    assert_eq!(missing(&told.case, day("2026-03-02"), &[]), []);
+}
+
+#[test]
+fn what_a_day_does_not_settle_or_has_for_another_day_is_not_missed() {
+    let mut cancelled = paid(LEDGER);
+    assert_eq!((cancelled.cancels(), cancelled.moment(TOO_LATE).told(Action::Settle(closing_of("2026-03-01")))), (S, STANDS));
+    assert_eq!(missing(&cancelled.case, day("2026-03-01"), &[]), []);
+    let mut late = paid(LEDGER);
+    let next = domain::Closing { first: day("2026-03-01"), day: day("2026-03-02") };
+    assert_eq!(late.moment(TOO_LATE).told(Action::Settle(next)), STANDS);
+    assert_eq!(missing(&late.case, day("2026-03-02"), &[]), []);
+    assert_eq!(missing(&paid(LEDGER).case, day("2026-03-01"), &[]), [], "an open day settles nothing");
+}
+
+#[test]
+fn every_mismatch_has_a_name_of_its_own() {
+    let names: std::collections::BTreeSet<_> = Mismatch::ALL.iter().map(|mismatch| mismatch.name()).collect();
+    assert_eq!(names.len(), Mismatch::ALL.len());
+    assert!(Mismatch::ALL.is_sorted());
+}
