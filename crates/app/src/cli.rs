@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use domain::PaymentRequestId;
+use domain::{ClearingDay, PaymentRequestId};
 
 use crate::output::{Failure, say};
 use crate::settings::{Settings, Sources};
-use crate::{demo, explain, health, keys, reversals, serve, wiring};
+use crate::{demo, explain, health, keys, reversals, serve, settlement, wiring};
 
 /// Answers Alipay+'s cancelPayment for a mobile wallet.
 #[derive(Parser)]
@@ -46,6 +46,9 @@ enum Command {
     /// Decides about money that is not back
     #[command(subcommand)]
     Reversals(ReversalsCommand),
+    /// Closes days, and compares Alipay+'s files with what is known
+    #[command(subcommand)]
+    Settlement(SettlementCommand),
 }
 
 #[derive(Args)]
@@ -90,6 +93,21 @@ enum ReversalsCommand {
 }
 
 #[derive(Subcommand)]
+enum SettlementCommand {
+    /// Closes a day, for good, and writes its statement; a day that is closed is written again, byte for byte
+    Export {
+        /// A clearing day at UTC+8, as YYYY-MM-DD
+        #[arg(long, value_name = "DAY", value_parser = ClearingDay::parse)]
+        day: ClearingDay,
+        /// The CSV file; one that is there is replaced
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Compares Alipay+'s files with what is known; ends with code 3 if a cancelled payment is in them, and 2 if one is malformed
+    Check(settlement::CheckArgs),
+}
+
+#[derive(Subcommand)]
 enum ConfigCommand {
     /// Prints the settings in force, without secrets, or what is wrong with them
     Check,
@@ -122,6 +140,8 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
         Command::Config(ConfigCommand::Check) => done(check(&load(vec![])?)),
         Command::Config(ConfigCommand::Adopt) => done(adopt(&load(vec![])?)),
         Command::Explain { id } => on_runtime(explain::explain(load(vec![])?, identifier(&id)?)),
+        Command::Settlement(SettlementCommand::Export { day, out }) => on_runtime(settlement::export(load(vec![])?, day, &out)),
+        Command::Settlement(SettlementCommand::Check(args)) => on_runtime(settlement::check(load(vec![])?, args)),
         Command::Reversals(ReversalsCommand::Retry { id }) => on_runtime(reversals::retry(load(vec![])?, identifier(&id)?)),
     }
 }

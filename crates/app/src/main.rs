@@ -12,6 +12,7 @@ mod reload;
 mod reversals;
 mod serve;
 mod settings;
+mod settlement;
 mod telemetry;
 mod wiring;
 

@@ -13,10 +13,11 @@ use adapters_db::{Database, DatabaseError, DatabaseSettings, ServedTerms};
 use adapters_http::{Callback, Listening, Readiness, WalletApi, serve_callback, serve_wallet_api};
 use adapters_keys::KeyPair;
 use domain::FundsKind;
-use ports::{CancellationStore, Clock};
+use ports::{CancellationStore, Clock, SettlementStore};
 use tokio::task::JoinHandle;
-use use_cases::{LaneSettings, Lanes, Ports};
+use use_cases::{LaneSettings, Lanes, Ports, Settling};
 
+use crate::clock::SystemClock;
 use crate::metrics;
 use crate::output::Failure;
 use crate::settings::Settings;
@@ -85,6 +86,22 @@ pub(crate) fn served_store(settings: &Settings) -> Result<Arc<dyn CancellationSt
     Ok(database.store(settings.terms.clone()))
 }
 
+/// The days as they are kept, for looking only.
+pub(crate) fn days(settings: &Settings) -> Result<Arc<dyn SettlementStore>, Failure> {
+    let database = open(settings)?;
+    database.check_migrated().map_err(database_failure)?;
+    Ok(database.settlements(settings.terms.clone()))
+}
+
+/// What closing days works with.
+pub(crate) fn settling(settings: &Settings) -> Result<Settling, Failure> {
+    let database = open(settings)?;
+    database.check_served(&served_terms(settings)).map_err(database_failure)?;
+    let terms = settings.terms.clone();
+    let (cases, days) = (database.store(terms.clone()), database.settlements(terms.clone()));
+    Ok(Settling { cases, days, clock: Arc::new(SystemClock), terms })
+}
+
 pub(crate) fn database_failure(error: DatabaseError) -> Failure {
     Failure::new(error.to_string())
 }
@@ -143,11 +160,13 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
         signer: keys.signer(),
         verifier: keys.verifier(),
     };
+    let days = database.settlements(settings.terms.clone());
     let api = WalletApi {
         psp_id: settings.callback.psp_id.clone(),
         call_budget: settings.callback.answer_budget,
         tokens: keys.tokens(),
         ports: Arc::clone(&ports),
+        days,
         oldest_open_reversal: settings.wallet_api.oldest_open_reversal,
         readiness: readiness.clone(),
         metrics: Arc::new(metrics::start()?),

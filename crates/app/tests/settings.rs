@@ -301,8 +301,10 @@ fn the_example_shows_every_setting_with_its_default() {
     assert_eq!(without_limits, of_defaults.lines().collect::<Vec<_>>());
     for line in of_defaults.lines().filter(|line| line.contains(" = ")) {
         let (section, rest) = line.split_once('.').unwrap();
-        let key = rest.split(" = ").next().unwrap().rsplit('.').next().unwrap();
-        let of_section = example.split_once(&format!("\n[{section}]")).unwrap().1.split("\n[").next().unwrap();
+        let (table, key) = line.split(" = ").next().unwrap().rsplit_once('.').unwrap();
+        let under =
+            |table: &str| example.split_once(&format!("\n[{table}]")).map(|(_, after)| after.split("\n[").next().unwrap());
+        let of_section = under(table).or_else(|| under(section)).unwrap();
         let of_list = example.split_once("\n[[callback.clients]]").unwrap().1.split("\n[").next().unwrap();
         let written = |text: &str| text.contains(&format!("{key} = "));
         assert!(written(of_section) || (rest.starts_with("clients[") && written(of_list)), "{line} is not in the example");

@@ -5,7 +5,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::problem::ProblemDetails;
-use super::{operating, questions, recording};
+use super::{operating, questions, recording, settlement};
 use crate::ops;
 
 /// Serves and describes the handlers: one list, so that neither can be without the other.
@@ -38,6 +38,7 @@ routes![
     questions::account,
     questions::reversals,
     questions::deferred,
+    settlement::settlement,
     ops::livez,
     ops::readyz,
     ops::metrics_text,

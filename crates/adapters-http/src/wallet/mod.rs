@@ -12,6 +12,7 @@ mod problem;
 mod questions;
 mod recording;
 mod requests;
+mod settlement;
 mod tokens;
 
 use std::future::Future;
@@ -22,7 +23,7 @@ use actix_web::dev::Server;
 use actix_web::{HttpResponse, web};
 use chrono::TimeDelta;
 use domain::{Action, Command, PaymentRequestId, PspId};
-use ports::{Asked, Unavailable};
+use ports::{Asked, SettlementStore, Unavailable};
 use tracing::{debug, error, info, warn};
 use use_cases::{NotDecided, Ports, Told};
 
@@ -48,6 +49,8 @@ pub struct WalletApi {
     pub tokens: Tokens,
     /// What commands are decided with, and questions answered.
     pub ports: Arc<Ports>,
+    /// Where closed days are looked up.
+    pub days: Arc<dyn SettlementStore>,
     /// How long a reversal may be open; past it, the process is unready.
     pub oldest_open_reversal: TimeDelta,
     /// Whether the process wants more work.

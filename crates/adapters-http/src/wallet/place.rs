@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
-use domain::{AccountId, PaymentRequestId, RefundRequestId};
+use domain::{AccountId, ClearingDay, PaymentRequestId, RefundRequestId};
 use percent_encoding::percent_decode_str;
 use ports::{Page, ReversalFilter};
 use serde::Deserialize;
@@ -42,6 +42,12 @@ impl NamedByPath for (PaymentRequestId, RefundRequestId) {
 impl NamedByPath for AccountId {
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
         identifier("account", Self::parse(path_member(request, "account")))
+    }
+}
+
+impl NamedByPath for ClearingDay {
+    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        Self::parse(&path_member(request, "date")).map_err(|invalid| Problem::not_acceptable(format!("date: {invalid}")))
     }
 }
 

@@ -114,6 +114,9 @@ pub(crate) enum Commanded {}
 /// For the API document: the route is an operator's.
 pub(crate) enum Forbidden {}
 
+/// For the API document: the day that the path names is not closed.
+pub(crate) enum StillOpen {}
+
 /// For the API document: nothing is known of what the path names.
 pub(crate) enum Missing {}
 
@@ -142,6 +145,12 @@ impl IntoResponses for Commanded {
 impl IntoResponses for Forbidden {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[(403, "The token's role may not do this; an operator's may")])
+    }
+}
+
+impl IntoResponses for StillOpen {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[(409, "The day is not closed")])
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod operators;
 mod readiness;
+mod settlement;
 mod wallet_side;
 
 use std::future::pending;
@@ -108,7 +109,6 @@ fn a_result_of_something_never_announced_is_not_found() {
         api.post("p1/refunds/r1/result", &success()),
         api.get("/wallet/v1/payments/p2"),
         api.get("/wallet/v1/reversals/p1/retry"),
-        api.get("/wallet/v1/settlement/2026-03-01"),
     ];
     for reply in calls {
         assert_eq!(reply.status, 404, "{reply:?}");
@@ -283,7 +283,7 @@ fn nobody_gets_in_without_a_known_token() {
             reply.problem();
         }
     }
-    assert_eq!(closed, 10);
+    assert_eq!(closed, 11);
     let known = api.ask("GET /wallet/v1/deferred", Some(&format!("bearer {PAY}")), b"");
     assert_eq!(known.status, 200);
 }
@@ -547,6 +547,7 @@ fn the_document_lists_the_routes_that_are_served_and_no_other() {
         "GET /wallet/v1/reversals",
         "POST /wallet/v1/reversals/{paymentRequestId}/resolve",
         "POST /wallet/v1/reversals/{paymentRequestId}/retry",
+        "GET /wallet/v1/settlement/{date}",
     ];
     listed.sort_by_key(|line| line.split(' ').nth(1).map(str::to_owned));
     assert_eq!(listed, contract);

@@ -9,7 +9,7 @@ use adapters_http::{Listening, Readiness, Tokens, WalletApi, serve_wallet_api};
 use chrono::TimeDelta;
 use domain::{Action, GiveBack, Jitter, PspId, Terms};
 use ports::testing::{ManualClock, MemoryStore, Wallet, core_terms, ledger_terms, moment};
-use ports::{Asked, CancellationStore};
+use ports::{Asked, CancellationStore, SettlementStore};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use use_cases::{LaneSettings, Lanes, Ports};
@@ -20,6 +20,7 @@ pub(crate) const OPERATOR: &str = "operator-token-0123456789";
 /// A running API.
 pub(crate) struct Api {
     pub(crate) store: Arc<dyn CancellationStore>,
+    pub(crate) days: Arc<dyn SettlementStore>,
     pub(crate) readiness: Readiness,
     pub(crate) ports: Arc<Ports>,
     /// The process's clock.
@@ -67,10 +68,15 @@ impl Api {
     }
 
     fn under(terms: Terms) -> Self {
-        Self::over(Arc::new(MemoryStore::new(terms)), Duration::from_secs(60))
+        let store = MemoryStore::new(terms);
+        Self::over_both((Arc::new(store.clone()), Arc::new(store)), Duration::from_secs(60))
     }
 
     pub(crate) fn over(store: Arc<dyn CancellationStore>, call_budget: Duration) -> Self {
+        Self::over_both((store, Arc::new(MemoryStore::new(ledger_terms()))), call_budget)
+    }
+
+    fn over_both((store, days): (Arc<dyn CancellationStore>, Arc<dyn SettlementStore>), call_budget: Duration) -> Self {
         let runtime = Runtime::new().unwrap();
         let entered = runtime.enter();
         let lanes = Lanes::start(&store, LaneSettings { lanes: 2, queue: 64, batch: 16 });
@@ -84,6 +90,7 @@ impl Api {
             call_budget,
             tokens: Tokens::parse(&format!("payflow pay {PAY}\nops operator {OPERATOR}\n")).unwrap(),
             ports: Arc::clone(&ports),
+            days: Arc::clone(&days),
             oldest_open_reversal: TimeDelta::minutes(5),
             readiness: readiness.clone(),
             metrics: Arc::new(|| "# counted\n".to_owned()),
@@ -91,7 +98,7 @@ impl Api {
         let server = serve_wallet_api(Listening { listener, tls: None }, api).unwrap();
         drop(entered);
         runtime.spawn(server);
-        Self { store, readiness, ports, clock, address, runtime }
+        Self { store, days, readiness, ports, clock, address, runtime }
     }
 
     /// Sends a request as it stands and reads until the server closes.
@@ -146,6 +153,11 @@ impl Api {
     pub(crate) fn decide(&self, asked: Asked) {
         let decided = self.runtime.block_on(self.store.decide(vec![asked]));
         assert!(matches!(decided[..], [Ok(_)]), "{decided:?}");
+    }
+
+    /// Waits for work that needs no request.
+    pub(crate) fn wait_for<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
     }
 
     /// Pays and cancels, and has the first attempt to give the money back end like this; all at `wallet.at`.

@@ -5,6 +5,7 @@ mod core;
 mod database;
 mod rules;
 mod section;
+mod settlement;
 mod values;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ pub(crate) use self::core::{CoreSetting, CoreSettings};
 pub(crate) use callback::{CallbackSettings, Tls};
 pub(crate) use database::DatabaseSetting;
 pub(crate) use section::{Shown, Wrong};
+pub(crate) use settlement::Columns;
 pub(crate) use values::SettingFile;
 
 use section::Section;
@@ -48,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) database: DatabaseSetting,
     pub(crate) core: CoreSettings,
     pub(crate) terms: Terms,
+    /// How Alipay+'s files name their columns.
+    pub(crate) columns: Columns,
     /// Every setting in force, as it may be shown.
     pub(crate) shown: Vec<Shown>,
     /// Where all of this came from.
@@ -78,11 +82,12 @@ impl Settings {
         root.end(section)?;
         let core = CoreSettings::read(&mut root, callback.answer_budget)?;
         let terms = rules::read(&mut root, &core)?;
+        let columns = Columns::read(&mut root)?;
         if callback.listen == wallet_api.listen && callback.listen.port() != 0 {
             let taken = wallet_api.listen;
             return Err(Wrong::new(format!("wallet_api.listen is \"{taken}\", but must differ from callback.listen")));
         }
-        Ok(Self { callback, wallet_api, database, core, terms, shown: root.close()?, sources: sources.clone() })
+        Ok(Self { callback, wallet_api, database, core, terms, columns, shown: root.close()?, sources: sources.clone() })
     }
 }
 

@@ -1,0 +1,63 @@
+//! `rescind settlement export`: closes a day and writes its statement to a file.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use domain::{ClearingDay, Currency, DayStatement, LeftOutReason};
+use ports::{ClosedDay, SettlementStore};
+use use_cases::{NotWritten, close_day, write_statement};
+
+use super::whole::WholeFile;
+use crate::output::{Failure, say};
+use crate::settings::Settings;
+use crate::wiring;
+
+/// Closes the day, if it is open, and writes its statement. The file is there whole or not at all.
+pub(crate) async fn export(settings: Settings, day: ClearingDay, out: &Path) -> Result<ExitCode, Failure> {
+    if settings.core.payments.is_some() {
+        return Err(Failure::new(
+            "payments.kind is \"core\": the wallet core keeps the payments and knows what settles, so there is no statement here; \
+             `rescind settlement check` finds cancelled payments in Alipay+'s files all the same",
+        ));
+    }
+    let settling = wiring::settling(&settings)?;
+    let closed = close_day(&settling, day).await;
+    let closed = closed.map_err(|why| Failure::new(format!("the day {day} is not closed: {why}")))?;
+    let written = write_whole(settling.days.as_ref(), &closed, out).await;
+    written.map_err(|why| Failure::new(format!("the day {day} is closed, but {} is not written: {why}", out.display())))?;
+    say(summary(&closed, out).trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn write_whole(days: &dyn SettlementStore, closed: &ClosedDay, out: &Path) -> Result<(), NotWritten> {
+    let mut file = WholeFile::create(out).map_err(NotWritten::Refused)?;
+    write_statement(days, closed, &mut file).await?;
+    file.keep().map_err(NotWritten::Refused)
+}
+
+fn summary(ClosedDay { statement, closed_at: _, digest }: &ClosedDay, out: &Path) -> String {
+    let DayStatement { day, payments, refunds, fees, left_out } = statement;
+    let mut text = format!("the day {day} is closed: {} payments and {} refunds settle", payments.count, refunds.count);
+    let late = payments.late + refunds.late;
+    // Writing to a text cannot fail.
+    let _ = writeln!(text, "{}", if late > 0 { format!(", {late} of them late") } else { String::new() });
+    let mut line = |what: &str, sums: &BTreeMap<Currency, i128>| {
+        for (currency, sum) in sums {
+            let _ = writeln!(text, "  {what:<10} {sum} {currency}");
+        }
+    };
+    line("payments", &payments.amounts);
+    line("refunds", &refunds.amounts);
+    line("fees", fees);
+    for (reason, left_out) in left_out {
+        let why = match reason {
+            LeftOutReason::Cancelled => "cancelled",
+            LeftOutReason::MoneyNotBack => "cancelled, and the money is not back yet",
+        };
+        let _ = writeln!(text, "left out: {} {why}", left_out.totals.count);
+    }
+    let _ = writeln!(text, "{digest}  {}", out.display());
+    text
+}
