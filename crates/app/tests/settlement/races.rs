@@ -1,0 +1,80 @@
+//! Cancels beside the closing of their day and the writing of its file.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use domain::{Answer, Outcome};
+use ports::testing::Wallet;
+use tokio::task::JoinSet;
+use use_cases::{close_day, write_statement};
+
+use crate::common::Engine;
+use crate::given::{Kept, day, later, paid};
+
+/// How often; a thousand times where `RESCIND_SCALE=full` asks for it.
+fn rounds() -> i64 {
+    if std::env::var("RESCIND_SCALE").is_ok_and(|scale| scale == "full") { 1000 } else { 50 }
+}
+
+/// Payments of one day, which is over by any real clock, all of them initiated in time to be cancelled: their cancels were received in time and waited.
+async fn one_round(kept: &Arc<Kept>, round: i64) {
+    let wallet = |n: i64| Wallet { at: later(-round) + TimeDelta::seconds(n), ..Wallet::of(&format!("{round}-{n}")) };
+    let wallets: Vec<_> = (0..12).map(wallet).collect();
+    for wallet in &wallets {
+        paid(&kept.cases, wallet).await;
+    }
+    let mut cancels = JoinSet::new();
+    for (n, wallet) in wallets.iter().enumerate().filter(|(n, _)| n % 4 != 3) {
+        let (cases, cancel) = (Arc::clone(&kept.cases), Wallet { at: later(0), ..wallet.clone() }.is_cancelled());
+        cancels.spawn(async move { (n, cases.decide(vec![cancel]).await.remove(0).unwrap()) });
+    }
+    let closing = {
+        let kept = Arc::clone(kept);
+        tokio::spawn(async move {
+            let closed = close_day(&kept.settling(later(1)), day(-round)).await.unwrap();
+            let mut file = Vec::new();
+            write_statement(kept.days.as_ref(), &closed, &mut file).await.unwrap();
+            (closed, String::from_utf8(file).unwrap())
+        })
+    };
+    let answers = cancels.join_all().await;
+    let (closed, file) = closing.await.unwrap();
+
+    let is_s = |outcome: &Outcome| *outcome == Outcome::Answered(Answer::Cancelled);
+    let cancelled: BTreeSet<_> = answers.iter().filter(|(_, outcome)| is_s(outcome)).map(|(n, _)| *n).collect();
+    let settled: BTreeSet<_> = file.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().to_owned()).collect();
+    for (n, wallet) in wallets.iter().enumerate() {
+        assert_ne!(cancelled.contains(&n), settled.contains(wallet.id.as_str()), "{round}-{n} is on one side");
+    }
+    assert_eq!(closed.statement.payments.count as usize, settled.len());
+    let left_out: u64 = closed.statement.left_out.values().map(|left_out| left_out.totals.count).sum();
+    assert_eq!(left_out as usize, cancelled.len());
+    let fees: i128 = closed.statement.fees.values().sum();
+    assert_eq!(fees, 3 * settled.len() as i128, "what is cancelled costs no fee");
+    let mut again = Vec::new();
+    write_statement(kept.days.as_ref(), &closed, &mut again).await.unwrap();
+    assert_eq!(again, file.into_bytes(), "the same bytes every time");
+}
+
+async fn race(kept: Kept) {
+    let kept = Arc::new(kept);
+    for round in 1..=rounds() {
+        one_round(&kept, round).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f28_cancels_beside_a_closing_end_on_one_side_in_memory() {
+    race(Kept::in_memory()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f28_cancels_beside_a_closing_end_on_one_side_on_sqlite() {
+    race(Kept::on(Engine::Sqlite)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f28_cancels_beside_a_closing_end_on_one_side_on_postgresql() {
+    race(Kept::on(Engine::Postgres)).await;
+}
