@@ -35,6 +35,9 @@ use crate::output::{Failure, read, say};
 const PREPARERS: usize = 4;
 /// How many prepared payments may wait for their cancel: enough to go on while the core cannot take money for new ones.
 const STOCK: usize = 500;
+/// After how long without a finished payment the reserve is used up.
+const STALLED: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// After how many payments it says how many there were.
 const SAY_EACH: usize = 50;
 
@@ -110,7 +113,7 @@ async fn storm(args: &RunArgs) -> Result<ExitCode, Failure> {
     let record = File::create_new(&args.record);
     let mut record = record.map_err(|error| Failure::new(format!("{} cannot be made: {error}", args.record.display())))?;
     let setting = Arc::new(setting(args)?);
-    let mut prepared = prepare(&setting)?;
+    let mut stock = Stock { prepared: prepare(&setting)?, reserve: args.callers, moved: begun };
     let mut idle = (0..args.callers.max(1)).map(|_| Driver::new(&setting)).collect::<Result<Vec<_>, _>>()?;
     let mut cancelling = JoinSet::new();
     let stopped = stopped(Duration::from_secs(args.seconds))?;
@@ -122,7 +125,7 @@ async fn storm(args: &RunArgs) -> Result<ExitCode, Failure> {
                 is_over = true;
                 setting.end.set_after(Duration::from_secs(args.settle));
             }
-            Some((number, mut story)) = prepared.recv(), if !is_over && !idle.is_empty() => {
+            Some((number, mut story)) = stock.next(), if !is_over && !idle.is_empty() => {
                 let Some(mut driver) = idle.pop() else { continue };
                 cancelling.spawn(async move { driver.cancel(&mut story, number).await.map(|()| (driver, story)) });
             }
@@ -130,6 +133,7 @@ async fn storm(args: &RunArgs) -> Result<ExitCode, Failure> {
                 let (driver, story) = ended.map_err(|error| Failure::new(format!("a caller broke down: {error}")))??;
                 write(&mut record, &story)?;
                 idle.push(driver);
+                stock.moved = Instant::now();
                 finished += 1;
                 if finished % SAY_EACH == 0 {
                     say(format_args!("{finished} payments"))?;
@@ -140,6 +144,25 @@ async fn storm(args: &RunArgs) -> Result<ExitCode, Failure> {
     record.sync_all().map_err(|error| Failure::new(format!("{} cannot be written: {error}", args.record.display())))?;
     say(format_args!("ended with {finished} payments after {:.0} s", begun.elapsed().as_secs_f64()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Payments that wait for their cancel, with a reserve for the time in which nothing moves: a core that takes no money for new
+/// payments must meet cancels of old ones.
+struct Stock {
+    prepared: mpsc::Receiver<(u64, Story)>,
+    reserve: usize,
+    /// When a payment was finished last.
+    moved: Instant,
+}
+
+impl Stock {
+    /// Waits for the next payment; nothing where there will be none. What is waited for in vain is not lost.
+    async fn next(&mut self) -> Option<(u64, Story)> {
+        while self.prepared.len() <= self.reserve && self.moved.elapsed() < STALLED {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        self.prepared.recv().await
+    }
 }
 
 /// Payments that wait for their cancel, for as long as they are taken.
