@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use diesel::result::Error as DieselError;
 use domain::{Case, Change, Command, Decision, Outcome, PaymentRequestId, Terms, decide};
 use ports::Unavailable;
+use serde::Serialize;
 
 use crate::observed::Observed;
 use crate::rows::{CaseRow, EntryRow, EventRow, Inconsistent, RefundRow, ReversalRow};
@@ -17,8 +18,8 @@ pub(crate) struct Found {
     pub(crate) reversals: Vec<ReversalRow>,
 }
 
-/// What has to be written, at most one row a case in each of the first three tables.
-#[derive(Debug, Default)]
+/// What has to be written, at most one row a case in `cases` and `reversals`.
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Writes {
     pub(crate) cases: Vec<CaseRow>,
     pub(crate) refunds: Vec<RefundRow>,
@@ -126,12 +127,13 @@ impl Writes {
 }
 
 /// Rows as the one JSON parameter of a statement, so that its text is the same for every size of batch.
-pub(crate) fn json<T: serde::Serialize>(rows: &[T]) -> Result<String, DieselError> {
+pub(crate) fn json(rows: &(impl Serialize + ?Sized)) -> Result<String, DieselError> {
     serde_json::to_string(rows).map_err(|error| DieselError::SerializationError(error.into()))
 }
 
 /// A write has to change as many rows as it names; anything else means that a lock was not one.
-pub(crate) fn ensure_written(table: &'static str, expected: usize, written: usize) -> Result<(), DieselError> {
+pub(crate) fn ensure_written(table: &'static str, expected: usize, written: impl TryInto<usize>) -> Result<(), DieselError> {
+    let written = written.try_into().unwrap_or(usize::MAX);
     if expected == written {
         return Ok(());
     }

@@ -18,6 +18,7 @@ mod schema;
 mod served;
 mod settlement;
 mod sqlite;
+mod statement;
 mod store;
 
 pub use database::{Database, DatabaseError, DatabaseSettings};

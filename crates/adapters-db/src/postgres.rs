@@ -1,7 +1,8 @@
 //! PostgreSQL: read committed, row locks in the order of ids.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
+use diesel::data_types::PgTimestamp;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
@@ -14,11 +15,14 @@ use crate::dialect::Dialect;
 use crate::reads::{HalfBalance, HalfBalanceRow, Reads, reads};
 use crate::rows::{CaseRow, DayRow, EntryRow, EventRow, RefundRow, ReversalRow};
 use crate::served::{ServedTerms, served};
+use crate::statement::Statement;
 
 /// The timeouts leave room for an answer within Alipay+'s patience; a lock is waited for only so long that the rest of its batch
 /// can still be decided without it. Durability and isolation are asked for by name, because the server's configuration may say
 /// otherwise: an S that a crash takes back is a lie, and an older snapshot would not see the case that was waited for.
 /// A standby is refused at every connect, because a failover can make one of the server that we knew: it answers from the past.
+/// Rows are looked for by their keys only. A plan is made once for each connection, perhaps while the tables are empty, and must not
+/// be to read them whole when they are full.
 pub(crate) const PREPARE: &str = "
     do $$ begin
         if pg_is_in_recovery() then
@@ -31,6 +35,10 @@ pub(crate) const PREPARE: &str = "
     set idle_in_transaction_session_timeout = '10s';
     set synchronous_commit = on;
     set client_min_messages = warning;
+    set plan_cache_mode = force_generic_plan;
+    set enable_seqscan = off;
+    set enable_hashjoin = off;
+    set enable_mergejoin = off;
 ";
 
 /// What libpq would wait for without end. A server that vanishes in a failover says no goodbye: the kernel would try for a quarter of
@@ -64,51 +72,61 @@ const LOCK_DUE: &str = "
     for update of cases skip locked
 ";
 
-const UPDATE_CASES: &str = "
-    update cases set
-        (status, acquirer_id, account, amount_value, amount_currency, settlement_value, settlement_currency, kind, initiated_at,
-         payment_id, completed_at, fee_value, fee_currency, cancellation, cancel_acquirer_id, first_received_at, defer_reason,
-         cancelled_at, refusal, result_code, settled_at, last_event, settlement_day)
-      = (w.status, w.acquirer_id, w.account, w.amount_value, w.amount_currency, w.settlement_value, w.settlement_currency, w.kind,
-         w.initiated_at, w.payment_id, w.completed_at, w.fee_value, w.fee_currency, w.cancellation, w.cancel_acquirer_id,
-         w.first_received_at, w.defer_reason, w.cancelled_at, w.refusal, w.result_code, w.settled_at, w.last_event,
-         w.settlement_day)
-    from jsonb_populate_recordset(null::cases, $1::jsonb) as w
-    where cases.payment_request_id = w.payment_request_id
-";
-
-const WRITE_REFUNDS: &str = "
-    insert into refunds (payment_request_id, refund_request_id, place, amount_value, amount_currency, state, completed_at,
-        settlement_day)
-    select payment_request_id, refund_request_id, place, amount_value, amount_currency, state, completed_at, settlement_day
-    from jsonb_populate_recordset(null::refunds, $1::jsonb)
-    on conflict (payment_request_id, refund_request_id) do update
-    set (state, completed_at, settlement_day) = (excluded.state, excluded.completed_at, excluded.settlement_day)
-";
-
-const WRITE_REVERSALS: &str = "
-    insert into reversals (payment_request_id, kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at,
-        lease_attempt, lease_until, last_error, done_at)
-    select payment_request_id, kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at,
-        lease_attempt, lease_until, last_error, done_at
-    from jsonb_populate_recordset(null::reversals, $1::jsonb)
-    on conflict (payment_request_id) do update
-    set (kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at, lease_attempt, lease_until,
-         last_error, done_at)
-      = (excluded.kind, excluded.amount_value, excluded.amount_currency, excluded.opened_at, excluded.attempts, excluded.state,
-         excluded.next_attempt_at, excluded.lease_attempt, excluded.lease_until, excluded.last_error, excluded.done_at)
-";
-
-const INSERT_EVENTS: &str = "
-    insert into events (payment_request_id, number, at, what, details)
-    select payment_request_id, number, at, what, details
-    from jsonb_populate_recordset(null::events, $1::jsonb)
-";
-
-const INSERT_ENTRIES: &str = "
-    insert into ledger_entries (payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at)
-    select payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at
-    from jsonb_populate_recordset(null::ledger_entries, $1::jsonb)
+/// All that a batch decided in one statement, because each of them costs a journey there and back. Tells how many rows it wrote to each
+/// table.
+const WRITE: &str = "
+    with given (rows) as (
+        select $1::jsonb
+    ),
+    written_cases as (
+        update cases set
+            (status, acquirer_id, account, amount_value, amount_currency, settlement_value, settlement_currency, kind, initiated_at,
+             payment_id, completed_at, fee_value, fee_currency, cancellation, cancel_acquirer_id, first_received_at, defer_reason,
+             cancelled_at, refusal, result_code, settled_at, last_event, settlement_day)
+          = (w.status, w.acquirer_id, w.account, w.amount_value, w.amount_currency, w.settlement_value, w.settlement_currency, w.kind,
+             w.initiated_at, w.payment_id, w.completed_at, w.fee_value, w.fee_currency, w.cancellation, w.cancel_acquirer_id,
+             w.first_received_at, w.defer_reason, w.cancelled_at, w.refusal, w.result_code, w.settled_at, w.last_event,
+             w.settlement_day)
+        from given, jsonb_populate_recordset(null::cases, rows -> 'cases') as w
+        where cases.payment_request_id = w.payment_request_id
+        returning 1
+    ),
+    written_refunds as (
+        insert into refunds (payment_request_id, refund_request_id, place, amount_value, amount_currency, state, completed_at,
+            settlement_day)
+        select payment_request_id, refund_request_id, place, amount_value, amount_currency, state, completed_at, settlement_day
+        from given, jsonb_populate_recordset(null::refunds, rows -> 'refunds')
+        on conflict (payment_request_id, refund_request_id) do update
+        set (state, completed_at, settlement_day) = (excluded.state, excluded.completed_at, excluded.settlement_day)
+        returning 1
+    ),
+    written_reversals as (
+        insert into reversals (payment_request_id, kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at,
+            lease_attempt, lease_until, last_error, done_at)
+        select payment_request_id, kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at,
+            lease_attempt, lease_until, last_error, done_at
+        from given, jsonb_populate_recordset(null::reversals, rows -> 'reversals')
+        on conflict (payment_request_id) do update
+        set (kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at, lease_attempt, lease_until,
+             last_error, done_at)
+          = (excluded.kind, excluded.amount_value, excluded.amount_currency, excluded.opened_at, excluded.attempts, excluded.state,
+             excluded.next_attempt_at, excluded.lease_attempt, excluded.lease_until, excluded.last_error, excluded.done_at)
+        returning 1
+    ),
+    written_events as (
+        insert into events (payment_request_id, number, at, what, details)
+        select payment_request_id, number, at, what, details
+        from given, jsonb_populate_recordset(null::events, rows -> 'events')
+        returning 1
+    ),
+    written_entries as (
+        insert into ledger_entries (payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at)
+        select payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at
+        from given, jsonb_populate_recordset(null::ledger_entries, rows -> 'entries')
+        returning 1
+    )
+    select (select count(*) from written_cases), (select count(*) from written_refunds), (select count(*) from written_reversals),
+        (select count(*) from written_events), (select count(*) from written_entries)
 ";
 
 #[derive(QueryableByName)]
@@ -117,27 +135,20 @@ struct Id {
     payment_request_id: String,
 }
 
-#[derive(QueryableByName)]
-struct Micros {
-    #[diesel(sql_type = BigInt)]
-    micros: i64,
+/// Where PostgreSQL counts from.
+const YEAR_2000: DateTime<Utc> = DateTime::from_timestamp_nanos(946_684_800_000_000_000);
+
+diesel::define_sql_function! {
+    /// The server's clock, also within a transaction.
+    fn clock_timestamp() -> Timestamptz;
 }
+
+/// How many rows [`WRITE`] wrote, by table.
+type WrittenTypes = (BigInt, BigInt, BigInt, BigInt, BigInt);
 
 reads!(PgConnection);
 days!(PgConnection);
 served!(PgConnection);
-
-fn write_rows<T: serde::Serialize>(
-    connection: &mut PgConnection,
-    (table, statement): (&'static str, &'static str),
-    rows: &[T],
-) -> Result<(), DieselError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let written = diesel::sql_query(statement).bind::<Text, _>(json(rows)?).execute(connection)?;
-    ensure_written(table, rows.len(), written)
-}
 
 impl Dialect for PgConnection {
     const PREPARE: &'static str = PREPARE;
@@ -162,7 +173,7 @@ impl Dialect for PgConnection {
     fn lock_and_load(&mut self, ids: &[String], opening: &[String]) -> Result<Found, DieselError> {
         use crate::schema::cases;
         if !opening.is_empty() {
-            diesel::sql_query(INSERT_MISSING).bind::<Array<Text>, _>(opening).execute(self)?;
+            Statement::<Array<Text>, _>::new(INSERT_MISSING, opening).execute(self)?;
         }
         // A statement of its own: together with the insert it would not see the rows that another transaction committed meanwhile.
         let wanted = cases::table.filter(cases::payment_request_id.eq_any(ids)).order(cases::payment_request_id);
@@ -178,17 +189,19 @@ impl Dialect for PgConnection {
     }
 
     fn write(&mut self, writes: &Writes) -> Result<(), DieselError> {
-        write_rows(self, ("cases", UPDATE_CASES), &writes.cases)?;
-        write_rows(self, ("refunds", WRITE_REFUNDS), &writes.refunds)?;
-        write_rows(self, ("reversals", WRITE_REVERSALS), &writes.reversals)?;
-        write_rows(self, ("events", INSERT_EVENTS), &writes.events)?;
-        write_rows(self, ("ledger_entries", INSERT_ENTRIES), &writes.entries)
+        let json = json(writes)?;
+        let write = Statement::<Text, str, WrittenTypes>::new(WRITE, &json);
+        let (cases, refunds, reversals, events, entries): (i64, i64, i64, i64, i64) = write.get_result(self)?;
+        ensure_written("cases", writes.cases.len(), cases)?;
+        ensure_written("refunds", writes.refunds.len(), refunds)?;
+        ensure_written("reversals", writes.reversals.len(), reversals)?;
+        ensure_written("events", writes.events.len(), events)?;
+        ensure_written("ledger_entries", writes.entries.len(), entries)
     }
 
     fn clock(&mut self) -> Result<Option<DateTime<Utc>>, DieselError> {
-        let now = diesel::sql_query("select (extract(epoch from clock_timestamp()) * 1000000)::bigint as micros");
-        let Micros { micros } = now.get_result(self)?;
-        Ok(DateTime::from_timestamp_micros(micros))
+        let PgTimestamp(since_2000) = diesel::select(clock_timestamp()).get_result(self)?;
+        Ok(YEAR_2000.checked_add_signed(TimeDelta::microseconds(since_2000)))
     }
 }
 

@@ -118,7 +118,7 @@ macro_rules! reads {
 
             fn count_deferred(&mut self) -> Result<i64, DieselError> {
                 use $crate::schema::cases;
-                cases::table.filter(cases::cancellation.eq("deferred")).count().get_result(self)
+                cases::table.filter(cases::defer_reason.is_not_null()).count().get_result(self)
             }
 
             fn count_owed(&mut self) -> Result<Vec<(String, i64)>, DieselError> {
@@ -136,7 +136,7 @@ macro_rules! reads {
             fn deferred_ids(&mut self, page: &Page) -> Result<Vec<String>, DieselError> {
                 use $crate::schema::cases;
                 let after = page.after.as_deref().unwrap_or_default();
-                let wanted = cases::cancellation.eq("deferred").and(cases::payment_request_id.gt(after));
+                let wanted = cases::defer_reason.is_not_null().and(cases::payment_request_id.gt(after));
                 let page = cases::table.filter(wanted).order(cases::payment_request_id).limit(page.limit.into());
                 page.select(cases::payment_request_id).load(self)
             }

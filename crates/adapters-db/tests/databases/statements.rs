@@ -1,6 +1,6 @@
-//! A batch costs the same number of statements, however many cases it has.
+//! What a batch costs: the same number of statements, however many cases it has, and no index of the cases where nothing is new in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
@@ -8,7 +8,7 @@ use domain::{Action, GiveBack, Jitter, Lookup, ReportedResult, Terms};
 use ports::testing::{Wallet, core_terms, ledger_terms};
 use ports::{Asked, CancellationStore};
 
-use crate::given::{Postgres, Sqlite, TestDatabase, decided};
+use crate::given::{Postgres, Sqlite, TestDatabase, decided, paid};
 
 /// How many statements were begun, by the address of the database.
 static BEGUN: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
@@ -69,7 +69,7 @@ async fn same_for_one_and_for_64(database: &impl TestDatabase, place: &str, term
     let for_one = statements(&store, place, steps(&prefix, 1)).await;
     let for_64 = statements(&store, place, steps(&prefix, 64)).await;
     assert_eq!(for_one, for_64);
-    // Checking the connection, begin, insert what is missing, lock, two tables of belongings, the clock, five writes, commit.
+    // Checking the connection, begin, insert what is missing, lock, two tables of belongings, the clock, up to five writes, commit.
     assert!(for_64.iter().all(|count| (4..=13).contains(count)), "{for_64:?}");
 }
 
@@ -87,4 +87,26 @@ async fn sixty_four_cases_take_the_statements_of_one_on_sqlite() {
     for terms in [ledger_terms(), core_terms()] {
         same_for_one_and_for_64(&database, &database.path(), terms).await;
     }
+}
+
+/// Where a new version of a row differs from the old one in a column that an index knows, it gets an entry in every index.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_changes_nothing_of_its_case_that_an_index_knows() {
+    const COLUMNS: &str = "select key || ' is ' || value as value from cases, jsonb_each(to_jsonb(cases))";
+    const INDEXED: &str = "
+        select attname::text as value
+        from pg_depend
+        join pg_index on objid = indexrelid and indrelid = 'cases'::regclass
+        join pg_attribute on attrelid = refobjid and attnum = refobjsubid
+        where classid = 'pg_class'::regclass and refobjid = 'cases'::regclass";
+    let database = Postgres::migrated();
+    let store = database.open_database(1).store(ledger_terms());
+    let wallet = paid(&store, "indexed").await;
+    let columns = || BTreeSet::from_iter(database.texts(COLUMNS));
+    let (before, _, after) = (columns(), decided(&store, vec![wallet.is_cancelled()]).await, columns());
+    let changed: BTreeSet<_> = after.difference(&before).filter_map(|column| column.split(' ').next()).collect();
+    assert!(changed.contains("cancellation") && changed.contains("last_event"), "{changed:?}");
+    let indexed = database.texts(INDEXED);
+    assert!(indexed.iter().any(|column| column == "defer_reason"), "{indexed:?}");
+    assert!(indexed.iter().all(|column| !changed.contains(column.as_str())), "{changed:?} and {indexed:?}");
 }
