@@ -74,10 +74,13 @@ create table cases (
     ),
     -- A cancelled payment costs no fee.
     constraint cases_cancelled_free check (cancelled_at is null or fee_value is null)
-);
+)
+-- Room on each page for the next version of its rows: what a cancel changes is in no index, so that the row stays where it is and no
+-- index hears of it.
+with (fillfactor = 60);
 
--- For the list of deferred cases, which is empty almost always.
-create index cases_deferred on cases (payment_request_id) where cancellation = 'deferred';
+-- For the list of deferred cases, which is empty almost always. By the reason and not by the state, which every cancel changes.
+create index cases_deferred on cases (payment_request_id) where defer_reason is not null;
 
 -- Refunds that the wallet makes itself.
 create table refunds (
@@ -132,9 +135,10 @@ create index reversals_due on reversals (next_attempt_at) where state = 'open';
 -- For the lists of what is owed, which is little at any time.
 create index reversals_owed on reversals (state, payment_request_id) where state <> 'done';
 
--- The timeline; only ever added to.
+-- The timeline; only ever added to. Its lines are written under the lock of a case that is there. They are most of the rows that a
+-- cancel writes, so a foreign key, which looks for the case again for each of them, is left to the rows that are about money.
 create table events (
-    payment_request_id text collate "C" not null references cases,
+    payment_request_id text collate "C" not null,
     -- Counted within the case under its lock, so a line can neither be skipped nor overtaken.
     number integer not null,
     at bigint not null,

@@ -76,7 +76,7 @@ create table cases (
 ) strict;
 
 -- For the list of deferred cases, which is empty almost always.
-create index cases_deferred on cases (payment_request_id) where cancellation = 'deferred';
+create index cases_deferred on cases (payment_request_id) where defer_reason is not null;
 
 -- Refunds that the wallet makes itself.
 create table refunds (
@@ -131,9 +131,10 @@ create index reversals_due on reversals (next_attempt_at) where state = 'open';
 -- For the lists of what is owed, which is little at any time.
 create index reversals_owed on reversals (state, payment_request_id) where state <> 'done';
 
--- The timeline; only ever added to.
+-- The timeline; only ever added to. Its lines are written under the lock of a case that is there. They are most of the rows that a
+-- cancel writes, so a foreign key, which looks for the case again for each of them, is left to the rows that are about money.
 create table events (
-    payment_request_id text not null references cases,
+    payment_request_id text not null,
     -- Counted within the case under its lock, so a line can neither be skipped nor overtaken.
     number integer not null,
     at integer not null,

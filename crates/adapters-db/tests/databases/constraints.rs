@@ -170,7 +170,6 @@ const ILLEGAL: &[(&str, Row, Row, &str)] = &[
     ("events", EVENT, &[("number", "1")], "events_pkey"),
     ("refunds", REFUND, &[("payment_request_id", "'nobody'")], "refunds_payment_request_id_fkey"),
     ("reversals", REVERSAL, &[("payment_request_id", "'nobody'")], "reversals_payment_request_id_fkey"),
-    ("events", EVENT, &[("payment_request_id", "'nobody'")], "events_payment_request_id_fkey"),
     ("ledger_entries", ENTRY, &[("payment_request_id", "'nobody'")], "ledger_entries_payment_request_id_fkey"),
 ];
 
