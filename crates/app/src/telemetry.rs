@@ -2,7 +2,7 @@
 //! full disk under it, costs lines and never an answer.
 
 use std::fs::File;
-use std::io::{IsTerminal, stderr};
+use std::io::{self, IsTerminal, Write, stderr};
 
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
@@ -20,6 +20,39 @@ pub(crate) enum LogTo {
     File(File),
 }
 
+/// How many bytes of lines are gathered at most.
+const GATHERED: usize = 64 * 1024;
+
+/// Writes what has gathered in one piece whenever the thread that writes has nothing more to do. Lines that cannot be written are lost:
+/// keeping them would only lose later ones.
+struct Gathering<W> {
+    to: W,
+    lines: Vec<u8>,
+}
+
+impl<W: Write> Gathering<W> {
+    fn new(to: W) -> Self {
+        Self { to, lines: Vec::new() }
+    }
+}
+
+impl<W: Write> Write for Gathering<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.lines.extend_from_slice(line);
+        if self.lines.len() >= GATHERED {
+            self.flush()?;
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // Nobody is left to be told that it failed.
+        let _ = self.to.write_all(&self.lines);
+        self.lines.clear();
+        Ok(())
+    }
+}
+
 /// The thread that writes; dropped, it writes what is left.
 pub(crate) type Writing = WorkerGuard;
 
@@ -28,8 +61,8 @@ pub(crate) type Writing = WorkerGuard;
 pub(crate) fn start(to: LogTo) -> Result<Writing, Failure> {
     let filter = filter()?;
     let ((writer, writing), readable) = match to {
-        LogTo::Stderr => (tracing_appender::non_blocking(stderr()), stderr().is_terminal()),
-        LogTo::File(file) => (tracing_appender::non_blocking(file), false),
+        LogTo::Stderr => (tracing_appender::non_blocking(Gathering::new(stderr())), stderr().is_terminal()),
+        LogTo::File(file) => (tracing_appender::non_blocking(Gathering::new(file)), false),
     };
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(readable);
     // Otherwise a line that cannot be written is told of on standard error, and where that is gone the thread that logs panics.
@@ -50,4 +83,45 @@ fn filter() -> Result<EnvFilter, Failure> {
         });
     }
     Ok(EnvFilter::new(DEFAULT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes pieces, or refuses them.
+    struct Place {
+        pieces: Vec<String>,
+        full: bool,
+    }
+
+    impl Write for Place {
+        fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+            if self.full {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.pieces.push(String::from_utf8_lossy(piece).into_owned());
+            Ok(piece.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_that_gathered_are_written_in_one_piece_and_those_for_a_full_disk_are_lost() {
+        let mut gathering = Gathering::new(Place { pieces: vec![], full: false });
+        let mut write = |full: bool, lines: &[&str]| {
+            gathering.to.full = full;
+            lines.iter().for_each(|line| gathering.write_all(line.as_bytes()).unwrap());
+            gathering.flush().unwrap();
+            std::mem::take(&mut gathering.to.pieces)
+        };
+        assert_eq!(write(false, &["a\n", "b\n"]), ["a\nb\n"]);
+        assert!(write(true, &["c\n"]).is_empty());
+        assert_eq!(write(false, &["d\n"]), ["d\n"]);
+        let long = "x".repeat(GATHERED);
+        assert_eq!(write(false, &[&long, "e\n"]), [&long, "e\n"]);
+    }
 }
