@@ -101,7 +101,8 @@ async fn receive(door: &Door, request: &HttpRequest, payload: Payload, arrival: 
     }
     let deadline = arrival.instant + callback.answer_budget;
     let body = read_body(request, payload, deadline).await.map_err(TurnedAway::Unsigned)?;
-    let request_time = verify(callback.verifier.as_ref(), request, &body, arrival.at)?;
+    let envelope = Envelope::of(request);
+    let request_time = verify(callback.verifier.as_ref(), (&envelope, request.headers()), &body, arrival.at)?;
     if callback.freshness.is_some_and(|tolerance| !is_fresh(request_time.as_bytes(), arrival.at, tolerance)) {
         return Err(DoorRefusal::NotFresh.into());
     }
@@ -111,7 +112,7 @@ async fn receive(door: &Door, request: &HttpRequest, payload: Payload, arrival: 
     }
     let CancelMessage { acquirer_id, payment_request_id: id, psp_id: _ } = message;
     let received = ReceivedCancel { id, acquirer_id, received_at: arrival.at, arrived: arrival.instant };
-    Ok(SignedCancel { received, deadline, envelope: Envelope::of(request) })
+    Ok(SignedCancel { received, deadline, envelope })
 }
 
 /// Whether the media type is JSON in UTF-8. Nothing is said about the response's: Alipay+'s libraries do not list JSON in
@@ -149,11 +150,10 @@ async fn read_body(request: &HttpRequest, mut payload: Payload, deadline: Instan
 /// wrong in any case is said first, and what is ambiguous is said to be so.
 fn verify<'a>(
     verifier: &dyn MessageVerifier,
-    request: &'a HttpRequest,
+    (envelope, headers): (&Envelope, &'a HeaderMap),
     body: &[u8],
     at: DateTime<Utc>,
 ) -> Result<&'a HeaderValue, DoorRefusal> {
-    let headers = request.headers();
     let clients: Vec<&str> = known_clients(headers, verifier);
     if clients.is_empty() {
         return Err(DoorRefusal::Client);
@@ -175,7 +175,7 @@ fn verify<'a>(
         return Err(DoorRefusal::Headers);
     };
     let ([client_id], [claim]) = (&clients[..], &claims[..]) else { return Err(DoorRefusal::Headers) };
-    let Envelope { method, uri, .. } = &Envelope::of(request);
+    let Envelope { method, uri, .. } = envelope;
     let text = Content { method, uri, client_id, time: time.as_bytes(), body }.text();
     let key_version = match claim.key_version {
         ClaimedKey::Version(version) => Some(version),

@@ -1,6 +1,6 @@
 //! Answers as they stand on the wire. Every code that leaves the callback is in this file.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use domain::{Answer, Refusal};
 use use_cases::CancelReply;
 
@@ -106,9 +106,15 @@ pub(super) fn of_refusal(refusal: DoorRefusal) -> WireResult {
     }
 }
 
-/// `Response-Time`: whole seconds at UTC+8, the zone of all of Alipay+'s samples.
+/// UTC+8, the zone of all of Alipay+'s samples.
+const ZONE: FixedOffset = match FixedOffset::east_opt(8 * 3600) {
+    Some(zone) => zone,
+    None => unreachable!(),
+};
+
+/// `Response-Time`, in whole seconds: the answers of one second are the same text, so that one signature serves them all.
 pub(super) fn response_time(now: DateTime<Utc>) -> String {
-    (now + TimeDelta::hours(8)).format("%Y-%m-%dT%H:%M:%S+08:00").to_string()
+    now.with_timezone(&ZONE).to_rfc3339_opts(SecondsFormat::Secs, false)
 }
 
 #[cfg(test)]
