@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::cancel::{self, CancelArgs};
 use crate::conformance::{self, ConformanceArgs};
+use crate::load::{self, LoadArgs};
 use crate::output::Failure;
 use crate::storm::{self, StormCommand};
 use crate::wallet_core::{self, WalletCoreCommand};
@@ -31,6 +32,8 @@ enum Command {
     WalletCore(WalletCoreCommand),
     /// Holds a wallet to the protocol, case by case
     Conformance(Box<ConformanceArgs>),
+    /// Sends a storm of signed cancels, and looks at the books afterwards
+    Load(Box<LoadArgs>),
 }
 
 /// Runs the command that was asked for. Wrong usage ends here, with code 2.
@@ -40,6 +43,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
         Command::Storm(command) => on_runtime(storm::run(command)),
         Command::WalletCore(command) => on_runtime(wallet_core::run(command)),
         Command::Conformance(args) => on_runtime(conformance::run(*args)),
+        Command::Load(args) => load::run(&args),
     }
 }
 

@@ -7,6 +7,7 @@ mod cli;
 mod clock;
 mod conformance;
 mod keys;
+mod load;
 mod output;
 mod signature;
 mod storm;
