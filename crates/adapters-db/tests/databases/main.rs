@@ -3,6 +3,7 @@
 
 mod given;
 
+mod benches;
 mod clocks;
 mod constraints;
 mod contract;
