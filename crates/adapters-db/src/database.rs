@@ -109,11 +109,12 @@ impl Database {
         matches!(self.0, Engine::Sqlite { .. })
     }
 
-    /// How many batches it can commit at once.
+    /// How many batches are worth committing at once. On PostgreSQL two are: one gathers while the other is written, and more of them
+    /// would only be smaller. The rest of a larger pool lets a batch that has to wait for a lock hold up fewer others.
     #[must_use]
     pub fn lanes(&self) -> usize {
         match &self.0 {
-            Engine::Postgres(pool) => usize::try_from(pool.max_size()).unwrap_or(1).div_ceil(2),
+            Engine::Postgres(pool) => usize::try_from(pool.max_size()).unwrap_or(1).div_ceil(4),
             Engine::Sqlite { .. } => 1,
         }
     }

@@ -29,7 +29,7 @@ pub(crate) use secrets::{FreshKeys, Keys};
 /// How many commands may wait before more are refused.
 const QUEUE: usize = 10_000;
 /// How many commands share one commit at most.
-const BATCH: usize = 64;
+const BATCH: usize = 128;
 
 /// How long work that was accepted may take once nobody waits for it any more. Only a database that hangs takes longer.
 const FINISH_WITHIN: Duration = Duration::from_secs(10);

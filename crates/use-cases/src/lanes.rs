@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ::ports::{Asked, CancellationStore, Unavailable};
 use domain::{Outcome, PaymentRequestId};
@@ -54,14 +55,25 @@ impl fmt::Display for NotDecided {
     }
 }
 
+/// How long a command may have waited before it is decided, when its lane still takes more. Behind it, others would wait for an answer
+/// that their callers are not there for any more: the lane would do nothing but work that comes too late.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
 struct Waiting {
     asked: Asked,
     reply: oneshot::Sender<Result<Outcome, Unavailable>>,
 }
 
+/// The way into a lane.
+struct Entrance {
+    queue: mpsc::Sender<Waiting>,
+    /// Whether the lane has to catch up first.
+    is_late: Arc<AtomicBool>,
+}
+
 /// The lanes of one process.
 pub struct Lanes {
-    queues: RwLock<Vec<mpsc::Sender<Waiting>>>,
+    entrances: RwLock<Vec<Entrance>>,
     running: RwLock<Vec<JoinHandle<()>>>,
 }
 
@@ -71,10 +83,12 @@ impl Lanes {
     pub fn start(store: &Arc<dyn CancellationStore>, settings: LaneSettings) -> Self {
         let lane = |_| {
             let (queue, waiting) = mpsc::channel(settings.queue.max(1));
-            (queue, tokio::spawn(run(Arc::clone(store), waiting, settings.batch.max(1))))
+            let is_late = Arc::new(AtomicBool::new(false));
+            let lane = Lane { store: Arc::clone(store), waiting, most: settings.batch.max(1), is_late: Arc::clone(&is_late) };
+            (Entrance { queue, is_late }, tokio::spawn(lane.run()))
         };
-        let (queues, running) = (0..settings.lanes.max(1)).map(lane).unzip();
-        Self { queues: RwLock::new(queues), running: RwLock::new(running) }
+        let (entrances, running) = (0..settings.lanes.max(1)).map(lane).unzip();
+        Self { entrances: RwLock::new(entrances), running: RwLock::new(running) }
     }
 
     /// Has a command decided. The caller may stop waiting at any moment; once it is queued, the command is decided all the same.
@@ -94,8 +108,12 @@ impl Lanes {
 
     fn queue(&self, asked: Asked) -> Result<oneshot::Receiver<Result<Outcome, Unavailable>>, NotDecided> {
         let (reply, answer) = oneshot::channel();
-        let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(queue) = queues.get(lane_of(&asked.command.id, queues.len())) else { return Err(NotDecided::Stopping) };
+        let entrances = self.entrances.read().unwrap_or_else(PoisonError::into_inner);
+        let lane = entrances.get(lane_of(&asked.command.id, entrances.len()));
+        let Some(Entrance { queue, is_late }) = lane else { return Err(NotDecided::Stopping) };
+        if is_late.load(Ordering::Relaxed) {
+            return Err(NotDecided::Overloaded);
+        }
         // Before it is there to be taken, so that the gauge is never less than nothing.
         gauge!("rescind_commands_waiting").increment(1);
         queue.try_send(Waiting { asked, reply }).map_err(|refused| {
@@ -110,7 +128,7 @@ impl Lanes {
 
     /// Takes no more commands and returns once every command taken before is decided.
     pub async fn stop(&self) {
-        self.queues.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.entrances.write().unwrap_or_else(PoisonError::into_inner).clear();
         let running = std::mem::take(&mut *self.running.write().unwrap_or_else(PoisonError::into_inner));
         for lane in running {
             if let Err(died) = lane.await {
@@ -126,22 +144,43 @@ fn lane_of(id: &PaymentRequestId, lanes: usize) -> usize {
     usize::try_from(hasher.finish() % lanes.max(1) as u64).unwrap_or_default()
 }
 
-async fn run(store: Arc<dyn CancellationStore>, mut queue: mpsc::Receiver<Waiting>, most: usize) {
-    let mut gathered = Vec::with_capacity(most);
-    while queue.recv_many(&mut gathered, most).await > 0 {
-        let (batch, replies): (Vec<_>, Vec<_>) = gathered.drain(..).map(|waiting| (waiting.asked, waiting.reply)).unzip();
-        gauge!("rescind_commands_waiting").decrement(replies.len() as f64);
-        histogram!("rescind_batch_commands").record(replies.len() as f64);
-        let (store, begun) = (Arc::clone(&store), Instant::now());
+/// One lane, which decides one batch after another.
+struct Lane {
+    store: Arc<dyn CancellationStore>,
+    waiting: mpsc::Receiver<Waiting>,
+    most: usize,
+    is_late: Arc<AtomicBool>,
+}
+
+impl Lane {
+    async fn run(mut self) {
+        let mut gathered = Vec::with_capacity(self.most);
+        while self.waiting.recv_many(&mut gathered, self.most).await > 0 {
+            let (batch, replies): (Vec<_>, Vec<_>) = gathered.drain(..).map(|waiting| (waiting.asked, waiting.reply)).unzip();
+            gauge!("rescind_commands_waiting").decrement(replies.len() as f64);
+            histogram!("rescind_batch_commands").record(replies.len() as f64);
+            let waited = batch.iter().map(|asked: &Asked| asked.arrived.elapsed()).max();
+            self.is_late.store(waited.is_some_and(|waited| waited > LONGEST_WAIT), Ordering::Relaxed);
+            let outcomes = self.decide(batch).await;
+            for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                // Nobody may be waiting any more; what was decided stays decided.
+                let _ = reply.send(outcome);
+            }
+            // Of an empty queue no batch would tell that it is not late any more.
+            if self.waiting.is_empty() {
+                self.is_late.store(false, Ordering::Relaxed);
+            }
+        }
+    }
+
+    async fn decide(&self, batch: Vec<Asked>) -> Vec<Result<Outcome, Unavailable>> {
+        let (store, begun) = (Arc::clone(&self.store), Instant::now());
         // A task of its own: a panic in an adapter costs this batch its answers, not the lane its life.
         let outcomes = tokio::spawn(async move { store.decide(batch).await }).await.unwrap_or_else(|died| {
             tracing::error!(error = %died, "a batch died");
             Vec::new()
         });
         histogram!("rescind_batch_seconds").record(begun.elapsed());
-        for (reply, outcome) in replies.into_iter().zip(outcomes) {
-            // Nobody may be waiting any more; what was decided stays decided.
-            let _ = reply.send(outcome);
-        }
+        outcomes
     }
 }

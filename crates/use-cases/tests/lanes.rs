@@ -104,6 +104,25 @@ async fn what_gathers_during_a_commit_is_the_next_batch() {
 }
 
 #[tokio::test]
+async fn f40_a_lane_that_is_late_refuses_until_it_has_caught_up() {
+    let store = HeldUp::new(0);
+    let ports = store.ports(100, 1);
+    let early = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
+    let late = submitted(&ports, Asked { arrived: early, ..Wallet::of("late").is_cancelled() });
+    store.begun(1).await;
+    let refused = submitted(&ports, Wallet::of("refused").is_cancelled()).await.unwrap();
+    assert_eq!(refused, Err(NotDecided::Overloaded));
+    store.lets.add_permits(2);
+    assert_eq!(late.await.unwrap(), Ok(CANCELLED), "what was taken is decided");
+    // The lane says that it has caught up right after its last answer.
+    let again = || submitted(&ports, Wallet::of("refused").is_cancelled());
+    while again().await.unwrap() == Err(NotDecided::Overloaded) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(store.batches(), [1, 1]);
+}
+
+#[tokio::test]
 async fn a_full_queue_refuses_before_anything_changes() {
     let store = HeldUp::new(0);
     let ports = store.ports(2, 1);
