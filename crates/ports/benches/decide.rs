@@ -1,0 +1,33 @@
+//! What one decision costs: `cargo bench -p ports`.
+#![allow(clippy::unwrap_used, reason = "a measurement that cannot be made ends")]
+
+use divan::{Bencher, black_box};
+use domain::{Case, ReportedResult, decide};
+use ports::testing::{Wallet, ledger_terms};
+
+fn main() {
+    divan::main();
+}
+
+/// The case as a command leaves it.
+fn after(case: &Case, asked: &ports::Asked) -> Case {
+    decide(&ledger_terms(), case, &asked.command).change.unwrap().case
+}
+
+fn paid(wallet: &Wallet) -> Case {
+    after(&after(&Case::unknown(wallet.id.clone()), &wallet.pays()), &wallet.reports(ReportedResult::Succeeded))
+}
+
+#[divan::bench]
+fn first_cancel_of_a_paid_payment(bencher: Bencher<'_, '_>) {
+    let (terms, wallet) = (ledger_terms(), Wallet::of("20260301190741010700166001"));
+    let (case, asked) = (paid(&wallet), wallet.is_cancelled());
+    bencher.bench_local(|| decide(black_box(&terms), black_box(&case), black_box(&asked.command)));
+}
+
+#[divan::bench]
+fn repeated_cancel(bencher: Bencher<'_, '_>) {
+    let (terms, wallet) = (ledger_terms(), Wallet::of("20260301190741010700166001"));
+    let (case, asked) = (after(&paid(&wallet), &wallet.is_cancelled()), wallet.is_cancelled());
+    bencher.bench_local(|| decide(black_box(&terms), black_box(&case), black_box(&asked.command)));
+}
