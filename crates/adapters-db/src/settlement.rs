@@ -19,7 +19,7 @@ use crate::store::{SqlStore, in_transaction, inconsistent, read};
 type Stepped = Result<Accounted, Unavailable>;
 
 /// One step in one transaction: lock the day, find what is due, lock and load it, decide, record, commit.
-fn account<C: Dialect + Days>(connection: &mut C, terms: &Terms, (closing, step): (&Closing, &Step)) -> Stepped {
+fn step<C: Dialect + Days>(connection: &mut C, terms: &Terms, (closing, step): (&Closing, &Step)) -> Stepped {
     let stepped = in_transaction(connection, |connection| {
         // Entries of what was taken in just now are passed over one by one, until they are vacuumed.
         connection.take_time()?;
@@ -30,7 +30,7 @@ fn account<C: Dialect + Days>(connection: &mut C, terms: &Terms, (closing, step)
         let begins = closing.first.begins().timestamp_micros();
         let after = step.after.as_ref().map_or((begins, ""), |after| (after.completed_at.timestamp_micros(), after.id.as_str()));
         let due = connection.due(closing, after, i64::from(step.limit))?;
-        if let Some(refusal) = take_in(connection, terms, (closing, step), &due)? {
+        if let Some(refusal) = settle(connection, terms, (closing, step), &due)? {
             return Ok(refusal);
         }
         if !due.is_empty() {
@@ -44,7 +44,7 @@ fn account<C: Dialect + Days>(connection: &mut C, terms: &Terms, (closing, step)
 }
 
 /// Has every case decided, and writes what was decided unless one of them refuses: then that is what the step came to.
-fn take_in<C: Dialect>(
+fn settle<C: Dialect>(
     connection: &mut C,
     terms: &Terms,
     (closing, step): (&Closing, &Step),
@@ -59,8 +59,8 @@ fn take_in<C: Dialect>(
     let found = connection.lock_and_load(&ids, &[])?;
     let parsed: Result<Vec<_>, _> = ids.iter().map(|id| PaymentRequestId::parse(id.as_str())).collect();
     let Ok(parsed) = parsed else { return Ok(Some(Err(inconsistent("a case's id is no identifier")))) };
-    let settle = |id: PaymentRequestId| Command { id, at: step.at, action: Action::Settle(*closing) };
-    let commands: Vec<_> = parsed.into_iter().map(settle).collect();
+    let command = |id: PaymentRequestId| Command { id, at: step.at, action: Action::Settle(*closing) };
+    let commands: Vec<_> = parsed.into_iter().map(command).collect();
     let Decided { outcomes, writes, observed: _ } = decide_all(terms, found, &commands);
     for (command, outcome) in commands.into_iter().zip(outcomes) {
         match outcome {
@@ -114,10 +114,10 @@ impl<C: Dialect + Reads + Days> SettlementStore for SqlStore<C> {
         Ok(Closing::following(day, closed.map_err(inconsistent)?))
     }
 
-    async fn account(&self, closing: &Closing, step: &Step) -> Stepped {
+    async fn take_in(&self, closing: &Closing, step: &Step) -> Stepped {
         let (pool, terms) = (self.writers.clone(), Arc::clone(&self.terms));
         let (closing, step) = (*closing, step.clone());
-        blocking(move || account(&mut *pool.take()?, &terms, (&closing, &step))).await
+        blocking(move || self::step(&mut *pool.take()?, &terms, (&closing, &step))).await
     }
 
     async fn accounted(&self, day: ClearingDay, page: &Page) -> Result<Vec<Case>, Unavailable> {

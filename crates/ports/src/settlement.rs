@@ -9,7 +9,7 @@ use crate::{Page, Unavailable};
 /// The days that are closed, and the cases that each of them accounts for. The same cases as a [`crate::CancellationStore`] keeps, under
 /// the same locks.
 ///
-/// A day is closed in steps, so that no cancel waits for a whole day of payments: [`account`](Self::account) takes in a few cases at a
+/// A day is closed in steps, so that no cancel waits for a whole day of payments: [`take_in`](Self::take_in) takes in a few cases at a
 /// time, [`close`](Self::close) ends it at once. Any number of processes may close the same day.
 #[async_trait]
 pub trait SettlementStore: Send + Sync {
@@ -25,7 +25,7 @@ pub trait SettlementStore: Send + Sync {
     /// - What is taken in MUST be durable, and all of a step or nothing of it.
     /// - A closed day MUST NOT take in anything: the check and the step are one transaction, and steps of one day wait for each other.
     /// - A case that refuses, or that cannot be read, MUST end the step without anything being taken in.
-    async fn account(&self, closing: &Closing, step: &Step) -> Result<Accounted, Unavailable>;
+    async fn take_in(&self, closing: &Closing, step: &Step) -> Result<Accounted, Unavailable>;
 
     /// One page of the cases that the day accounts for, by the payment or by a refund, in the order of their ids. One that cannot be read
     /// is [`Unavailable`]: nobody may take the rest for all.

@@ -195,7 +195,7 @@ async fn take_everything_in(settling: &Settling, closing: &Closing, at: DateTime
     loop {
         let begun = Instant::now();
         let step = Step { at, after: after.clone(), limit: STEP };
-        match settling.days.account(closing, &step).await? {
+        match settling.days.take_in(closing, &step).await? {
             Accounted::Closed => return Ok(None),
             Accounted::Blocked { id, why } => return Err(NotClosed::Blocked { id, why }),
             Accounted::Taken { last: Some(last), .. } => after = Some(last),

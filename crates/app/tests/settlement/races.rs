@@ -6,8 +6,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use domain::{Answer, Outcome};
 use ports::testing::Wallet;
+use ports::{Asked, CancellationStore, ClosedDay};
 use tokio::task::JoinSet;
-use use_cases::{close_day, write_statement};
+use use_cases::{NotClosed, NotWritten, close_day, write_statement};
 
 use crate::common::Engine;
 use crate::given::{Kept, day, later, paid};
@@ -15,6 +16,39 @@ use crate::given::{Kept, day, later, paid};
 /// How often; a thousand times where `RESCIND_SCALE=full` asks for it.
 fn rounds() -> i64 {
     if std::env::var("RESCIND_SCALE").is_ok_and(|scale| scale == "full") { 1000 } else { 50 }
+}
+
+async fn written(kept: &Kept, closed: &ClosedDay) -> String {
+    loop {
+        let mut file = Vec::new();
+        match write_statement(kept.days.as_ref(), closed, &mut file).await {
+            Ok(()) => return String::from_utf8(file).unwrap(),
+            Err(NotWritten::Unavailable(_)) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+async fn closed_and_written(kept: Arc<Kept>, round: i64) -> (ClosedDay, String) {
+    // Where a connection is not free in time, it is closed again and goes on.
+    let closed = loop {
+        match close_day(&kept.settling(later(1)), day(-round)).await {
+            Ok(closed) => break closed,
+            Err(NotClosed::Unavailable(_)) => {}
+            Err(other) => panic!("{other}"),
+        }
+    };
+    let file = written(&kept, &closed).await;
+    (closed, file)
+}
+
+/// As Alipay+ does it, a cancel is asked again until there is an answer.
+async fn answer_to(cases: &Arc<dyn CancellationStore>, cancel: &Asked) -> Outcome {
+    loop {
+        if let Ok(outcome) = cases.decide(vec![cancel.clone()]).await.remove(0) {
+            return outcome;
+        }
+    }
 }
 
 /// Payments of one day, which is over by any real clock, all of them initiated in time to be cancelled: their cancels were received in time and waited.
@@ -27,19 +61,14 @@ async fn one_round(kept: &Arc<Kept>, round: i64) {
     let mut cancels = JoinSet::new();
     for (n, wallet) in wallets.iter().enumerate().filter(|(n, _)| n % 4 != 3) {
         let (cases, cancel) = (Arc::clone(&kept.cases), Wallet { at: later(0), ..wallet.clone() }.is_cancelled());
-        cancels.spawn(async move { (n, cases.decide(vec![cancel]).await.remove(0).unwrap()) });
+        cancels.spawn(async move { (n, answer_to(&cases, &cancel).await) });
     }
-    let closing = {
-        let kept = Arc::clone(kept);
-        tokio::spawn(async move {
-            let closed = close_day(&kept.settling(later(1)), day(-round)).await.unwrap();
-            let mut file = Vec::new();
-            write_statement(kept.days.as_ref(), &closed, &mut file).await.unwrap();
-            (closed, String::from_utf8(file).unwrap())
-        })
-    };
+    let closing = || tokio::spawn(closed_and_written(Arc::clone(kept), round));
+    let (closing, also_closing) = (closing(), closing());
     let answers = cancels.join_all().await;
-    let (closed, file) = closing.await.unwrap();
+    let told = closing.await.unwrap();
+    assert_eq!(told, also_closing.await.unwrap(), "a day has one statement, whoever closes it");
+    let (closed, file) = told;
 
     let is_s = |outcome: &Outcome| *outcome == Outcome::Answered(Answer::Cancelled);
     let cancelled: BTreeSet<_> = answers.iter().filter(|(_, outcome)| is_s(outcome)).map(|(n, _)| *n).collect();
@@ -52,9 +81,7 @@ async fn one_round(kept: &Arc<Kept>, round: i64) {
     assert_eq!(left_out as usize, cancelled.len());
     let fees: i128 = closed.statement.fees.values().sum();
     assert_eq!(fees, 3 * settled.len() as i128, "what is cancelled costs no fee");
-    let mut again = Vec::new();
-    write_statement(kept.days.as_ref(), &closed, &mut again).await.unwrap();
-    assert_eq!(again, file.into_bytes(), "the same bytes every time");
+    assert_eq!(written(kept, &closed).await, file, "the same bytes every time");
 }
 
 async fn race(kept: Kept) {

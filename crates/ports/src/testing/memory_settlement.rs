@@ -44,7 +44,7 @@ impl SettlementStore for MemoryStore {
         Ok(Closing::following(day, closed.map(|(closed, _)| *closed)))
     }
 
-    async fn account(&self, closing: &Closing, step: &Step) -> Result<Accounted, Unavailable> {
+    async fn take_in(&self, closing: &Closing, step: &Step) -> Result<Accounted, Unavailable> {
         let mut kept = held(&self.kept);
         if kept.days.entry(closing.day).or_default().closed.is_some() {
             return Ok(Accounted::Closed);

@@ -71,7 +71,7 @@ impl Both {
 
     async fn step(&self, closing: &Closing, after: Option<DuePosition>, limit: u32) -> Accounted {
         let step = Step { at: moment(DAY_LONG), after, limit };
-        self.days.account(closing, &step).await.unwrap()
+        self.days.take_in(closing, &step).await.unwrap()
     }
 
     async fn step_of(&self, later: i64) -> Accounted {
@@ -186,7 +186,7 @@ pub async fn a_case_that_refuses_ends_the_step_without_a_trace(subject: &impl Su
     decided(&both.cases, vec![wallets[1].reports_refund("r", ReportedResult::Failed)]).await;
     let closing = both.days.closing(day(0)).await.unwrap();
     let early = Step { at: moment(0), after: None, limit: 10 };
-    let Ok(Accounted::Blocked { why, .. }) = both.days.account(&closing, &early).await else { unreachable!("too early") };
+    let Ok(Accounted::Blocked { why, .. }) = both.days.take_in(&closing, &early).await else { unreachable!("too early") };
     assert_eq!(why, "it can still be cancelled");
     assert!(matches!(both.step_of(0).await, Accounted::Taken { last: Some(_), .. }));
     assert_eq!(both.accounted(0).await.len(), 3);
@@ -199,7 +199,7 @@ pub async fn an_unreadable_case_is_never_passed_over(subject: &impl Subject) {
     subject.damage(&wallets[1].id, Damage::Unreadable).await;
     let closing = both.days.closing(day(0)).await.unwrap();
     let step = Step { at: moment(DAY_LONG), after: None, limit: 10 };
-    assert!(both.days.account(&closing, &step).await.is_err());
+    assert!(both.days.take_in(&closing, &step).await.is_err());
     for wallet in [&wallets[0], &wallets[2]] {
         let case = both.cases.find(&wallet.id).await.unwrap().unwrap().case;
         assert_eq!(case.settlement, None);
