@@ -63,7 +63,7 @@ pub enum PaymentStatus {
     Succeeded {
         /// When the wallet took it; decides the settlement day.
         completed_at: DateTime<Utc>,
-        /// What it costs the wallet. `None` is no fee: none was reported, or the payment is cancelled.
+        /// What it costs the wallet. `None` is no fee: none was reported, or the payment is cancelled for good.
         fee: Option<Money>,
     },
     /// F: no money was taken.

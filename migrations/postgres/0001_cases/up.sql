@@ -72,8 +72,8 @@ create table cases (
     constraint cases_answer_kept check (
         (coalesce(cancellation, '') in ('cancelled', 'refused', 'already-refunded')) = (result_code is not null)
     ),
-    -- A cancelled payment costs no fee.
-    constraint cases_cancelled_free check (cancelled_at is null or fee_value is null)
+    -- A payment that is cancelled for good costs no fee; until then the wallet core may say that it stands.
+    constraint cases_cancelled_free check (coalesce(cancellation, '') <> 'cancelled' or fee_value is null)
 )
 -- Room on each page for the next version of its rows: what a cancel changes is in no index, so that the row stays where it is and no
 -- index hears of it.

@@ -137,7 +137,7 @@ fn refuse(draft: &mut Draft, receipt: &Receipt<'_>, refusal: Refusal) -> Outcome
     Outcome::Answered(Answer::Refused(refusal))
 }
 
-/// Cancels: the payment is closed, costs no fee, and what it took is owed. A wallet core is told even where nothing is known to
+/// Cancels: the payment is closed, and what it took is owed. A wallet core is told even where nothing is known to
 /// be taken: it may have debited and died before it told us.
 fn close(terms: &Terms, draft: &mut Draft, receipt: &Receipt<'_>, rule: Rule) -> Outcome {
     let cancelled_at = draft.at;
@@ -154,7 +154,7 @@ fn close(terms: &Terms, draft: &mut Draft, receipt: &Receipt<'_>, rule: Rule) ->
         }
     };
     draft.note(What::Cancelled { rule: rule.number() });
-    draft.waive_fee();
+    draft.waive_fee_of_cancelled();
     draft.owe(terms);
     outcome
 }

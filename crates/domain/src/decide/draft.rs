@@ -59,8 +59,12 @@ impl Draft {
         self.case.cancellation = self.case.cancellation.take().map(|cancellation| Cancellation { state, ..cancellation });
     }
 
-    /// From this commit on the payment settles nowhere and costs no fee.
-    pub(super) fn waive_fee(&mut self) {
+    /// A payment that is cancelled for good costs no fee. While the wallet core may still say that it stands, its fee is kept; no
+    /// statement has it meanwhile.
+    pub(super) fn waive_fee_of_cancelled(&mut self) {
+        if !matches!(self.case.cancellation, Some(Cancellation { state: CancellationState::Cancelled { .. }, .. })) {
+            return;
+        }
         if let Some(Payment { status: PaymentStatus::Succeeded { fee, .. }, .. }) = &mut self.case.payment {
             *fee = None;
         }
@@ -113,6 +117,7 @@ impl Draft {
         if self.case.cancellation.as_ref().is_some_and(|cancellation| cancellation.final_answer().is_none()) {
             self.move_to(ended);
         }
+        self.waive_fee_of_cancelled();
         // What turns out not to be cancelled was left out of its day for nothing: the next open day accounts for it.
         if !self.case.is_cancelled() && !self.case.is_settled() {
             self.case.settlement = None;

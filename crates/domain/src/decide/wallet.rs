@@ -85,7 +85,7 @@ fn succeed(terms: &Terms, mut draft: Draft, payment: &Payment, result: &PayResul
         draft.book_taking(payment);
     }
     if draft.case.is_cancelled() {
-        draft.waive_fee();
+        draft.waive_fee_of_cancelled();
         draft.owe(terms);
     }
     let outcome = standing(&draft.case);

@@ -154,6 +154,26 @@ fn f01_a_success_after_the_end_opens_the_reversal_again_and_s_stays() {
 }
 
 #[test]
+fn f28_the_fee_goes_with_the_answer_s_and_stays_where_the_core_says_the_payment_stands() {
+    let ends = [
+        (GiveBack::Done, None),
+        (GiveBack::NothingToDo, None),
+        (GiveBack::PartlyRefunded, Some(jpy(7))),
+        (GiveBack::FullyRefunded, Some(jpy(7))),
+    ];
+    for (outcome, fee) in ends {
+        let mut told = being_cancelled(paid(CORE));
+        let _ = told.closes(1, outcome.clone());
+        assert_eq!(told.fee(), fee, "{outcome:?}");
+    }
+    let mut by_hand = parked(paid(CORE));
+    assert_eq!((by_hand.told(resolve()), by_hand.fee()), (RESOLVED, None));
+    let mut told_late = being_cancelled(announced(CORE));
+    assert_eq!((told_late.succeeds(), told_late.worker_begins()), (REVERSED, Some(2)));
+    assert_eq!((told_late.closes(2, GiveBack::Done), told_late.fee()), (S, None));
+}
+
+#[test]
 fn what_the_core_says_after_s_never_becomes_f() {
     let ends =
         [GiveBack::PartlyRefunded, GiveBack::FullyRefunded, GiveBack::Impossible("no".into()), GiveBack::Unknown("no".into())];

@@ -316,7 +316,7 @@ fn a_deferred_cancel_is_decided_in_the_commit_of_the_last_refunds_result() {
                 assert_eq!(told.told(closing(1, domain::GiveBack::Done)), S);
             }
         }
-        assert_eq!(told.fee(), None);
+        assert_eq!(told.fee(), None, "F28");
     }
 }
 
