@@ -45,10 +45,8 @@ fn decide_batch<C: Dialect>(connection: &mut C, terms: &Terms, batch: &[Asked]) 
     let (ids, opening) = (Vec::from_iter(ids), Vec::from_iter(opening));
     let (outcomes, observed) = in_transaction(connection, |connection| {
         let found = connection.lock_and_load(&ids, &opening)?;
-        let received: Vec<Command> = match connection.clock()? {
-            Some(now) => batch.iter().map(|asked| asked.as_received(now)).collect(),
-            None => batch.iter().map(|asked| asked.command.clone()).collect(),
-        };
+        let now = connection.clock()?;
+        let received: Vec<Command> = batch.iter().map(|asked| asked.as_received(now)).collect();
         let Decided { outcomes, writes, observed } = decide_all(terms, found, &received);
         if !writes.is_empty() {
             connection.write(&writes)?;
@@ -62,10 +60,11 @@ fn decide_batch<C: Dialect>(connection: &mut C, terms: &Terms, batch: &[Asked]) 
 /// Leases what is due to whoever asks, in one transaction: lock what nobody else has, load, decide, record, commit.
 fn claim<C: Dialect>(connection: &mut C, terms: &Terms, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, DieselError> {
     in_transaction(connection, |connection| {
+        let now = connection.clock()?.map_or(now, |clock| now.min(clock));
         let mut ids = connection.lock_due(now, limit)?;
         ids.sort();
         let found = connection.lock_and_load(&ids, &[])?;
-        let cases: Vec<Case> = found.clone().into_cases().into_iter().filter_map(|(_, _, case)| case.ok()).collect();
+        let cases = readable(found.clone(), "due, and never tried");
         let attempt = |case: &Case| Command { id: case.id.clone(), at: now, action: Action::Attempt };
         let Decided { outcomes, writes, observed: _ } = decide_all(terms, found, &cases.iter().map(attempt).collect::<Vec<_>>());
         if !writes.is_empty() {
@@ -123,12 +122,16 @@ fn decide_or_replay<C: Dialect>(pool: &Connections<C>, terms: &Terms, batch: &[A
     batch.iter().map(&mut alone).collect()
 }
 
-/// The cases of a list. One that cannot be read must not hide the others from whoever has to act on them.
-fn listed(found: Found) -> Vec<Case> {
+/// The cases that can be read. One that cannot must not hide the others from whoever has to act on them.
+fn readable(found: Found, otherwise: &'static str) -> Vec<Case> {
     let readable = |(id, _, case): (String, _, Result<Case, _>)| {
-        case.inspect_err(|inconsistent| error!(payment_request_id = %id, error = %inconsistent, "left out of a list")).ok()
+        case.inspect_err(|inconsistent| error!(payment_request_id = %id, error = %inconsistent, "{otherwise}")).ok()
     };
     found.into_cases().into_iter().filter_map(readable).collect()
+}
+
+fn listed(found: Found) -> Vec<Case> {
+    readable(found, "left out of a list")
 }
 
 pub(crate) fn inconsistent(inconsistent: impl std::fmt::Display) -> Unavailable {

@@ -136,7 +136,7 @@ fn refused_by(refusal: Refusal) -> Rule {
 /// What a cancel from the recorded acquirer would be answered at `now`: the very decision that would be made, not recorded.
 fn answer(terms: &Terms, case: &Case, now: DateTime<Utc>) -> String {
     let Some(acquirer_id) = case.acquirer_id().cloned() else { return "nothing to say: no acquirer is known".to_owned() };
-    let action = Action::Cancel(Cancel { acquirer_id, lookup: Lookup::Recorded });
+    let action = Action::Cancel(Cancel::now(acquirer_id, Lookup::Recorded));
     let Decision { outcome, change: _ } = decide(terms, case, &Command { id: case.id.clone(), at: now, action });
     let told = match outcome {
         Outcome::Answered(Answer::Cancelled) => "S SUCCESS".to_owned(),

@@ -1,6 +1,6 @@
 //! What somebody asks of a case, and when.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{AcquirerId, Closing, CorePayment, GiveBack, Jitter, Money, Payment, PaymentId, PaymentRequestId, RefundRequestId};
 
@@ -71,6 +71,16 @@ pub struct Cancel {
     pub acquirer_id: AcquirerId,
     /// What asking the wallet core for the payment came to.
     pub lookup: Lookup,
+    /// For how long it has waited since it was received: the right to an attempt counts from the decision.
+    pub waited: TimeDelta,
+}
+
+impl Cancel {
+    /// One that is decided in the moment of its receipt.
+    #[must_use]
+    pub fn now(acquirer_id: AcquirerId, lookup: Lookup) -> Self {
+        Self { acquirer_id, lookup, waited: TimeDelta::zero() }
+    }
 }
 
 /// What asking the wallet core for the payment came to, before the decision.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use domain::{AccountId, Case, Command, Currency, Entry, Outcome, Owed, PaymentRequestId};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{AccountId, Action, Case, Command, Currency, Entry, Outcome, Owed, PaymentRequestId};
 
 use crate::Unavailable;
 
@@ -19,24 +19,18 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// The command as it has to be decided where the store's own clock says `store_now`: a cancel was received at the earlier of
-    /// the two clocks' readings, so that neither a fast clock nor a long queue costs a user the right to it.
+    /// The command as it has to be decided now, where the store's own clock says `store_now`: it came at the earlier of the two
+    /// clocks' readings. So neither a fast clock nor a long queue costs a user the right to a cancel, and no lease or back-off of a
+    /// process whose clock is ahead keeps the others away from a reversal.
     #[must_use]
-    pub fn as_received(&self, store_now: DateTime<Utc>) -> Command {
-        let waited = chrono::TimeDelta::from_std(self.arrived.elapsed()).unwrap_or_default();
-        let at = match self.command.action {
-            domain::Action::Cancel(_) => self.command.at.min(store_now - waited),
-            domain::Action::Pay(_)
-            | domain::Action::Result(_)
-            | domain::Action::Refund(_)
-            | domain::Action::RefundResult(_)
-            | domain::Action::Attempt
-            | domain::Action::Close { .. }
-            | domain::Action::Retry
-            | domain::Action::Resolve { .. }
-            | domain::Action::Settle(_) => self.command.at,
-        };
-        Command { at, ..self.command.clone() }
+    pub fn as_received(&self, store_now: Option<DateTime<Utc>>) -> Command {
+        let waited = TimeDelta::from_std(self.arrived.elapsed()).unwrap_or_default();
+        let mut command = self.command.clone();
+        command.at = store_now.map_or(command.at, |store_now| command.at.min(store_now - waited));
+        if let Action::Cancel(cancel) = &mut command.action {
+            cancel.waited = waited;
+        }
+        command
     }
 }
 
@@ -61,6 +55,7 @@ pub trait CancellationStore: Send + Sync {
     /// [`domain::Action::Attempt`] decides it for each.
     ///
     /// - A case that somebody else has locked MUST be passed over and not waited for.
+    /// - Where the store's own clock is behind `now`, it MUST count instead: a fast clock takes no lease away from others.
     /// - What is claimed MUST be durable as leased: nobody else claims it before the lease ends.
     async fn claim_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, Unavailable>;
 

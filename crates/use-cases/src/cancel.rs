@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use ::ports::Asked;
 use chrono::{DateTime, Utc};
-use domain::{AcquirerId, Action, Answer, Cancel, Command, Outcome, PaymentRequestId};
+use domain::{AcquirerId, Action, Answer, Cancel, Command, Outcome, PaymentRequestId, Refusal};
 use metrics::counter;
 use tracing::{error, instrument, warn};
 
@@ -50,7 +50,7 @@ pub async fn cancel(ports: &Arc<Ports>, cancel: ReceivedCancel, deadline: Instan
 async fn reply(ports: &Arc<Ports>, cancel: ReceivedCancel) -> CancelReply {
     let ReceivedCancel { id, acquirer_id, received_at, arrived } = cancel;
     let lookup = lookup_before_cancel(ports, &id).await;
-    let action = Action::Cancel(Cancel { acquirer_id: acquirer_id.clone(), lookup });
+    let action = Action::Cancel(Cancel::now(acquirer_id.clone(), lookup));
     let asked = Asked { command: Command { id: id.clone(), at: received_at, action }, arrived };
     let outcome = match ports.lanes.submit(asked).await {
         Ok(outcome) => outcome,
@@ -61,7 +61,12 @@ async fn reply(ports: &Arc<Ports>, cancel: ReceivedCancel) -> CancelReply {
         }
     };
     CancelReply::Answer(match outcome {
-        Outcome::Answered(answer) => answer,
+        Outcome::Answered(answer) => {
+            if answer == Answer::Refused(Refusal::PartlyRefunded) {
+                warn!(payment_request_id = %id, "a payment that refunds gave a part of back was to be cancelled: an operator may have to act");
+            }
+            answer
+        }
         Outcome::MoneyOwed { attempt: Some(attempt) } => try_now(ports, &id, attempt).await,
         Outcome::MoneyOwed { attempt: None } => wait_or_try(ports, &id, &acquirer_id).await,
         Outcome::Disposed(_) | Outcome::NotFound { .. } | Outcome::Conflict(_) => {

@@ -3,14 +3,15 @@
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use ::ports::{Asked, CancellationStore, Unavailable};
 use domain::{Outcome, PaymentRequestId};
 use metrics::{counter, gauge, histogram};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// How much may go on and wait at once.
 #[derive(Debug, Clone, Copy)]
@@ -64,11 +65,28 @@ struct Waiting {
     reply: oneshot::Sender<Result<Outcome, Unavailable>>,
 }
 
+type Answer = oneshot::Receiver<Result<Outcome, Unavailable>>;
+
 /// The way into a lane.
+#[derive(Clone)]
 struct Entrance {
     queue: mpsc::Sender<Waiting>,
-    /// Whether the lane has to catch up first.
-    is_late: Arc<AtomicBool>,
+    state: Arc<LaneState>,
+}
+
+/// What a lane shows of itself.
+#[derive(Default)]
+struct LaneState {
+    /// Whether it has to catch up first.
+    is_late: AtomicBool,
+    /// When the batch that it is at was begun, if it is at one.
+    at_work_since: Mutex<Option<Instant>>,
+}
+
+impl LaneState {
+    fn is_at_work_since(&self, since: Option<Instant>) {
+        *self.at_work_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
 }
 
 /// The lanes of one process.
@@ -83,9 +101,9 @@ impl Lanes {
     pub fn start(store: &Arc<dyn CancellationStore>, settings: LaneSettings) -> Self {
         let lane = |_| {
             let (queue, waiting) = mpsc::channel(settings.queue.max(1));
-            let is_late = Arc::new(AtomicBool::new(false));
-            let lane = Lane { store: Arc::clone(store), waiting, most: settings.batch.max(1), is_late: Arc::clone(&is_late) };
-            (Entrance { queue, is_late }, tokio::spawn(lane.run()))
+            let state = Arc::new(LaneState::default());
+            let lane = Lane { store: Arc::clone(store), waiting, most: settings.batch.max(1), state: Arc::clone(&state) };
+            (Entrance { queue, state }, tokio::spawn(lane.run()))
         };
         let (entrances, running) = (0..settings.lanes.max(1)).map(lane).unzip();
         Self { entrances: RwLock::new(entrances), running: RwLock::new(running) }
@@ -96,34 +114,42 @@ impl Lanes {
     /// # Errors
     /// [`NotDecided`]; only [`NotDecided::Unavailable`] leaves open what happened.
     pub async fn submit(&self, asked: Asked) -> Result<Outcome, NotDecided> {
-        let decided = match self.queue(asked) {
-            Ok(answer) => {
-                let lost = || Unavailable::because("the batch ended without an answer");
-                answer.await.unwrap_or_else(|_| Err(lost())).map_err(NotDecided::Unavailable)
+        let queued = self.entrance_of(&asked.command.id).and_then(|Entrance { queue, state }| {
+            if state.is_late.load(Ordering::Relaxed) {
+                return Err(NotDecided::Overloaded);
             }
-            Err(refused) => Err(refused),
-        };
-        decided.inspect_err(|why| counter!("rescind_commands_not_decided_total", "reason" => why.name()).increment(1))
+            let place = queue.try_reserve().map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(()) => NotDecided::Overloaded,
+                mpsc::error::TrySendError::Closed(()) => NotDecided::Stopping,
+            })?;
+            Ok(put(place, asked))
+        });
+        decided(queued).await
     }
 
-    fn queue(&self, asked: Asked) -> Result<oneshot::Receiver<Result<Outcome, Unavailable>>, NotDecided> {
-        let (reply, answer) = oneshot::channel();
+    /// The same for what has happened and must be recorded, of which there is never much: it waits for its place in a full queue.
+    ///
+    /// # Errors
+    /// [`NotDecided`], but never [`NotDecided::Overloaded`].
+    pub async fn submit_patiently(&self, asked: Asked) -> Result<Outcome, NotDecided> {
+        let queued = match self.entrance_of(&asked.command.id) {
+            Ok(entrance) => entrance.queue.reserve().await.map(|place| put(place, asked)).map_err(|_closed| NotDecided::Stopping),
+            Err(stopping) => Err(stopping),
+        };
+        decided(queued).await
+    }
+
+    fn entrance_of(&self, id: &PaymentRequestId) -> Result<Entrance, NotDecided> {
         let entrances = self.entrances.read().unwrap_or_else(PoisonError::into_inner);
-        let lane = entrances.get(lane_of(&asked.command.id, entrances.len()));
-        let Some(Entrance { queue, is_late }) = lane else { return Err(NotDecided::Stopping) };
-        if is_late.load(Ordering::Relaxed) {
-            return Err(NotDecided::Overloaded);
-        }
-        // Before it is there to be taken, so that the gauge is never less than nothing.
-        gauge!("rescind_commands_waiting").increment(1);
-        queue.try_send(Waiting { asked, reply }).map_err(|refused| {
-            gauge!("rescind_commands_waiting").decrement(1);
-            match refused {
-                mpsc::error::TrySendError::Full(_) => NotDecided::Overloaded,
-                mpsc::error::TrySendError::Closed(_) => NotDecided::Stopping,
-            }
-        })?;
-        Ok(answer)
+        entrances.get(lane_of(id, entrances.len())).cloned().ok_or(NotDecided::Stopping)
+    }
+
+    /// For how long the batch that takes longest has been going on; nothing where none is.
+    #[must_use]
+    pub fn oldest_batch(&self) -> Duration {
+        let entrances = self.entrances.read().unwrap_or_else(PoisonError::into_inner);
+        let since = |entrance: &Entrance| *entrance.state.at_work_since.lock().unwrap_or_else(PoisonError::into_inner);
+        entrances.iter().filter_map(since).map(|since| since.elapsed()).max().unwrap_or_default()
     }
 
     /// Takes no more commands and returns once every command taken before is decided.
@@ -138,6 +164,26 @@ impl Lanes {
     }
 }
 
+fn put(place: mpsc::Permit<'_, Waiting>, asked: Asked) -> Answer {
+    let (reply, answer) = oneshot::channel();
+    // Before it is there to be taken, so that the gauge is never less than nothing.
+    gauge!("rescind_commands_waiting").increment(1);
+    place.send(Waiting { asked, reply });
+    answer
+}
+
+/// Waits for what was queued.
+async fn decided(queued: Result<Answer, NotDecided>) -> Result<Outcome, NotDecided> {
+    let outcome = match queued {
+        Ok(answer) => {
+            let lost = |_| Err(Unavailable::because("the batch ended without an answer"));
+            answer.await.unwrap_or_else(lost).map_err(NotDecided::Unavailable)
+        }
+        Err(refused) => Err(refused),
+    };
+    outcome.inspect_err(|why| counter!("rescind_commands_not_decided_total", "reason" => why.name()).increment(1))
+}
+
 fn lane_of(id: &PaymentRequestId, lanes: usize) -> usize {
     let mut hasher = DefaultHasher::new();
     id.hash(&mut hasher);
@@ -149,7 +195,7 @@ struct Lane {
     store: Arc<dyn CancellationStore>,
     waiting: mpsc::Receiver<Waiting>,
     most: usize,
-    is_late: Arc<AtomicBool>,
+    state: Arc<LaneState>,
 }
 
 impl Lane {
@@ -160,7 +206,7 @@ impl Lane {
             gauge!("rescind_commands_waiting").decrement(replies.len() as f64);
             histogram!("rescind_batch_commands").record(replies.len() as f64);
             let waited = batch.iter().map(|asked: &Asked| asked.arrived.elapsed()).max();
-            self.is_late.store(waited.is_some_and(|waited| waited > LONGEST_WAIT), Ordering::Relaxed);
+            self.state.is_late.store(waited.is_some_and(|waited| waited > LONGEST_WAIT), Ordering::Relaxed);
             let outcomes = self.decide(batch).await;
             for (reply, outcome) in replies.into_iter().zip(outcomes) {
                 // Nobody may be waiting any more; what was decided stays decided.
@@ -168,18 +214,20 @@ impl Lane {
             }
             // Of an empty queue no batch would tell that it is not late any more.
             if self.waiting.is_empty() {
-                self.is_late.store(false, Ordering::Relaxed);
+                self.state.is_late.store(false, Ordering::Relaxed);
             }
         }
     }
 
     async fn decide(&self, batch: Vec<Asked>) -> Vec<Result<Outcome, Unavailable>> {
         let (store, begun) = (Arc::clone(&self.store), Instant::now());
+        self.state.is_at_work_since(Some(begun));
         // A task of its own: a panic in an adapter costs this batch its answers, not the lane its life.
         let outcomes = tokio::spawn(async move { store.decide(batch).await }).await.unwrap_or_else(|died| {
             tracing::error!(error = %died, "a batch died");
             Vec::new()
         });
+        self.state.is_at_work_since(None);
         histogram!("rescind_batch_seconds").record(begun.elapsed());
         outcomes
     }

@@ -22,45 +22,61 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const ASK_AGAIN_EVERY: Duration = Duration::from_secs(1);
 /// How many reversals are claimed at once, and how many deferred cases are asked about.
 const AT_ONCE: u32 = 64;
-/// How often a cancel looks whether somebody else's attempt has ended.
-const WATCH_EVERY: Duration = Duration::from_millis(50);
+/// After how long a cancel looks whether somebody else's attempt has ended. It looks half as often each time, down to the second of
+/// these: many that wait for long must not keep the database from those that decide.
+const WATCH_EVERY: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(400)];
 
 /// Makes one attempt: the intent is committed already, the core is called outside of any transaction, and what came of it is
 /// committed afterwards.
 #[instrument(skip_all, fields(payment_request_id = %claim.owed.id, attempt = claim.attempt))]
 async fn attempt(ports: &Ports, claim: Claim) -> Answer {
     let Some(core) = &ports.core else { return Answer::Pending };
-    let Claim { owed, attempt } = claim;
     let begun = Instant::now();
-    let outcome = core.funds.give_back(&owed).await;
+    let outcome = core.funds.give_back(&claim.owed).await;
     histogram!("rescind_wallet_core_seconds", "call" => "give-back").record(begun.elapsed());
     counter!("rescind_reversal_attempts_total", "outcome" => outcome.name()).increment(1);
-    match &outcome {
-        GiveBack::Unknown(met) => warn!(payment_request_id = %owed.id, attempt, met, "it is not known whether the money is back"),
-        GiveBack::Impossible(reason) => {
-            error!(payment_request_id = %owed.id, attempt, reason, "the reversal is parked: an operator has to decide");
-        }
-        GiveBack::Done | GiveBack::NothingToDo | GiveBack::PartlyRefunded | GiveBack::FullyRefunded => {
-            info!(payment_request_id = %owed.id, attempt, outcome = outcome.name(), "the reversal is done");
-        }
-    }
+    end(ports, (claim.owed.id, claim.attempt), outcome).await
+}
+
+/// Records what came of an attempt.
+async fn end(ports: &Ports, (id, attempt): (PaymentRequestId, u32), outcome: GiveBack) -> Answer {
     let jitter = Jitter(u32::try_from(RandomState::new().hash_one(attempt) >> 32).unwrap_or_default());
-    let close = ports.asked(owed.id.clone(), Action::Close { attempt, outcome, jitter });
-    match ports.lanes.submit(close).await {
-        Ok(Outcome::Answered(answer)) => answer,
-        Ok(outcome @ (Outcome::MoneyOwed { .. } | Outcome::Disposed(_) | Outcome::NotFound { .. } | Outcome::Conflict(_))) => {
-            error!(payment_request_id = %owed.id, ?outcome, "the store answered the end of an attempt with something else");
+    let close = ports.asked(id.clone(), Action::Close { attempt, outcome: outcome.clone(), jitter });
+    match ports.lanes.submit_patiently(close).await {
+        Ok(Outcome::Answered(answer)) => {
+            tell_of(&id, attempt, &outcome);
+            answer
+        }
+        Ok(other @ (Outcome::MoneyOwed { .. } | Outcome::Disposed(_) | Outcome::NotFound { .. } | Outcome::Conflict(_))) => {
+            error!(payment_request_id = %id, outcome = ?other, "the store answered the end of an attempt with something else");
             Answer::Pending
         }
         Err(not_decided) => {
             // The lease ends by time, and the next attempt is told what this one was.
-            warn!(payment_request_id = %owed.id, attempt, error = %not_decided, "the end of an attempt was not recorded");
+            let outcome = outcome.name();
+            warn!(payment_request_id = %id, attempt, outcome, error = %not_decided, "the end of an attempt was not recorded");
             Answer::Pending
         }
     }
 }
 
-/// Begins a claimed attempt as a task that outlives its caller; `None` where too many are going on, and the lease ends by time.
+/// An operator has to hear of money that only a person can give back, and of a cancel that refunds came before.
+fn tell_of(id: &PaymentRequestId, attempt: u32, outcome: &GiveBack) {
+    match outcome {
+        GiveBack::Unknown(met) => warn!(payment_request_id = %id, attempt, met, "it is not known whether the money is back"),
+        GiveBack::Impossible(reason) => {
+            error!(payment_request_id = %id, attempt, reason, "the wallet core cannot give the money back: an operator has to decide");
+        }
+        GiveBack::PartlyRefunded => {
+            error!(payment_request_id = %id, attempt, "refunds gave a part back, and the wallet core left it at that");
+        }
+        GiveBack::Done | GiveBack::NothingToDo | GiveBack::FullyRefunded => {
+            info!(payment_request_id = %id, attempt, outcome = outcome.name(), "the wallet core has answered for the money");
+        }
+    }
+}
+
+/// Begins a claimed attempt as a task that outlives its caller; `None` where too many are going on.
 fn begin(ports: &Arc<Ports>, permits: &Arc<Semaphore>, claim: Claim) -> Option<JoinHandle<Answer>> {
     let permit = Arc::clone(permits).try_acquire_owned().ok()?;
     let of_task = Arc::clone(ports);
@@ -71,7 +87,7 @@ fn begin(ports: &Arc<Ports>, permits: &Arc<Semaphore>, claim: Claim) -> Option<J
     }))
 }
 
-/// Makes the attempt that a cancel's commit leased to it.
+/// Makes the attempt that a cancel's commit leased to it. One that cannot be begun is given back, for the worker to make soon.
 pub(crate) async fn try_now(ports: &Arc<Ports>, id: &PaymentRequestId, attempt: u32) -> Answer {
     let owed = match ports.store.find(id).await {
         Ok(file) => file.and_then(|file| file.case.owed()),
@@ -81,7 +97,11 @@ pub(crate) async fn try_now(ports: &Arc<Ports>, id: &PaymentRequestId, attempt: 
         }
     };
     let begun = owed.and_then(|owed| begin(ports, &ports.attempts_of_cancels, Claim { owed, attempt }));
-    let Some(begun) = begun else { return Answer::Pending };
+    let Some(begun) = begun else {
+        counter!("rescind_reversal_attempts_total", "outcome" => "not-begun").increment(1);
+        let met = GiveBack::Unknown("the wallet core was not asked".to_owned());
+        return end(ports, (id.clone(), attempt), met).await;
+    };
     begun.await.unwrap_or(Answer::Pending)
 }
 
@@ -92,7 +112,7 @@ pub(crate) async fn wait_or_try(ports: &Arc<Ports>, id: &PaymentRequestId, acqui
         if let Some(answer) = others_end(ports, id).await {
             return answer;
         }
-        let cancel = Cancel { acquirer_id: acquirer_id.clone(), lookup: Lookup::Recorded };
+        let cancel = Cancel::now(acquirer_id.clone(), Lookup::Recorded);
         match ports.lanes.submit(ports.asked(id.clone(), Action::Cancel(cancel))).await {
             Ok(Outcome::Answered(answer)) => return answer,
             Ok(Outcome::MoneyOwed { attempt: Some(attempt) }) => return try_now(ports, id, attempt).await,
@@ -112,8 +132,10 @@ pub(crate) async fn wait_or_try(ports: &Arc<Ports>, id: &PaymentRequestId, acqui
 /// Waits until nobody is at the reversal any more: the answer, which is U where an operator has to decide; `None` where the money is
 /// still not back.
 async fn others_end(ports: &Ports, id: &PaymentRequestId) -> Option<Answer> {
+    let [mut pause, longest] = WATCH_EVERY;
     loop {
-        tokio::time::sleep(WATCH_EVERY).await;
+        tokio::time::sleep(pause).await;
+        pause = longest.min(pause * 2);
         let Ok(Some(file)) = ports.store.find(id).await else { continue };
         if let Some(answer) = file.case.cancellation.as_ref().and_then(Cancellation::final_answer) {
             return Some(answer.into());
@@ -189,8 +211,13 @@ async fn claim_and_begin(ports: &Arc<Ports>) -> ControlFlow<()> {
 /// that a slow one holds up the others by no more than its own timeout.
 async fn decide_what_was_deferred(ports: Arc<Ports>, mut stop: watch::Receiver<bool>) {
     let Some(payments) = ports.core.as_ref().and_then(|core| core.payments.clone()) else { return };
-    let mut after = None;
-    while !stops_within(&mut stop, ASK_AGAIN_EVERY).await {
+    let mut after: Option<String> = None;
+    loop {
+        // Between two pages of one round there is nothing to wait for.
+        let pause = if after.is_none() { ASK_AGAIN_EVERY } else { Duration::ZERO };
+        if stops_within(&mut stop, pause).await {
+            return;
+        }
         let page = Page { limit: AT_ONCE, after: after.take() };
         let cases = ports.store.deferred(&page).await.unwrap_or_else(|unavailable| {
             warn!(error = %unavailable, "deferred cases could not be listed");
@@ -213,7 +240,7 @@ async fn decide_what_was_deferred(ports: Arc<Ports>, mut stop: watch::Receiver<b
 async fn decide_again(ports: Arc<Ports>, payments: Arc<dyn Payments>, case: Case) {
     let Some(Cancellation { acquirer_id, .. }) = case.cancellation else { return };
     let Some(lookup) = look_up(payments.as_ref(), &case.id).await else { return };
-    let cancel = ports.asked(case.id.clone(), Action::Cancel(Cancel { acquirer_id, lookup }));
+    let cancel = ports.asked(case.id.clone(), Action::Cancel(Cancel::now(acquirer_id, lookup)));
     match ports.lanes.submit(cancel).await {
         Ok(Outcome::MoneyOwed { attempt: Some(attempt) }) => {
             let answer = try_now(&ports, &case.id, attempt).await;

@@ -141,6 +141,41 @@ async fn a_full_queue_refuses_before_anything_changes() {
 }
 
 #[tokio::test]
+async fn what_has_happened_waits_for_its_place_in_a_full_queue() {
+    let store = HeldUp::new(0);
+    let ports = store.ports(1, 1);
+    let begun = submitted(&ports, Wallet::of("begun").is_cancelled());
+    store.begun(1).await;
+    let waiting = submitted(&ports, Wallet::of("waiting").is_cancelled());
+    tokio::task::yield_now().await;
+    assert_eq!(ports.lanes.submit(Wallet::of("refused").is_cancelled()).await, Err(NotDecided::Overloaded));
+    let of_patient = Arc::clone(&ports);
+    let patient = tokio::spawn(async move { of_patient.lanes.submit_patiently(Wallet::of("patient").is_cancelled()).await });
+    tokio::task::yield_now().await;
+    assert!(!patient.is_finished());
+    store.lets.add_permits(100);
+    for caller in [begun, waiting, patient] {
+        assert_eq!(caller.await.unwrap(), Ok(CANCELLED));
+    }
+    ports.lanes.stop().await;
+    assert_eq!(ports.lanes.submit_patiently(Wallet::of("late").is_cancelled()).await, Err(NotDecided::Stopping));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_does_not_end_is_seen_to_go_on() {
+    let store = HeldUp::new(0);
+    let ports = store.ports(10, 1);
+    assert_eq!(ports.lanes.oldest_batch(), Duration::ZERO);
+    let begun = submitted(&ports, Wallet::of("begun").is_cancelled());
+    store.begun(1).await;
+    tokio::time::advance(Duration::from_secs(31)).await;
+    assert_eq!(ports.lanes.oldest_batch(), Duration::from_secs(31));
+    store.lets.add_permits(1);
+    assert_eq!(begun.await.unwrap(), Ok(CANCELLED));
+    assert_eq!(ports.lanes.oldest_batch(), Duration::ZERO);
+}
+
+#[tokio::test]
 async fn a_caller_that_goes_away_changes_nothing() {
     let store = HeldUp::new(0);
     let ports = store.ports(100, 8);

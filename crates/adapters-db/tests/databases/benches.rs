@@ -86,7 +86,7 @@ async fn pay(database: &impl TestDatabase) {
 
 async fn cancel(database: &impl TestDatabase) {
     let acquirer_id = AcquirerId::parse("1022188000000000001").unwrap();
-    do_to_the_case(database, Action::Cancel(Cancel { acquirer_id, lookup: Lookup::Recorded })).await;
+    do_to_the_case(database, Action::Cancel(Cancel::now(acquirer_id, Lookup::Recorded))).await;
 }
 
 fn seeded_postgres() -> Postgres {

@@ -1,11 +1,11 @@
-//! When a cancel was received, where the process's clock and the database's differ.
+//! When a cancel was received, and until when a reversal is leased, where the process's clock and the database's differ.
 
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::Command;
+use domain::{Command, ReversalState};
 use ports::Asked;
-use ports::testing::{Subject, Wallet, ledger_terms};
+use ports::testing::{Subject, Wallet, core_terms, ledger_terms};
 
 use crate::given::{Postgres, TestDatabase, decided};
 
@@ -53,4 +53,27 @@ async fn time_spent_in_the_queue_is_taken_off_the_databases_clock() {
     let at = received(&database, "queue", (now + TimeDelta::hours(1), waited)).await;
     let expected = now - TimeDelta::minutes(20);
     assert!(is_about(at, expected), "{at} is not {expected}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_an_hour_ahead_keeps_nobody_away_from_a_reversal() {
+    let database = Postgres::migrated();
+    let store = database.open(core_terms());
+    let (now, an_hour) = (database_now(&database), TimeDelta::hours(1));
+    let lease_until = async |wallet: &Wallet| {
+        let reversal = store.find(&wallet.id).await.unwrap().unwrap().case.reversal.unwrap();
+        let ReversalState::Open { lease: Some(lease), .. } = reversal.state else { panic!("{reversal:?}") };
+        lease.until
+    };
+    let of_cancel = Wallet { at: now + an_hour, ..Wallet::of("leased-by-a-cancel") };
+    let waited = Duration::from_secs(20 * 60);
+    let Asked { command, .. } = of_cancel.is_cancelled();
+    decided(&store, vec![Asked { command, arrived: Instant::now().checked_sub(waited).unwrap() }]).await;
+    assert!(is_about(lease_until(&of_cancel).await, now), "the lease counts from the decision, by the database's clock");
+
+    let of_worker = Wallet { at: now - an_hour, ..Wallet::of("leased-by-a-worker") };
+    decided(&store, vec![of_worker.is_cancelled()]).await;
+    let claims = store.claim_due(now + an_hour, 10).await.unwrap();
+    assert_eq!(claims.len(), 1, "the other one's lease has not ended");
+    assert!(is_about(lease_until(&of_worker).await, now));
 }

@@ -1,6 +1,6 @@
 //! `cancelPayment`: which row of the rule table applies, and what follows from it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::draft::Draft;
 use super::{Decision, Outcome, Rule};
@@ -45,7 +45,7 @@ pub(super) fn cancel(terms: &Terms, case: &Case, cancel: &Cancel, at: DateTime<U
     }
     let outcome = follow(&ruling, terms, &receipt, &mut draft);
     if matches!(outcome, Outcome::MoneyOwed { .. }) {
-        return begin_attempt(terms, case, draft);
+        return begin_attempt(terms, case, draft, cancel.waited);
     }
     if draft.case == *case { Decision::unchanged(outcome) } else { draft.finish(outcome) }
 }
@@ -56,7 +56,7 @@ pub(super) fn decide_deferred(terms: &Terms, draft: &mut Draft) {
     if deferred.state != CancellationState::Deferred(DeferReason::RefundRunning) {
         return;
     }
-    let cancel = Cancel { acquirer_id: deferred.acquirer_id.clone(), lookup: Lookup::Recorded };
+    let cancel = Cancel::now(deferred.acquirer_id.clone(), Lookup::Recorded);
     let receipt = Receipt { cancel: &cancel, received_at: deferred.first_received_at };
     let ruling = rule(terms, &draft.case, &receipt);
     // Nobody waits for the answer here: Alipay+ asks again and is told then, and an open reversal is the worker's.
@@ -160,8 +160,9 @@ fn close(terms: &Terms, draft: &mut Draft, receipt: &Receipt<'_>, rule: Rule) ->
 }
 
 /// Leases the next attempt to the caller in the commit that decides, so that no worker calls at the same moment.
-fn begin_attempt(terms: &Terms, before: &Case, mut draft: Draft) -> Decision {
-    let begun = draft.case.reversal.as_ref().and_then(|reversal| reversal.begin_attempt(draft.at, terms.lease));
+fn begin_attempt(terms: &Terms, before: &Case, mut draft: Draft, waited: TimeDelta) -> Decision {
+    let now = draft.at + waited;
+    let begun = draft.case.reversal.as_ref().and_then(|reversal| reversal.begin_attempt(now, terms.lease));
     let attempt = begun.as_ref().map(|reversal| reversal.attempts);
     if begun.is_some() {
         draft.case.reversal = begun;

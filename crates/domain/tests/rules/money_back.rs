@@ -57,6 +57,17 @@ fn the_answer_is_s_once_the_core_has_said_so() {
 }
 
 #[test]
+fn a_cancel_that_waited_is_leased_from_the_decision_and_judged_by_its_receipt() {
+    let mut told = paid(CORE);
+    let waited = TimeDelta::seconds(5);
+    let cancel = domain::Cancel { waited, ..domain::Cancel::now(crate::given::acquirer(ACQUIRER), domain::Lookup::Recorded) };
+    assert_eq!(told.told(Action::Cancel(cancel)), leased(1));
+    let Some(ReversalState::Open { lease: Some(lease), .. }) = told.reversal_state() else { panic!("open and leased") };
+    assert_eq!(lease.until, at(IN_TIME) + waited + told.terms.lease);
+    assert_eq!(told.case.cancellation.as_ref().map(|cancellation| cancellation.first_received_at), Some(at(IN_TIME)));
+}
+
+#[test]
 fn money_is_missed_since_the_first_receipt_or_the_later_debit() {
     for funds in [FundsKind::Ledger, CORE] {
         let (mut debited_before, mut debited_after) = (paid(funds), announced(funds));

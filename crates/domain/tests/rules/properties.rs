@@ -80,7 +80,7 @@ fn any_action() -> impl Strategy<Value = Action> {
     let lookup = prop_oneof![4 => Just(Lookup::Recorded), 1 => Just(Lookup::Failed)];
     let jitter = any::<u32>().prop_map(Jitter);
     prop_oneof![
-        4 => (any_acquirer(), lookup).prop_map(|(acquirer_id, lookup)| Action::Cancel(Cancel { acquirer_id, lookup })),
+        4 => (any_acquirer(), lookup).prop_map(|(acquirer_id, lookup)| Action::Cancel(Cancel::now(acquirer_id, lookup))),
         4 => any_payment().prop_map(Action::Pay),
         4 => any_result().prop_map(Action::Result),
         3 => (any_refund(), 1..=4_i64).prop_map(|(id, minor)| Action::Refund(RefundRequest { id, amount: jpy(minor) })),

@@ -1,6 +1,6 @@
 //! Words for tests: terms, ids, and a wallet that speaks in commands.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use domain::{
@@ -67,7 +67,9 @@ impl Wallet {
     }
 
     fn asks(&self, action: Action) -> Asked {
-        Asked { command: Command { id: self.id.clone(), at: self.at, action }, arrived: Instant::now() }
+        // Still to come, so that it has waited for nothing, and whatever follows from that is the same in every store.
+        let arrived = Instant::now() + Duration::from_secs(86_400);
+        Asked { command: Command { id: self.id.clone(), at: self.at, action }, arrived }
     }
 
     fn yen(minor: i64) -> Money {
@@ -125,7 +127,7 @@ impl Wallet {
     /// Alipay+ cancels for an acquirer.
     #[must_use]
     pub fn is_cancelled_by(&self, acquirer: &str, lookup: Lookup) -> Asked {
-        self.asks(Action::Cancel(Cancel { acquirer_id: AcquirerId::parse(acquirer).unwrap(), lookup }))
+        self.asks(Action::Cancel(Cancel::now(AcquirerId::parse(acquirer).unwrap(), lookup)))
     }
 
     /// Anything else.

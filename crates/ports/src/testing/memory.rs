@@ -121,15 +121,13 @@ impl Kept {
 impl CancellationStore for MemoryStore {
     async fn decide(&self, batch: Vec<Asked>) -> Vec<Result<Outcome, Unavailable>> {
         let mut kept = held(&self.kept);
-        let received = |asked: &Asked| match &self.clock {
-            Some(clock) => asked.as_received(clock.now()),
-            None => asked.command.clone(),
-        };
+        let received = |asked: &Asked| asked.as_received(self.clock.as_ref().map(|clock| clock.now()));
         batch.iter().map(|asked| kept.decide(&self.terms, &received(asked))).collect()
     }
 
     async fn claim_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, Unavailable> {
         let mut kept = held(&self.kept);
+        let now = self.clock.as_ref().map_or(now, |clock| now.min(clock.now()));
         let due_at = |case: &Case| match case.reversal.as_ref().map(|reversal| &reversal.state) {
             Some(ReversalState::Open { next_attempt_at, lease, .. })
                 if *next_attempt_at <= now && lease.is_none_or(|lease| lease.until <= now) =>

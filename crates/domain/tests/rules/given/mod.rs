@@ -89,12 +89,12 @@ pub(crate) fn authorization() -> Payment {
 }
 
 pub(crate) fn cancel_by(id: &str) -> Action {
-    Action::Cancel(Cancel { acquirer_id: acquirer(id), lookup: Lookup::Recorded })
+    Action::Cancel(Cancel::now(acquirer(id), Lookup::Recorded))
 }
 
 /// A cancel for which the wallet core was asked in vain.
 pub(crate) fn cancel_without_lookup() -> Action {
-    Action::Cancel(Cancel { acquirer_id: acquirer(ACQUIRER), lookup: Lookup::Failed })
+    Action::Cancel(Cancel::now(acquirer(ACQUIRER), Lookup::Failed))
 }
 
 pub(crate) fn success() -> PayResult {
