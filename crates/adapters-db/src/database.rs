@@ -228,12 +228,20 @@ fn check_terms(connection: &mut dyn Served, terms: &ServedTerms) -> Result<(), D
 }
 
 fn adopt_terms(connection: &mut dyn Served, terms: &ServedTerms) -> Result<(), DatabaseError> {
-    let moves = connection.served_terms().map_err(failed)?.is_some_and(|known| known.funds != terms.funds);
-    if moves && connection.owes_money().map_err(failed)? {
+    let known = connection.served_terms().map_err(failed)?;
+    let changes = |of: fn(&ServedTerms) -> &String| known.as_ref().is_some_and(|known| of(known) != of(terms));
+    let (funds, payments) = (changes(|terms| &terms.funds), changes(|terms| &terms.payments));
+    if funds && connection.owes_money().map_err(failed)? {
         return Err(DatabaseError(format!(
             "funds.kind cannot become {} while reversals are open or parked: finish or resolve them first",
             terms.funds
         )));
+    }
+    // Decided by other books than those it waits for, such a cancel would be a fence: S, and nothing given back.
+    if (funds || payments) && connection.defers_cancels().map_err(failed)? {
+        return Err(DatabaseError(
+            "funds.kind and payments.kind cannot change while cancels are deferred: have them decided first".to_owned(),
+        ));
     }
     connection.remember_terms(terms, true).map_err(failed)
 }

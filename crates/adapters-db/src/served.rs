@@ -35,6 +35,8 @@ pub(crate) trait Served {
     fn remember_terms(&mut self, terms: &ServedTerms, instead: bool) -> Result<(), DieselError>;
     /// Whether any reversal is open or parked.
     fn owes_money(&mut self) -> Result<bool, DieselError>;
+    /// Whether any cancel is deferred.
+    fn defers_cancels(&mut self) -> Result<bool, DieselError>;
 }
 
 macro_rules! served {
@@ -65,6 +67,12 @@ macro_rules! served {
                 use $crate::schema::reversals;
                 let owed = reversals::table.filter(reversals::state.ne("done"));
                 diesel::select(diesel::dsl::exists(owed)).get_result(self)
+            }
+
+            fn defers_cancels(&mut self) -> Result<bool, DieselError> {
+                use $crate::schema::cases;
+                let deferred = cases::table.filter(cases::cancellation.eq("deferred"));
+                diesel::select(diesel::dsl::exists(deferred)).get_result(self)
             }
         }
     };

@@ -1,7 +1,7 @@
 //! What a database was last served with.
 
 use adapters_db::ServedTerms;
-use domain::{Action, GiveBack, Jitter, Outcome};
+use domain::{Action, GiveBack, Jitter, Lookup, Outcome};
 use ports::testing::{Wallet, core_terms};
 
 use crate::given::{TestDatabase, decided, on_both_engines, served_terms};
@@ -10,6 +10,7 @@ on_both_engines!(
     terms_are_remembered_and_others_are_refused_by_name,
     adopted_terms_are_served_from_then_on,
     the_funds_stay_where_they_are_while_money_is_owed,
+    the_books_stay_what_they_are_while_a_cancel_waits_for_them,
 );
 
 fn other_terms() -> ServedTerms {
@@ -61,4 +62,21 @@ async fn the_funds_stay_where_they_are_while_money_is_owed(database: &impl TestD
     decided(&store, vec![wallet.does(resolve)]).await;
     assert_eq!(served.adopt(&served_terms()), Ok(()));
     assert_eq!(served.check_served(&served_terms()), Ok(()));
+}
+
+async fn the_books_stay_what_they_are_while_a_cancel_waits_for_them(database: &impl TestDatabase) {
+    let served = database.open_database(2);
+    let by_core = ServedTerms { payments: "core".to_owned(), ..with_a_core() };
+    served.check_served(&by_core).unwrap();
+    let store = served.store(core_terms());
+    let wallet = Wallet::of("unsure");
+    decided(&store, vec![wallet.is_cancelled_by("acquirer-1", Lookup::Failed)]).await;
+    for other in [with_a_core(), served_terms()] {
+        let sentence = served.adopt(&other).unwrap_err().to_string();
+        assert!(sentence.contains("while cancels are deferred"), "{sentence}");
+    }
+    let other_wallet = ServedTerms { psp_id: "psp-2".to_owned(), ..by_core.clone() };
+    assert_eq!(served.adopt(&other_wallet), Ok(()), "whoever decides it looks at the same books");
+    assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [Outcome::MoneyOwed { attempt: Some(1) }]);
+    assert_eq!(served.adopt(&with_a_core()), Ok(()), "what is owed is owed by the same funds");
 }
