@@ -11,7 +11,7 @@ use crate::settings::Settings;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Asks `/livez` of the wallet-side API, which answers without the database: a container that is killed because its database is
-/// away helps nobody. Whether it wants work is `/readyz`, for the balancer in front of it.
+/// away helps nobody. `/readyz` is for people: it says no when money waits for too long, too.
 pub(crate) async fn check(settings: Settings) -> Result<ExitCode, Failure> {
     let (scheme, address) =
         (if settings.wallet_api.tls.is_some() { "https" } else { "http" }, reachable(settings.wallet_api.listen));

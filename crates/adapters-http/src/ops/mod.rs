@@ -4,6 +4,7 @@ mod metrics;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, web};
@@ -17,6 +18,11 @@ pub(crate) use metrics::{__path_metrics_text, metrics_text};
 
 /// How far the clocks of process and database may be apart: past it, nobody knows whose cancels are in time.
 const CLOCKS_APART: TimeDelta = TimeDelta::seconds(5);
+
+/// How long a batch may take; far beyond every timeout that a database which still answers keeps.
+const STUCK: Duration = Duration::from_secs(30);
+/// How long the database may take to say what waits: less than whoever asks waits for.
+const LOOK_WITHIN: Duration = Duration::from_secs(2);
 
 /// Whether the process wants more work. Clones speak of the same process.
 #[derive(Debug, Clone, Default)]
@@ -86,11 +92,20 @@ struct OldestReversal {
     opened_at: String,
 }
 
-/// Answers as long as the process lives.
-#[utoipa::path(tag = "operations", security(()), responses((status = 200, body = String, description = "`ok`")))]
+/// Whether the process does its work. One whose batch does not end is best started anew: a server that froze keeps its connections
+/// open for ever, and a new process makes new ones.
+#[utoipa::path(
+    tag = "operations",
+    security(()),
+    responses((status = 200, body = String, description = "`ok`"), (status = 503, body = String, description = "What is stuck"))
+)]
 #[get("/livez")]
-pub(crate) async fn livez() -> &'static str {
-    "ok"
+pub(crate) async fn livez(api: web::Data<WalletApi>) -> (String, StatusCode) {
+    let oldest = api.ports.lanes.oldest_batch();
+    if oldest > STUCK {
+        return (format!("the database has not ended a batch for {} s", oldest.as_secs()), StatusCode::SERVICE_UNAVAILABLE);
+    }
+    ("ok".to_owned(), StatusCode::OK)
 }
 
 /// Whether more work should be sent here.
@@ -112,7 +127,7 @@ async fn look(api: &WalletApi) -> Ready {
         return unready("stopping".to_owned());
     }
     let asked = async { Ok((api.ports.store.check().await?, api.ports.store.backlog().await?)) };
-    let answered = tokio::time::timeout(api.call_budget, asked).await;
+    let answered = tokio::time::timeout(LOOK_WITHIN.min(api.call_budget), asked).await;
     let (database_clock, backlog) = match answered.unwrap_or_else(|_| Err(Unavailable::because("no answer in time"))) {
         Ok(answer) => answer,
         Err(unavailable) => return unready(format!("database: {unavailable}")),
