@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-use domain::{Action, Answer, Case, Command, Decision, Outcome};
+use domain::{Action, Answer, Case, Command, Decision, GiveBack, Outcome};
 use metrics::{counter, histogram};
 use ports::Asked;
 
@@ -23,7 +23,7 @@ impl Observed {
         match &decision.change {
             None if is_final && matches!(command.action, Action::Cancel(_)) => self.repeats += 1,
             None => {}
-            Some(change) if change.case.is_given_back() && !before.is_given_back() => {
+            Some(change) if change.case.is_given_back() && !before.is_given_back() && !moved_nothing(&command.action) => {
                 self.given_back.extend(change.case.owed_since().map(|since| (place, since)));
             }
             Some(_) => {}
@@ -42,4 +42,9 @@ impl Observed {
             histogram!("rescind_time_to_money_seconds").record(seconds.max(0.0));
         }
     }
+}
+
+/// Whether a core said that there was nothing to move, or that it must not be moved.
+fn moved_nothing(action: &Action) -> bool {
+    matches!(action, Action::Close { outcome: GiveBack::NothingToDo | GiveBack::PartlyRefunded | GiveBack::FullyRefunded, .. })
 }

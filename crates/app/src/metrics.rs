@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
 use crate::output::Failure;
@@ -15,7 +15,9 @@ const MONEY: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 /// From a repeat on an idle machine to Alipay+'s patience.
 const ANSWER: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 6.0, 8.0];
 /// From a commit on a fast disk to the database's own patience.
-const WORK: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0];
+const WORK: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0];
+/// From a core beside it to the longest timeout.
+const CORE: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 30.0, 60.0];
 /// From one command to the most that share a commit.
 const BATCH: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 
@@ -76,7 +78,7 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
     ("rescind_deferred_cancels", Kind::Gauge, Unit::Count, "Cancels that cannot be decided yet, in all processes together."),
     ("rescind_reversal_attempts_total", Kind::Counter, Unit::Count, "Attempts to give money back that ended, by outcome."),
     ("rescind_payment_lookups_total", Kind::Counter, Unit::Count, "Payments that the wallet core was asked for, by outcome."),
-    ("rescind_wallet_core_seconds", Kind::Histogram(ANSWER), Unit::Seconds, "How long calls of the wallet core took, by call."),
+    ("rescind_wallet_core_seconds", Kind::Histogram(CORE), Unit::Seconds, "How long calls of the wallet core took, by call."),
     ("rescind_commands_waiting", Kind::Gauge, Unit::Count, "Commands that wait in this process's lanes for the next batch."),
     ("rescind_commands_not_decided_total", Kind::Counter, Unit::Count, "Commands that were not decided, by reason."),
     ("rescind_batch_commands", Kind::Histogram(BATCH), Unit::Count, "How many commands shared a commit."),
@@ -118,6 +120,16 @@ pub(crate) fn start() -> Result<impl Fn() -> String + Send + Sync + 'static, Fai
             Kind::Gauge => describe_gauge!(*name, *unit, *help),
             Kind::Histogram(_) => describe_histogram!(*name, *unit, *help),
         }
+    }
+    // What is rare has to be seen to grow from nothing.
+    for reason in ["overloaded", "stopping", "unavailable"] {
+        counter!("rescind_commands_not_decided_total", "reason" => reason).absolute(0);
+    }
+    for outcome in ["impossible", "partly-refunded", "unknown", "not-begun"] {
+        counter!("rescind_reversal_attempts_total", "outcome" => outcome).absolute(0);
+    }
+    for name in ["rescind_answers_out_of_time_total", "rescind_batch_replays_total", "rescind_repeats_total"] {
+        counter!(name).absolute(0);
     }
     gauge!("rescind_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let of_upkeep = handle.clone();
