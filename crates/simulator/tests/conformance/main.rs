@@ -1,6 +1,7 @@
 //! The suite has to bite: a wallet that is right passes every case, and each of its faults is caught by the case that is there for it.
 #![cfg(test)]
 
+mod cancel;
 mod suite;
 mod wallet;
 
