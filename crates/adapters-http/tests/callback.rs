@@ -295,7 +295,7 @@ fn a_body_that_does_not_come_ends_with_the_answer_budget() {
 }
 
 #[test]
-fn a_body_that_breaks_off_changes_nothing() {
+fn f15_a_body_that_breaks_off_changes_nothing() {
     let service = Service::start();
     let bytes = Request::valid().bytes();
     let mut stream = service.connect();
@@ -349,7 +349,7 @@ fn what_is_not_known_within_the_answer_budget_is_u() {
 }
 
 #[test]
-fn too_many_waiting_cancels_are_u_and_touch_nothing() {
+fn f40_too_many_waiting_cancels_are_u_and_touch_nothing() {
     let lanes = LaneSettings { lanes: 1, queue: 1, batch: 1 };
     let budget = Duration::from_secs(2);
     let service = Service::with(Setup { gate_is_open: false, lanes, answer_budget: budget, ..Setup::default() });

@@ -103,11 +103,11 @@ macro_rules! on_both {
 on_both! {
     the_core_is_asked_for_payments_nobody_announced
     a_core_that_has_moved_a_refund_is_believed
-    a_lookup_that_fails_is_decided_without_a_retry
+    f33_a_lookup_that_fails_is_decided_without_a_retry
     a_running_refund_is_waited_for_without_a_retry
-    a_success_after_the_cancel_is_given_back
+    f01_a_success_after_the_cancel_is_given_back
     f01_a_success_that_crosses_nothing_to_do_is_given_back
-    an_impossible_reversal_is_an_operators
+    f23_an_impossible_reversal_is_an_operators
 }
 
 async fn the_core_is_asked_for_payments_nobody_announced(engine: Engine) {
@@ -151,7 +151,7 @@ async fn a_core_that_has_moved_a_refund_is_believed(engine: Engine) {
     assert_eq!(wallet.waiting().await, [0, 0, 0]);
 }
 
-async fn a_lookup_that_fails_is_decided_without_a_retry(engine: Engine) {
+async fn f33_a_lookup_that_fails_is_decided_without_a_retry(engine: Engine) {
     let wallet = Wallet::on(engine, "core").await;
     wallet.core.knows("paid", wallet.took("paid"));
     wallet.knows("partly", "refunded", "400");
@@ -206,7 +206,7 @@ async fn a_running_refund_is_waited_for_without_a_retry(engine: Engine) {
     }
 }
 
-async fn a_success_after_the_cancel_is_given_back(engine: Engine) {
+async fn f01_a_success_after_the_cancel_is_given_back(engine: Engine) {
     let wallet = Wallet::on(engine, "recorded").await;
     assert_eq!(wallet.process.wallet.announce("late", "user", 1000).await.unwrap(), "proceed");
     assert_eq!(wallet.cancel("late").await, "S SUCCESS");
@@ -246,7 +246,7 @@ async fn f01_a_success_that_crosses_nothing_to_do_is_given_back(engine: Engine) 
     assert_eq!(wallet.waiting().await, [0, 0, 0]);
 }
 
-async fn an_impossible_reversal_is_an_operators(engine: Engine) {
+async fn f23_an_impossible_reversal_is_an_operators(engine: Engine) {
     let wallet = Wallet::on(engine, "recorded").await;
     let ids = ["by-hand", "tried-again"];
     for id in ids {

@@ -173,7 +173,7 @@ fn a_key_is_in_force_for_some_time() {
 }
 
 #[test]
-fn the_wallet_cores_settings_have_to_fit_each_other() {
+fn f41_the_wallet_cores_settings_have_to_fit_each_other() {
     assert_eq!(refusal_of("funds.kind", "core"), "funds.kind is \"core\", but must be \"ledger\" or \"http\"");
     assert_eq!(
         refusal_of("payments.kind", "core"),

@@ -176,7 +176,7 @@ async fn a_batch_that_does_not_end_is_seen_to_go_on() {
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_changes_nothing() {
+async fn f18_a_caller_that_goes_away_changes_nothing() {
     let store = HeldUp::new(0);
     let ports = store.ports(100, 8);
     let begun = submitted(&ports, Wallet::of("begun").is_cancelled());

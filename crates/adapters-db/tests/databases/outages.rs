@@ -147,7 +147,7 @@ async fn f20_a_commit_without_an_answer_is_read_back() {
 
 /// A serialization failure or a deadlock ends a whole batch.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_that_is_rolled_back_is_decided_as_if_nothing_had_been() {
+async fn f35_a_batch_that_is_rolled_back_is_decided_as_if_nothing_had_been() {
     for (name, sqlstate) in [("serialization", "40001"), ("deadlock", "40P01")] {
         let database = Postgres::migrated();
         let failing = format!(

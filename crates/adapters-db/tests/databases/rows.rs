@@ -9,7 +9,7 @@ use crate::given::{TestDatabase, decided, on_both_engines, paid};
 on_both_engines!(
     a_report_on_an_unknown_case_leaves_no_row,
     every_text_of_a_core_or_an_operator_reads_back,
-    an_unreadable_case_does_not_hide_the_others_of_a_list,
+    f34_an_unreadable_case_does_not_hide_the_others_of_a_list,
     a_process_works_with_the_next_versions_schema,
 );
 
@@ -71,7 +71,7 @@ async fn every_text_of_a_core_or_an_operator_reads_back(database: &impl TestData
     }
 }
 
-async fn an_unreadable_case_does_not_hide_the_others_of_a_list(database: &impl TestDatabase) {
+async fn f34_an_unreadable_case_does_not_hide_the_others_of_a_list(database: &impl TestDatabase) {
     let store = database.open(core_terms());
     for name in ["list-1", "list-2", "list-3"] {
         let wallet = paid(&store, name).await;

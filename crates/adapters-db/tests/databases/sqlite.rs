@@ -51,7 +51,7 @@ fn a_folder_that_does_not_exist_is_named() {
 
 /// Some failures make SQLite roll back by itself, a full disk among them; the program's own rollback then fails as well.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_that_sqlite_ends_by_itself_spoils_one_case() {
+async fn f20_a_transaction_that_sqlite_ends_by_itself_spoils_one_case() {
     let database = Sqlite::migrated();
     let store = database.open(ledger_terms());
     let mut wallets = Vec::new();

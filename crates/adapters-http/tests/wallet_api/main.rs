@@ -117,7 +117,7 @@ fn a_result_of_something_never_announced_is_not_found() {
 }
 
 #[test]
-fn a_late_payment_of_a_fenced_request_is_closed_and_its_success_reversed() {
+fn f12_a_late_payment_of_a_fenced_request_is_closed_and_its_success_reversed() {
     let api = Api::with_ledger();
     api.decide(Wallet::of("p1").is_cancelled());
     let fence = api.case("p1");

@@ -146,4 +146,4 @@ fn on_its_way_back(engine: Engine) {
     });
 }
 
-undisturbed!(a_success_while_nothing_to_do_is_on_its_way_is_given_back, on_its_way_back);
+undisturbed!(f01_a_success_while_nothing_to_do_is_on_its_way_is_given_back, on_its_way_back);

@@ -100,7 +100,7 @@ fn only_a_core_with_nothing_to_do_makes_a_payment_never_received() {
 }
 
 #[test]
-fn an_attempt_that_met_trouble_is_followed_by_another() {
+fn f30_an_attempt_that_met_trouble_is_followed_by_another() {
     let mut told = being_cancelled(paid(CORE));
     let events = told.events.len();
     assert_eq!(told.closes(1, GiveBack::Unknown("timeout".into())), U);
@@ -215,7 +215,7 @@ fn refunds_that_only_the_core_knows_end_the_cancel_as_recorded_ones_do() {
 }
 
 #[test]
-fn what_is_impossible_is_parked_and_no_cancel_revives_it() {
+fn f23_what_is_impossible_is_parked_and_no_cancel_revives_it() {
     let mut told = being_cancelled(paid(CORE));
     let events = told.events.len();
     assert_eq!(told.closes(1, GiveBack::Impossible("account closed".into())), U);

@@ -61,7 +61,7 @@ fn a_deferred_cancel_of_an_ignored_acquirer_is_decided_under_stricter_settings()
 }
 
 #[test]
-fn a_recorded_answer_stands_whatever_the_settings_say_now() {
+fn f05_a_recorded_answer_stands_whatever_the_settings_say_now() {
     let (mut cancelled, mut late, mut fence) = (paid(LEDGER), paid(LEDGER), nothing(LEDGER));
     fence.terms.results.never_received = NeverReceived::OrderNotExist;
     assert_eq!(cancelled.cancels(), S);
@@ -256,7 +256,7 @@ fn a_fully_refunded_payment_is_answered_s_and_not_marked_cancelled() {
 }
 
 #[test]
-fn a_partly_refunded_payment_cannot_be_cancelled() {
+fn f45_a_partly_refunded_payment_cannot_be_cancelled() {
     for funds in [LEDGER, CORE] {
         for refunded in [1, 500, 999] {
             let mut told = paid(funds);

@@ -86,7 +86,7 @@ fn another_acquirers_payment_does_not_pass_the_fence() {
 }
 
 #[test]
-fn a_payment_on_a_fence_is_recorded_and_closed() {
+fn f12_a_payment_on_a_fence_is_recorded_and_closed() {
     for funds in BOTH {
         let mut fence = cancelled(nothing(funds));
         assert_eq!(fence.pays(), CLOSED);
@@ -182,7 +182,7 @@ fn a_result_of_a_payment_never_announced_is_not_found() {
 }
 
 #[test]
-fn a_success_is_never_taken_back_by_a_result() {
+fn f11_a_success_is_never_taken_back_by_a_result() {
     for funds in BOTH {
         for told in [paid(funds), cancelled(paid(funds))] {
             conflicts(&told, Action::Result(failure()));

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use domain::{AccountId, Answer, Disposition, Inquiry, Lookup, Outcome, PaymentRequestId, Refusal, ReportedResult, Terms};
 
 pub use super::due::{
-    a_lease_that_ended_is_claimed_again, the_backlog_counts_what_waits, two_workers_never_claim_the_same_attempt,
+    f14_a_lease_that_ended_is_claimed_again, the_backlog_counts_what_waits, two_workers_never_claim_the_same_attempt,
     what_is_due_is_claimed_once_the_earliest_first,
 };
 
@@ -40,22 +40,22 @@ pub enum Damage {
 macro_rules! store_contract {
     ($subject:expr) => {
         $crate::store_contract! { @each $subject,
-            a_repeat_gets_the_first_answer_and_writes_nothing,
+            f03_a_repeat_gets_the_first_answer_and_writes_nothing,
             a_paid_case_twice_in_a_batch_is_credited_once,
-            a_case_never_seen_twice_in_a_batch_is_one_fence,
+            f36_a_case_never_seen_twice_in_a_batch_is_one_fence,
             the_other_acquirer_in_the_same_batch_is_refused,
             answers_come_in_the_order_of_the_batch,
             batches_that_cross_end_on_both_connections,
-            a_case_first_heard_of_by_two_at_once_is_one_case,
-            a_thousand_cancels_over_two_connections_credit_once,
-            an_unreadable_case_spoils_only_itself,
-            an_unwritable_case_spoils_only_itself,
+            f47_a_case_first_heard_of_by_two_at_once_is_one_case,
+            f04_a_thousand_cancels_over_two_connections_credit_once,
+            f34_an_unreadable_case_spoils_only_itself,
+            f34_an_unwritable_case_spoils_only_itself,
             a_report_on_an_unknown_case_leaves_no_trace,
             lists_come_in_pages_by_id,
             a_statement_sums_all_and_shows_a_page,
             the_largest_amounts_do_not_overflow_a_balance,
             what_is_due_is_claimed_once_the_earliest_first,
-            a_lease_that_ended_is_claimed_again,
+            f14_a_lease_that_ended_is_claimed_again,
             two_workers_never_claim_the_same_attempt,
             the_backlog_counts_what_waits,
         }
@@ -106,7 +106,7 @@ async fn events(store: &Arc<dyn CancellationStore>, id: &PaymentRequestId) -> Ve
 }
 
 /// See the name.
-pub async fn a_repeat_gets_the_first_answer_and_writes_nothing(subject: &impl Subject) {
+pub async fn f03_a_repeat_gets_the_first_answer_and_writes_nothing(subject: &impl Subject) {
     let store = subject.open(ledger_terms());
     let wallet = Wallet::of("repeat");
     paid(&store, &wallet).await;
@@ -132,7 +132,7 @@ pub async fn a_paid_case_twice_in_a_batch_is_credited_once(subject: &impl Subjec
 }
 
 /// See the name.
-pub async fn a_case_never_seen_twice_in_a_batch_is_one_fence(subject: &impl Subject) {
+pub async fn f36_a_case_never_seen_twice_in_a_batch_is_one_fence(subject: &impl Subject) {
     let store = subject.open(ledger_terms());
     let wallet = Wallet::of("fence");
     assert_eq!(decided(&store, vec![wallet.is_cancelled(), wallet.is_cancelled()]).await, [CANCELLED; 2]);
@@ -186,7 +186,7 @@ pub async fn batches_that_cross_end_on_both_connections(subject: &impl Subject) 
 }
 
 /// See the name.
-pub async fn a_case_first_heard_of_by_two_at_once_is_one_case(subject: &impl Subject) {
+pub async fn f47_a_case_first_heard_of_by_two_at_once_is_one_case(subject: &impl Subject) {
     let stores = [subject.open(ledger_terms()), subject.open(ledger_terms())];
     for round in 0..50 {
         let wallet = Wallet::of(&format!("first-{round}"));
@@ -201,7 +201,7 @@ pub async fn a_case_first_heard_of_by_two_at_once_is_one_case(subject: &impl Sub
 }
 
 /// See the name.
-pub async fn a_thousand_cancels_over_two_connections_credit_once(subject: &impl Subject) {
+pub async fn f04_a_thousand_cancels_over_two_connections_credit_once(subject: &impl Subject) {
     let stores = [subject.open(ledger_terms()), subject.open(ledger_terms())];
     let wallet = Wallet::of("thousand");
     paid(&stores[0], &wallet).await;
@@ -225,12 +225,12 @@ pub async fn a_thousand_cancels_over_two_connections_credit_once(subject: &impl 
 }
 
 /// See the name.
-pub async fn an_unreadable_case_spoils_only_itself(subject: &impl Subject) {
+pub async fn f34_an_unreadable_case_spoils_only_itself(subject: &impl Subject) {
     one_bad_case(subject, Damage::Unreadable).await;
 }
 
 /// See the name.
-pub async fn an_unwritable_case_spoils_only_itself(subject: &impl Subject) {
+pub async fn f34_an_unwritable_case_spoils_only_itself(subject: &impl Subject) {
     one_bad_case(subject, Damage::Unwritable).await;
 }
 

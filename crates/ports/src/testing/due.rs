@@ -47,7 +47,7 @@ pub async fn what_is_due_is_claimed_once_the_earliest_first(subject: &impl Subje
 }
 
 /// See the name.
-pub async fn a_lease_that_ended_is_claimed_again(subject: &impl Subject) {
+pub async fn f14_a_lease_that_ended_is_claimed_again(subject: &impl Subject) {
     let store = subject.open(core_terms());
     let wallet = Wallet::of("lease");
     assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [Outcome::MoneyOwed { attempt: Some(1) }]);
