@@ -5,6 +5,7 @@
 //! of the two engines are written by hand, their rows and what these mean are shared.
 
 mod batch;
+mod claims;
 mod database;
 mod days;
 mod dialect;

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::result::Error as DieselError;
-use domain::{AccountId, Action, Case, Command, Currency, Outcome, PaymentRequestId, Terms};
+use domain::{AccountId, Case, Command, Currency, Outcome, PaymentRequestId, Terms};
 use metrics::counter;
 use ports::{Asked, Backlog, CancellationStore, CaseFile, Claim, Page, ReversalFilter, Statement, Unavailable};
 use tracing::{error, warn};
 
 use crate::batch::{Decided, Found, decide_all};
+use crate::claims::claim_due;
 use crate::dialect::Dialect;
 use crate::pool::{Connections, blocking, unavailable};
 use crate::reads::{HalfBalance, Reads};
@@ -55,27 +56,6 @@ fn decide_batch<C: Dialect>(connection: &mut C, terms: &Terms, batch: &[Asked]) 
     })?;
     observed.committed(batch);
     Ok(outcomes)
-}
-
-/// Leases what is due to whoever asks, in one transaction: lock what nobody else has, load, decide, record, commit.
-fn claim<C: Dialect>(connection: &mut C, terms: &Terms, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, DieselError> {
-    in_transaction(connection, |connection| {
-        let now = connection.clock()?.map_or(now, |clock| now.min(clock));
-        let mut ids = connection.lock_due(now, limit)?;
-        ids.sort();
-        let found = connection.lock_and_load(&ids, &[])?;
-        let cases = readable(found.clone(), "due, and never tried");
-        let attempt = |case: &Case| Command { id: case.id.clone(), at: now, action: Action::Attempt };
-        let Decided { outcomes, writes, observed: _ } = decide_all(terms, found, &cases.iter().map(attempt).collect::<Vec<_>>());
-        if !writes.is_empty() {
-            connection.write(&writes)?;
-        }
-        let claimed = |(case, outcome): (Case, Result<Outcome, Unavailable>)| match (case.owed(), outcome) {
-            (Some(owed), Ok(Outcome::MoneyOwed { attempt: Some(attempt) })) => Some(Claim { owed, attempt }),
-            (Some(_) | None, Ok(_) | Err(_)) => None,
-        };
-        Ok(cases.into_iter().zip(outcomes).filter_map(claimed).collect())
-    })
 }
 
 /// A transaction that may write, and whose failure is told by its first cause: a full disk or a lost server makes the rollback
@@ -123,7 +103,7 @@ fn decide_or_replay<C: Dialect>(pool: &Connections<C>, terms: &Terms, batch: &[A
 }
 
 /// The cases that can be read. One that cannot must not hide the others from whoever has to act on them.
-fn readable(found: Found, otherwise: &'static str) -> Vec<Case> {
+pub(crate) fn readable(found: Found, otherwise: &'static str) -> Vec<Case> {
     let readable = |(id, _, case): (String, _, Result<Case, _>)| {
         case.inspect_err(|inconsistent| error!(payment_request_id = %id, error = %inconsistent, "{otherwise}")).ok()
     };
@@ -171,7 +151,7 @@ impl<C: Dialect + Reads> CancellationStore for SqlStore<C> {
 
     async fn claim_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, Unavailable> {
         let (pool, terms) = (self.writers.clone(), Arc::clone(&self.terms));
-        blocking(move || claim(&mut *pool.take()?, &terms, now, limit).map_err(|error| unavailable(&error))).await
+        blocking(move || claim_due(&pool, &terms, now, limit)).await
     }
 
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, Unavailable> {

@@ -25,6 +25,11 @@ pub(crate) trait TestDatabase: Subject {
         self.texts(query).first().expect("one row").parse().expect("a number")
     }
 
+    /// Whichever of two texts is in the engine's own SQL.
+    fn in_its_sql<'a>(&self, postgres: &'a str, sqlite: &'a str) -> &'a str {
+        if self.url().starts_with("postgres") { postgres } else { sqlite }
+    }
+
     fn open_database(&self, pool_size: u32) -> Database {
         open(&self.url(), pool_size).unwrap()
     }

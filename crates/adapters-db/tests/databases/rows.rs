@@ -1,7 +1,7 @@
 //! What stands in the tables.
 
-use domain::{Action, GiveBack, Jitter, Outcome, ReportedResult, ReversalState};
-use ports::testing::{Damage, Wallet, core_terms, ledger_terms};
+use domain::{Action, Disposition, GiveBack, Inquiry, Jitter, Outcome, RefusalCode, ReportedResult, ReversalState};
+use ports::testing::{Damage, Wallet, core_terms, ledger_terms, moment};
 use ports::{Page, ReversalFilter};
 
 use crate::given::{TestDatabase, decided, on_both_engines, paid};
@@ -10,6 +10,8 @@ on_both_engines!(
     a_report_on_an_unknown_case_leaves_no_row,
     every_text_of_a_core_or_an_operator_reads_back,
     f34_an_unreadable_case_does_not_hide_the_others_of_a_list,
+    f34_a_reversal_that_cannot_be_leased_holds_up_no_other,
+    f43_a_repeat_is_answered_from_the_tables,
     a_process_works_with_the_next_versions_schema,
 );
 
@@ -82,6 +84,48 @@ async fn f34_an_unreadable_case_does_not_hide_the_others_of_a_list(database: &im
     let open = store.reversals(ReversalFilter::Open, &page).await.unwrap();
     assert_eq!(open.iter().map(|case| case.id.as_str()).collect::<Vec<_>>(), ["list-1", "list-3"]);
     assert!(store.find(&Wallet::of("list-2").id).await.is_err());
+}
+
+/// The one that has been due for longest cannot be written.
+async fn f34_a_reversal_that_cannot_be_leased_holds_up_no_other(database: &impl TestDatabase) {
+    let store = database.open(core_terms());
+    for (seconds, name) in (0..).zip(["due-1", "due-2", "due-3"]) {
+        let wallet = Wallet { at: moment(seconds), ..Wallet::of(name) };
+        decided(&store, vec![wallet.is_cancelled()]).await;
+    }
+    let refuse = database.in_its_sql(
+        "create function refuse() returns trigger language plpgsql as $$ begin raise 'refused'; end $$;
+         create trigger refuse before update on reversals for each row
+             when (old.payment_request_id = 'due-1') execute function refuse()",
+        "create trigger refuse before update on reversals
+             when old.payment_request_id = 'due-1' begin select raise(abort, 'refused'); end",
+    );
+    database.execute(refuse).unwrap();
+    let long_after = moment(3600);
+    let claims = store.claim_due(long_after, 10).await.unwrap();
+    let mut claimed: Vec<_> = claims.iter().map(|claim| (claim.owed.id.as_str(), claim.attempt)).collect();
+    claimed.sort_unstable();
+    assert_eq!(claimed, [("due-2", 2), ("due-3", 2)]);
+    assert_eq!(store.claim_due(long_after, 10).await, Ok(vec![]), "they are leased now, and it still cannot be");
+}
+
+/// The answer is changed behind the process's back, and the process says what stands there.
+async fn f43_a_repeat_is_answered_from_the_tables(database: &impl TestDatabase) {
+    let store = database.open(ledger_terms());
+    let late = Wallet { at: moment(30 * 24 * 3600), ..paid(&store, "late").await };
+    let refused = |code| Outcome::Answered(domain::Answer::Refused(domain::Refusal::PeriodOver(code)));
+    for _ in 0..3 {
+        assert_eq!(decided(&store, vec![late.is_cancelled()]).await, [refused(RefusalCode::ProcessFail)]);
+    }
+    database.execute("update cases set result_code = 'CANCEL_WINDOW_EXCEED' where payment_request_id = 'late'").unwrap();
+    assert_eq!(decided(&store, vec![late.is_cancelled()]).await, [refused(RefusalCode::CancelWindowExceed)]);
+    // What another process has recorded counts at once too.
+    let other = database.open(ledger_terms());
+    let wallet = paid(&store, "shared").await;
+    assert_eq!(store.find(&wallet.id).await.unwrap().map(|file| file.case.inquiry()), Some(Inquiry::Paid));
+    decided(&other, vec![wallet.is_cancelled()]).await;
+    assert_eq!(store.find(&wallet.id).await.unwrap().map(|file| file.case.inquiry()), Some(Inquiry::Closed));
+    assert_eq!(decided(&store, vec![wallet.pays()]).await, [Outcome::Disposed(Disposition::Closed)]);
 }
 
 async fn a_process_works_with_the_next_versions_schema(database: &impl TestDatabase) {

@@ -6,8 +6,11 @@ use async_trait::async_trait;
 use domain::{AccountId, Answer, Disposition, Inquiry, Lookup, Outcome, PaymentRequestId, Refusal, ReportedResult, Terms};
 
 pub use super::due::{
-    f14_a_lease_that_ended_is_claimed_again, the_backlog_counts_what_waits, two_workers_never_claim_the_same_attempt,
-    what_is_due_is_claimed_once_the_earliest_first,
+    f14_a_lease_that_ended_is_claimed_again, f34_an_unreadable_case_that_is_due_holds_up_no_other, the_backlog_counts_what_waits,
+    two_workers_never_claim_the_same_attempt, what_is_due_is_claimed_once_the_earliest_first,
+};
+pub use super::sameness::{
+    f05_a_recorded_code_is_repeated_whatever_the_settings_say, f46_ids_that_differ_at_all_are_different_cases,
 };
 
 use super::{Wallet, core_terms, id, ledger_terms};
@@ -57,6 +60,9 @@ macro_rules! store_contract {
             what_is_due_is_claimed_once_the_earliest_first,
             f14_a_lease_that_ended_is_claimed_again,
             two_workers_never_claim_the_same_attempt,
+            f34_an_unreadable_case_that_is_due_holds_up_no_other,
+            f05_a_recorded_code_is_repeated_whatever_the_settings_say,
+            f46_ids_that_differ_at_all_are_different_cases,
             the_backlog_counts_what_waits,
         }
         #[tokio::test(flavor = "multi_thread")]
@@ -85,7 +91,7 @@ pub(super) async fn decided(store: &Arc<dyn CancellationStore>, batch: Vec<Asked
     outcomes.into_iter().map(|outcome| outcome.unwrap()).collect()
 }
 
-async fn paid(store: &Arc<dyn CancellationStore>, wallet: &Wallet) {
+pub(super) async fn paid(store: &Arc<dyn CancellationStore>, wallet: &Wallet) {
     let outcomes = decided(store, vec![wallet.pays(), wallet.reports(SUCCEEDED)]).await;
     assert_eq!(outcomes, [PROCEED, STANDS]);
 }
@@ -96,7 +102,7 @@ async fn statement(store: &Arc<dyn CancellationStore>, account: &str) -> Stateme
     store.account(&account, &page).await.unwrap()
 }
 
-async fn balance(store: &Arc<dyn CancellationStore>, account: &str) -> i128 {
+pub(super) async fn balance(store: &Arc<dyn CancellationStore>, account: &str) -> i128 {
     statement(store, account).await.balances.into_values().sum()
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::{Action, Answer, GiveBack, Jitter, Lookup, Outcome};
 
-use super::contract::{CANCELLED, Subject, decided};
+use super::contract::{CANCELLED, Damage, Subject, decided};
 use super::{Wallet, core_terms, id, moment};
 use crate::{Backlog, CancellationStore};
 
@@ -73,6 +73,20 @@ pub async fn two_workers_never_claim_the_same_attempt(subject: &impl Subject) {
     all.dedup();
     assert_eq!(all.len(), 40, "{all:?}");
     assert!(all.iter().all(|(_, attempt)| *attempt == 2), "{all:?}");
+}
+
+/// See the name. The unreadable one has been due for longest.
+pub async fn f34_an_unreadable_case_that_is_due_holds_up_no_other(subject: &impl Subject) {
+    let store = subject.open(core_terms());
+    let wallets = owing(&store, "swept", 5).await;
+    // Its account is what is damaged.
+    decided(&store, vec![wallets[4].pays()]).await;
+    subject.damage(&id("swept-0"), Damage::Unreadable).await;
+    let mut all = store.claim_due(moment(3600), 3).await.unwrap();
+    all.extend(store.claim_due(moment(3600), 3).await.unwrap());
+    let mut claimed: Vec<_> = all.iter().map(|claim| (claim.owed.id.as_str(), claim.attempt)).collect();
+    claimed.sort_unstable();
+    assert_eq!(claimed, [("swept-1", 2), ("swept-2", 2), ("swept-3", 2), ("swept-4", 2)]);
 }
 
 /// See the name.

@@ -11,6 +11,7 @@ mod given;
 mod histories;
 mod memory;
 mod memory_settlement;
+mod sameness;
 pub mod settling;
 
 pub use contract::{Damage, Subject};
