@@ -1,6 +1,7 @@
 //! What the tables refuse by themselves, whoever writes to them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use domain::Outcome;
 use ports::testing::{Wallet, ledger_terms};
@@ -293,7 +294,11 @@ fn sqlite_refuses_each_illegal_row_by_its_constraint() {
     }
 }
 
-on_both_engines!(rows_as_decisions_make_them_are_taken, f10_a_second_credit_or_reversal_is_refused_by_the_database);
+on_both_engines!(
+    rows_as_decisions_make_them_are_taken,
+    f10_a_second_credit_or_reversal_is_refused_by_the_database,
+    f10_without_its_key_the_ledger_is_credited_once_all_the_same,
+);
 
 async fn rows_as_decisions_make_them_are_taken(database: &impl TestDatabase) {
     database.execute(PRESENT).unwrap();
@@ -318,4 +323,28 @@ async fn f10_a_second_credit_or_reversal_is_refused_by_the_database(database: &i
     let credits = "select cast(count(*) as text) as value from ledger_entries where kind = 'credit'";
     assert_eq!(database.number(credits), 1);
     assert_eq!(decided(&store, vec![Wallet::of("given-back").is_cancelled()]).await.len(), 1);
+}
+
+/// Nor is the key the only thing: without it the locking is enough.
+async fn f10_without_its_key_the_ledger_is_credited_once_all_the_same(database: &impl TestDatabase) {
+    let stores = [database.open(ledger_terms()), database.open(ledger_terms())];
+    let wallets = [paid(&stores[0], "hot-1").await, paid(&stores[0], "hot-2").await];
+    let without_key = database.in_its_sql(
+        "alter table ledger_entries drop constraint ledger_entries_once",
+        "create table plain as select * from ledger_entries; drop table ledger_entries;
+         alter table plain rename to ledger_entries",
+    );
+    database.execute(without_key).unwrap();
+    let twice = "insert into ledger_entries (payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at)
+                 select payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at from ledger_entries";
+    database.execute(&format!("begin; {twice}; rollback")).expect("nothing refuses a second entry any more");
+    let callers = (0..100).map(|n| {
+        let (store, cancels) = (Arc::clone(&stores[n % 2]), wallets.each_ref().map(Wallet::is_cancelled).to_vec());
+        tokio::spawn(async move { decided(&store, cancels).await })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        assert_eq!(caller.await.unwrap(), [Outcome::Answered(domain::Answer::Cancelled); 2]);
+    }
+    let credits = "select cast(count(*) as text) as value from ledger_entries where kind = 'credit'";
+    assert_eq!(database.number(credits), 2);
 }

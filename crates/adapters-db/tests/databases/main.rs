@@ -4,6 +4,7 @@
 mod given;
 
 mod benches;
+mod callers;
 mod clocks;
 mod constraints;
 mod contract;
@@ -12,6 +13,8 @@ mod outages;
 mod proxy;
 mod rows;
 mod served;
+#[allow(dead_code, reason = "the tests of failovers use the rest")]
+mod server;
 mod sqlite;
 mod standby;
 mod statements;

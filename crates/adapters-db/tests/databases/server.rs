@@ -1,0 +1,143 @@
+//! PostgreSQL servers of a test's own: in a temporary folder, reached by a socket there, and without a port.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A server, running or not; gone with its data when dropped.
+pub(crate) struct Server {
+    folder: tempfile::TempDir,
+    running: Option<Child>,
+}
+
+/// Where the server's programs are: on the path, or where Debian keeps them.
+fn program(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let versions = Path::new("/usr/lib/postgresql").read_dir().into_iter().flatten().flatten();
+    let mut folders: Vec<_> = versions.map(|version| version.path().join("bin")).collect();
+    folders.sort();
+    let found = std::env::split_paths(&path).chain(folders.into_iter().rev()).map(|folder| folder.join(name));
+    let found = found.into_iter().find(|program| program.is_file());
+    found.unwrap_or_else(|| {
+        panic!("{name} is neither on the PATH nor in /usr/lib/postgresql/*/bin: install the PostgreSQL server")
+    })
+}
+
+fn output(program: impl AsRef<Path>, arguments: &[&str]) -> String {
+    let output = Command::new(program.as_ref()).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// PostgreSQL refuses to run as root; then it runs as its own user, to whom the folder is given.
+fn as_its_user(name: &str, folder: &Path) -> Command {
+    let mut command = Command::new(program(name));
+    command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if output("id", &["-u"]) == "0" {
+        let id = |which| output("id", &[which, "postgres"]).parse().unwrap();
+        let (user, group) = (id("-u"), id("-g"));
+        std::os::unix::fs::chown(folder, Some(user), Some(group)).unwrap();
+        command.uid(user).gid(group);
+    }
+    command
+}
+
+impl Server {
+    fn with(make: impl FnOnce(&Path, &Path) -> Command) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let made = make(folder.path(), &folder.path().join("data")).status().unwrap();
+        assert!(made.success(), "the server's folder could not be made");
+        Self { folder, running: None }
+    }
+
+    /// A new one, not started.
+    pub(crate) fn new() -> Self {
+        Self::with(|folder, data| {
+            let mut initdb = as_its_user("initdb", folder);
+            initdb.arg("-D").arg(data).args(["-U", "postgres", "-A", "trust", "-N", "--no-instructions"]);
+            initdb
+        })
+    }
+
+    /// One that follows a server that runs; not started.
+    pub(crate) fn standby_of(primary: &Self) -> Self {
+        Self::with(|folder, data| {
+            let mut copy = as_its_user("pg_basebackup", folder);
+            copy.arg("-D").arg(data).args(["-h", &primary.socket(), "-U", "postgres", "-R", "-c", "fast", "-N"]);
+            copy
+        })
+    }
+
+    /// From its next start on it waits for a primary's word.
+    pub(crate) fn is_a_standby(&self) {
+        std::fs::write(self.folder.path().join("data/standby.signal"), "").unwrap();
+    }
+
+    /// Puts a setting in force at its next start.
+    pub(crate) fn set(&self, line: &str) {
+        let mut settings = OpenOptions::new().append(true).open(self.folder.path().join("data/postgresql.conf")).unwrap();
+        writeln!(settings, "{line}").unwrap();
+    }
+
+    /// Starts it, and waits until it answers.
+    pub(crate) fn start(&mut self) {
+        let mut server = as_its_user("postgres", self.folder.path());
+        server.arg("-D").arg(self.folder.path().join("data")).arg("-k").arg(self.folder.path());
+        // Nothing here outlives a crash of the machine, so that nothing is forced to the disk.
+        server.args(["-c", "listen_addresses=", "-c", "shared_buffers=4MB", "-c", "fsync=off"]);
+        let mut running = server.spawn().unwrap();
+        while !Command::new(program("pg_isready")).args(["-q", "-h", &self.socket()]).status().unwrap().success() {
+            assert!(running.try_wait().unwrap().is_none(), "the server ended");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.running = Some(running);
+    }
+
+    /// The folder of its socket.
+    pub(crate) fn socket(&self) -> String {
+        self.folder.path().display().to_string()
+    }
+
+    /// The URL of a database that one of these servers has, whichever takes writes.
+    pub(crate) fn url(servers: &[&Self], database: &str) -> String {
+        let hosts: Vec<_> = servers.iter().map(|server| server.socket()).collect();
+        format!("postgres:///{database}?user=postgres&host={}", hosts.join(","))
+    }
+
+    /// What a statement says; run in the database `postgres`.
+    pub(crate) fn says(&self, statement: &str) -> String {
+        output(program("psql"), &["-XAtq", "-h", &self.socket(), "-U", "postgres", "-c", statement, "postgres"])
+    }
+
+    /// Waits until a statement says this.
+    pub(crate) fn comes_to_say(&self, statement: &str, what: &str) {
+        while self.says(statement) != what {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// SIGKILL: it gets no chance to finish anything; its own processes find that out.
+    pub(crate) fn kill(&mut self) {
+        self.ends_by("-KILL");
+    }
+
+    fn ends_by(&mut self, signal: &str) {
+        if let Some(mut running) = self.running.take() {
+            let asked = Command::new("kill").args([signal, &running.id().to_string()]).status();
+            if !asked.is_ok_and(|status| status.success()) {
+                let _ = running.kill();
+            }
+            let _ = running.wait();
+        }
+    }
+}
+
+impl Drop for Server {
+    /// An immediate shutdown, so that the server's own processes end with it.
+    fn drop(&mut self) {
+        self.ends_by("-QUIT");
+    }
+}
