@@ -341,11 +341,46 @@ fn an_accepted_cancel_is_finished_while_the_server_stops() {
 }
 
 #[test]
-fn what_is_not_known_within_the_answer_budget_is_u() {
+fn f16_what_is_not_known_within_the_answer_budget_is_u_and_never_final() {
     let service = Service::with(Setup { gate_is_open: false, answer_budget: Duration::from_secs(1), ..Setup::default() });
-    let response = service.send(&Request::valid());
-    assert_eq!((response.code().as_str(), response.result_status().as_str()), ("UNKNOWN_EXCEPTION", "U"));
+    for _ in 0..2 {
+        let response = service.send(&Request::valid());
+        assert_eq!((response.code().as_str(), response.result_status().as_str()), ("UNKNOWN_EXCEPTION", "U"));
+    }
     service.open_gate();
+    wait_until(|| service.send(&Request::valid()).body == SUCCESS);
+    assert_eq!(service.timeline(ID), ["cancel-received", "cancelled"], "of a U there is no record");
+}
+
+#[test]
+fn f13_whoever_asks_what_others_ask_is_met_with_no_error() {
+    let service = Service::start();
+    let answers: Vec<Response> = std::thread::scope(|scope| {
+        let sent: Vec<_> = (0..40).map(|_| scope.spawn(|| service.send(&Request::valid()))).collect();
+        sent.into_iter().map(|sent| sent.join().unwrap()).collect()
+    });
+    for answer in answers {
+        assert_eq!((answer.status, answer.body.as_str()), (200, SUCCESS));
+    }
+    assert_eq!(service.timeline(ID), ["cancel-received", "cancelled"]);
+}
+
+#[test]
+fn f17_the_same_id_in_other_json_is_the_same_request() {
+    let service = Service::start();
+    let escaped: String = ID.chars().map(|digit| format!("\\u00{:02x}", u32::from(digit))).collect();
+    for same in [
+        body(PSP),
+        format!(r#"{{"paymentRequestId":"{ID}","pspId":"{PSP}","acquirerId":"1022188000000000001"}}"#),
+        body(PSP).replace(':', " :\t\r\n "),
+        body(PSP).replace('}', r#","sentAt":"2026-01-02T03:04:05+08:00","attempt":{"number":7}}"#),
+        body(PSP).replace(ID, &escaped),
+    ] {
+        let mut request = Request::of(same.clone());
+        request.times = vec![format!("2026-01-02T03:04:{:02}+08:00", same.len() % 60).into()];
+        assert_eq!(service.code(&request), "SUCCESS", "{same}");
+        assert_eq!(service.timeline(ID), ["cancel-received", "cancelled"], "{same}");
+    }
 }
 
 #[test]

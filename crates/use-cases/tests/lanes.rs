@@ -140,6 +140,8 @@ async fn a_full_queue_refuses_before_anything_changes() {
     assert_eq!(store.find(&ports::testing::id("too-much")).await, Ok(None));
 }
 
+/// Some servers drop the handler of a connection that is lost, others let it run on: the command is decided either way, whether
+/// its batch had begun or not.
 #[tokio::test]
 async fn what_has_happened_waits_for_its_place_in_a_full_queue() {
     let store = HeldUp::new(0);
@@ -181,14 +183,20 @@ async fn f18_a_caller_that_goes_away_changes_nothing() {
     let ports = store.ports(100, 8);
     let begun = submitted(&ports, Wallet::of("begun").is_cancelled());
     store.begun(1).await;
-    let queued = submitted(&ports, Wallet::of("queued").is_cancelled());
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let handler = |name: &'static str| {
+        let ports = Arc::clone(&ports);
+        tokio::spawn(async move { cancel(&ports, received(name), deadline).await })
+    };
+    let (dropped, runs_on) = (handler("dropped"), handler("runs-on"));
     tokio::task::yield_now().await;
     begun.abort();
-    queued.abort();
-    assert!(begun.await.is_err() && queued.await.is_err());
+    dropped.abort();
+    assert!(begun.await.is_err() && dropped.await.is_err());
+    drop(runs_on);
     store.lets.add_permits(100);
     ports.stop().await;
-    for name in ["begun", "queued"] {
+    for name in ["begun", "dropped", "runs-on"] {
         let file = store.find(&ports::testing::id(name)).await.unwrap().unwrap();
         assert!(file.case.is_cancelled(), "{name}");
     }

@@ -145,3 +145,24 @@ async fn a_cancel_that_an_operator_has_to_decide_is_u_at_once() {
     assert!(asked.elapsed() < Duration::from_secs(1), "on a clock that stands still but for waits");
     assert_eq!(process.begun(), 1);
 }
+
+/// Nothing is made for a caller or a look that would have to be taken away again.
+#[tokio::test(start_paused = true)]
+async fn f42_a_day_without_work_writes_nothing() {
+    let process = Process::with(Vec::new());
+    process.core.lets.add_permits(1);
+    assert_eq!(process.cancels("held").await.unwrap(), Answer::Cancelled);
+    let file = process.store.find(&id("held")).await;
+    let (stop, stopped) = watch::channel(false);
+    let worker = tokio::spawn(work(Arc::clone(&process.ports), stopped));
+    tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
+    assert_eq!((process.store.find(&id("held")).await, process.begun()), (file, 1));
+    assert_eq!(process.store.backlog().await, Ok(Backlog::default()));
+    // The worker is there all the same.
+    process.owes("after-a-day").await;
+    while process.store.backlog().await != Ok(Backlog::default()) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    stop.send(true).unwrap();
+    worker.await.unwrap();
+}

@@ -227,6 +227,11 @@ impl Service {
         self.runtime.block_on(self.store.find(&PaymentRequestId::parse(id).unwrap())).unwrap()
     }
 
+    /// What a case's timeline tells.
+    pub(crate) fn timeline(&self, id: &str) -> Vec<String> {
+        self.case(id).map(|file| file.timeline.into_iter().map(|entry| entry.what).collect()).unwrap_or_default()
+    }
+
     pub(crate) fn has_no_case(&self) -> bool {
         self.case(ID).is_none()
     }
