@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{AccountId, Case, CorePayment, GiveBack, Outcome, Owed, PaymentRequestId};
 use ports::{
-    Asked, Backlog, CancellationStore, CaseFile, Claim, FundsGateway, Page, Payments, ReversalFilter, Statement, Unavailable,
+    Asked, Backlog, CancellationStore, CaseFile, Claim, FundsGateway, MessageSigner, Page, Payments, ReversalFilter, Signature,
+    Statement, Unavailable,
 };
 use tokio::sync::watch;
 
@@ -182,5 +183,16 @@ impl<P: FundsGateway> FundsGateway for Broken<Arc<P>> {
 impl<P: Payments> Payments for Broken<Arc<P>> {
     async fn look_up(&self, id: &PaymentRequestId) -> Result<Option<CorePayment>, Unavailable> {
         self.crossing.pass("look_up", self.port.look_up(id), Err).await
+    }
+}
+
+/// Signs with nothing; what matters is whether the answer can leave.
+pub(crate) struct Seal;
+
+#[async_trait]
+impl MessageSigner for Broken<Seal> {
+    async fn sign(&self, _: &[u8]) -> Result<Signature, Unavailable> {
+        let signature = Signature { key_version: 1, bytes: Vec::new() };
+        self.crossing.pass("sign", std::future::ready(Ok(signature)), Err).await
     }
 }

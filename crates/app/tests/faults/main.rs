@@ -18,3 +18,4 @@ mod late;
 mod poison;
 mod postgres;
 mod races;
+mod storm;

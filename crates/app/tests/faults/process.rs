@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use domain::Terms;
-use ports::{CancellationStore, Clock};
+use ports::{CancellationStore, Clock, MessageSigner};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use use_cases::{Core, LaneSettings, Lanes, Ports, work};
 
-use crate::broken_ports::{Broken, Crossing, Life};
+use crate::broken_ports::{Broken, Crossing, Life, Seal};
 use crate::core::WalletCore;
 use crate::places::{Pace, Place, RunningClock};
 use crate::plan::Plan;
@@ -43,6 +43,7 @@ pub(crate) struct Surroundings {
 /// One process.
 pub(crate) struct Process {
     pub(crate) ports: Arc<Ports>,
+    pub(crate) signer: Arc<dyn MessageSigner>,
     pub(crate) life: Arc<Life>,
     worker: JoinHandle<()>,
     _stop: watch::Sender<bool>,
@@ -60,12 +61,13 @@ impl Process {
             Money::Core => Some(Core { funds: broken(), payments: None }),
             Money::CoreWithPayments => Some(Core { funds: broken(), payments: Some(broken()) }),
         };
+        let signer = Arc::new(Broken { port: Seal, crossing: crossing.clone() });
         let lanes = Lanes::start(&store, LaneSettings { lanes: 2, queue: 1000, batch: 64 });
         let clock: Arc<dyn Clock> = Arc::clone(&around.clock) as _;
         let ports = Arc::new(Ports::new(lanes, store, clock, core));
         let (stop, stopped) = watch::channel(false);
         let worker = tokio::spawn(work(Arc::clone(&ports), stopped));
-        Arc::new(Self { ports, life, worker, _stop: stop })
+        Arc::new(Self { ports, signer, life, worker, _stop: stop })
     }
 }
 

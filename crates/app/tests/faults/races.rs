@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use domain::{Answer, Refusal};
+use domain::{Answer, Disposition, Refusal, ReversalState};
 use tokio::sync::Semaphore;
+use use_cases::Told;
 
-use crate::core::WalletCore;
+use crate::core::{Mood, WalletCore};
 use crate::every_fault::{Stage, on_every_store, undisturbed};
 use crate::places::Engine;
 use crate::plan::every_fault;
@@ -91,6 +92,52 @@ fn one_crosses(engine: Engine) {
 }
 
 undisturbed!(f07_of_concurrent_cancels_one_call_crosses, one_crosses);
+
+/// Many cancels at once, with whatever goes wrong: one call more crosses only with an attempt of its own, which was committed.
+async fn crosses_once_an_attempt(world: &World) {
+    world.has_paid(0).await;
+    let c = |process| world.is_cancelled(process);
+    let answers = tokio::join!(c(0), c(1), c(0), c(1), c(0), c(1));
+    assert_eq!(answers, [(); 6].map(|()| Answer::Cancelled).into());
+    world.comes_to_rest().await;
+    let attempts = world.reversal().await.map_or(0, |reversal| reversal.attempts);
+    assert!((1..=attempts).contains(&world.around.core.asked(&world.id)), "{attempts} attempts");
+    assert_eq!(world.moved().await.credits, 1);
+}
+
+on_every_store!(
+    f07_each_call_that_crosses_has_an_attempt_of_its_own,
+    2,
+    [core, core_with_payments],
+    every_fault(),
+    crosses_once_an_attempt
+);
+
+/// While the core is being called, the intent stands there for everybody, and nobody is kept from the case.
+fn is_committed_first(engine: Engine) {
+    let stage = Stage { lease: Some(TimeDelta::minutes(10)), ..Stage::undisturbed(engine, 2) };
+    stage.plays(WalletCore::default(), async |world| {
+        world.has_paid(0).await;
+        world.around.core.feels(&world.id, Some(Mood::Hangs));
+        let meanwhile = async {
+            world.waits_until("inside", async || world.around.core.is_inside(&world.id)).await;
+            let reversal = world.reversal().await.expect("the intent is committed");
+            assert!(matches!(reversal.state, ReversalState::Open { lease: Some(_), .. }), "{reversal:?}");
+            assert_eq!(reversal.attempts, 1);
+            // These lock the case.
+            assert_eq!(world.succeeds(1).await, Some(Told::Disposed(Disposition::Reversed)));
+            assert!(!world.refunds(1, 1).await, "refused");
+            assert!(world.around.core.is_inside(&world.id), "they waited for nobody");
+            world.around.core.feels(&world.id, None);
+        };
+        let (answer, ()) = tokio::join!(world.is_cancelled(0), meanwhile);
+        assert_eq!(answer, Answer::Cancelled);
+        world.comes_to_rest().await;
+        world.is_right().await;
+    });
+}
+
+undisturbed!(f09_the_intent_is_committed_and_unlocked_before_the_core_is_called, is_committed_first);
 
 /// The same request at two processes in the same millisecond.
 async fn comes_twice_at_once(world: &World) {

@@ -8,7 +8,7 @@ use ports::testing::Wallet;
 use ports::{Asked, CancellationStore, Clock};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
-use use_cases::{CancelReply, Ports, ReceivedCancel, Told, cancel, tell};
+use use_cases::{CancelReply, ReceivedCancel, Told, cancel, tell};
 
 use crate::core::Mood;
 use crate::plan::held;
@@ -66,14 +66,14 @@ impl World {
     }
 
     /// Has a process do something for a caller; `None` where the connection is lost.
-    async fn at<T, F>(&self, process: usize, what: impl FnOnce(Arc<Ports>) -> F) -> Option<T>
+    async fn at<T, F>(&self, process: usize, what: impl FnOnce(Arc<Process>) -> F) -> Option<T>
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
         let process = self.process(process);
         let mut lost = process.life.callers();
-        let mut request = Request(tokio::spawn(what(Arc::clone(&process.ports))));
+        let mut request = Request(tokio::spawn(what(Arc::clone(&process))));
         tokio::select! {
             biased;
             _ = lost.changed() => None,
@@ -109,8 +109,12 @@ impl World {
             arrived: Instant::now().into_std(),
         };
         let deadline = (Instant::now() + self.around.pace.budget).into_std();
-        let reply = self.at(process, |ports| async move { cancel(&ports, received, deadline).await }).await?;
-        let CancelReply::Answer(answer) = reply else { return None };
+        let signed = |process: Arc<Process>| async move {
+            let reply = cancel(&process.ports, received, deadline).await;
+            // Without a signature nothing leaves.
+            process.signer.sign(b"the answer").await.is_ok().then_some(reply)
+        };
+        let Some(CancelReply::Answer(answer)) = self.at(process, signed).await? else { return None };
         held(&self.heard).push(answer);
         match answer {
             Answer::Cancelled => {
@@ -165,7 +169,7 @@ impl World {
     pub(crate) async fn tells(&self, process: usize, what: impl Fn(&Wallet) -> Asked) -> Told {
         for _ in 0..PATIENCE {
             let asked = what(&self.wallet());
-            if let Some(Ok(told)) = self.at(process, |ports| async move { tell(&ports.lanes, asked).await }).await {
+            if let Some(Ok(told)) = self.at(process, |process| async move { tell(&process.ports.lanes, asked).await }).await {
                 return told;
             }
             self.waits().await;
