@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::core::{Gate, WalletCore};
 use common::partner::now;
 use common::process::Process;
-use common::{ACQUIRER, Deployment, Engine};
+use common::{ACQUIRER, Deployment, Engine, on_both};
 use serde_json::{Value, json};
 
 /// One process, and a core that has the money.
@@ -86,18 +86,6 @@ impl Wallet {
         let page = self.process.wallet.get(path).await.unwrap();
         page[list].as_array().unwrap().iter().map(|one| one[id].clone()).collect()
     }
-}
-
-/// One test for each engine.
-macro_rules! on_both {
-    ($($name:ident)*) => {
-        mod on_postgresql {
-            $(#[tokio::test(flavor = "multi_thread")] async fn $name() { super::$name(super::Engine::Postgres).await; })*
-        }
-        mod on_sqlite {
-            $(#[tokio::test(flavor = "multi_thread")] async fn $name() { super::$name(super::Engine::Sqlite).await; })*
-        }
-    };
 }
 
 on_both! {

@@ -35,6 +35,22 @@ pub(crate) enum Engine {
     Postgres,
 }
 
+/// One test for each engine.
+#[allow(unused_macros, reason = "each test binary uses its own part of the harness")]
+macro_rules! on_both {
+    ($($name:ident)*) => {
+        mod on_postgresql {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() { super::$name(super::Engine::Postgres).await; })*
+        }
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() { super::$name(super::Engine::Sqlite).await; })*
+        }
+    };
+}
+
+#[allow(unused_imports, reason = "each test binary uses its own part of the harness")]
+pub(crate) use on_both;
+
 /// A wallet with keys of its own and a fresh database. It outlives the processes that serve it, and is gone when dropped.
 pub(crate) struct Deployment {
     dir: tempfile::TempDir,

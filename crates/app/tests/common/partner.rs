@@ -25,6 +25,8 @@ pub(crate) struct Answer {
     pub(crate) status: String,
     pub(crate) code: String,
     pub(crate) message: String,
+    /// The body as it came.
+    pub(crate) body: String,
     /// The version of the key that signed it.
     pub(crate) key_version: u32,
 }
@@ -73,7 +75,8 @@ impl AlipayPlus {
         let key_version = signed_with.expect("an answer that the wallet did not sign");
         let answer: Value = serde_json::from_slice(&body).unwrap();
         let part = |name: &str| answer["result"][name].as_str().unwrap().to_owned();
-        Ok(Answer { status: part("resultStatus"), code: part("resultCode"), message: part("resultMessage"), key_version })
+        let (status, code, message) = (part("resultStatus"), part("resultCode"), part("resultMessage"));
+        Ok(Answer { status, code, message, body: String::from_utf8(body.to_vec()).unwrap(), key_version })
     }
 
     /// The version that the signature names, where the key of that version made it.
