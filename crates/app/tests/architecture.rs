@@ -37,7 +37,7 @@ const KEPT_IN: [(&str, &[&str]); 5] = [
 ];
 
 /// Every check, with a file that breaks it and nothing else.
-const CHECKS: [(&str, Check, &str, &str); 20] = [
+const CHECKS: [(&str, Check, &str, &str); 24] = [
     (
         "crates use only the crates below them",
         crate_edges,
@@ -112,6 +112,30 @@ const CHECKS: [(&str, Check, &str, &str); 20] = [
         "CREATE table a (b text);\n",
     ),
     ("pages name no path of one machine", no_machine_paths, "docs/planted.md", "See /home/ann/rescind.\n"),
+    (
+        "a failure of the field has a test, or a reason why it cannot happen",
+        failures_have_tests,
+        "docs/decisions.md",
+        "# Decisions\n\nF29 is mentioned.\n",
+    ),
+    (
+        "what has a test can happen",
+        failures_have_tests,
+        "crates/app/tests/planted.rs",
+        "#[test]\nfn f29_coupons_are_given_back() {}\n",
+    ),
+    (
+        "a failure's number is one of the list",
+        failures_have_tests,
+        "crates/app/tests/planted.rs",
+        "/// Guards against F48.\n#[test]\nfn planted() {}\n",
+    ),
+    (
+        "what is worst is played with a fault at every call",
+        played_with_every_fault,
+        "crates/app/tests/faults/poison.rs",
+        "undisturbed!(f23_a_poisoned_reversal_delays_no_other, poison_beside_others);\n",
+    ),
     ("no file outlives its reason", no_leftovers, "crates/domain/proptest-regressions/planted.txt", "cc 00\n"),
 ];
 
@@ -282,6 +306,67 @@ fn no_leftovers(tree: &Tree) -> Vec<String> {
         path.contains("proptest-regressions") || [".orig", ".rej", ".bak", "~"].iter().any(|end| path.ends_with(end))
     };
     tree.keys().filter(left).map(|path| format!("{path} is a leftover")).collect()
+}
+
+/// The failures of the field that others met, each of which a test's name (`f03_…`) or the comment above it carries.
+const FAILURES: std::ops::RangeInclusive<u32> = 1..=47;
+
+fn failures_have_tests(tree: &Tree) -> Vec<String> {
+    const REASONS: &str = "docs/decisions.md";
+    let page = tree.get(REASONS).map_or("", String::as_str);
+    let (_, listed) = page.split_once("## Failures that cannot happen here").unwrap_or_default();
+    let cannot_happen: BTreeSet<_> = listed.lines().filter_map(|line| numbered(line.strip_prefix("- ")?, 'F')).collect();
+    let mut wrong = vec![];
+    let mut carried = BTreeSet::new();
+    for (path, text) in sources(tree) {
+        for number in failures_carried(path, text) {
+            carried.insert(number);
+            if cannot_happen.contains(&number) || !FAILURES.contains(&number) {
+                wrong.push(format!("{path}: F{number:02} has a test, but cannot happen, or is no known failure"));
+            }
+        }
+    }
+    let missing = FAILURES.filter(|number| !carried.contains(number) && !cannot_happen.contains(number));
+    let missing: Vec<_> = missing.map(|number| format!("F{number:02}")).collect();
+    if !missing.is_empty() {
+        wrong.push(format!("{} has neither a test nor a reason in {REASONS}", missing.join(", ")));
+    }
+    wrong
+}
+
+fn played_with_every_fault(tree: &Tree) -> Vec<String> {
+    const FOLDER: &str = "crates/app/tests/faults/";
+    const WORST: [u32; 13] = [1, 2, 4, 6, 7, 14, 15, 20, 22, 23, 24, 36, 47];
+    let mut played = BTreeSet::new();
+    for (_, text) in tree.iter().filter(|(path, _)| path.starts_with(FOLDER)) {
+        let code = code_only(text);
+        let names = code.split("on_every_store!(").skip(1).filter_map(|rest| words(rest).next());
+        played.extend(names.filter_map(|(_, name)| numbered(name, 'f')));
+    }
+    let missing = WORST.into_iter().filter(|number| !played.contains(number));
+    missing.map(|number| format!("{FOLDER}: no scenario of F{number:02} has a fault at every call")).collect()
+}
+
+/// In the names of functions and of modules of tests, and in comments for readers of tests.
+fn failures_carried(path: &str, text: &str) -> BTreeSet<u32> {
+    let names = |text: &str| -> BTreeSet<u32> {
+        let named = words(text).filter(|(_, word)| word.as_bytes().get(3) == Some(&b'_'));
+        named.filter_map(|(_, word)| numbered(word, 'f')).collect()
+    };
+    // Few files name one at all.
+    let in_names = if names(text).is_empty() { BTreeSet::new() } else { names(&code_only(text)) };
+    let for_tests = path.contains("/tests/") || path.contains("/testing/");
+    let comments = text.lines().filter(|line| for_tests && line.trim_start().starts_with("///"));
+    in_names
+        .into_iter()
+        .chain(comments.flat_map(words).filter_map(|(_, word)| numbered(word, 'F').filter(|_| word.len() == 3)))
+        .collect()
+}
+
+/// The two digits behind a letter at the beginning of a text.
+fn numbered(text: &str, letter: char) -> Option<u32> {
+    let digits = text.strip_prefix(letter)?.get(..2)?;
+    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
 // ---- Reading manifests ----

@@ -220,6 +220,7 @@ fn what_was_said_stays_said(step: &Step<'_>) {
     }
 }
 
+/// Nor does it ever cost a fee again (F28), and no other name leads out of it (F11).
 fn a_cancel_is_never_undone(step: &Step<'_>) {
     let (before, after) = (&step.before.cancellation, &step.after.cancellation);
     if let (Some(before), Some(after)) = (before, after) {
