@@ -82,6 +82,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, Failure> {
         wallet.record((&alipayplus.acquirer_id, &alipayplus.psp_id), &ids)?;
     }
     let requests = sign(&alipayplus, &ids)?;
+    say(format_args!("signed {} cancels", requests.len()))?;
     let storm = Storm { args, alipayplus: &alipayplus, requests: &requests };
     let (tally, mut report) = storm.send("cancels")?;
     let mut sound = is_sound(&tally);
