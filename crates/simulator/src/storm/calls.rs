@@ -12,6 +12,9 @@ use crate::wire::{Connection, Dialer, Request, Response, Target};
 
 /// How long to wait before a call is repeated that was not answered.
 const REPEAT_AFTER: Duration = Duration::from_millis(100);
+/// For how long a connection that nobody uses is kept: shorter than any proxy keeps it, which may close it at the moment of the next
+/// call, and then that call would seem to be without an answer.
+const KEEP_IDLE: Duration = Duration::from_secs(5);
 
 /// The moment at which whatever is not answered is given up. It may be set while calls are repeated.
 #[derive(Debug, Default)]
@@ -36,12 +39,13 @@ impl End {
 /// One caller of one host, which makes one call at a time.
 pub(super) struct Caller {
     dialer: Dialer,
-    connection: Option<Connection>,
+    /// With the moment of its last answer.
+    kept: Option<(Connection, Instant)>,
 }
 
 impl Caller {
     pub(super) fn new(dialer: Dialer) -> Self {
-        Self { dialer, connection: None }
+        Self { dialer, kept: None }
     }
 
     /// Sends a request once and waits as long as Alipay+ would.
@@ -50,18 +54,18 @@ impl Caller {
     /// Why there was no answer; the next call begins with a new connection then.
     pub(super) async fn exchange(&mut self, request: &Request) -> Result<Response, String> {
         let exchange = async {
-            let mut connection = match self.connection.take() {
-                Some(connection) => connection,
-                None => self.dialer.connect().await?,
+            let mut connection = match self.kept.take() {
+                Some((connection, used)) if used.elapsed() < KEEP_IDLE => connection,
+                _ => self.dialer.connect().await?,
             };
             connection.send(&request.bytes()).await?;
             let response = connection.receive().await?;
             let closes = response.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
-            Ok::<_, std::io::Error>((response, (!closes).then_some(connection)))
+            Ok::<_, std::io::Error>((response, (!closes).then_some((connection, Instant::now()))))
         };
         let answered = tokio::time::timeout(TIMEOUT, exchange).await.map_err(|_| "too slow".to_owned())?;
-        let (response, connection) = answered.map_err(|error| error.to_string())?;
-        self.connection = connection;
+        let (response, kept) = answered.map_err(|error| error.to_string())?;
+        self.kept = kept;
         Ok(response)
     }
 }

@@ -39,7 +39,8 @@ pub(crate) fn judge(story: &Story, case: &Value, given_back: Option<usize>, now:
     if said_s {
         check(given_back == Some(1), &format!("was answered S, and the core gave it back {given_back:?} times"));
         check(case["cancellation"]["resultStatus"] == "S", &format!("was answered S, and recorded is {}", case["cancellation"]));
-        check(case["reversal"]["state"] == "done", &format!("was answered S, and its reversal is {}", case["reversal"]));
+        let stays_done = case["reversal"]["state"] == "done" || opened_again(case);
+        check(stays_done, &format!("was answered S, and its reversal is {}", case["reversal"]));
         check(
             case["inquiry"]["resultCode"] == "ORDER_IS_CLOSED",
             &format!("was answered S, and an inquiry says {}", case["inquiry"]),
@@ -75,6 +76,15 @@ fn opened_at(case: &Value) -> Option<DateTime<Utc>> {
     let opened = case["events"].as_array()?.iter().rev().find(|event| event["what"] == "reversal-opened");
     let opened = opened.filter(|_| case["reversal"]["state"] == "open");
     opened?["at"].as_str()?.parse().ok()
+}
+
+/// Whether the case's reversal was done, and a success that was recorded later has the core asked once more. The S stays true: the
+/// journal tells whether the money is back.
+fn opened_again(case: &Value) -> bool {
+    let events = case["events"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let later = events.iter().map(|event| &event["what"]).skip_while(|what| *what != "reversal-done");
+    let later: Vec<_> = later.filter(|what| *what == "succeeded" || *what == "reversal-opened").collect();
+    case["reversal"]["state"] == "open" && later == ["succeeded", "reversal-opened"]
 }
 
 #[cfg(test)]
@@ -121,6 +131,12 @@ mod tests {
         assert_eq!((money, wrong), (Money::Back, vec![]));
         let (money, wrong) = judged(&story(&["U UNKNOWN_EXCEPTION"]), &case("U", "open"), Some(0));
         assert_eq!((money, wrong), (Money::Open(TimeDelta::minutes(1)), vec![]));
+        let mut again = case("S", "open");
+        again["events"] = ["reversal-opened", "reversal-done", "succeeded", "reversal-opened"]
+            .map(|what| json!({ "at": "2026-03-01T00:00:00Z", "what": what }))
+            .into();
+        let (money, wrong) = judged(&story(&["S SUCCESS"]), &again, Some(1));
+        assert_eq!((money, wrong), (Money::Back, vec![]), "a late success has the core asked again");
         let (money, wrong) = judged(&story(&["U UNKNOWN_EXCEPTION"]), &case("U", "open"), Some(1));
         assert_eq!((money, wrong), (Money::Back, vec![]), "the core did it, and its answer was lost");
     }
