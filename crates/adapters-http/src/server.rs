@@ -17,8 +17,10 @@ use crate::alipayplus::{Callback, Door, REFUSALS_PER_PEER};
 /// Longer than the 60 s after which proxies commonly close an idle connection, so that it is they who close it and no request
 /// is sent into a connection that is being closed here.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long a request's head may take to arrive.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a new connection may take until its first request's head has arrived. In a storm many connections are opened ahead and
+/// wait, and a 408 is no answer to what was sent in time; so this is far longer than the 8 s that Alipay+ waits. It bounds nothing
+/// but a caller that sends nothing.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// What finishing takes beyond the answer budget: the signature and the way out.
 const FINISHING: Duration = Duration::from_secs(2);
 
