@@ -14,6 +14,7 @@ use adapters_http::{Callback, Listening, Readiness, WalletApi, serve_callback, s
 use adapters_keys::KeyPair;
 use domain::FundsKind;
 use ports::{CancellationStore, Clock, SettlementStore};
+use socket2::{Domain, Socket, Type};
 use tokio::task::JoinHandle;
 use use_cases::{LaneSettings, Lanes, Ports, Settling};
 
@@ -30,6 +31,10 @@ pub(crate) use secrets::{FreshKeys, Keys};
 const QUEUE: usize = 10_000;
 /// How many commands share one commit at most.
 const BATCH: usize = 128;
+
+/// How many new connections may wait to be taken, where the system allows as many. In a storm a proxy opens hundreds at once, and one
+/// that finds no room is tried again by its system after a second, then two, then four.
+const BACKLOG: i32 = 4096;
 
 /// How long work that was accepted may take once nobody waits for it any more. Only a database that hangs takes longer.
 const FINISH_WITHIN: Duration = Duration::from_secs(10);
@@ -200,10 +205,19 @@ impl Stop {
 }
 
 fn listen(key: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
-    let bound = TcpListener::bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let bound = bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (real, listener) = bound
         .map_err(|error| Failure::new(format!("{key} is \"{address}\", but that address cannot be listened on: {error}")))?;
     Ok((listener, real))
+}
+
+/// As the standard library does, but for the 128 connections that may wait with it.
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 fn cannot_serve(door: &str, error: &io::Error) -> Failure {
