@@ -178,7 +178,7 @@ fn money_goes_back_once_and_never_more_than_is_left(told: &Told) {
 /// Where F is said for the first time, the case holds the proof.
 fn a_refusal_is_proven(step: &Step<'_>) {
     let Outcome::Answered(Answer::Refused(refusal)) = step.decision.outcome else { return };
-    if recorded_answer(step.before) == Some(FinalAnswer::Refused(refusal)) && step.decision.change.is_none() {
+    if recorded_answer(step.before) == Some(FinalAnswer::Refused(refusal)) {
         return;
     }
     let case = step.before;
