@@ -96,6 +96,7 @@ on_both! {
     f01_a_success_after_the_cancel_is_given_back
     f01_a_success_that_crosses_nothing_to_do_is_given_back
     f23_an_impossible_reversal_is_an_operators
+    every_line_of_a_cancel_names_its_payment
 }
 
 async fn the_core_is_asked_for_payments_nobody_announced(engine: Engine) {
@@ -263,4 +264,36 @@ async fn f23_an_impossible_reversal_is_an_operators(engine: Engine) {
     }
     assert_eq!((wallet.given_back(), wallet.core.told("by-hand").len()), (vec!["tried-again".to_owned()], 1));
     assert_eq!(wallet.waiting().await, [0, 0, 0]);
+}
+
+/// Whoever is called at night has an id, and looks for it in the log.
+async fn every_line_of_a_cancel_names_its_payment(engine: Engine) {
+    let wallet = Wallet::on(engine, "core").await;
+    wallet.core.knows("looked-for", wallet.took("looked-for"));
+    wallet.core.says("looked-for", Some((500, Value::Null)));
+    assert_eq!(wallet.cancel("looked-for").await, "U UNKNOWN_EXCEPTION");
+    wallet.core.says("looked-for", None);
+    wallet.comes_to("looked-for", "reversal", "done").await;
+    assert_eq!(wallet.cancel("looked-for").await, "S SUCCESS");
+    let expected = [
+        ("a cancel is answered", "UNKNOWN_EXCEPTION"),
+        ("it is not known whether the money is back", "status 500"),
+        ("the wallet core has answered for the money", "done"),
+        ("a cancel is answered", "SUCCESS"),
+    ];
+    // What is logged is written by a thread of its own, and read by another.
+    for (message, detail) in expected {
+        let is_it = |line: &Value| {
+            let details = ["result_code", "met", "outcome"].map(|field| &line[field]);
+            line["message"] == message && details.contains(&&Value::from(detail))
+        };
+        loop {
+            let lines = wallet.process.log().into_iter().map(|line| serde_json::from_str::<Value>(&line).unwrap());
+            if let Some(line) = lines.into_iter().find(is_it) {
+                assert_eq!(line["payment_request_id"], "looked-for", "{line}");
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use common::process::Process;
 use common::wallet::payment_of;
-use common::{Deployment, Engine};
+use common::{Deployment, Engine, loopback};
 use serde_json::Value;
 use server::Server;
 use tokio::task::JoinSet;
@@ -148,4 +148,34 @@ async fn f38_what_the_standby_has_not_confirmed_is_not_answered_with_s() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(process.wallet.balance("user").await.unwrap(), 0);
+}
+
+/// What waits is not "none" where nobody could count it, and the alarm is that nobody could.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_database_that_is_gone_metrics_tell_no_numbers() {
+    let mut server = Server::new();
+    server.start();
+    server.says("create database rescind");
+    let mut deployment = Deployment::on(Engine::Sqlite);
+    deployment.set("database.url", &Server::url(&[&server], "rescind"));
+    deployment.succeed(&["migrate"]);
+    let process = deployment.start().await;
+    let scraped = async || {
+        let response = loopback().get(format!("http://{}/metrics", process.wallet_api)).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        response.text().await.unwrap()
+    };
+    let tells = |text: &str, line: &str| text.lines().any(|told| told == line);
+    let counted = ["rescind_open_reversals", "rescind_parked_reversals", "rescind_deferred_cancels"];
+    let text = scraped().await;
+    assert!(tells(&text, "rescind_ready 1"), "{text}");
+    for metric in counted {
+        assert!(tells(&text, &format!("{metric} 0")), "{metric}: {text}");
+    }
+    server.kill();
+    let text = scraped().await;
+    assert!(tells(&text, "rescind_ready 0"), "{text}");
+    for metric in counted {
+        assert!(tells(&text, &format!("{metric} NaN")), "{metric}: {text}");
+    }
 }
