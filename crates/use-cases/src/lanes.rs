@@ -62,6 +62,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 struct Waiting {
     asked: Asked,
+    /// Since when. What its caller did before, such as asking a slow wallet core for the payment, is no fault of the lane's.
+    since: Instant,
     reply: oneshot::Sender<Result<Outcome, Unavailable>>,
 }
 
@@ -168,7 +170,7 @@ fn put(place: mpsc::Permit<'_, Waiting>, asked: Asked) -> Answer {
     let (reply, answer) = oneshot::channel();
     // Before it is there to be taken, so that the gauge is never less than nothing.
     gauge!("rescind_commands_waiting").increment(1);
-    place.send(Waiting { asked, reply });
+    place.send(Waiting { asked, since: Instant::now(), reply });
     answer
 }
 
@@ -202,10 +204,10 @@ impl Lane {
     async fn run(mut self) {
         let mut gathered = Vec::with_capacity(self.most);
         while self.waiting.recv_many(&mut gathered, self.most).await > 0 {
+            let waited = gathered.iter().map(|waiting: &Waiting| waiting.since.elapsed()).max();
             let (batch, replies): (Vec<_>, Vec<_>) = gathered.drain(..).map(|waiting| (waiting.asked, waiting.reply)).unzip();
             gauge!("rescind_commands_waiting").decrement(replies.len() as f64);
             histogram!("rescind_batch_commands").record(replies.len() as f64);
-            let waited = batch.iter().map(|asked: &Asked| asked.arrived.elapsed()).max();
             self.state.is_late.store(waited.is_some_and(|waited| waited > LONGEST_WAIT), Ordering::Relaxed);
             let outcomes = self.decide(batch).await;
             for (reply, outcome) in replies.into_iter().zip(outcomes) {

@@ -9,8 +9,9 @@ use tokio::sync::Semaphore;
 
 use crate::Lanes;
 
-/// How many attempts to give money back may go on at once for the callers of cancels, and as many for the worker. One slow wallet
-/// core cannot use up the process, and what the worker has to catch up on takes nothing away from those who wait.
+/// How many attempts to give money back may go on at once for the callers of cancels, as many for the worker, and as many questions for
+/// payments. One slow wallet core cannot use up the process, and what the worker has to catch up on takes nothing away from those who
+/// wait.
 const ATTEMPTS: u32 = 256;
 
 /// The ports of one process, with what runs between them.
@@ -25,6 +26,8 @@ pub struct Ports {
     pub core: Option<Core>,
     pub(crate) attempts_of_cancels: Arc<Semaphore>,
     pub(crate) attempts_of_worker: Arc<Semaphore>,
+    /// For asking the core about a payment before its cancel is decided.
+    pub(crate) lookups: Semaphore,
     pub(crate) runtime: Handle,
 }
 
@@ -42,7 +45,8 @@ impl Ports {
     #[must_use]
     pub fn new(lanes: Lanes, store: Arc<dyn CancellationStore>, clock: Arc<dyn Clock>, core: Option<Core>) -> Self {
         let [attempts_of_cancels, attempts_of_worker] = [(); 2].map(|()| Arc::new(Semaphore::new(ATTEMPTS as usize)));
-        Self { lanes, store, clock, core, attempts_of_cancels, attempts_of_worker, runtime: Handle::current() }
+        let lookups = Semaphore::new(ATTEMPTS as usize);
+        Self { lanes, store, clock, core, attempts_of_cancels, attempts_of_worker, lookups, runtime: Handle::current() }
     }
 
     /// Takes no more work and returns once everything taken before is done: first the attempts, since each ends with a command.

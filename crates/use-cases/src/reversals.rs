@@ -267,9 +267,14 @@ async fn look_up(payments: &dyn Payments, id: &PaymentRequestId) -> Option<Looku
     }
 }
 
-/// What has to be known of the payment before a cancel is decided. The case is read first: what is decided needs no lookup.
+/// What has to be known of the payment before a cancel is decided. The case is read first: what is decided needs no lookup. Where too
+/// many are asking, the cancel is recorded without, and asked about later: its receipt is what the user's right hangs on.
 pub(crate) async fn lookup_before_cancel(ports: &Ports, id: &PaymentRequestId) -> Lookup {
     let Some(payments) = ports.core.as_ref().and_then(|core| core.payments.as_ref()) else { return Lookup::Recorded };
+    let Ok(_asking) = ports.lookups.try_acquire() else {
+        counter!("rescind_payment_lookups_total", "outcome" => "not-begun").increment(1);
+        return Lookup::Failed;
+    };
     match ports.store.find(id).await {
         Ok(Some(file)) if file.case.is_decided() => Lookup::Recorded,
         Ok(_) => look_up(payments.as_ref(), id).await.unwrap_or(Lookup::Failed),

@@ -103,23 +103,43 @@ async fn what_gathers_during_a_commit_is_the_next_batch() {
     assert_eq!(store.batches(), [1, 8, 2]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn f40_a_lane_that_is_late_refuses_until_it_has_caught_up() {
     let store = HeldUp::new(0);
     let ports = store.ports(100, 1);
-    let early = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
-    let late = submitted(&ports, Asked { arrived: early, ..Wallet::of("late").is_cancelled() });
+    let slow = submitted(&ports, Wallet::of("slow").is_cancelled());
     store.begun(1).await;
+    let late = submitted(&ports, Wallet::of("late").is_cancelled());
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    store.lets.add_permits(1);
+    store.begun(2).await;
     let refused = submitted(&ports, Wallet::of("refused").is_cancelled()).await.unwrap();
     assert_eq!(refused, Err(NotDecided::Overloaded));
     store.lets.add_permits(2);
-    assert_eq!(late.await.unwrap(), Ok(CANCELLED), "what was taken is decided");
+    for taken in [slow, late] {
+        assert_eq!(taken.await.unwrap(), Ok(CANCELLED), "what was taken is decided");
+    }
     // The lane says that it has caught up right after its last answer.
     let again = || submitted(&ports, Wallet::of("refused").is_cancelled());
     while again().await.unwrap() == Err(NotDecided::Overloaded) {
         tokio::task::yield_now().await;
     }
-    assert_eq!(store.batches(), [1, 1]);
+    assert_eq!(store.batches(), [1, 1, 1]);
+}
+
+/// As where the wallet core was asked for the payment before, and was slow.
+#[tokio::test]
+async fn what_took_long_before_the_queue_makes_no_lane_late() {
+    let store = HeldUp::new(0);
+    let ports = store.ports(100, 1);
+    let early = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
+    let slow = submitted(&ports, Asked { arrived: early, ..Wallet::of("slow").is_cancelled() });
+    store.begun(1).await;
+    let other = submitted(&ports, Wallet::of("other").is_cancelled());
+    store.lets.add_permits(2);
+    for taken in [slow, other] {
+        assert_eq!(taken.await.unwrap(), Ok(CANCELLED));
+    }
 }
 
 #[tokio::test]
