@@ -155,6 +155,12 @@ impl Cancellation {
         }
     }
 
+    /// Whether it was received while the payment could not be looked up, and nothing is decided about it.
+    #[must_use]
+    pub fn waits_for_lookup(&self) -> bool {
+        self.state == CancellationState::Deferred(DeferReason::LookupFailed)
+    }
+
     /// The recorded final answer, if there is one.
     #[must_use]
     pub fn final_answer(&self) -> Option<FinalAnswer> {

@@ -60,11 +60,13 @@ impl Case {
     }
 
     /// Whether somebody else asks than those the case is recorded for. Payment and first cancel can name two acquirers where the
-    /// settings once said that the difference is not looked at; what each of them was told then stands.
+    /// settings once said that the difference is not looked at; what each of them was told then stands. A cancel that waits for the
+    /// payment to be looked up is recorded for nobody yet: whose the payment is, is not known.
     #[must_use]
     pub fn is_foreign_to(&self, acquirer_id: &AcquirerId) -> bool {
         let of_payment = self.payment.as_ref().map(|payment| &payment.acquirer_id);
-        let of_cancel = self.cancellation.as_ref().map(|cancellation| &cancellation.acquirer_id);
+        let of_cancel = self.cancellation.as_ref().filter(|cancellation| !cancellation.waits_for_lookup());
+        let of_cancel = of_cancel.map(|cancellation| &cancellation.acquirer_id);
         let mut recorded = of_payment.into_iter().chain(of_cancel).peekable();
         recorded.peek().is_some() && recorded.all(|known| known != acquirer_id)
     }

@@ -172,10 +172,14 @@ fn begin_attempt(terms: &Terms, before: &Case, mut draft: Draft, waited: TimeDel
 }
 
 impl Draft {
-    /// Records where the cancellation stands. Only the first receipt is told in the timeline.
+    /// Records where the cancellation stands. Only the first receipt is told in the timeline. Before the payment could be looked up
+    /// anybody may have asked; the case becomes that one's who is answered.
     fn receive(&mut self, receipt: &Receipt<'_>, state: CancellationState) {
         let first_received_at = receipt.received_at;
         self.case.cancellation = Some(match self.case.cancellation.take() {
+            Some(known) if known.waits_for_lookup() => {
+                Cancellation { acquirer_id: receipt.cancel.acquirer_id.clone(), first_received_at, state }
+            }
             Some(known) => Cancellation { first_received_at, state, ..known },
             None => {
                 self.note(What::CancelReceived);

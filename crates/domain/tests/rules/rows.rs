@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 use domain::{
-    Action, CancellationState, DeferReason, EntryKind, FinalAnswer, FundsKind, GiveBack, Inquiry, NeverReceived, OtherAcquirer,
-    PeriodOver, Refusal, RefusalCode, Reversal, ReversalKind, ReversalState,
+    Action, Cancel, CancellationState, CorePayment, DeferReason, EntryKind, FinalAnswer, FundsKind, GiveBack, Inquiry, Lookup,
+    NeverReceived, OtherAcquirer, PeriodOver, Refusal, RefusalCode, Reversal, ReversalKind, ReversalState,
 };
 
 use crate::given::{
@@ -212,6 +212,25 @@ fn a_lookup_that_failed_defers_the_cancel_until_it_succeeds() {
         assert_eq!(told.moment("2026-03-09T12:00:00Z").cancels(), leased(1), "the first receipt counts");
         assert_eq!(told.timeline()[before..], ["cancel-received", "cancelled", "reversal-opened"]);
     }
+}
+
+#[test]
+fn until_the_payment_is_looked_up_nobody_is_another_acquirer() {
+    let cancel = |of: &str, lookup: Lookup| Action::Cancel(Cancel::now(acquirer(of), lookup));
+    let failed = |of: &str| cancel(of, Lookup::Failed);
+    let payment = paid(CORE).case.payment.unwrap();
+    let found = |of: &str| {
+        let payment = payment.clone();
+        cancel(of, Lookup::Found(Box::new(CorePayment { payment, refunded: 0, refund_running: false })))
+    };
+    let mut told = nothing(CORE);
+    assert_eq!(told.told(failed(OTHER_ACQUIRER)), U);
+    assert_eq!(told.told(failed(ACQUIRER)), U, "a refusal would not be proven");
+    assert_eq!(told.unmoved_by(found(OTHER_ACQUIRER)), f(Refusal::DifferentRequest));
+    assert_eq!(told.told(found(ACQUIRER)), leased(1));
+    assert_eq!(told.closes(1, GiveBack::Done), S);
+    assert_eq!(told.unmoved_by(cancel_by(OTHER_ACQUIRER)), f(Refusal::DifferentRequest));
+    assert_eq!(told.unmoved_by(cancel_by(ACQUIRER)), S);
 }
 
 #[test]
