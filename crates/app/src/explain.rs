@@ -91,7 +91,8 @@ fn about_reversal(state: &ReversalState) -> String {
     match state {
         ReversalState::Open { next_attempt_at, .. } => format!("open, next attempt from {} on", time(*next_attempt_at)),
         ReversalState::Parked { reason } => format!("parked: {reason}"),
-        ReversalState::Done { at } => format!("done at {}", time(*at)),
+        ReversalState::Done { at, by_hand: false } => format!("done at {}", time(*at)),
+        ReversalState::Done { at, by_hand: true } => format!("resolved by hand at {}", time(*at)),
     }
 }
 

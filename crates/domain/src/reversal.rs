@@ -77,6 +77,8 @@ pub enum ReversalState {
     Done {
         /// When the receipt was recorded.
         at: DateTime<Utc>,
+        /// An operator said so, who paid by other means than the wallet core's own undoing: asking the core again would pay twice.
+        by_hand: bool,
     },
 }
 
@@ -147,7 +149,7 @@ impl Reversal {
     /// A duty that arises and is fulfilled in the same commit: the embedded ledger's way.
     #[must_use]
     pub fn booked(kind: ReversalKind, amount: Money, at: DateTime<Utc>) -> Self {
-        Self { kind, amount: Some(amount), opened_at: at, attempts: 1, state: ReversalState::Done { at } }
+        Self { kind, amount: Some(amount), opened_at: at, attempts: 1, state: ReversalState::Done { at, by_hand: false } }
     }
 
     /// Begins the next attempt if the reversal is open and nobody is at it; `None` otherwise. Should whoever begins it die, the

@@ -118,7 +118,7 @@ create table reversals (
     constraint reversals_kind_known check (kind in ('refund', 'release', 'void')),
     constraint reversals_amount_positive check (amount_value > 0),
     constraint reversals_amount_whole check ((amount_value is null) = (amount_currency is null)),
-    constraint reversals_state_known check (state in ('open', 'parked', 'done')),
+    constraint reversals_state_known check (state in ('open', 'parked', 'done', 'resolved')),
     -- Nobody can decide about a parked reversal without knowing what the wallet core said.
     constraint reversals_parked_explained check (state <> 'parked' or last_error is not null),
     -- What is open is always due at some time, so that no reversal is ever forgotten.
@@ -127,13 +127,15 @@ create table reversals (
     constraint reversals_lease_whole check (
         (lease_attempt is null) = (lease_until is null) and (lease_attempt is null or state = 'open')
     ),
-    constraint reversals_done_dated check ((state = 'done') = (done_at is not null))
+    constraint reversals_done_dated check ((state in ('done', 'resolved')) = (done_at is not null))
 );
 
 -- For the worker: what is due first.
 create index reversals_due on reversals (next_attempt_at) where state = 'open';
 -- For the lists of what is owed, which is little at any time.
-create index reversals_owed on reversals (state, payment_request_id) where state <> 'done';
+create index reversals_owed on reversals (state, payment_request_id) where state in ('open', 'parked');
+-- For the one that has been owed for longest, which every look at the process's health asks for.
+create index reversals_oldest on reversals (opened_at) where state = 'open';
 
 -- The timeline; only ever added to. Its lines are written under the lock of a case that is there. They are most of the rows that a
 -- cancel writes, so a foreign key, which looks for the case again for each of them, is left to the rows that are about money.

@@ -60,7 +60,10 @@ impl ReversalRow {
                 ..row
             },
             ReversalState::Parked { reason } => Self { state: "parked".to_owned(), last_error: Some(text(reason)), ..row },
-            ReversalState::Done { at } => Self { state: "done".to_owned(), done_at: Some(at.timestamp_micros()), ..row },
+            ReversalState::Done { at, by_hand } => {
+                let state = if *by_hand { "resolved" } else { "done" };
+                Self { state: state.to_owned(), done_at: Some(at.timestamp_micros()), ..row }
+            }
         }
     }
 
@@ -86,7 +89,9 @@ impl ReversalRow {
                 ReversalState::Open { next_attempt_at, lease, last_error: self.last_error.clone() }
             }
             "parked" => ReversalState::Parked { reason: place.given("last_error", self.last_error.clone())? },
-            "done" => ReversalState::Done { at: place.dated("done_at", self.done_at)? },
+            "done" | "resolved" => {
+                ReversalState::Done { at: place.dated("done_at", self.done_at)?, by_hand: self.state == "resolved" }
+            }
             _ => return Err(place.wrong("state")),
         };
         Ok(Reversal {

@@ -82,7 +82,8 @@ impl Draft {
     }
 
     /// What the payment took is owed to the user: booked at once by the ledger; for a wallet core the case's one reversal is
-    /// opened, or opened again, and due at once. A reversal that an operator has to decide about stays parked.
+    /// opened, or opened again, and due at once. A reversal that an operator has to decide about stays parked, and one that he resolved
+    /// is his again.
     pub(super) fn owe(&mut self, terms: &Terms) {
         let taken = self.case.payment.clone().filter(|payment| matches!(payment.status, PaymentStatus::Succeeded { .. }));
         let kind = taken.as_ref().map_or(ReversalKind::Void, |payment| ReversalKind::undoing(payment.kind));
@@ -102,6 +103,11 @@ impl Draft {
         let amount = self.case.payment.as_ref().map(|payment| payment.amount);
         self.case.reversal = Some(match self.case.reversal.take() {
             Some(parked @ Reversal { state: ReversalState::Parked { .. }, .. }) => Reversal { kind, amount, ..parked },
+            Some(resolved @ Reversal { state: ReversalState::Done { by_hand: true, .. }, .. }) => {
+                let reason = "it was resolved by hand before the payment was known to have succeeded".to_owned();
+                self.note(What::ReversalParked { reason: reason.clone() });
+                Reversal { kind, amount, opened_at: self.at, state: ReversalState::Parked { reason }, ..resolved }
+            }
             known => {
                 self.note(What::ReversalOpened(amount));
                 let reversal = known.unwrap_or_else(|| Reversal::open(kind, amount, self.at));
@@ -113,7 +119,8 @@ impl Draft {
     /// The money is back: the reversal is done, and a cancel that waited for it has its answer.
     pub(super) fn settle_reversal(&mut self, ended: CancellationState) {
         let at = self.at;
-        self.case.reversal = self.case.reversal.take().map(|reversal| Reversal { state: ReversalState::Done { at }, ..reversal });
+        self.case.reversal =
+            self.case.reversal.take().map(|reversal| Reversal { state: ReversalState::Done { at, by_hand: false }, ..reversal });
         if self.case.cancellation.as_ref().is_some_and(|cancellation| cancellation.final_answer().is_none()) {
             self.move_to(ended);
         }

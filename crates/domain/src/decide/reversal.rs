@@ -82,6 +82,9 @@ pub(super) fn resolve(case: &Case, (note, by): (&str, &str), at: DateTime<Utc>) 
     let mut draft = Draft::of(case, at);
     draft.note(What::ReversalResolved { note: note.to_owned(), by: by.to_owned() });
     draft.settle_reversal(draft.cancelled_with(FinalAnswer::Cancelled));
+    if let Some(Reversal { state: ReversalState::Done { by_hand, .. }, .. }) = &mut draft.case.reversal {
+        *by_hand = true;
+    }
     draft.finish(Outcome::Disposed(Disposition::Resolved))
 }
 

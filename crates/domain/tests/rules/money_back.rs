@@ -48,7 +48,7 @@ fn the_answer_is_s_once_the_core_has_said_so() {
             let cancelled_at = at(IN_TIME);
             assert_eq!(told.state(), Some(CancellationState::Cancelled { cancelled_at, answer: FinalAnswer::Cancelled }));
             let receipt = at(IN_TIME) + TimeDelta::seconds(1);
-            assert_eq!(told.reversal_state(), Some(&ReversalState::Done { at: receipt }));
+            assert_eq!(told.reversal_state(), Some(&ReversalState::Done { at: receipt, by_hand: false }));
             assert_eq!(told.timeline()[events..], ["reversal-tried", "reversal-done"]);
             assert_eq!(told.unmoved_by(cancel_by(ACQUIRER)), S);
             assert!(told.entries.is_empty());
@@ -258,6 +258,20 @@ fn an_operator_ends_a_parked_reversal_that_was_paid_by_hand() {
     let details = told.events.last().map(|event| event.what.details());
     assert_eq!(details, Some(vec![("note", "paid at the counter".to_owned()), ("by", "ann".to_owned())]));
     assert_eq!((is_done(&told), told.unmoved_by(cancel_by(ACQUIRER))), (true, S));
+}
+
+/// Otherwise the core would pay what the operator has paid already.
+#[test]
+fn a_success_after_a_reversal_was_resolved_by_hand_is_an_operators_again() {
+    let mut told = parked(announced(CORE));
+    assert_eq!((told.told(resolve()), told.unmoved_by(cancel_by(ACQUIRER))), (RESOLVED, S));
+    let events = told.events.len();
+    assert_eq!(told.later(TimeDelta::hours(1)).succeeds(), REVERSED);
+    assert_eq!(told.timeline()[events..], ["succeeded", "reversal-parked"]);
+    assert!(matches!(told.reversal_state(), Some(ReversalState::Parked { .. })), "{:?}", told.reversal_state());
+    assert_eq!((told.worker_begins(), told.unmoved_by(cancel_by(ACQUIRER))), (None, S), "nobody asks the core");
+    assert_eq!(told.told(resolve()), RESOLVED);
+    assert!(is_done(&told));
 }
 
 #[test]
