@@ -64,14 +64,15 @@ macro_rules! served {
             }
 
             fn owes_money(&mut self) -> Result<bool, DieselError> {
+                use $crate::reads::IS_OWED;
                 use $crate::schema::reversals;
-                let owed = reversals::table.filter(reversals::state.ne("done"));
+                let owed = reversals::table.filter(diesel::dsl::sql::<diesel::sql_types::Bool>(IS_OWED));
                 diesel::select(diesel::dsl::exists(owed)).get_result(self)
             }
 
             fn defers_cancels(&mut self) -> Result<bool, DieselError> {
                 use $crate::schema::cases;
-                let deferred = cases::table.filter(cases::cancellation.eq("deferred"));
+                let deferred = cases::table.filter(cases::defer_reason.is_not_null());
                 diesel::select(diesel::dsl::exists(deferred)).get_result(self)
             }
         }

@@ -110,8 +110,23 @@ pub(crate) fn readable(found: Found, otherwise: &'static str) -> Vec<Case> {
     found.into_cases().into_iter().filter_map(readable).collect()
 }
 
-fn listed(found: Found) -> Vec<Case> {
-    readable(found, "left out of a list")
+/// A page of cases, which is shorter than its limit only where the list ends: in the place of one that cannot be read stands the next.
+fn listed<C: Reads>(
+    connection: &mut C,
+    Page { limit, mut after }: Page,
+    ids_of: impl Fn(&mut C, &Page) -> Result<Vec<String>, DieselError>,
+) -> Result<Vec<Case>, DieselError> {
+    let mut cases = Vec::new();
+    loop {
+        let missing = limit.saturating_sub(u32::try_from(cases.len()).unwrap_or(limit));
+        let ids = ids_of(connection, &Page { limit: missing, after })?;
+        let is_last = ids.len() < missing as usize;
+        after = ids.last().cloned();
+        cases.extend(readable(connection.load(&ids)?, "left out of a list"));
+        if is_last || cases.len() >= limit as usize {
+            return Ok(cases);
+        }
+    }
 }
 
 pub(crate) fn inconsistent(inconsistent: impl std::fmt::Display) -> Unavailable {
@@ -179,20 +194,13 @@ impl<C: Dialect + Reads> CancellationStore for SqlStore<C> {
 
     async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, Unavailable> {
         let page = page.clone();
-        let found = read(&self.readers, move |connection| {
-            let ids = connection.reversal_ids(filter, &page)?;
-            connection.load(&ids)
-        });
-        found.await.map(listed)
+        read(&self.readers, move |connection| listed(connection, page, |connection, page| connection.reversal_ids(filter, page)))
+            .await
     }
 
     async fn deferred(&self, page: &Page) -> Result<Vec<Case>, Unavailable> {
         let page = page.clone();
-        let found = read(&self.readers, move |connection| {
-            let ids = connection.deferred_ids(&page)?;
-            connection.load(&ids)
-        });
-        found.await.map(listed)
+        read(&self.readers, move |connection| listed(connection, page, C::deferred_ids)).await
     }
 
     async fn backlog(&self) -> Result<Backlog, Unavailable> {

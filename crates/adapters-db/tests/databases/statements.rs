@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 use domain::{Action, GiveBack, Jitter, Lookup, ReportedResult, Terms};
 use ports::testing::{Wallet, core_terms, ledger_terms};
-use ports::{Asked, CancellationStore};
+use ports::{Asked, CancellationStore, Page, ReversalFilter};
 
 use crate::given::{Postgres, Sqlite, TestDatabase, decided, paid};
 
@@ -86,6 +86,52 @@ async fn sixty_four_cases_take_the_statements_of_one_on_sqlite() {
     let database = Sqlite::migrated();
     for terms in [ledger_terms(), core_terms()] {
         same_for_one_and_for_64(&database, &database.path(), terms).await;
+    }
+}
+
+/// What asked for reversals.
+static ASKED_FOR: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Listening;
+
+impl Instrumentation for Listening {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        if let InstrumentationEvent::StartQuery { query, .. } = &event {
+            ASKED_FOR.lock().unwrap().extend(Some(query.to_string()).filter(|text| text.contains("reversals")));
+        }
+    }
+}
+
+/// The health of every process is asked for twice a second, and every case that was ever cancelled has a reversal that is done.
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_at_what_is_owed_reads_nothing_that_is_done() {
+    // Values are left out: a plan that is made once for all of them must do.
+    const PLAN: &str = "
+        create function plan(query text) returns setof text language plpgsql set enable_seqscan = off as $$ begin
+            query := regexp_replace(query, 'limit \\$\\d', 'limit 10', 'gi');
+            return query execute 'explain ' || regexp_replace(query, '\\$\\d', '''''', 'g');
+        end $$";
+    set_default_instrumentation(|| Some(Box::new(Listening))).unwrap();
+    let database = Postgres::migrated();
+    let store = database.open_database(1).store(ledger_terms());
+    for number in 0..300 {
+        let wallet = paid(&store, &format!("done-{number}")).await;
+        decided(&store, vec![wallet.is_cancelled()]).await;
+    }
+    database.execute("analyze").unwrap();
+    database.execute(PLAN).unwrap();
+    ASKED_FOR.lock().unwrap().clear();
+    store.backlog().await.unwrap();
+    for filter in [ReversalFilter::Open, ReversalFilter::Parked] {
+        store.reversals(filter, &Page { limit: 10, after: None }).await.unwrap();
+    }
+    let asked_for = std::mem::take(&mut *ASKED_FOR.lock().unwrap());
+    assert_eq!(asked_for.len(), 4, "{asked_for:#?}");
+    for query in asked_for {
+        let query = query.split(" -- binds").next().unwrap();
+        let plan = database.texts(&format!("select plan as value from plan('{}')", query.replace('\'', "''")));
+        let uses = |index: &str| plan.iter().any(|line| line.contains(index));
+        assert!(uses("reversals_owed") || uses("reversals_oldest"), "{query}: {plan:#?}");
     }
 }
 
