@@ -47,7 +47,7 @@ pub(super) async fn report_payment(
     body: Body<PaymentResult>,
     api: web::Data<WalletApi>,
 ) -> Disposing {
-    let action = body.0.into_action()?;
+    let action = body.0.into_action(api.ports.clock.now())?;
     api.record(&caller, id.0, action).await
 }
 
@@ -89,6 +89,6 @@ pub(super) async fn report_refund(
     api: web::Data<WalletApi>,
 ) -> Disposing {
     let (id, refund) = ids.0;
-    let action = body.0.into_action(refund)?;
+    let action = body.0.into_action(refund, api.ports.clock.now())?;
     api.record(&caller, id, action).await
 }

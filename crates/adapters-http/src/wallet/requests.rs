@@ -111,10 +111,7 @@ impl Announcement {
         if self.psp_id != psp_id.as_str() {
             return Err(Problem::not_acceptable(format!("pspId: must be {psp_id}, the id of this wallet")));
         }
-        let initiated_at = time("initiatedAt", &self.initiated_at)?;
-        if initiated_at - now > CLOCKS_DIFFER_BY {
-            return Err(Problem::not_acceptable("initiatedAt: must not be more than 5 minutes ahead"));
-        }
+        let initiated_at = past("initiatedAt", &self.initiated_at, now)?;
         Ok(Action::Pay(Payment {
             acquirer_id: identifier("acquirerId", AcquirerId::parse(self.acquirer_id))?,
             account: identifier("account", AccountId::parse(self.account))?,
@@ -132,11 +129,11 @@ impl Announcement {
 }
 
 impl PaymentResult {
-    /// The command.
-    pub(crate) fn into_action(self) -> Result<Action, Problem> {
+    /// The command, if it does not come from the future.
+    pub(crate) fn into_action(self, now: DateTime<Utc>) -> Result<Action, Problem> {
         Ok(Action::Result(PayResult {
             result: self.status.into(),
-            completed_at: time("completedAt", &self.completed_at)?,
+            completed_at: past("completedAt", &self.completed_at, now)?,
             payment_id: self.payment_id.map(|id| identifier("paymentId", PaymentId::parse(id))).transpose()?,
             fee: self.fee.map(|fee| fee.0.fee()).transpose()?.flatten(),
         }))
@@ -152,9 +149,9 @@ impl RefundAnnouncement {
 }
 
 impl RefundEnded {
-    /// The command for the refund that the path names.
-    pub(crate) fn into_action(self, id: RefundRequestId) -> Result<Action, Problem> {
-        let completed_at = time("completedAt", &self.completed_at)?;
+    /// The command for the refund that the path names, if it does not come from the future.
+    pub(crate) fn into_action(self, id: RefundRequestId, now: DateTime<Utc>) -> Result<Action, Problem> {
+        let completed_at = past("completedAt", &self.completed_at, now)?;
         Ok(Action::RefundResult(RefundResult { id, result: self.status.into(), completed_at }))
     }
 }
@@ -199,6 +196,15 @@ pub(crate) fn identifier<T>(member: &str, parsed: Result<T, InvalidIdentifier>) 
 }
 
 /// Cut to microseconds, which is what is kept: a repeat of the same text has to be the same moment.
+/// A moment that has come, as far as clocks agree: what is dated into the future would settle on a day that is far off.
+fn past(member: &str, text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
+    let at = time(member, text)?;
+    if at - now > CLOCKS_DIFFER_BY {
+        return Err(Problem::not_acceptable(format!("{member}: must not be more than 5 minutes ahead")));
+    }
+    Ok(at)
+}
+
 fn time(member: &str, text: &str) -> Result<DateTime<Utc>, Problem> {
     let given = DateTime::parse_from_rfc3339(text).ok();
     let kept = given.and_then(|at| DateTime::from_timestamp_micros(at.timestamp_micros()));

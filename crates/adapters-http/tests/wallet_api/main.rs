@@ -335,6 +335,7 @@ fn results_and_refunds_that_are_not_acceptable_are_named() {
         (result("status", Some(json!("U"))), "status: unknown variant `U`, expected `S` or `F`"),
         (result("status", None), "the body: missing field `status`"),
         (result("completedAt", Some(json!("yesterday"))), "completedAt: must be an RFC 3339 time"),
+        (result("completedAt", Some(json!("2027-03-01T12:00:00+08:00"))), "completedAt: must not be more than 5 minutes ahead"),
         (result("paymentId", Some(json!(""))), "paymentId: must be 1 to 64"),
         (result("fee", Some(json!({"value": "0", "currency": "?"}))), "fee: "),
         (result("fee", Some(json!({"value": "-3", "currency": "JPY"}))), "fee: value must be"),

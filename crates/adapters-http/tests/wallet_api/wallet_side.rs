@@ -205,7 +205,7 @@ pub(crate) fn success() -> Value {
 }
 
 pub(crate) fn failure() -> Value {
-    json!({"status": "F", "completedAt": "2026-03-01T12:00:00Z"})
+    json!({"status": "F", "completedAt": "2026-03-01T12:00:01+08:00"})
 }
 
 pub(crate) fn refund_of(refund: &str, value: &str) -> Value {
