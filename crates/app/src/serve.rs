@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ports::Clock;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
@@ -17,6 +18,7 @@ use crate::wiring::{self, Servers, Service, Stop};
 /// Serves until SIGTERM or SIGINT; a second signal ends it at once. SIGHUP has the keys read again.
 pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     let _writing = telemetry::start(LogTo::Stderr)?;
+    allow_open_files();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut signals = Signals::new()?;
     // From here on, SIGHUP does not end the process.
@@ -26,6 +28,15 @@ pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     reload::start(keys, settings, files, hangup)?;
     info!(%callback, %wallet_api, version = env!("CARGO_PKG_VERSION"), "serving");
     until_stopped(servers, stop, &mut signals).await
+}
+
+/// As many as may be: each connection is one, and where there are no more of them nobody is answered. What shells and systemd allow by
+/// themselves, 1024, is less than one storm.
+fn allow_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        warn!(%error, "no more files can be open than {:?}", limit.current);
+    }
 }
 
 /// Keeps the servers running until a signal comes or one of them fails, then stops both.

@@ -1,4 +1,5 @@
-//! The disk is full: nobody is told what is not durable, nothing that was told is lost, and it goes on once there is room again.
+//! What the system gives comes to its end. The disk is full: nobody is told what is not durable, nothing that was told is lost, and it
+//! goes on once there is room again. Open files: as many as there can be are taken, whatever a shell allows by itself.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
@@ -72,4 +73,14 @@ async fn a_full_disk_is_answered_u_and_loses_nothing() {
     for id in ["before", "during"] {
         is_back(&process, id).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_files_may_be_open_as_the_system_allows() {
+    let deployment = Deployment::on(Engine::Sqlite);
+    let process = deployment.start_after("ulimit -S -n 64").await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", process.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let [soft, hard] = [3, 4].map(|word| line.split_whitespace().nth(word).unwrap());
+    assert_eq!(soft, hard, "{line}");
 }

@@ -131,8 +131,13 @@ impl Deployment {
 
     /// Starts one that is not ended by writing past a limit on the size of files, but sees the write fail.
     pub(crate) async fn start_ignoring_file_limits(&self) -> Process {
+        self.start_after("trap '' XFSZ").await
+    }
+
+    /// Starts one in a shell that did something before.
+    pub(crate) async fn start_after(&self, line: &str) -> Process {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", "trap '' XFSZ; exec \"$0\" serve", env!("CARGO_BIN_EXE_rescind")]);
+        command.args(["-c", &format!("{line}; exec \"$0\" serve"), env!("CARGO_BIN_EXE_rescind")]);
         Process::start(self, self.prepared(command)).await
     }
 }
