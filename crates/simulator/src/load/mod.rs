@@ -49,7 +49,7 @@ pub(crate) struct LoadArgs {
     /// How many connections are kept
     #[arg(long, value_name = "NUMBER", default_value_t = 64)]
     connections: usize,
-    /// So many cancels a second, whether earlier ones are answered or not [default: as fast as the connections go]
+    /// So many cancels a second, whether earlier ones are answered or not, as long as a connection is free [default: as fast as the connections go]
     #[arg(long, value_name = "NUMBER")]
     rate: Option<f64>,
     /// Sends nothing more after so many seconds [default: until all are sent]
