@@ -1,19 +1,30 @@
 //! Reading without a lock: the same typed queries on both engines.
 
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
+use diesel::sql_types::Bool;
 use ports::{Page, ReversalFilter};
 
 use crate::batch::Found;
 use crate::rows::{EntryRow, EventRow};
 
-/// Conditions written out, because an index of a part of a table is of use only where the plan knows, without any value, that it asks for that
-/// part. What is owed is little, and every case that was ever cancelled is in the table.
-pub(crate) const IS_OPEN: &str = "state = 'open'";
-/// As [`IS_OPEN`].
-pub(crate) const IS_PARKED: &str = "state = 'parked'";
-/// As [`IS_OPEN`].
-pub(crate) const IS_OWED: &str = "state in ('open', 'parked')";
+/// What is open. Written out, because an index of a part of a table is of use only where the plan knows, without any value, that it
+/// asks for that part. What is owed is little, and every case that was ever cancelled is in the table.
+pub(crate) fn is_open() -> SqlLiteral<Bool> {
+    sql("state = 'open'")
+}
+
+/// What is parked, as [`is_open`].
+pub(crate) fn is_parked() -> SqlLiteral<Bool> {
+    sql("state = 'parked'")
+}
+
+/// What is either, as [`is_open`].
+pub(crate) fn is_owed() -> SqlLiteral<Bool> {
+    sql("state in ('open', 'parked')")
+}
 
 /// The sums of one currency's values in one direction, in two halves that cannot overflow.
 pub(crate) struct HalfBalance {
@@ -113,16 +124,14 @@ macro_rules! reads {
             }
 
             fn reversal_ids(&mut self, filter: ReversalFilter, page: &Page) -> Result<Vec<String>, DieselError> {
-                use diesel::dsl::sql;
-                use diesel::sql_types::Bool;
-                use $crate::reads::{IS_OPEN, IS_PARKED};
+                use $crate::reads::{is_open, is_parked};
                 use $crate::schema::reversals;
                 let state = match filter {
-                    ReversalFilter::Open => IS_OPEN,
-                    ReversalFilter::Parked => IS_PARKED,
+                    ReversalFilter::Open => is_open(),
+                    ReversalFilter::Parked => is_parked(),
                 };
                 let after = page.after.as_deref().unwrap_or_default();
-                let wanted = sql::<Bool>(state).and(reversals::payment_request_id.gt(after));
+                let wanted = state.and(reversals::payment_request_id.gt(after));
                 let page = reversals::table.filter(wanted).order(reversals::payment_request_id).limit(page.limit.into());
                 page.select(reversals::payment_request_id).load(self)
             }
@@ -133,20 +142,16 @@ macro_rules! reads {
             }
 
             fn count_owed(&mut self) -> Result<Vec<(String, i64)>, DieselError> {
-                use diesel::dsl::sql;
-                use diesel::sql_types::Bool;
-                use $crate::reads::IS_OWED;
+                use $crate::reads::is_owed;
                 use $crate::schema::reversals;
-                let owed = reversals::table.filter(sql::<Bool>(IS_OWED)).group_by(reversals::state);
+                let owed = reversals::table.filter(is_owed()).group_by(reversals::state);
                 owed.select((reversals::state, diesel::dsl::count_star())).load(self)
             }
 
             fn oldest_open(&mut self) -> Result<Option<(String, i64)>, DieselError> {
-                use diesel::dsl::sql;
-                use diesel::sql_types::Bool;
-                use $crate::reads::IS_OPEN;
+                use $crate::reads::is_open;
                 use $crate::schema::reversals;
-                let oldest = reversals::table.filter(sql::<Bool>(IS_OPEN)).order(reversals::opened_at);
+                let oldest = reversals::table.filter(is_open()).order(reversals::opened_at);
                 oldest.select((reversals::payment_request_id, reversals::opened_at)).first(self).optional()
             }
 

@@ -64,9 +64,9 @@ macro_rules! served {
             }
 
             fn owes_money(&mut self) -> Result<bool, DieselError> {
-                use $crate::reads::IS_OWED;
+                use $crate::reads::is_owed;
                 use $crate::schema::reversals;
-                let owed = reversals::table.filter(diesel::dsl::sql::<diesel::sql_types::Bool>(IS_OWED));
+                let owed = reversals::table.filter(is_owed());
                 diesel::select(diesel::dsl::exists(owed)).get_result(self)
             }
 
