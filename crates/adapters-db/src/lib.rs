@@ -6,6 +6,7 @@
 
 mod batch;
 mod claims;
+mod columns;
 mod database;
 mod days;
 mod dialect;

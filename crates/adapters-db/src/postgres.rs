@@ -1,5 +1,7 @@
 //! PostgreSQL: read committed, row locks in the order of ids.
 
+use std::sync::LazyLock;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::data_types::PgTimestamp;
@@ -9,7 +11,8 @@ use diesel::result::Error as DieselError;
 use diesel::sql_types::{Array, BigInt, Text};
 use ports::{Page, ReversalFilter};
 
-use crate::batch::{Found, Writes, ensure_written, json};
+use crate::batch::{Found, Writes, ensure_written};
+use crate::columns::{Columns, WithColumns};
 use crate::days::{Due, DueRow, days};
 use crate::dialect::Dialect;
 use crate::reads::{HalfBalance, HalfBalanceRow, Reads, reads};
@@ -39,6 +42,7 @@ pub(crate) const PREPARE: &str = "
     set enable_seqscan = off;
     set enable_hashjoin = off;
     set enable_mergejoin = off;
+    set jit = off;
 ";
 
 /// What libpq would wait for without end. A server that vanishes in a failover says no goodbye: the kernel would try for a quarter of
@@ -74,11 +78,10 @@ const LOCK_DUE: &str = "
 
 /// All that a batch decided in one statement, because each of them costs a journey there and back. Tells how many rows it wrote to each
 /// table.
-const WRITE: &str = "
-    with given (rows) as (
-        select $1::jsonb
-    ),
-    written_cases as (
+static WRITE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "
+    with written_cases as (
         update cases set
             (status, acquirer_id, account, amount_value, amount_currency, settlement_value, settlement_currency, kind, initiated_at,
              payment_id, completed_at, fee_value, fee_currency, cancellation, cancel_acquirer_id, first_received_at, defer_reason,
@@ -87,7 +90,7 @@ const WRITE: &str = "
              w.initiated_at, w.payment_id, w.completed_at, w.fee_value, w.fee_currency, w.cancellation, w.cancel_acquirer_id,
              w.first_received_at, w.defer_reason, w.cancelled_at, w.refusal, w.result_code, w.settled_at, w.last_event,
              w.settlement_day)
-        from given, jsonb_populate_recordset(null::cases, rows -> 'cases') as w
+        from ({cases}) as w
         where cases.payment_request_id = w.payment_request_id
         returning 1
     ),
@@ -95,7 +98,7 @@ const WRITE: &str = "
         insert into refunds (payment_request_id, refund_request_id, place, amount_value, amount_currency, state, completed_at,
             settlement_day)
         select payment_request_id, refund_request_id, place, amount_value, amount_currency, state, completed_at, settlement_day
-        from given, jsonb_populate_recordset(null::refunds, rows -> 'refunds')
+        from ({refunds}) as w
         on conflict (payment_request_id, refund_request_id) do update
         set (state, completed_at, settlement_day) = (excluded.state, excluded.completed_at, excluded.settlement_day)
         returning 1
@@ -105,7 +108,7 @@ const WRITE: &str = "
             lease_attempt, lease_until, last_error, done_at)
         select payment_request_id, kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at,
             lease_attempt, lease_until, last_error, done_at
-        from given, jsonb_populate_recordset(null::reversals, rows -> 'reversals')
+        from ({reversals}) as w
         on conflict (payment_request_id) do update
         set (kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at, lease_attempt, lease_until,
              last_error, done_at)
@@ -116,18 +119,25 @@ const WRITE: &str = "
     written_events as (
         insert into events (payment_request_id, number, at, what, details)
         select payment_request_id, number, at, what, details
-        from given, jsonb_populate_recordset(null::events, rows -> 'events')
+        from ({events}) as w
         returning 1
     ),
     written_entries as (
         insert into ledger_entries (payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at)
         select payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at
-        from given, jsonb_populate_recordset(null::ledger_entries, rows -> 'entries')
+        from ({entries}) as w
         returning 1
     )
     select (select count(*) from written_cases), (select count(*) from written_refunds), (select count(*) from written_reversals),
         (select count(*) from written_events), (select count(*) from written_entries)
-";
+",
+        cases = CaseRow::given(),
+        refunds = RefundRow::given(),
+        reversals = ReversalRow::given(),
+        events = EventRow::given(),
+        entries = EntryRow::given(),
+    )
+});
 
 #[derive(QueryableByName)]
 struct Id {
@@ -189,8 +199,14 @@ impl Dialect for PgConnection {
     }
 
     fn write(&mut self, writes: &Writes) -> Result<(), DieselError> {
-        let json = json(writes)?;
-        let write = Statement::<Text, str, WrittenTypes>::new(WRITE, &json);
+        let columns = [
+            CaseRow::columns(&writes.cases),
+            RefundRow::columns(&writes.refunds),
+            ReversalRow::columns(&writes.reversals),
+            EventRow::columns(&writes.events),
+            EntryRow::columns(&writes.entries),
+        ];
+        let write = WithColumns::<WrittenTypes>::new(&WRITE, columns.into_iter().flatten().collect());
         let (cases, refunds, reversals, events, entries): (i64, i64, i64, i64, i64) = write.get_result(self)?;
         ensure_written("cases", writes.cases.len(), cases)?;
         ensure_written("refunds", writes.refunds.len(), refunds)?;

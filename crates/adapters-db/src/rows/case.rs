@@ -11,6 +11,7 @@ use ports::TimelineEntry;
 use serde::Serialize;
 
 use super::{Inconsistent, Place, ReversalRow, code, text};
+use crate::columns::columns;
 use crate::schema::{cases, events, refunds};
 
 #[derive(Debug, Clone, Default, Queryable, Selectable, Serialize)]
@@ -42,6 +43,13 @@ pub(crate) struct CaseRow {
     settlement_day: Option<String>,
 }
 
+columns! {
+    CaseRow:
+    payment_request_id, status, acquirer_id, account, amount_value, amount_currency, settlement_value, settlement_currency,
+    kind, initiated_at, payment_id, completed_at, fee_value, fee_currency, cancellation, cancel_acquirer_id,
+    first_received_at, defer_reason, cancelled_at, refusal, result_code, settled_at, last_event, settlement_day,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize)]
 #[diesel(table_name = refunds)]
 pub(crate) struct RefundRow {
@@ -55,6 +63,11 @@ pub(crate) struct RefundRow {
     settlement_day: Option<String>,
 }
 
+columns! {
+    RefundRow:
+    payment_request_id, refund_request_id, place, amount_value, amount_currency, state, completed_at, settlement_day,
+}
+
 #[derive(Debug, Clone, Queryable, Selectable, Serialize)]
 #[diesel(table_name = events)]
 pub(crate) struct EventRow {
@@ -63,6 +76,11 @@ pub(crate) struct EventRow {
     at: i64,
     what: String,
     details: String,
+}
+
+columns! {
+    EventRow:
+    payment_request_id, number, at, what, details,
 }
 
 const SUCCESS: &str = "SUCCESS";

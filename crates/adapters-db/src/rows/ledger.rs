@@ -6,6 +6,7 @@ use ports::PostedEntry;
 use serde::Serialize;
 
 use super::{Inconsistent, Place};
+use crate::columns::columns;
 use crate::schema::ledger_entries;
 
 #[derive(Debug, Clone, Queryable, Selectable, Serialize)]
@@ -22,6 +23,11 @@ pub(crate) struct EntryRow {
     value: i64,
     currency: String,
     at: i64,
+}
+
+columns! {
+    EntryRow:
+    payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at,
 }
 
 impl EntryRow {

@@ -5,6 +5,7 @@ use domain::{Lease, PaymentRequestId, Reversal, ReversalKind, ReversalState};
 use serde::Serialize;
 
 use super::{Inconsistent, Place, code, text};
+use crate::columns::columns;
 use crate::schema::reversals;
 
 #[derive(Debug, Clone, Queryable, Selectable, Serialize)]
@@ -22,6 +23,12 @@ pub(crate) struct ReversalRow {
     lease_until: Option<i64>,
     last_error: Option<String>,
     done_at: Option<i64>,
+}
+
+columns! {
+    ReversalRow:
+    payment_request_id, kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at, lease_attempt,
+    lease_until, last_error, done_at,
 }
 
 /// Attempts are counted in 31 bits: at one a minute they last four thousand years.
