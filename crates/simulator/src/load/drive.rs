@@ -3,12 +3,13 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use socket2::{Domain, Socket, Type};
 
 use super::pace::{Pace, Schedule};
 use super::requests::Requests;
@@ -19,6 +20,8 @@ use crate::wire::Target;
 
 /// How long opening a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How many connections come from one address.
+const PER_SOURCE: usize = 20_000;
 /// How often calls are looked for that have waited too long.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -30,6 +33,12 @@ pub(super) struct Drive<'a> {
     pub(super) pace: Pace,
     /// Nothing is sent any more after this time.
     pub(super) stop_after: Duration,
+}
+
+/// Where a connection to this machine itself comes from, if it matters: to one place an address has ports for some 28,000.
+fn source(to: SocketAddr, number: usize) -> Option<Ipv4Addr> {
+    let more = u8::try_from(number / PER_SOURCE).ok().filter(|more| *more > 0 && to.is_ipv4() && to.ip().is_loopback())?;
+    Some(Ipv4Addr::new(127, 0, 0, 1 + more.min(250)))
 }
 
 /// How long this thread has run on a processor; nothing where the system does not tell.
@@ -110,10 +119,14 @@ impl Drive<'_> {
     }
 
     fn open(&self, poll: &Poll, number: usize) -> io::Result<Line> {
-        let stream = std::net::TcpStream::connect_timeout(&self.address, CONNECT_WITHIN)?;
-        stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
-        let mut stream = TcpStream::from_std(stream);
+        let socket = Socket::new(Domain::for_address(self.address), Type::STREAM, None)?;
+        if let Some(source) = source(self.address, number) {
+            socket.bind(&SocketAddr::from((source, 0)).into())?;
+        }
+        socket.connect_timeout(&self.address.into(), CONNECT_WITHIN)?;
+        socket.set_tcp_nodelay(true)?;
+        socket.set_nonblocking(true)?;
+        let mut stream = TcpStream::from_std(socket.into());
         poll.registry().register(&mut stream, Token(number), Interest::READABLE | Interest::WRITABLE)?;
         Ok(Line { stream, received: Vec::new(), asked: None })
     }
@@ -333,6 +346,14 @@ mod tests {
         let drive = Drive { address, requests: &requests, connections: 1, pace, stop_after: Duration::ZERO };
         let tally = drive.run(Lines, |_| {}).unwrap();
         assert_eq!((tally.count("echo"), tally.of(9)), (0, "not sent"));
+    }
+
+    #[test]
+    fn connections_beyond_the_ports_of_one_address_come_from_others() {
+        let here = "127.0.0.1:80".parse().unwrap();
+        let sources: Vec<_> = [0, 19_999, 20_000, 59_999].iter().map(|number| source(here, *number)).collect();
+        assert_eq!(sources, [None, None, Some(Ipv4Addr::new(127, 0, 0, 2)), Some(Ipv4Addr::new(127, 0, 0, 3))]);
+        assert_eq!((source("[::1]:80".parse().unwrap(), 20_000), source("10.0.0.1:80".parse().unwrap(), 20_000)), (None, None));
     }
 
     #[test]
