@@ -171,7 +171,7 @@ fn missed(refund: Option<RefundRequestId>, amount: Money) -> Finding {
     Finding { mismatch: Mismatch::SettledButMissing, refund, recorded: Some(amount), listed: None }
 }
 
-/// The same transaction once more in the same file.
+/// The same transaction once more.
 #[must_use]
 pub fn listed_twice(listed: &Listed) -> Finding {
     finding(Mismatch::ListedTwice, listed, None)

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use domain::{ClearingDay, Finding, ListedKind, Mismatch, PaymentRequestId, Scope};
+use domain::{Case, ClearingDay, Finding, Listed, ListedKind, Mismatch, PaymentRequestId, RefundRequestId, Scope, examine};
 use indicatif::{ProgressBar, ProgressStyle};
 use ports::{SettlementStore, Unavailable};
 
@@ -75,10 +75,17 @@ pub(super) struct Contents {
     /// The files, and whether each tells what settles.
     pub(super) files: Vec<(String, bool)>,
     pub(super) lines: u64,
-    /// The days of what settles.
+    /// The days of what settles: of each file the one that most of it is of.
     days: BTreeSet<ClearingDay>,
-    /// Refunds that nothing is known of, with their places.
-    unknown: Vec<(usize, Line)>,
+    /// Other days that something in the files is of.
+    beside: BTreeSet<ClearingDay>,
+}
+
+/// On which days what settled and is missing was looked for.
+struct Days {
+    closed: Vec<ClearingDay>,
+    open: Vec<ClearingDay>,
+    beside: Vec<ClearingDay>,
 }
 
 /// Compares the files with the record.
@@ -105,46 +112,61 @@ async fn check_with(
     (columns, scope): (&Columns, Scope),
     args: &CheckArgs,
 ) -> Result<(String, bool), Stopped> {
-    let mut contents = read(days, columns, &args.files).await?;
     let mut report = Report::create(args.csv.as_deref(), args.json.as_deref())?;
-    if scope == Scope::Everything {
-        for (file, line) in &contents.unknown {
-            let refund = match &line.listed.kind {
-                ListedKind::Refund(id) => Some(id.clone()),
-                ListedKind::Payment | ListedKind::Other => None,
-            };
-            let finding = Finding { mismatch: Mismatch::Unknown, refund, recorded: None, listed: line.listed.amount };
-            report.add(None, &finding, Some(Place { file: &contents.files[*file].0, line: line.number }))?;
-        }
-    }
-    let wanted = args.day.map_or_else(|| std::mem::take(&mut contents.days), |day| BTreeSet::from([day]));
-    let (closed, open) = match scope {
-        Scope::Everything => closed_ones(days, wanted).await?,
-        Scope::CancelledOnly => (Vec::new(), Vec::new()),
+    let mut contents = Reading { days, scope, report: &mut report }.read(columns, &args.files).await?;
+    let days_looked_at = match scope {
+        Scope::Everything => days_of(days, args.day, &mut contents).await?,
+        Scope::CancelledOnly => Days { closed: Vec::new(), open: Vec::new(), beside: Vec::new() },
     };
+    let tell = contents.files.iter().any(|(_, tells)| *tells);
     let (lines, files) = (contents.lines, contents.files.len());
-    compare(days, (scope, &closed), contents, &mut report).await?;
+    compare(days, (scope, &days_looked_at.closed), contents, &mut report).await?;
     let fails = report.fails_the_gate();
     let found = report.finish(lines)?;
-    Ok((told(found, (lines, files), (scope, &closed, &open)), fails))
+    let agrees = if found.is_empty() { "nothing is found" } else { "this is found" };
+    let missing = match scope {
+        Scope::CancelledOnly => "the wallet core keeps the payments: only cancelled ones were looked for\n".to_owned(),
+        Scope::Everything if !tell => {
+            "no file tells what settles, so what settled and is missing was not looked for\n".to_owned()
+        }
+        Scope::Everything => days_looked_at.told(),
+    };
+    Ok((format!("{lines} lines of {files} files are compared, and {agrees}\n{found}{missing}"), fails))
 }
 
-fn told(found: String, (lines, files): (u64, usize), (scope, closed, open): (Scope, &[ClearingDay], &[ClearingDay])) -> String {
-    let names = |days: &[ClearingDay]| days.iter().map(ClearingDay::to_string).collect::<Vec<_>>().join(", ");
-    let agrees = if found.is_empty() { "nothing is found" } else { "this is found" };
-    let mut text = format!("{lines} lines of {files} files are compared, and {agrees}\n{found}");
-    if scope == Scope::CancelledOnly {
-        text.push_str("the wallet core keeps the payments: only cancelled ones were looked for\n");
-    } else if closed.is_empty() && open.is_empty() {
-        text.push_str("the files name no day, so what settled and is missing was not looked for; --day names one\n");
+impl Days {
+    fn told(&self) -> String {
+        let Self { closed, open, beside } = self;
+        let names = |days: &[ClearingDay]| days.iter().map(ClearingDay::to_string).collect::<Vec<_>>().join(", ");
+        let mut text = String::new();
+        if closed.is_empty() && open.is_empty() {
+            text.push_str("the files name no day, so what settled and is missing was not looked for; --day names one\n");
+        }
+        if !closed.is_empty() {
+            text.push_str(&format!("the statement of {} was looked for in the files\n", names(closed)));
+        }
+        if !open.is_empty() {
+            text.push_str(&format!("{} is not closed here, so what settled and is missing was not looked for\n", names(open)));
+        }
+        if !beside.is_empty() {
+            text.push_str(&format!(
+                "something is of {}, whose statement was not looked for; --day names one day\n",
+                names(beside)
+            ));
+        }
+        text
     }
-    if !closed.is_empty() {
-        text.push_str(&format!("the statement of {} was looked for in the files\n", names(closed)));
-    }
-    if !open.is_empty() {
-        text.push_str(&format!("{} is not closed here, so what settled and is missing was not looked for\n", names(open)));
-    }
-    text
+}
+
+/// The day that is asked for, or else those that the files are of.
+async fn days_of(days: &dyn SettlementStore, asked: Option<ClearingDay>, contents: &mut Contents) -> Result<Days, Unavailable> {
+    let (wanted, beside) = match asked {
+        Some(day) => (BTreeSet::from([day]), BTreeSet::new()),
+        None => (std::mem::take(&mut contents.days), std::mem::take(&mut contents.beside)),
+    };
+    let beside = beside.difference(&wanted).copied().collect();
+    let (closed, open) = closed_ones(days, wanted).await?;
+    Ok(Days { closed, open, beside })
 }
 
 /// Which of the days are closed, and which are not.
@@ -160,61 +182,89 @@ async fn closed_ones(
     Ok((closed, open))
 }
 
-/// Reads all files to their ends, so that a malformed one is told of before anything is compared.
-async fn read(days: &dyn SettlementStore, columns: &Columns, paths: &[PathBuf]) -> Result<Contents, Stopped> {
-    let bytes = paths.iter().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum();
-    let bar = progress(bytes, "reading   {bar:40} {bytes}/{total_bytes}  {eta}");
-    let mut contents =
-        Contents { sorter: Sorter::default(), files: Vec::new(), lines: 0, days: BTreeSet::new(), unknown: Vec::new() };
-    let mut nameless = Vec::new();
-    for (file, path) in paths.iter().enumerate() {
-        let lines = Lines::open(path, columns, &bar)?;
-        let tells = lines.tell_amounts();
-        contents.files.push((path.display().to_string(), tells));
-        for line in lines {
-            let line = line?;
-            contents.lines += 1;
-            contents.days.extend(line.day.filter(|_| tells));
-            match line.id.clone() {
-                Some(id) => contents.push(id, file, line)?,
-                None => nameless.push((file, line)),
+/// What reading works with.
+struct Reading<'a> {
+    days: &'a dyn SettlementStore,
+    scope: Scope,
+    report: &'a mut Report,
+}
+
+impl Reading<'_> {
+    /// Reads all files to their ends, so that a malformed one is told of before anything is compared.
+    async fn read(mut self, columns: &Columns, paths: &[PathBuf]) -> Result<Contents, Stopped> {
+        let bytes = paths.iter().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum();
+        let bar = progress(bytes, "reading   {bar:40} {bytes}/{total_bytes}  {eta}");
+        let mut contents =
+            Contents { sorter: Sorter::default(), files: Vec::new(), lines: 0, days: BTreeSet::new(), beside: BTreeSet::new() };
+        let mut nameless = Vec::new();
+        for (file, path) in paths.iter().enumerate() {
+            let lines = Lines::open(path, columns, &bar)?;
+            let tells = lines.tell_amounts();
+            contents.files.push((path.display().to_string(), tells));
+            let mut of_days: BTreeMap<ClearingDay, u64> = BTreeMap::new();
+            for line in lines {
+                let line = line?;
+                contents.lines += 1;
+                let settles = tells && line.listed.kind != ListedKind::Other;
+                line.day.filter(|_| settles).into_iter().for_each(|day| *of_days.entry(day).or_default() += 1);
+                match line.id.clone() {
+                    Some(id) => contents.push(id, file, line)?,
+                    None => nameless.push((file, line)),
+                }
+                if nameless.len() == LOOKUPS {
+                    self.name(&mut contents, std::mem::take(&mut nameless)).await?;
+                }
             }
-            if nameless.len() == LOOKUPS {
-                contents.name(days, std::mem::take(&mut nameless)).await?;
+            // A line that strayed into another day must not have all of that day looked for.
+            contents.days.extend(of_days.iter().max_by_key(|(_, lines)| **lines).map(|(day, _)| *day));
+            contents.beside.extend(of_days.into_keys());
+        }
+        self.name(&mut contents, nameless).await?;
+        bar.finish_and_clear();
+        Ok(contents)
+    }
+
+    /// Finds the payments of refunds whose files do not name them. A refund of none that is known is told of here: there may be any
+    /// number of them.
+    async fn name(&mut self, contents: &mut Contents, nameless: Vec<(usize, Line)>) -> Result<(), Stopped> {
+        let refund = |line: &Line| match &line.listed.kind {
+            ListedKind::Refund(id) => Some(id.clone()),
+            ListedKind::Payment | ListedKind::Other => None,
+        };
+        let ids: Vec<_> = nameless.iter().filter_map(|(_, line)| refund(line)).collect();
+        let cases = self.days.find_refunded(&ids).await?;
+        let mut payments: BTreeMap<&RefundRequestId, Vec<&Case>> = BTreeMap::new();
+        for (refund, case) in cases.iter().flat_map(|case| case.refunds.iter().map(move |refund| (&refund.id, case))) {
+            payments.entry(refund).or_default().push(case);
+        }
+        for (file, line) in nameless {
+            let refund = refund(&line);
+            let known = refund.as_ref().and_then(|refund| payments.get(refund));
+            match known.and_then(|cases| refunded(cases, &line.listed)) {
+                Some(case) => contents.push(case.id.clone(), file, line)?,
+                None if self.scope == Scope::Everything => {
+                    let finding = Finding { mismatch: Mismatch::Unknown, refund, recorded: None, listed: line.listed.amount };
+                    let place = Place { file: &contents.files[file].0, line: line.number };
+                    self.report.add(None, &finding, Some(place))?;
+                }
+                None => {}
             }
         }
+        Ok(())
     }
-    contents.name(days, nameless).await?;
-    bar.finish_and_clear();
-    Ok(contents)
 }
 
 impl Contents {
     fn push(&mut self, id: PaymentRequestId, file: usize, line: Line) -> io::Result<()> {
         self.sorter.push(Transaction { id, listed: line.listed, file, line: line.number })
     }
+}
 
-    /// Finds the payments of refunds whose files do not name them.
-    async fn name(&mut self, days: &dyn SettlementStore, nameless: Vec<(usize, Line)>) -> Result<(), Stopped> {
-        let refund = |line: &Line| match &line.listed.kind {
-            ListedKind::Refund(id) => Some(id.clone()),
-            ListedKind::Payment | ListedKind::Other => None,
-        };
-        let ids: Vec<_> = nameless.iter().filter_map(|(_, line)| refund(line)).collect();
-        let cases = days.find_refunded(&ids).await?;
-        let of_case = |case: &domain::Case| {
-            let id = case.id.clone();
-            case.refunds.iter().map(|refund| (refund.id.clone(), id.clone())).collect::<Vec<_>>()
-        };
-        let payments: BTreeMap<_, _> = cases.iter().flat_map(of_case).collect();
-        for (file, line) in nameless {
-            match refund(&line).and_then(|refund| payments.get(&refund)) {
-                Some(id) => self.push(id.clone(), file, line)?,
-                None => self.unknown.push((file, line)),
-            }
-        }
-        Ok(())
-    }
+/// Which of the cases with a refund of that id is meant: another payment may have a refund of the same. It is the one that the line
+/// agrees with, if there is any.
+fn refunded<'a>(cases: &[&'a Case], listed: &Listed) -> Option<&'a Case> {
+    let agrees = |case: &&&Case| examine(Some(case), listed, Scope::Everything).is_empty();
+    cases.iter().find(agrees).or(cases.first()).copied()
 }
 
 /// A bar on a terminal, and nothing anywhere else.

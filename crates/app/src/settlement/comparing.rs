@@ -71,19 +71,19 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// About a page of transactions, all of a payment's together. What is listed again is told of and left out. `begun` keeps the
-    /// first transaction of the next batch.
+    /// About a page of transactions, all of a payment's together. What is listed again is told of. `begun` keeps the first
+    /// transaction of the next batch.
     fn next_batch(&mut self, sorted: &mut Sorted, begun: &mut Option<Transaction>) -> Result<Vec<Transaction>, Stopped> {
         let mut batch: Vec<_> = begun.take().into_iter().collect();
         while let Some(next) = sorted.next()? {
-            match batch.last() {
-                Some(last) if next.repeats(last) => self.found(&next, &listed_twice(&next.listed))?,
-                Some(last) if batch.len() >= PAGE && last.id != next.id => {
-                    *begun = Some(next);
-                    return Ok(batch);
-                }
-                Some(_) | None => batch.push(next),
+            if batch.len() >= PAGE && batch.last().is_some_and(|last| last.id != next.id) {
+                *begun = Some(next);
+                return Ok(batch);
             }
+            if batch.iter().rev().take_while(|before| before.id == next.id).any(|before| next.repeats(before)) {
+                self.found(&next, &listed_twice(&next.listed))?;
+            }
+            batch.push(next);
         }
         Ok(batch)
     }

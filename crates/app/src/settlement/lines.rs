@@ -65,13 +65,13 @@ impl Lines {
 
     fn next_line(&mut self) -> Result<Option<Line>, Malformed> {
         if self.ended || !self.records.advance()? {
-            return self.end().map(|()| None);
+            return self.end(false).map(|()| None);
         }
         if self.records.record.len() == 1 && self.records.record.get(0) == Some(END) {
             if self.records.advance()? {
                 return Err(self.records.malformed(None, format!("there is more after {END}")));
             }
-            return self.end().map(|()| None);
+            return self.end(true).map(|()| None);
         }
         let (has, wants) = (self.records.record.len(), self.head.width);
         if has != wants {
@@ -84,11 +84,19 @@ impl Lines {
         self.head.transaction(&self.records).map(Some)
     }
 
-    fn end(&mut self) -> Result<(), Malformed> {
+    fn end(&mut self, by_mark: bool) -> Result<(), Malformed> {
+        let whole = self.ended || by_mark || self.records.last_line_ends();
         self.ended = true;
         match &self.total {
             Some((total, name)) if *total != self.counted => {
                 let why = format!("{name} says {total} lines and there are {}; the file may be cut off", self.counted);
+                Err(self.records.malformed(None, why))
+            }
+            // A line that is cut off in its last column has as many as it should.
+            None if !whole => {
+                let why = format!(
+                    "the last line is not ended, and there is neither a number of lines nor {END}; the file may be cut off"
+                );
                 Err(self.records.malformed(None, why))
             }
             Some(_) | None => Ok(()),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Chain, Read};
 use std::path::Path;
 
 use csv::StringRecord;
@@ -39,10 +39,29 @@ pub(super) struct Column {
     pub(super) name: String,
 }
 
+/// What is read after a file's last byte, as a line of its own: a quote that was never closed swallows it.
+const MARK: &[u8] = b"\n\0\n";
+/// The record that it makes.
+const MARKED: &str = "\0";
+
+/// A file's bytes, the last of which is kept.
+struct Content {
+    bytes: Box<dyn Read + Send>,
+    last: Option<u8>,
+}
+
+impl Read for Content {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let length = self.bytes.read(to)?;
+        self.last = to[..length].last().copied().or(self.last);
+        Ok(length)
+    }
+}
+
 /// A file's records, one at a time.
 pub(super) struct Records {
     file: String,
-    reader: csv::Reader<Box<dyn Read + Send>>,
+    reader: csv::Reader<Chain<Content, &'static [u8]>>,
     /// The record that was read last.
     pub(super) record: StringRecord,
     /// The line it begins in.
@@ -58,19 +77,32 @@ impl Records {
             column: None,
             why: format!("the file cannot be read: {error}"),
         })?;
-        let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(content);
+        let reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(Content { bytes: content, last: None }.chain(MARK));
         Ok(Self { file, reader, record: StringRecord::new(), line: 1 })
     }
 
     /// Reads the next record that is not blank; `false` at the file's end.
     pub(super) fn advance(&mut self) -> Result<bool, Malformed> {
+        let before = self.line;
         self.line = self.reader.position().line();
         match self.reader.read_record(&mut self.record) {
+            Ok(true) if self.record.len() == 1 && self.record.get(0) == Some(MARKED) => {
+                if !self.last_line_ends() {
+                    self.line = before;
+                }
+                self.at_end()
+            }
             Ok(true) => {
                 self.line = self.record.position().map_or(self.line, csv::Position::line);
                 Ok(true)
             }
-            Ok(false) => Ok(false),
+            Ok(false) => {
+                self.line = before;
+                Err(self.malformed(None, "a quote is never closed; the file may be cut off"))
+            }
             Err(error) => {
                 self.line = error.position().map_or(self.line, csv::Position::line);
                 if let csv::ErrorKind::Utf8 { err, .. } = error.kind() {
@@ -79,6 +111,18 @@ impl Records {
                 Err(self.malformed(None, format!("the file cannot be read on and may be cut off: {error}")))
             }
         }
+    }
+
+    fn at_end(&mut self) -> Result<bool, Malformed> {
+        match self.reader.read_record(&mut self.record) {
+            Ok(false) => Ok(false),
+            Ok(true) | Err(_) => Err(self.malformed(None, "it is no text")),
+        }
+    }
+
+    /// Whether the file's last line is ended; to be asked at its end.
+    pub(super) fn last_line_ends(&self) -> bool {
+        matches!(self.reader.get_ref().get_ref().0.last, None | Some(b'\n'))
     }
 
     fn not_text(&self, place: usize) -> Malformed {

@@ -26,9 +26,11 @@ impl Transaction {
         (&self.id, &self.listed.kind, self.file, self.line)
     }
 
-    /// Whether the same file lists the same thing again.
+    /// Whether both say that the same payment, or the same refund, settles. Fees are of several kinds, each with a line of its own, and
+    /// what is neither payment nor refund has no name by which it could be known again.
     pub(super) fn repeats(&self, other: &Self) -> bool {
-        (&self.id, &self.listed.kind, self.file) == (&other.id, &other.listed.kind, other.file)
+        let settles = |one: &Self| one.listed.amount.is_some() && one.listed.kind != ListedKind::Other;
+        settles(self) && settles(other) && (&self.id, &self.listed.kind) == (&other.id, &other.listed.kind)
     }
 }
 

@@ -110,6 +110,22 @@ fn wrong_ends() -> Vec<Bad> {
             "line 5, column 2 (missing): the line has 1 columns and not 9; the file may be cut off",
         ),
         (
+            "cut off in its last column",
+            cut(format!("{DETAILS},note\n{},one\n{},two\n", good(), good()), 2),
+            "line 3: the last line is not ended, and there is neither a number of lines nor <END>; the file may be cut off",
+        ),
+        (
+            "an open quote in its last column",
+            cut(details(&[good(), good()]).replace(",JPY\n", ",\"JPY\"\n"), 2),
+            "line 5, column 9 (settlementCurrency): \"JPY\\n",
+        ),
+        (
+            "an open quote in a last column that nobody looks at",
+            format!("{DETAILS},note\n{},\"n\n{},n\n", good(), good()).into_bytes(),
+            "line 2: a quote is never closed; the file may be cut off",
+        ),
+        ("a line that is no text", format!("{DETAILS}\n\0\n{}\n", good()).into_bytes(), "line 2: it is no text"),
+        (
             "something after the end",
             format!("{}<END>\n{}\n", details(&[]), good()).into_bytes(),
             "line 5: there is more after <END>",

@@ -25,33 +25,44 @@ fn peak_of(mut child: Child) -> (u64, Option<i32>) {
     }
 }
 
-/// Checks a file with `count` payments, of which none is known but the first, which is cancelled; returns the peak in kB.
-fn peak_with(deployment: &Deployment, count: usize) -> u64 {
+/// Checks a file with `count` transactions, all of which are found, and returns the peak in kB.
+fn peak_with(deployment: &Deployment, count: usize, (kind, ends_with): (&str, i32)) -> u64 {
     let mut file = format!("{DETAILS}\n");
     for n in 0..count {
         // Far from sorted.
         let scattered = n.wrapping_mul(7_919) % count;
-        let _ = writeln!(file, "{}", line(&format!("many-{scattered:08}"), "PAYMENT", "1000"));
+        let _ = writeln!(file, "{}", line(&format!("many-{scattered:08}"), kind, "1000"));
     }
     write(deployment, "items.csv", file);
     let mut command = deployment.command(&["settlement", "check", "items.csv", "--csv", "found.csv"]);
     let child = command.stdout(Stdio::null()).spawn().unwrap();
     let (peak, code) = peak_of(child);
-    assert_eq!(code, Some(3));
+    assert_eq!(code, Some(ends_with));
     let found = std::fs::read_to_string(deployment.dir().join("found.csv")).unwrap();
     assert_eq!(found.lines().count(), count + 1, "each is found once, whatever the order");
     peak
 }
 
-/// The larger file is one run of the sorting and a quarter: what is beyond the run is on the disk.
+/// The larger file is five runs of the sorting: what is beyond a run is on the disk.
+fn is_flat(deployment: &Deployment, kind: (&str, i32)) {
+    let one_run = peak_with(deployment, 50_000, kind);
+    let five_runs = peak_with(deployment, 250_000, kind);
+    assert!(five_runs < 2 * one_run, "{one_run} kB for 50,000 lines and {five_runs} kB for 250,000");
+}
+
+/// None of the payments is known but the first, which is cancelled.
 #[tokio::test]
-async fn a_check_of_more_lines_than_are_held_takes_no_more_memory() {
+async fn a_check_of_more_payments_than_are_held_takes_no_more_memory() {
     let deployment = Deployment::on(Engine::Sqlite);
     let (cases, _) = stores(&deployment, &ledger_terms());
     decided(&cases, vec![Wallet::of("many-00000000").is_cancelled()]).await;
-    let one_run = peak_with(&deployment, 50_000);
-    let five_runs = peak_with(&deployment, 250_000);
-    assert!(five_runs < 2 * one_run, "{one_run} kB for 50,000 lines and {five_runs} kB for 250,000");
+    is_flat(&deployment, ("PAYMENT", 3));
+}
+
+/// Their files do not name the payments, and no refund of these ids is known.
+#[test]
+fn a_check_of_more_refunds_of_nothing_than_are_held_takes_no_more_memory() {
+    is_flat(&Deployment::on(Engine::Sqlite), ("REFUND", 0));
 }
 
 /// The day of fifty thousand payments, on the database that large wallets use.
