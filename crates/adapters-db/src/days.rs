@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use diesel::sql_types::{BigInt, Text};
-use domain::{ClearingDay, Closing};
+use domain::ClearingDay;
 use ports::Page;
 
 use crate::rows::DayRow;
@@ -75,8 +75,8 @@ pub(crate) trait Days {
     /// The day as it is under its lock, which lasts until the transaction ends.
     fn lock_day(&mut self, day: ClearingDay) -> Result<DayRow, DieselError>;
     fn write_day(&mut self, row: &DayRow) -> Result<usize, DieselError>;
-    /// At most `limit` of what is due after a moment and an id.
-    fn due(&mut self, closing: &Closing, after: (i64, &str), limit: i64) -> Result<Vec<Due>, DieselError>;
+    /// At most `limit` of what completed before the end of `last`, after a moment and an id, and is due.
+    fn due(&mut self, last: ClearingDay, after: (i64, &str), limit: i64) -> Result<Vec<Due>, DieselError>;
     fn accounted_ids(&mut self, day: ClearingDay, page: &Page) -> Result<Vec<String>, DieselError>;
     fn refunded_ids(&mut self, refunds: &[String]) -> Result<Vec<String>, DieselError>;
 }
@@ -108,12 +108,12 @@ macro_rules! days {
 
             fn due(
                 &mut self,
-                closing: &::domain::Closing,
+                last: ::domain::ClearingDay,
                 (completed_at, id): (i64, &str),
                 limit: i64,
             ) -> Result<Vec<Due>, DieselError> {
                 let due = diesel::sql_query($crate::days::DUE)
-                    .bind::<diesel::sql_types::BigInt, _>(closing.day.ends().timestamp_micros())
+                    .bind::<diesel::sql_types::BigInt, _>(last.ends().timestamp_micros())
                     .bind::<diesel::sql_types::BigInt, _>(completed_at)
                     .bind::<Text, _>(id)
                     .bind::<diesel::sql_types::BigInt, _>(limit);

@@ -29,7 +29,7 @@ fn step<C: Dialect + Days>(connection: &mut C, terms: &Terms, (closing, step): (
         }
         let begins = closing.first.begins().timestamp_micros();
         let after = step.after.as_ref().map_or((begins, ""), |after| (after.completed_at.timestamp_micros(), after.id.as_str()));
-        let due = connection.due(closing, after, i64::from(step.limit))?;
+        let due = connection.due(closing.day, after, i64::from(step.limit))?;
         if let Some(refusal) = settle(connection, terms, (closing, step), &due)? {
             return Ok(refusal);
         }
@@ -96,6 +96,27 @@ fn close<C: Dialect + Days>(connection: &mut C, closed: &ClosedDay, revision: i6
     })
 }
 
+/// The days until `last` that are open and have something to take in: what completed on them, or on closed days right before them.
+fn open_until<C: Dialect + Days>(connection: &mut C, last: ClearingDay) -> Result<Vec<ClearingDay>, DieselError> {
+    // Entries of what was taken in before are passed over one by one, until they are vacuumed.
+    connection.take_time()?;
+    let (mut open, mut after) = (Vec::new(), i64::MIN);
+    while let Some(due) = connection.due(last, (after, ""), 1)?.pop() {
+        let completed_at =
+            position(&due).map_err(|unreadable| DieselError::DeserializationError(unreadable.into()))?.completed_at;
+        let mut day = ClearingDay::of(completed_at);
+        while connection.day(day)?.is_some_and(|row| row.closed_at.is_some()) {
+            day = day.next();
+        }
+        if day > last {
+            break;
+        }
+        open.push(day);
+        after = day.ends().timestamp_micros();
+    }
+    Ok(open)
+}
+
 /// Every case or none: whoever adds them up must not take some for all.
 fn all(found: Found) -> Result<Vec<Case>, Unavailable> {
     found.into_cases().into_iter().map(|(_, _, case)| case.map_err(inconsistent)).collect()
@@ -132,6 +153,11 @@ impl<C: Dialect + Reads + Days> SettlementStore for SqlStore<C> {
     async fn close(&self, closed: &ClosedDay, revision: i64) -> Result<bool, Unavailable> {
         let (pool, closed) = (self.writers.clone(), closed.clone());
         blocking(move || close(&mut *pool.take()?, &closed, revision).map_err(|error| unavailable(&error))).await
+    }
+
+    async fn open_before(&self, day: ClearingDay) -> Result<Vec<ClearingDay>, Unavailable> {
+        let Some(last) = day.previous() else { return Ok(Vec::new()) };
+        read(&self.readers, move |connection: &mut C| open_until(connection, last)).await
     }
 
     async fn find_all(&self, ids: &[PaymentRequestId]) -> Result<Vec<Case>, Unavailable> {

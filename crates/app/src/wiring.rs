@@ -12,6 +12,7 @@ use actix_web::dev::ServerHandle;
 use adapters_db::{Database, DatabaseError, DatabaseSettings, ServedTerms};
 use adapters_http::{Callback, Listening, Readiness, WalletApi, serve_callback, serve_wallet_api};
 use adapters_keys::KeyPair;
+use chrono::TimeDelta;
 use domain::FundsKind;
 use ports::{CancellationStore, Clock, SettlementStore};
 use socket2::{Domain, Socket, Type};
@@ -122,8 +123,13 @@ pub(crate) fn served_terms(settings: &Settings) -> ServedTerms {
         psp_id: settings.callback.psp_id.to_string(),
         funds: funds.to_owned(),
         payments: if settings.core.payments.is_some() { "core" } else { "recorded" }.to_owned(),
-        period: format!("until {} {}", period.closes_next_day_at.format("%H:%M"), period.zone),
+        period: format!("until {} {}{}", period.closes_next_day_at.format("%H:%M"), period.zone, grace(period.grace)),
     }
+}
+
+/// Whoever closes days has to know the same grace as whoever answers: a day closed early refuses cancels that came in time.
+fn grace(grace: TimeDelta) -> String {
+    if grace.is_zero() { String::new() } else { format!(" with a grace of {} s", grace.num_seconds()) }
 }
 
 /// Reads every file that the settings name and makes of it what it is for.

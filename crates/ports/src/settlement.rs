@@ -34,6 +34,10 @@ pub trait SettlementStore: Send + Sync {
     /// Closes the day with its statement, provided that it is open and that nothing was taken in since `revision`; says whether it did.
     async fn close(&self, closed: &ClosedDay, revision: i64) -> Result<bool, Unavailable>;
 
+    /// The days before `day` that are open and would take something in, the earliest first: something completed on them that no day
+    /// accounts for, or became known of the closed days right before them.
+    async fn open_before(&self, day: ClearingDay) -> Result<Vec<ClearingDay>, Unavailable>;
+
     /// The cases of these ids as last committed, in any order; unknown ones are left out.
     async fn find_all(&self, ids: &[PaymentRequestId]) -> Result<Vec<Case>, Unavailable>;
 

@@ -57,6 +57,10 @@ impl SettlementStore for FailsOnce {
         self.call(self.kept.close(closed, revision)).await
     }
 
+    async fn open_before(&self, day: ClearingDay) -> Result<Vec<ClearingDay>, Unavailable> {
+        self.call(self.kept.open_before(day)).await
+    }
+
     async fn find_all(&self, ids: &[PaymentRequestId]) -> Result<Vec<Case>, Unavailable> {
         self.call(self.kept.find_all(ids)).await
     }

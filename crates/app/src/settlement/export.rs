@@ -6,13 +6,16 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use domain::{ClearingDay, Currency, DayStatement, LeftOutReason};
-use ports::{ClosedDay, SettlementStore};
+use ports::{ClosedDay, SettlementStore, Unavailable};
 use use_cases::{NotWritten, close_day, write_statement};
 
 use super::whole::WholeFile;
 use crate::output::{Failure, say};
 use crate::settings::Settings;
 use crate::wiring;
+
+/// How many open days are named.
+const NAMED: usize = 5;
 
 /// Closes the day, if it is open, and writes its statement. The file is there whole or not at all.
 pub(crate) async fn export(settings: Settings, day: ClearingDay, out: &Path) -> Result<ExitCode, Failure> {
@@ -27,7 +30,8 @@ pub(crate) async fn export(settings: Settings, day: ClearingDay, out: &Path) -> 
     let closed = closed.map_err(|why| Failure::new(format!("the day {day} is not closed: {why}")))?;
     let written = write_whole(settling.days.as_ref(), &closed, out).await;
     written.map_err(|why| Failure::new(format!("the day {day} is closed, but {} is not written: {why}", out.display())))?;
-    say(summary(&closed, out).trim_end())?;
+    let open = settling.days.open_before(day).await;
+    say(summary(&closed, &open, out).trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -37,7 +41,11 @@ async fn write_whole(days: &dyn SettlementStore, closed: &ClosedDay, out: &Path)
     file.keep().map_err(NotWritten::Refused)
 }
 
-fn summary(ClosedDay { statement, closed_at: _, digest }: &ClosedDay, out: &Path) -> String {
+fn summary(
+    ClosedDay { statement, closed_at: _, digest }: &ClosedDay,
+    open: &Result<Vec<ClearingDay>, Unavailable>,
+    out: &Path,
+) -> String {
     let DayStatement { day, payments, refunds, fees, left_out } = statement;
     let mut text = format!("the day {day} is closed: {} payments and {} refunds settle", payments.count, refunds.count);
     let late = payments.late + refunds.late;
@@ -58,6 +66,20 @@ fn summary(ClosedDay { statement, closed_at: _, digest }: &ClosedDay, out: &Path
         };
         let _ = writeln!(text, "left out: {} {why}", left_out.totals.count);
     }
+    text.push_str(&still_open(open));
     let _ = writeln!(text, "{digest}  {}", out.display());
     text
+}
+
+/// What a timer that failed once left behind, which nobody else would tell of.
+fn still_open(open: &Result<Vec<ClearingDay>, Unavailable>) -> String {
+    let open = match open {
+        Ok(open) if open.is_empty() => return String::new(),
+        Ok(open) => open,
+        Err(why) => return format!("whether a day before it is still open is not known: {why}\n"),
+    };
+    let named: Vec<_> = open.iter().take(NAMED).map(ClearingDay::to_string).collect();
+    let more = open.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("still open, with something to settle: {}{more}\n", named.join(", "))
 }

@@ -76,6 +76,26 @@ async fn a_late_success_is_in_the_next_open_day() {
     assert!(next.contains("PAYMENT,late,,,acquirer-1,2026-03-01T12:00:00+08:00,1000"), "{next}");
 }
 
+/// A timer that failed once must not leave a day behind that nobody hears of again.
+#[tokio::test]
+async fn a_day_that_was_left_out_is_told_of_with_every_later_one() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let deployment = Deployment::on(engine);
+        let (cases, _) = stores(&deployment, &ledger_terms());
+        for days in 0..9 {
+            paid(&cases, &Wallet { at: later(days), ..Wallet::of(&format!("of-day-{days}")) }).await;
+        }
+        let export = |day: &str| deployment.succeed(&["settlement", "export", "--day", day, "--out", "statement.csv"]);
+        assert!(!export("2026-03-01").contains("still open"));
+        assert!(export("2026-03-03").contains("\nstill open, with something to settle: 2026-03-02\n"));
+        let told = export("2026-03-09");
+        let named = "2026-03-02, 2026-03-04, 2026-03-05, 2026-03-06, 2026-03-07 and 1 more";
+        assert!(told.contains(&format!("\nstill open, with something to settle: {named}\n")), "{told}");
+        export("2026-03-02");
+        assert!(!export("2026-03-03").contains("still open"));
+    }
+}
+
 #[tokio::test]
 async fn a_day_that_cannot_be_closed_says_why_and_leaves_no_file() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
@@ -95,6 +115,20 @@ async fn a_day_that_cannot_be_closed_says_why_and_leaves_no_file() {
         decided(&cases, vec![kept.reports_refund("running", domain::ReportedResult::Failed)]).await;
         assert!(deployment.succeed(&EXPORT).contains("1 payments and 1 refunds settle"), "{engine:?}");
     }
+}
+
+/// Whoever closes with another grace than whoever answers would settle what can still be cancelled.
+#[tokio::test]
+async fn a_day_is_closed_by_the_period_that_is_served_and_no_other() {
+    let mut deployment = Deployment::on(Engine::Sqlite);
+    deployment.set("cancellable_period.grace", "15m");
+    drop(deployment.start().await);
+    deployment.succeed(&EXPORT);
+    deployment.set("cancellable_period.grace", "0s");
+    let why = sentence(&deployment, &EXPORT);
+    assert!(why.contains("until 00:30 Asia/Shanghai with a grace of 900 s") && why.contains("config adopt"), "{why}");
+    deployment.succeed(&["config", "adopt"]);
+    deployment.succeed(&EXPORT);
 }
 
 #[test]

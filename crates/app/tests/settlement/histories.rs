@@ -67,7 +67,7 @@ impl History<'_> {
             Step::Pays(n) => self.wallet(n, 0).pays(),
             Step::Succeeds(n, day) => self.wallet(n, day).reports(SUCCEEDED),
             Step::Fails(n) => self.wallet(n, 0).reports(domain::ReportedResult::Failed),
-            Step::Cancels(n) => Wallet { at: later(0), ..self.wallet(n, 0) }.is_cancelled(),
+            Step::Cancels(n) => self.wallet(n, 0).is_cancelled(),
             Step::Refunds(n, refund, minor) => self.wallet(n, 0).refunds(REFUNDS[refund], minor),
             Step::RefundEnds(n, refund, day, true) => self.wallet(n, day).reports_refund(REFUNDS[refund], SUCCEEDED),
             Step::RefundEnds(n, refund, _, false) => {
@@ -94,21 +94,36 @@ impl History<'_> {
         files
     }
 
-    /// Ends what keeps days open, and closes all of them and one more, which takes in what came late.
+    /// Whatever is not accounted for is told of: once the days that are named are closed, none is any more. The last is never closed
+    /// before, and takes in what came late.
+    async fn what_is_left_is_told_of(&self) {
+        loop {
+            let open = self.kept.days.open_before(self.day(DAYS)).await.unwrap();
+            let own: Vec<_> = (0..DAYS).filter(|of| open.contains(&self.day(*of))).collect();
+            if own.is_empty() {
+                return;
+            }
+            for of in own {
+                self.closes(of).await;
+            }
+        }
+    }
+
+    /// Ends what keeps days open, and closes all that have something and one more.
     async fn ends(&self) {
         for (n, refund) in (0..PAYMENTS).flat_map(|n| (0..REFUNDS.len()).map(move |refund| (n, refund))) {
             self.happens(&Step::RefundEnds(n, refund, 0, false)).await;
         }
-        for of in 0..=DAYS {
-            self.closes(of).await;
-        }
+        self.what_is_left_is_told_of().await;
+        self.closes(DAYS).await;
     }
 
     /// What the statements say, by case; each is written twice.
     async fn statements(&self) -> BTreeMap<ClearingDay, (DayStatement, Vec<String>)> {
         let mut statements = BTreeMap::new();
         for of in 0..=DAYS {
-            let closed = self.kept.days.closed_day(self.day(of)).await.unwrap().expect("nothing keeps it open");
+            // A day on which nothing completed may be left out.
+            let Some(closed) = self.kept.days.closed_day(self.day(of)).await.unwrap() else { continue };
             let mut files = [Vec::new(), Vec::new()];
             for file in &mut files {
                 write_statement(self.kept.days.as_ref(), &closed, file).await.unwrap();

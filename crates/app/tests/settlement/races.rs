@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::{Answer, Outcome};
@@ -51,26 +52,39 @@ async fn answer_to(cases: &Arc<dyn CancellationStore>, cancel: &Asked) -> Outcom
     }
 }
 
-/// Payments of one day, which is over by any real clock, all of them initiated in time to be cancelled: their cancels were received in time and waited.
-async fn one_round(kept: &Arc<Kept>, round: i64) {
+/// Payments of one day, which is over by any real clock, and their cancels, which were received in time and waited.
+///
+/// Returns how many of them came before the closing, and how many after it.
+async fn one_round(kept: &Arc<Kept>, round: i64) -> (usize, usize) {
     let wallet = |n: i64| Wallet { at: later(-round) + TimeDelta::seconds(n), ..Wallet::of(&format!("{round}-{n}")) };
     let wallets: Vec<_> = (0..12).map(wallet).collect();
     for wallet in &wallets {
         paid(&kept.cases, wallet).await;
     }
+    // The closing begins a while later in every round: before, between and after the cancels, which come one after another.
+    let closing = || {
+        let kept = Arc::clone(kept);
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(u64::try_from(round % 13).unwrap())).await;
+            closed_and_written(kept, round).await
+        })
+    };
+    let (closing, also_closing) = (closing(), closing());
     let mut cancels = JoinSet::new();
     for (n, wallet) in wallets.iter().enumerate().filter(|(n, _)| n % 4 != 3) {
-        let (cases, cancel) = (Arc::clone(&kept.cases), Wallet { at: later(0), ..wallet.clone() }.is_cancelled());
-        cancels.spawn(async move { (n, answer_to(&cases, &cancel).await) });
+        let (cases, cancel) = (Arc::clone(&kept.cases), wallet.is_cancelled());
+        cancels.spawn(async move {
+            tokio::time::sleep(Duration::from_millis(u64::try_from(n).unwrap())).await;
+            (n, answer_to(&cases, &cancel).await)
+        });
     }
-    let closing = || tokio::spawn(closed_and_written(Arc::clone(kept), round));
-    let (closing, also_closing) = (closing(), closing());
     let answers = cancels.join_all().await;
     let told = closing.await.unwrap();
     assert_eq!(told, also_closing.await.unwrap(), "a day has one statement, whoever closes it");
     let (closed, file) = told;
 
     let is_s = |outcome: &Outcome| *outcome == Outcome::Answered(Answer::Cancelled);
+    let asked = answers.len();
     let cancelled: BTreeSet<_> = answers.iter().filter(|(_, outcome)| is_s(outcome)).map(|(n, _)| *n).collect();
     let settled: BTreeSet<_> = file.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().to_owned()).collect();
     for (n, wallet) in wallets.iter().enumerate() {
@@ -82,13 +96,18 @@ async fn one_round(kept: &Arc<Kept>, round: i64) {
     let fees: i128 = closed.statement.fees.values().sum();
     assert_eq!(fees, 3 * settled.len() as i128, "what is cancelled costs no fee");
     assert_eq!(written(kept, &closed).await, file, "the same bytes every time");
+    (cancelled.len(), asked - cancelled.len())
 }
 
 async fn race(kept: Kept) {
     let kept = Arc::new(kept);
+    let (mut before, mut after) = (0, 0);
     for round in 1..=rounds() {
-        one_round(&kept, round).await;
+        let (came_before, came_after) = one_round(&kept, round).await;
+        before += came_before;
+        after += came_after;
     }
+    assert!(before > 0 && after > 0, "{before} cancels came before a closing and {after} after it: they did not race");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -78,7 +78,9 @@ pub(super) fn result(terms: &Terms, case: &Case, result: &PayResult, at: DateTim
 /// The money was taken. Where the payment is cancelled it goes back: in this very commit by the ledger, at once by a core.
 fn succeed(terms: &Terms, mut draft: Draft, payment: &Payment, result: &PayResult) -> Decision {
     let payment_id = result.payment_id.clone().or(payment.payment_id.clone());
-    let status = PaymentStatus::Succeeded { completed_at: result.completed_at, fee: result.fee };
+    // Two clocks may differ, but a day is closed on the strength of this: whatever completed on it was initiated until its end.
+    let completed_at = result.completed_at.max(payment.initiated_at);
+    let status = PaymentStatus::Succeeded { completed_at, fee: result.fee };
     draft.case.payment = Some(Payment { payment_id, status, ..payment.clone() });
     draft.note(What::Succeeded);
     if terms.funds == FundsKind::Ledger {

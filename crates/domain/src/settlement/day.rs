@@ -56,6 +56,12 @@ impl ClearingDay {
         begins.checked_add_signed(TimeDelta::days(1)).unwrap_or(begins)
     }
 
+    /// The day after it.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        Self::of(self.ends())
+    }
+
     /// The day before it; the first day of the calendar has none.
     #[must_use]
     pub fn previous(&self) -> Option<Self> {
@@ -135,7 +141,7 @@ mod tests {
         ] {
             assert_eq!(ClearingDay::of(at(moment)), day(of), "{moment}");
         }
-        assert_eq!(day("2026-03-01").previous(), Some(day("2026-02-28")));
+        assert_eq!((day("2026-03-01").previous(), day("2026-02-28").next()), (Some(day("2026-02-28")), day("2026-03-01")));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Action, Case, Closing, DayStatement, FundsKind, GiveBack, LeftOutReason, Money, Outcome, PayResult, PaymentRequestId,
-    Refusal, RefusalCode, Settlement, StatementRow, closable_from,
+    Action, Case, Closing, DayStatement, FundsKind, GiveBack, LeftOutReason, Money, Outcome, PayResult, Payment,
+    PaymentRequestId, Refusal, RefusalCode, Settlement, StatementRow, closable_from,
 };
 
 use crate::given::{
@@ -64,6 +64,24 @@ fn what_can_still_be_cancelled_does_not_settle() {
     assert_eq!(settled, Some(Settlement::Settled { day: day(DAY), at: at("2026-03-01T16:30:00Z") }));
     assert_eq!(told.unmoved_by(settle), STANDS, "a day takes a payment in once");
     assert_eq!(told.timeline().last(), Some(&"settled"));
+}
+
+/// Else the day before would stay open for a payment that can be cancelled until its own day is over.
+#[test]
+fn a_success_dated_before_its_payment_was_initiated_belongs_to_the_day_of_that() {
+    for (completed_at, counted) in
+        [("2026-03-01T15:59:59.999Z", "2026-03-01T16:00:00Z"), ("2026-03-01T16:00:01Z", "2026-03-01T16:00:01Z")]
+    {
+        let mut told = nothing(LEDGER);
+        let initiated_at = at("2026-03-01T16:00:00Z");
+        assert_eq!(told.told(Action::Pay(Payment { initiated_at, ..payment() })), PROCEED);
+        let success = PayResult { completed_at: at(completed_at), ..success() };
+        assert_eq!(told.told(Action::Result(success.clone())), STANDS);
+        assert_eq!(told.case.completed_at(), Some(at(counted)));
+        assert_eq!(told.unmoved_by(Action::Result(success)), STANDS, "a repeat is no other result");
+        told.moment("2026-03-01T16:30:00Z");
+        assert_eq!((told.unmoved_by(Action::Settle(closing_of(DAY))), told.case.settlement), (STANDS, None));
+    }
 }
 
 #[test]

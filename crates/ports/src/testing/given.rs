@@ -82,7 +82,7 @@ impl Wallet {
         self.announces(PaymentKind::Payment)
     }
 
-    /// Announces a debit or a hold.
+    /// Announces a debit or a hold, initiated at [`moment`] 0 or, where it is announced before, then.
     #[must_use]
     pub fn announces(&self, kind: PaymentKind) -> Asked {
         self.asks(Action::Pay(Payment {
@@ -91,7 +91,7 @@ impl Wallet {
             amount: Self::yen(self.amount),
             settlement_amount: None,
             kind,
-            initiated_at: moment(0),
+            initiated_at: self.at.min(moment(0)),
             payment_id: None,
             status: PaymentStatus::InProgress,
         }))

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{Action, Case, ClearingDay, Closing, Outcome, PaymentRequestId, RefundRequestId};
+use domain::{Action, Case, ClearingDay, Closing, Outcome, PaymentRequestId, Refund, RefundRequestId};
 
 use super::memory::{Kept, MemoryStore, held};
 use crate::{Accounted, ClosedDay, DuePosition, Page, SettlementStore, Step, Unavailable};
@@ -19,7 +19,7 @@ pub(super) struct BegunDay {
 /// When the first thing of a case completed that a closing has to account for.
 fn due_at(case: &Case, closing: &Closing) -> Option<DateTime<Utc>> {
     let payment = case.completed_at().filter(|_| case.payment_is_due(closing));
-    let refunds = case.refunds.iter().filter(|refund| refund.is_due(closing)).filter_map(domain::Refund::completed_at);
+    let refunds = case.refunds.iter().filter(|refund| refund.is_due(closing)).filter_map(Refund::completed_at);
     refunds.chain(payment).min()
 }
 
@@ -85,6 +85,20 @@ impl SettlementStore for MemoryStore {
             begun.closed = Some(closed.clone());
         }
         Ok(closes)
+    }
+
+    async fn open_before(&self, day: ClearingDay) -> Result<Vec<ClearingDay>, Unavailable> {
+        let kept = held(&self.kept);
+        let payment = |case: &Case| case.completed_at().filter(|_| case.settlement.is_none());
+        let refund = |refund: &Refund| refund.completed_at().filter(|_| refund.settled_on.is_none());
+        let of_case = |case: &Case| payment(case).into_iter().chain(case.refunds.iter().filter_map(refund)).collect::<Vec<_>>();
+        let is_open = |day: &ClearingDay| kept.days.get(day).is_none_or(|begun| begun.closed.is_none());
+        let taken_in_by = |completed_at| {
+            let from = std::iter::successors(Some(ClearingDay::of(completed_at)), |day| Some(day.next()));
+            from.take_while(|by| *by < day).find(is_open)
+        };
+        let days: BTreeSet<_> = kept.cases.values().flat_map(|file| of_case(&file.case)).filter_map(taken_in_by).collect();
+        Ok(days.into_iter().collect())
     }
 
     async fn find_all(&self, ids: &[PaymentRequestId]) -> Result<Vec<Case>, Unavailable> {

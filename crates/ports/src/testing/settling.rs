@@ -25,6 +25,7 @@ macro_rules! settlement_contract {
             an_unreadable_case_is_never_passed_over,
             what_a_day_accounts_for_comes_in_pages_by_id,
             a_closed_day_reads_back_as_it_was_closed,
+            an_open_day_before_others_is_found,
             two_that_close_a_day_take_each_case_in_once,
             f28_a_cancel_beside_a_step_ends_on_one_side,
             cases_are_found_by_their_ids_and_by_their_refunds,
@@ -173,6 +174,31 @@ pub async fn what_is_taken_in_meanwhile_keeps_a_day_open(subject: &impl Subject)
     assert_eq!(both.days.close(&closed, now).await, Ok(true));
     assert_eq!(both.days.close(&closed, now).await, Ok(false), "a day is closed once");
     assert_eq!(both.days.closed_day(day(0)).await, Ok(Some(closed)));
+}
+
+/// See the name.
+pub async fn an_open_day_before_others_is_found(subject: &impl Subject) {
+    let both = Both::of(subject);
+    let on = |later: i64, name: &str| Wallet { at: moment(later * DAY_LONG), ..Wallet::of(name) };
+    let paid = async |wallet: Wallet| decided(&both.cases, vec![wallet.pays(), wallet.reports(SUCCEEDED)]).await;
+    let open_before = async |later| both.days.open_before(day(later)).await.unwrap();
+    assert_eq!(open_before(9).await, []);
+    paid(on(0, "first")).await;
+    paid(on(0, "cancelled")).await;
+    decided(&both.cases, vec![on(0, "cancelled").is_cancelled(), on(0, "unpaid").pays()]).await;
+    paid(on(2, "third")).await;
+    let refunded = on(4, "first");
+    decided(&both.cases, vec![refunded.refunds("r", 1), refunded.reports_refund("r", SUCCEEDED)]).await;
+    assert_eq!((open_before(9).await, open_before(4).await), (vec![day(0), day(2), day(4)], vec![day(0), day(2)]));
+    assert_eq!(open_before(0).await, [], "nor is the day itself");
+    both.close(0).await;
+    paid(on(0, "late")).await;
+    assert_eq!(open_before(9).await, [day(1), day(2), day(4)], "what a closed day missed waits for the next");
+    assert_eq!(open_before(1).await, [], "which may be the day that is asked about");
+    both.close(1).await;
+    assert_eq!(open_before(9).await, [day(2), day(4)]);
+    assert!(matches!(both.step_of(4).await, Accounted::Taken { last: Some(_), .. }));
+    assert_eq!(open_before(9).await, [day(2)], "all of the fifth day is taken in");
 }
 
 /// See the name.
