@@ -7,10 +7,13 @@ use crate::json;
 
 /// The three ids, each of the right form.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct CancelMessage {
-    pub(super) acquirer_id: AcquirerId,
-    pub(super) psp_id: PspId,
-    pub(super) payment_request_id: PaymentRequestId,
+pub struct CancelMessage {
+    /// Whose merchant the payment was made at.
+    pub acquirer_id: AcquirerId,
+    /// Which wallet is meant.
+    pub psp_id: PspId,
+    /// The payment.
+    pub payment_request_id: PaymentRequestId,
 }
 
 /// The members as they stand in the body.
@@ -25,7 +28,8 @@ struct Members {
 impl CancelMessage {
     /// `None` unless the body is one JSON object with the three members as identifiers in strings. Members of other names are
     /// passed over. A member that stands twice in any object makes the body illegal: two readers would not agree on it.
-    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+    #[must_use]
+    pub fn parse(body: &[u8]) -> Option<Self> {
         let Members { acquirer_id, psp_id, payment_request_id } = json::object(body).ok()?;
         Some(Self {
             acquirer_id: AcquirerId::parse(acquirer_id).ok()?,

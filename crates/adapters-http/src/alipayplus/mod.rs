@@ -1,7 +1,7 @@
 //! The callback: what Alipay+ calls.
 
 mod freshness;
-mod message;
+pub mod message;
 mod peers;
 pub mod signature;
 mod signed;

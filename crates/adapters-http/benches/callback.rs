@@ -1,5 +1,6 @@
-//! What reading and writing a signature's header costs: `cargo bench -p adapters-http`.
+//! What reading a cancel and writing a signature's header costs: `cargo bench -p adapters-http`.
 
+use adapters_http::message::CancelMessage;
 use adapters_http::signature::{Claim, Content, header};
 use divan::{Bencher, black_box};
 use ports::Signature;
@@ -19,6 +20,11 @@ fn signature() -> Signature {
 fn parse_the_header(bencher: Bencher<'_, '_>) {
     let header = header(&signature());
     bencher.bench_local(|| Claim::parse(black_box(header.as_bytes())));
+}
+
+#[divan::bench]
+fn parse_the_body(bencher: Bencher<'_, '_>) {
+    bencher.bench_local(|| CancelMessage::parse(black_box(BODY)));
 }
 
 #[divan::bench]
