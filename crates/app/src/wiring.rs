@@ -129,7 +129,7 @@ pub(crate) fn served_terms(settings: &Settings) -> ServedTerms {
 
 /// Whoever closes days has to know the same grace as whoever answers: a day closed early refuses cancels that came in time.
 fn grace(grace: TimeDelta) -> String {
-    if grace.is_zero() { String::new() } else { format!(" with a grace of {} s", grace.num_seconds()) }
+    if grace.is_zero() { String::new() } else { format!(" with a grace of {} ms", grace.num_milliseconds()) }
 }
 
 /// Reads every file that the settings name and makes of it what it is for.

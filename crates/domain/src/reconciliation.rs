@@ -52,7 +52,7 @@ pub enum Mismatch {
     CurrencyDiffers,
     /// No such refund succeeded, or not of this amount.
     RefundMismatch,
-    /// The same file lists it twice.
+    /// It is listed twice.
     ListedTwice,
 }
 

@@ -1,6 +1,6 @@
 //! `rescind settlement check`: compares Alipay+'s files with what is known. It reads, and changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,7 +32,7 @@ pub(crate) struct CheckArgs {
     /// Transaction detail and fee files of Alipay+'s, as they were delivered or compressed by gzip
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The clearing day whose statement has to be in the files [default: the days of the files' transactions]
+    /// The clearing day whose statement has to be in the files [default: the one that most of the files' payments and refunds are of]
     #[arg(long, value_name = "DAY", value_parser = ClearingDay::parse)]
     day: Option<ClearingDay>,
     /// Writes all findings to this CSV file
@@ -75,16 +75,16 @@ pub(super) struct Contents {
     /// The files, and whether each tells what settles.
     pub(super) files: Vec<(String, bool)>,
     pub(super) lines: u64,
-    /// The days of what settles: of each file the one that most of it is of.
-    days: BTreeSet<ClearingDay>,
-    /// Other days that something in the files is of.
-    beside: BTreeSet<ClearingDay>,
+    /// How much of what settles is of which day.
+    of_days: BTreeMap<ClearingDay, u64>,
 }
 
-/// On which days what settled and is missing was looked for.
+/// On which day what settled and is missing is looked for: there is one, closed or open, if any is named.
+#[derive(Default)]
 struct Days {
-    closed: Vec<ClearingDay>,
-    open: Vec<ClearingDay>,
+    closed: Option<ClearingDay>,
+    open: Option<ClearingDay>,
+    /// Others that something in the files is of.
     beside: Vec<ClearingDay>,
 }
 
@@ -113,14 +113,14 @@ async fn check_with(
     args: &CheckArgs,
 ) -> Result<(String, bool), Stopped> {
     let mut report = Report::create(args.csv.as_deref(), args.json.as_deref())?;
-    let mut contents = Reading { days, scope, report: &mut report }.read(columns, &args.files).await?;
+    let contents = Reading { days, scope, report: &mut report }.read(columns, &args.files).await?;
     let days_looked_at = match scope {
-        Scope::Everything => days_of(days, args.day, &mut contents).await?,
-        Scope::CancelledOnly => Days { closed: Vec::new(), open: Vec::new(), beside: Vec::new() },
+        Scope::Everything => days_of(days, args.day, &contents).await?,
+        Scope::CancelledOnly => Days::default(),
     };
     let tell = contents.files.iter().any(|(_, tells)| *tells);
     let (lines, files) = (contents.lines, contents.files.len());
-    compare(days, (scope, &days_looked_at.closed), contents, &mut report).await?;
+    compare(days, (scope, days_looked_at.closed), contents, &mut report).await?;
     let fails = report.fails_the_gate();
     let found = report.finish(lines)?;
     let agrees = if found.is_empty() { "nothing is found" } else { "this is found" };
@@ -136,50 +136,33 @@ async fn check_with(
 
 impl Days {
     fn told(&self) -> String {
-        let Self { closed, open, beside } = self;
-        let names = |days: &[ClearingDay]| days.iter().map(ClearingDay::to_string).collect::<Vec<_>>().join(", ");
-        let mut text = String::new();
-        if closed.is_empty() && open.is_empty() {
-            text.push_str("the files name no day, so what settled and is missing was not looked for; --day names one\n");
-        }
-        if !closed.is_empty() {
-            text.push_str(&format!("the statement of {} was looked for in the files\n", names(closed)));
-        }
-        if !open.is_empty() {
-            text.push_str(&format!("{} is not closed here, so what settled and is missing was not looked for\n", names(open)));
-        }
-        if !beside.is_empty() {
-            text.push_str(&format!(
-                "something is of {}, whose statement was not looked for; --day names one day\n",
-                names(beside)
-            ));
+        let mut text = match (self.closed, self.open) {
+            (Some(day), _) => format!("the statement of {day} was looked for in the files\n"),
+            (None, Some(day)) => format!("{day} is not closed here, so what settled and is missing was not looked for\n"),
+            (None, None) => {
+                "the files name no day, so what settled and is missing was not looked for; --day names one\n".to_owned()
+            }
+        };
+        if !self.beside.is_empty() {
+            let named: Vec<_> = self.beside.iter().map(ClearingDay::to_string).collect();
+            text.push_str(&format!("something is of {}, which was not looked for; --day names one day\n", named.join(", ")));
         }
         text
     }
 }
 
-/// The day that is asked for, or else those that the files are of.
-async fn days_of(days: &dyn SettlementStore, asked: Option<ClearingDay>, contents: &mut Contents) -> Result<Days, Unavailable> {
-    let (wanted, beside) = match asked {
-        Some(day) => (BTreeSet::from([day]), BTreeSet::new()),
-        None => (std::mem::take(&mut contents.days), std::mem::take(&mut contents.beside)),
+/// The day that is asked for, or else the one that most of what settles is of.
+async fn days_of(days: &dyn SettlementStore, asked: Option<ClearingDay>, contents: &Contents) -> Result<Days, Unavailable> {
+    // A line that strayed into another day must not have all of that day looked for.
+    let most = contents.of_days.iter().max_by_key(|(_, lines)| **lines).map(|(day, _)| *day);
+    let wanted = asked.or(most);
+    let beside = contents.of_days.keys().copied().filter(|day| Some(*day) != wanted).collect();
+    let is_closed = match wanted {
+        Some(day) => days.closed_day(day).await?.is_some(),
+        None => false,
     };
-    let beside = beside.difference(&wanted).copied().collect();
-    let (closed, open) = closed_ones(days, wanted).await?;
+    let (closed, open) = if is_closed { (wanted, None) } else { (None, wanted) };
     Ok(Days { closed, open, beside })
-}
-
-/// Which of the days are closed, and which are not.
-async fn closed_ones(
-    days: &dyn SettlementStore,
-    wanted: BTreeSet<ClearingDay>,
-) -> Result<(Vec<ClearingDay>, Vec<ClearingDay>), Unavailable> {
-    let (mut closed, mut open) = (Vec::new(), Vec::new());
-    for day in wanted {
-        let is_closed = days.closed_day(day).await?.is_some();
-        if is_closed { &mut closed } else { &mut open }.push(day);
-    }
-    Ok((closed, open))
 }
 
 /// What reading works with.
@@ -194,19 +177,17 @@ impl Reading<'_> {
     async fn read(mut self, columns: &Columns, paths: &[PathBuf]) -> Result<Contents, Stopped> {
         let bytes = paths.iter().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum();
         let bar = progress(bytes, "reading   {bar:40} {bytes}/{total_bytes}  {eta}");
-        let mut contents =
-            Contents { sorter: Sorter::default(), files: Vec::new(), lines: 0, days: BTreeSet::new(), beside: BTreeSet::new() };
+        let mut contents = Contents { sorter: Sorter::default(), files: Vec::new(), lines: 0, of_days: BTreeMap::new() };
         let mut nameless = Vec::new();
         for (file, path) in paths.iter().enumerate() {
             let lines = Lines::open(path, columns, &bar)?;
             let tells = lines.tell_amounts();
             contents.files.push((path.display().to_string(), tells));
-            let mut of_days: BTreeMap<ClearingDay, u64> = BTreeMap::new();
             for line in lines {
                 let line = line?;
                 contents.lines += 1;
                 let settles = tells && line.listed.kind != ListedKind::Other;
-                line.day.filter(|_| settles).into_iter().for_each(|day| *of_days.entry(day).or_default() += 1);
+                line.day.filter(|_| settles).into_iter().for_each(|day| *contents.of_days.entry(day).or_default() += 1);
                 match line.id.clone() {
                     Some(id) => contents.push(id, file, line)?,
                     None => nameless.push((file, line)),
@@ -215,9 +196,6 @@ impl Reading<'_> {
                     self.name(&mut contents, std::mem::take(&mut nameless)).await?;
                 }
             }
-            // A line that strayed into another day must not have all of that day looked for.
-            contents.days.extend(of_days.iter().max_by_key(|(_, lines)| **lines).map(|(day, _)| *day));
-            contents.beside.extend(of_days.into_keys());
         }
         self.name(&mut contents, nameless).await?;
         bar.finish_and_clear();
@@ -239,7 +217,7 @@ impl Reading<'_> {
         }
         for (file, line) in nameless {
             let refund = refund(&line);
-            let known = refund.as_ref().and_then(|refund| payments.get(refund));
+            let known = refund.as_ref().and_then(|refund| payments.get_mut(refund));
             match known.and_then(|cases| refunded(cases, &line.listed)) {
                 Some(case) => contents.push(case.id.clone(), file, line)?,
                 None if self.scope == Scope::Everything => {
@@ -261,10 +239,16 @@ impl Contents {
 }
 
 /// Which of the cases with a refund of that id is meant: another payment may have a refund of the same. It is the one that the line
-/// agrees with, if there is any.
-fn refunded<'a>(cases: &[&'a Case], listed: &Listed) -> Option<&'a Case> {
-    let agrees = |case: &&&Case| examine(Some(case), listed, Scope::Everything).is_empty();
-    cases.iter().find(agrees).or(cases.first()).copied()
+/// agrees with, or else one that money went back from; the next line of the same id means another.
+fn refunded<'a>(cases: &mut Vec<&'a Case>, listed: &Listed) -> Option<&'a Case> {
+    let agrees = |case: &&Case| examine(Some(case), listed, Scope::Everything).is_empty();
+    let gave_back = |case: &&Case| {
+        let of_it =
+            |refund: &domain::Refund| listed.kind == ListedKind::Refund(refund.id.clone()) && refund.completed_at().is_some();
+        !case.is_cancelled() && case.refunds.iter().any(of_it)
+    };
+    let place = cases.iter().position(agrees).or_else(|| cases.iter().position(gave_back)).unwrap_or(0);
+    if cases.len() > 1 { Some(cases.remove(place)) } else { cases.first().copied() }
 }
 
 /// A bar on a terminal, and nothing anywhere else.

@@ -37,15 +37,15 @@ impl OfDay<'_> {
 /// Compares everything that was read.
 pub(super) async fn compare(
     days: &dyn SettlementStore,
-    (scope, closed): (Scope, &[ClearingDay]),
+    (scope, closed): (Scope, Option<ClearingDay>),
     contents: Contents,
     report: &mut Report,
 ) -> Result<(), Stopped> {
     let Contents { sorter, files, lines, .. } = contents;
-    let of_day = |day: &ClearingDay| OfDay { days, day: *day, page: VecDeque::new(), after: None, at_end: false };
+    let of_day = |day: ClearingDay| OfDay { days, day, page: VecDeque::new(), after: None, at_end: false };
     let tells = files.iter().any(|(_, tells)| *tells);
-    let statements = closed.iter().filter(|_| tells).map(of_day).collect();
-    let mut comparison = Comparison { days, scope, files, statements, report };
+    let statement = closed.filter(|_| tells).map(of_day);
+    let mut comparison = Comparison { days, scope, files, statement, report, last_settling: None };
     let bar = progress(lines, "comparing {bar:40} {pos}/{len}  {eta}");
     let mut sorted = sorter.finish()?;
     let mut begun = None;
@@ -66,8 +66,10 @@ struct Comparison<'a> {
     days: &'a dyn SettlementStore,
     scope: Scope,
     files: Vec<(String, bool)>,
-    statements: Vec<OfDay<'a>>,
+    statement: Option<OfDay<'a>>,
     report: &'a mut Report,
+    /// What the line said that was the last to say that something settles.
+    last_settling: Option<(PaymentRequestId, ListedKind)>,
 }
 
 impl Comparison<'_> {
@@ -80,8 +82,11 @@ impl Comparison<'_> {
                 *begun = Some(next);
                 return Ok(batch);
             }
-            if batch.iter().rev().take_while(|before| before.id == next.id).any(|before| next.repeats(before)) {
-                self.found(&next, &listed_twice(&next.listed))?;
+            if let Some(settling) = next.settling() {
+                if self.last_settling.as_ref() == Some(&settling) {
+                    self.found(&next, &listed_twice(&next.listed))?;
+                }
+                self.last_settling = Some(settling);
             }
             batch.push(next);
         }
@@ -114,7 +119,7 @@ impl Comparison<'_> {
 
     /// Tells of all that settled, stands before `id`, and is in no file.
     async fn miss_until(&mut self, id: Option<&PaymentRequestId>) -> Result<(), Stopped> {
-        for statement in &mut self.statements {
+        if let Some(statement) = &mut self.statement {
             while let Some(case) = statement.next_if(|case| id.is_none_or(|id| case.id < *id)).await? {
                 for finding in missing(&case, statement.day, &[]) {
                     self.report.add(Some(&case.id), &finding, None)?;
@@ -126,7 +131,7 @@ impl Comparison<'_> {
 
     /// Tells of what settled of that payment and is not among what the files list of it.
     async fn miss_of(&mut self, id: &PaymentRequestId, listed: &[ListedKind]) -> Result<(), Stopped> {
-        for statement in &mut self.statements {
+        if let Some(statement) = &mut self.statement {
             if let Some(case) = statement.next_if(|case| case.id == *id).await? {
                 for finding in missing(&case, statement.day, listed) {
                     self.report.add(Some(&case.id), &finding, None)?;

@@ -92,10 +92,10 @@ impl Lines {
                 let why = format!("{name} says {total} lines and there are {}; the file may be cut off", self.counted);
                 Err(self.records.malformed(None, why))
             }
-            // A line that is cut off in its last column has as many as it should.
-            None if !whole => {
+            // A line that is cut off in its last column has as many of them as it should.
+            total if !whole && (total.is_none() || self.head.reads_the_last()) => {
                 let why = format!(
-                    "the last line is not ended, and there is neither a number of lines nor {END}; the file may be cut off"
+                    "the last line is not ended, and nothing says that it is whole, such as {END}; the file may be cut off"
                 );
                 Err(self.records.malformed(None, why))
             }
@@ -170,6 +170,13 @@ impl Head {
             amount,
             fee,
         })
+    }
+
+    /// Whether something is read of the last column that would be something else if it were cut off. A currency would be none.
+    fn reads_the_last(&self) -> bool {
+        let values = [&self.amount, &self.fee].into_iter().flatten().map(|(value, _)| value);
+        let others = [&self.original_id, &self.kind, &self.time].into_iter().flatten();
+        others.chain(values).chain([&self.id]).any(|column| column.place + 1 == self.width)
     }
 
     fn transaction(&self, records: &Records) -> Result<Line, Malformed> {

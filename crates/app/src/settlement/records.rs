@@ -122,7 +122,7 @@ impl Records {
 
     /// Whether the file's last line is ended; to be asked at its end.
     pub(super) fn last_line_ends(&self) -> bool {
-        matches!(self.reader.get_ref().get_ref().0.last, None | Some(b'\n'))
+        matches!(self.reader.get_ref().get_ref().0.last, None | Some(b'\n' | b'\r'))
     }
 
     fn not_text(&self, place: usize) -> Malformed {

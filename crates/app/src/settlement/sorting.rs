@@ -11,7 +11,7 @@ use domain::{Currency, Listed, ListedAmount, ListedKind, PaymentRequestId, Refun
 /// How many transactions are held in memory at once.
 const RUN: usize = 50_000;
 
-/// A transaction with its place. They are sorted by payment, then as a case has its lines, so that repeats stand together.
+/// A transaction with its place. They are sorted by payment, then as a case has its lines, so that repeats follow one another.
 #[derive(Debug, Clone)]
 pub(super) struct Transaction {
     pub(super) id: PaymentRequestId,
@@ -26,11 +26,11 @@ impl Transaction {
         (&self.id, &self.listed.kind, self.file, self.line)
     }
 
-    /// Whether both say that the same payment, or the same refund, settles. Fees are of several kinds, each with a line of its own, and
-    /// what is neither payment nor refund has no name by which it could be known again.
-    pub(super) fn repeats(&self, other: &Self) -> bool {
-        let settles = |one: &Self| one.listed.amount.is_some() && one.listed.kind != ListedKind::Other;
-        settles(self) && settles(other) && (&self.id, &self.listed.kind) == (&other.id, &other.listed.kind)
+    /// Which payment or refund the line says settles, if it does: of these each is listed once. Fees are of several kinds, each with a
+    /// line of its own, and what is neither payment nor refund has no name by which it could be known again.
+    pub(super) fn settling(&self) -> Option<(PaymentRequestId, ListedKind)> {
+        let settles = self.listed.amount.is_some() && self.listed.kind != ListedKind::Other;
+        settles.then(|| (self.id.clone(), self.listed.kind.clone()))
     }
 }
 

@@ -185,6 +185,9 @@ async fn what_every_shape_of_the_same_file_says_is_the_same() {
         ("backwards.csv", backwards.into_bytes()),
         ("ended.csv", format!("{plain}<END>\n").into_bytes()),
         ("unended.csv", plain.trim_end().as_bytes().to_vec()),
+        ("uncounted.csv", plain.lines().skip(2).map(|line| format!("{line}\n")).collect::<String>().into_bytes()),
+        ("uncounted-but-ended.csv", plain.lines().skip(2).chain(["<END>"]).collect::<Vec<_>>().join("\n").into_bytes()),
+        ("returns.csv", plain.lines().skip(2).map(|line| format!("{line}\r")).collect::<String>().into_bytes()),
         ("blank.csv", format!("{plain}\n\n").into_bytes()),
     ] {
         write(&deployment, name, content);
@@ -244,10 +247,17 @@ async fn a_line_that_strayed_into_another_day_does_not_make_all_of_that_day_miss
     lines[0] = lines[0].replace("2026-03-01T09:15:00", "2026-02-28T23:59:59");
     write(&deployment, "items.csv", details(&lines));
     let expected = "3 lines of 1 files are compared, and nothing is found\nthe statement of 2026-03-01 was looked for in the files\n\
-                    something is of 2026-02-28, whose statement was not looked for; --day names one day\n";
+                    something is of 2026-02-28, which was not looked for; --day names one day\n";
     assert_eq!(told(&check(&deployment, &["items.csv"]), 0), expected);
     let other = told(&check(&deployment, &["items.csv", "--day", "2026-02-28"]), 0);
-    assert!(other.ends_with("the statement of 2026-02-28 was looked for in the files\n"), "{other}");
+    let expected = "the statement of 2026-02-28 was looked for in the files\n\
+                    something is of 2026-03-01, which was not looked for; --day names one day\n";
+    assert!(other.ends_with(expected), "{other}");
+    // A file of its own, as another currency has one.
+    write(&deployment, "stray.csv", details(&lines[..1]));
+    write(&deployment, "items.csv", details(&lines[1..]));
+    let both = told(&check(&deployment, &["stray.csv", "items.csv"]), 0);
+    assert!(both.contains("and nothing is found\nthe statement of 2026-03-01 was looked for"), "{both}");
 }
 
 #[tokio::test]
@@ -268,7 +278,32 @@ async fn refunds_of_two_payments_may_have_the_same_id() {
         write(&deployment, "items.csv", details(&lines));
         let found = told(&check(&deployment, &["items.csv"]), 0);
         assert!(found.starts_with("5 lines of 1 files are compared, and nothing is found"), "{engine:?}: {found}");
+        // What agrees with none is no reason to take it for the cancelled one.
+        write(
+            &deployment,
+            "items.csv",
+            details(&lines).replace("REFUND,2026-03-01T09:15:00+08:00,70,JPY,70", "REFUND,2026-03-01T09:15:00+08:00,70,JPY,71"),
+        );
+        let found = told(&check(&deployment, &["items.csv"]), 0);
+        assert!(found.contains("refund-mismatch                1"), "{engine:?}: {found}");
     }
+}
+
+#[tokio::test]
+async fn each_line_of_an_id_that_several_refunds_have_means_another_of_them() {
+    let deployment = Deployment::on(Engine::Sqlite);
+    let (cases, _) = stores(&deployment, &ledger_terms());
+    let mut lines = Vec::new();
+    for name in ["one", "two", "three"] {
+        let wallet = Wallet::of(name);
+        decided(&cases, vec![wallet.pays(), wallet.reports(SUCCEEDED)]).await;
+        decided(&cases, vec![wallet.refunds("r1", 70), wallet.reports_refund("r1", SUCCEEDED)]).await;
+        lines.extend([line(name, "PAYMENT", "1000"), line("r1", "REFUND", "70")]);
+    }
+    deployment.succeed(&["settlement", "export", "--day", DAY, "--out", "statement.csv"]);
+    write(&deployment, "items.csv", details(&lines));
+    let found = told(&check(&deployment, &["items.csv"]), 0);
+    assert!(found.starts_with("6 lines of 1 files are compared, and nothing is found"), "{found}");
 }
 
 #[tokio::test]

@@ -126,7 +126,7 @@ async fn a_day_is_closed_by_the_period_that_is_served_and_no_other() {
     deployment.succeed(&EXPORT);
     deployment.set("cancellable_period.grace", "0s");
     let why = sentence(&deployment, &EXPORT);
-    assert!(why.contains("until 00:30 Asia/Shanghai with a grace of 900 s") && why.contains("config adopt"), "{why}");
+    assert!(why.contains("until 00:30 Asia/Shanghai with a grace of 900000 ms") && why.contains("config adopt"), "{why}");
     deployment.succeed(&["config", "adopt"]);
     deployment.succeed(&EXPORT);
 }

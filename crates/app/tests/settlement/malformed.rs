@@ -112,7 +112,12 @@ fn wrong_ends() -> Vec<Bad> {
         (
             "cut off in its last column",
             cut(format!("{DETAILS},note\n{},one\n{},two\n", good(), good()), 2),
-            "line 3: the last line is not ended, and there is neither a number of lines nor <END>; the file may be cut off",
+            "line 3: the last line is not ended, and nothing says that it is whole, such as <END>; the file may be cut off",
+        ),
+        (
+            "cut off in an id in its last column",
+            b"totalCount\n2\nsettlementAmountValue,settlementCurrency,transactionRequestId\n1,JPY,a\n1,JPY,b".to_vec(),
+            "line 5: the last line is not ended, and nothing says that it is whole, such as <END>; the file may be cut off",
         ),
         (
             "an open quote in its last column",
