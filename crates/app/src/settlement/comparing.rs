@@ -119,11 +119,10 @@ impl Comparison<'_> {
 
     /// Tells of all that settled, stands before `id`, and is in no file.
     async fn miss_until(&mut self, id: Option<&PaymentRequestId>) -> Result<(), Stopped> {
-        if let Some(statement) = &mut self.statement {
-            while let Some(case) = statement.next_if(|case| id.is_none_or(|id| case.id < *id)).await? {
-                for finding in missing(&case, statement.day, &[]) {
-                    self.report.add(Some(&case.id), &finding, None)?;
-                }
+        let Some(statement) = &mut self.statement else { return Ok(()) };
+        while let Some(case) = statement.next_if(|case| id.is_none_or(|id| case.id < *id)).await? {
+            for finding in missing(&case, statement.day, &[]) {
+                self.report.add(Some(&case.id), &finding, None)?;
             }
         }
         Ok(())
@@ -131,11 +130,10 @@ impl Comparison<'_> {
 
     /// Tells of what settled of that payment and is not among what the files list of it.
     async fn miss_of(&mut self, id: &PaymentRequestId, listed: &[ListedKind]) -> Result<(), Stopped> {
-        if let Some(statement) = &mut self.statement {
-            if let Some(case) = statement.next_if(|case| case.id == *id).await? {
-                for finding in missing(&case, statement.day, listed) {
-                    self.report.add(Some(&case.id), &finding, None)?;
-                }
+        let Some(statement) = &mut self.statement else { return Ok(()) };
+        if let Some(case) = statement.next_if(|case| case.id == *id).await? {
+            for finding in missing(&case, statement.day, listed) {
+                self.report.add(Some(&case.id), &finding, None)?;
             }
         }
         Ok(())
