@@ -25,7 +25,8 @@ use crate::statement::Statement;
 /// otherwise: an S that a crash takes back is a lie, and an older snapshot would not see the case that was waited for.
 /// A standby is refused at every connect, because a failover can make one of the server that we knew: it answers from the past.
 /// Rows are looked for by their keys only. A plan is made once for each connection, perhaps while the tables are empty, and must not
-/// be to read them whole when they are full.
+/// be to read them whole when they are full. Nor is any compiled (`jit`): one that has no way but to read a table looks so dear that
+/// compiling it took a hundred times as long as the rest of it.
 pub(crate) const PREPARE: &str = "
     do $$ begin
         if pg_is_in_recovery() then
