@@ -1,11 +1,11 @@
 //! Rows as columns: an array for each, which PostgreSQL takes apart at a fraction of what the same rows cost it as JSON.
 
-use std::marker::PhantomData;
-
+use diesel::QueryResult;
 use diesel::pg::Pg;
-use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
+
+use crate::statement::{PARAMETER, Parameter};
 
 /// One column of many rows.
 #[derive(Debug)]
@@ -70,46 +70,11 @@ macro_rules! columns {
 
 pub(crate) use columns;
 
-/// Stands in a statement's text for its next parameter.
-const PARAMETER: &str = "$?";
-
-/// A statement whose parameters are columns. Its text is the same for any number of rows, so it is prepared once for each connection.
-#[derive(Debug)]
-pub(crate) struct WithColumns<'a, R> {
-    text: &'static str,
-    columns: Vec<Column<'a>>,
-    returns: PhantomData<R>,
-}
-
-impl<'a, R> WithColumns<'a, R> {
-    pub(crate) fn new(text: &'static str, columns: Vec<Column<'a>>) -> Self {
-        Self { text, columns, returns: PhantomData }
-    }
-}
-
-impl<R> QueryId for WithColumns<'_, R> {
-    type QueryId = ();
-    /// The text is looked at instead.
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<R> QueryFragment<Pg> for WithColumns<'_, R> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let mut pieces = self.text.split(PARAMETER);
-        out.push_sql(pieces.next().unwrap_or_default());
-        for (column, piece) in self.columns.iter().zip(pieces) {
-            match column {
-                Column::Texts(texts) => out.push_bind_param::<Array<Nullable<Text>>, _>(texts)?,
-                Column::Numbers(numbers) => out.push_bind_param::<Array<Nullable<BigInt>>, _>(numbers)?,
-            }
-            out.push_sql(piece);
+impl Parameter<Pg> for Column<'_> {
+    fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match self {
+            Self::Texts(texts) => out.push_bind_param::<Array<Nullable<Text>>, _>(texts),
+            Self::Numbers(numbers) => out.push_bind_param::<Array<Nullable<BigInt>>, _>(numbers),
         }
-        Ok(())
     }
 }
-
-impl<R> Query for WithColumns<'_, R> {
-    type SqlType = R;
-}
-
-impl<C, R> RunQueryDsl<C> for WithColumns<'_, R> {}

@@ -8,11 +8,11 @@ use diesel::data_types::PgTimestamp;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
-use diesel::sql_types::{Array, BigInt, Text};
+use diesel::sql_types::{BigInt, Text};
 use ports::{Page, ReversalFilter};
 
 use crate::batch::{Found, Writes, ensure_written};
-use crate::columns::{Columns, WithColumns};
+use crate::columns::{Cell, Columns};
 use crate::days::{Due, DueRow, days};
 use crate::dialect::Dialect;
 use crate::reads::{HalfBalance, HalfBalanceRow, Reads, reads};
@@ -63,7 +63,7 @@ pub(crate) fn address(url: &str, password: Option<&str>) -> String {
 /// A batch that names an unknown case in the same moment as another batch waits here for it.
 const INSERT_MISSING: &str = "
     insert into cases (payment_request_id)
-    select id from unnest($1) as id order by id collate \"C\"
+    select id from unnest($?) as id order by id collate \"C\"
     on conflict (payment_request_id) do nothing
 ";
 
@@ -184,7 +184,7 @@ impl Dialect for PgConnection {
     fn lock_and_load(&mut self, ids: &[String], opening: &[String]) -> Result<Found, DieselError> {
         use crate::schema::cases;
         if !opening.is_empty() {
-            Statement::<Array<Text>, _>::new(INSERT_MISSING, opening).execute(self)?;
+            Statement::<_>::new(INSERT_MISSING, vec![Cell::column(opening, |id| id)]).execute(self)?;
         }
         // A statement of its own: together with the insert it would not see the rows that another transaction committed meanwhile.
         let wanted = cases::table.filter(cases::payment_request_id.eq_any(ids)).order(cases::payment_request_id);
@@ -207,7 +207,7 @@ impl Dialect for PgConnection {
             EventRow::columns(&writes.events),
             EntryRow::columns(&writes.entries),
         ];
-        let write = WithColumns::<WrittenTypes>::new(&WRITE, columns.into_iter().flatten().collect());
+        let write = Statement::<_, WrittenTypes>::new(&WRITE, columns.into_iter().flatten().collect());
         let (cases, refunds, reversals, events, entries): (i64, i64, i64, i64, i64) = write.get_result(self)?;
         ensure_written("cases", writes.cases.len(), cases)?;
         ensure_written("refunds", writes.refunds.len(), refunds)?;

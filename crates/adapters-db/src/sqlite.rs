@@ -35,7 +35,7 @@ const WRITE_CASES: &str = "
         value ->> 'fee_currency', value ->> 'cancellation', value ->> 'cancel_acquirer_id', value ->> 'first_received_at',
         value ->> 'defer_reason', value ->> 'cancelled_at', value ->> 'refusal', value ->> 'result_code',
         value ->> 'settled_at', value ->> 'last_event', value ->> 'settlement_day'
-    from json_each($1)
+    from json_each($?)
     where true
     on conflict (payment_request_id) do update set
         (status, acquirer_id, account, amount_value, amount_currency, settlement_value, settlement_currency, kind, initiated_at,
@@ -53,7 +53,7 @@ const WRITE_REFUNDS: &str = "
         settlement_day)
     select value ->> 'payment_request_id', value ->> 'refund_request_id', value ->> 'place', value ->> 'amount_value',
         value ->> 'amount_currency', value ->> 'state', value ->> 'completed_at', value ->> 'settlement_day'
-    from json_each($1)
+    from json_each($?)
     where true
     on conflict (payment_request_id, refund_request_id) do update
     set (state, completed_at, settlement_day) = (excluded.state, excluded.completed_at, excluded.settlement_day)
@@ -65,7 +65,7 @@ const WRITE_REVERSALS: &str = "
     select value ->> 'payment_request_id', value ->> 'kind', value ->> 'amount_value', value ->> 'amount_currency',
         value ->> 'opened_at', value ->> 'attempts', value ->> 'state', value ->> 'next_attempt_at', value ->> 'lease_attempt',
         value ->> 'lease_until', value ->> 'last_error', value ->> 'done_at'
-    from json_each($1)
+    from json_each($?)
     where true
     on conflict (payment_request_id) do update
     set (kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at, lease_attempt, lease_until,
@@ -77,14 +77,14 @@ const WRITE_REVERSALS: &str = "
 const INSERT_EVENTS: &str = "
     insert into events (payment_request_id, number, at, what, details)
     select value ->> 'payment_request_id', value ->> 'number', value ->> 'at', value ->> 'what', value ->> 'details'
-    from json_each($1)
+    from json_each($?)
 ";
 
 const INSERT_ENTRIES: &str = "
     insert into ledger_entries (payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at)
     select value ->> 'payment_request_id', value ->> 'refund_request_id', value ->> 'kind', value ->> 'account',
         value ->> 'contra_account', value ->> 'value', value ->> 'currency', value ->> 'at'
-    from json_each($1)
+    from json_each($?)
 ";
 
 reads!(SqliteConnection);
@@ -99,7 +99,7 @@ fn write_rows<T: serde::Serialize>(
     if rows.is_empty() {
         return Ok(());
     }
-    let written = Statement::<Text, str>::new(statement, &json(rows)?).execute(connection)?;
+    let written = Statement::<_>::new(statement, vec![json(rows)?.as_str()]).execute(connection)?;
     ensure_written(table, rows.len(), written)
 }
 

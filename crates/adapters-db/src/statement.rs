@@ -4,49 +4,63 @@ use std::marker::PhantomData;
 
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::result::Error as DieselError;
 use diesel::serialize::ToSql;
-use diesel::sql_types::HasSqlType;
+use diesel::sql_types::{HasSqlType, Text};
 use diesel::{QueryResult, RunQueryDsl};
 
-/// A statement with one parameter, which stands in it once, as `$1`. `P` and `R` are the SQL types of the parameter and of what comes
-/// back. Its text never changes, so it is prepared once for each connection, where `diesel::sql_query` would be parsed each time.
-#[derive(Debug)]
-pub(crate) struct Statement<'a, P, T: ?Sized, R = ()> {
-    text: &'static str,
-    parameter: &'a T,
-    types: PhantomData<(P, R)>,
+/// Stands in a statement's text for its next parameter.
+pub(crate) const PARAMETER: &str = "$?";
+
+/// What can stand for a parameter.
+pub(crate) trait Parameter<DB: Backend> {
+    fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }
 
-impl<'a, P, T: ?Sized, R> Statement<'a, P, T, R> {
-    pub(crate) fn new(text: &'static str, parameter: &'a T) -> Self {
-        Self { text, parameter, types: PhantomData }
+impl<DB> Parameter<DB> for &str
+where
+    DB: Backend + HasSqlType<Text>,
+    str: ToSql<Text, DB>,
+{
+    fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_bind_param::<Text, str>(self)
     }
 }
 
-impl<P, T: ?Sized, R> QueryId for Statement<'_, P, T, R> {
+/// A statement with the parameters `P`; `R` are the SQL types of what comes back. Its text never changes, so it is prepared once for
+/// each connection, where `diesel::sql_query` would be parsed each time.
+#[derive(Debug)]
+pub(crate) struct Statement<P, R = ()> {
+    text: &'static str,
+    parameters: Vec<P>,
+    returns: PhantomData<R>,
+}
+
+impl<P, R> Statement<P, R> {
+    pub(crate) fn new(text: &'static str, parameters: Vec<P>) -> Self {
+        Self { text, parameters, returns: PhantomData }
+    }
+}
+
+impl<P, R> QueryId for Statement<P, R> {
     type QueryId = ();
     /// The text is looked at instead.
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<DB, P, T, R> QueryFragment<DB> for Statement<'_, P, T, R>
-where
-    DB: Backend + HasSqlType<P>,
-    T: ToSql<P, DB> + ?Sized,
-{
+impl<DB: Backend, P: Parameter<DB>, R> QueryFragment<DB> for Statement<P, R> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        let split = self.text.split_once("$1");
-        let (before, after) = split.ok_or_else(|| DieselError::QueryBuilderError("a statement without its parameter".into()))?;
-        out.push_sql(before);
-        out.push_bind_param::<P, T>(self.parameter)?;
-        out.push_sql(after);
+        let mut pieces = self.text.split(PARAMETER);
+        out.push_sql(pieces.next().unwrap_or_default());
+        for (parameter, piece) in self.parameters.iter().zip(pieces) {
+            parameter.push(&mut out)?;
+            out.push_sql(piece);
+        }
         Ok(())
     }
 }
 
-impl<P, T: ?Sized, R> Query for Statement<'_, P, T, R> {
+impl<P, R> Query for Statement<P, R> {
     type SqlType = R;
 }
 
-impl<C, P, T: ?Sized, R> RunQueryDsl<C> for Statement<'_, P, T, R> {}
+impl<C, P, R> RunQueryDsl<C> for Statement<P, R> {}
