@@ -43,8 +43,7 @@ pub(super) async fn compare(
 ) -> Result<(), Stopped> {
     let Contents { sorter, files, lines, .. } = contents;
     let of_day = |day: ClearingDay| OfDay { days, day, page: VecDeque::new(), after: None, at_end: false };
-    let tells = files.iter().any(|(_, tells)| *tells);
-    let statement = closed.filter(|_| tells).map(of_day);
+    let statement = closed.map(of_day);
     let mut comparison = Comparison { days, scope, files, statement, report, last_settling: None };
     let bar = progress(lines, "comparing {bar:40} {pos}/{len}  {eta}");
     let mut sorted = sorter.finish()?;

@@ -41,11 +41,8 @@ async fn write_whole(days: &dyn SettlementStore, closed: &ClosedDay, out: &Path)
     file.keep().map_err(NotWritten::Refused)
 }
 
-fn summary(
-    ClosedDay { statement, closed_at: _, digest }: &ClosedDay,
-    open: &Result<Vec<ClearingDay>, Unavailable>,
-    out: &Path,
-) -> String {
+fn summary(closed: &ClosedDay, open: &Result<Vec<ClearingDay>, Unavailable>, out: &Path) -> String {
+    let ClosedDay { statement, closed_at: _, digest } = closed;
     let DayStatement { day, payments, refunds, fees, left_out } = statement;
     let mut text = format!("the day {day} is closed: {} payments and {} refunds settle", payments.count, refunds.count);
     let late = payments.late + refunds.late;
