@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use domain::{ClearingDay, PaymentRequestId};
 
-use crate::output::{Failure, say};
+use crate::output::{Failure, print_line};
 use crate::settings::{Settings, Sources};
 use crate::{demo, explain, health, keys, reversals, serve, settlement, wiring};
 
@@ -166,20 +166,20 @@ fn on_runtime(command: impl Future<Output = Result<ExitCode, Failure>>) -> Resul
 fn migrate(settings: &Settings) -> Result<(), Failure> {
     let applied = wiring::open(settings)?.migrate().map_err(wiring::database_failure)?;
     for name in &applied {
-        say(format_args!("applied {name}"))?;
+        print_line(format_args!("applied {name}"))?;
     }
-    if applied.is_empty() { say("the schema is up to date") } else { Ok(()) }
+    if applied.is_empty() { print_line("the schema is up to date") } else { Ok(()) }
 }
 
 fn check(settings: &Settings) -> Result<(), Failure> {
     wiring::check(settings)?;
     for (key, value) in &settings.shown {
-        say(format_args!("{key} = {value:?}"))?;
+        print_line(format_args!("{key} = {value:?}"))?;
     }
-    say("ok")
+    print_line("ok")
 }
 
 fn adopt(settings: &Settings) -> Result<(), Failure> {
-    wiring::open(settings)?.adopt(&wiring::served_terms(settings)).map_err(wiring::database_failure)?;
-    say("the database is from now on served with these settings")
+    wiring::open(settings)?.adopt(&wiring::deployment_policy(settings)).map_err(wiring::database_failure)?;
+    print_line("the database is from now on served with these settings")
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::output::{Failure, say};
+use crate::output::{Failure, print_line};
 use crate::settings::Settings;
 
 /// How long an answer may take. A process that is slower does not do its work either.
@@ -23,7 +23,7 @@ pub(crate) async fn check(settings: Settings) -> Result<ExitCode, Failure> {
     if !response.status().is_success() {
         return Err(Failure::new(format!("{url} answers {}", response.status())));
     }
-    say(format_args!("{url} answers {}", response.status()))?;
+    print_line(format_args!("{url} answers {}", response.status()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,7 +9,7 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
-use crate::output::{Failure, say};
+use crate::output::{Failure, print_line};
 use crate::wiring;
 
 /// The wallet's private key; it signs every answer.
@@ -26,10 +26,10 @@ const PUBLIC: u32 = 0o644;
 pub(crate) fn generate(dir: &Path) -> Result<(), Failure> {
     write_all(dir)?;
     let shown = dir.display();
-    say(format_args!("{shown}/{PRIVATE_KEY}  signs the answers: callback.signing_key.private_key_file"))?;
-    say(format_args!("{shown}/{PUBLIC_KEY}   upload this one to Alipay+ (Developer Center, Settings, public key)"))?;
-    say(format_args!("{shown}/{TOKENS}   lines of NAME ROLE TOKEN for the wallet: wallet_api.tokens_file"))?;
-    say("Alipay+ shows its own public key after the upload; save it and name it in callback.clients.")
+    print_line(format_args!("{shown}/{PRIVATE_KEY}  signs the answers: callback.signing_key.private_key_file"))?;
+    print_line(format_args!("{shown}/{PUBLIC_KEY}   upload this one to Alipay+ (Developer Center, Settings, public key)"))?;
+    print_line(format_args!("{shown}/{TOKENS}   lines of NAME ROLE TOKEN for the wallet: wallet_api.tokens_file"))?;
+    print_line("Alipay+ shows its own public key after the upload; save it and name it in callback.clients.")
 }
 
 /// Makes the files; refuses before anything is written if one of them is there.

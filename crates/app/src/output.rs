@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use crate::settings::Wrong;
+use crate::settings::SettingError;
 
 /// Why a command failed: one sentence for the person who called it.
 #[derive(Debug)]
@@ -21,14 +21,14 @@ impl fmt::Display for Failure {
     }
 }
 
-impl From<Wrong> for Failure {
-    fn from(wrong: Wrong) -> Self {
+impl From<SettingError> for Failure {
+    fn from(wrong: SettingError) -> Self {
         Self(wrong.to_string())
     }
 }
 
 /// Writes one or more lines to standard output. A reader that has gone away (`rescind explain ID | head`) is no failure.
-pub(crate) fn say(text: impl fmt::Display) -> Result<(), Failure> {
+pub(crate) fn print_line(text: impl fmt::Display) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -39,7 +39,7 @@ pub(crate) fn say(text: impl fmt::Display) -> Result<(), Failure> {
 }
 
 /// Writes a failure's sentence to standard error.
-pub(crate) fn complain(failure: &Failure) {
+pub(crate) fn print_error(failure: &Failure) {
     // Where even that cannot be written, the exit code is all that is left.
     let _ = writeln!(io::stderr().lock(), "rescind: {failure}");
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use adapters_db::{Database, DatabaseError, DatabaseSettings, ServedTerms};
+use adapters_db::{Database, DatabaseError, DatabaseSettings, DeploymentPolicy};
 use adapters_http::{Callback, Listening, Readiness, WalletApi, serve_callback, serve_wallet_api};
 use adapters_keys::KeyPair;
 use chrono::TimeDelta;
@@ -17,7 +17,7 @@ use domain::FundsKind;
 use ports::{CancellationStore, Clock, SettlementStore};
 use socket2::{Domain, Socket, Type};
 use tokio::task::JoinHandle;
-use use_cases::{LaneSettings, Lanes, Ports, Settling};
+use use_cases::{LaneSettings, Lanes, Ports, SettlementPorts};
 
 use crate::clock::SystemClock;
 use crate::metrics;
@@ -82,30 +82,30 @@ pub(crate) fn open(settings: &Settings) -> Result<Database, Failure> {
 pub(crate) fn store(settings: &Settings) -> Result<Arc<dyn CancellationStore>, Failure> {
     let database = open(settings)?;
     database.check_migrated().map_err(database_failure)?;
-    Ok(database.store(settings.terms.clone()))
+    Ok(database.store(settings.policy.clone()))
 }
 
 /// The same, where the database is served with these settings: what is decided by others must not be recorded in it.
-pub(crate) fn served_store(settings: &Settings) -> Result<Arc<dyn CancellationStore>, Failure> {
+pub(crate) fn deployment_store(settings: &Settings) -> Result<Arc<dyn CancellationStore>, Failure> {
     let database = open(settings)?;
-    database.check_served(&served_terms(settings)).map_err(database_failure)?;
-    Ok(database.store(settings.terms.clone()))
+    database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
+    Ok(database.store(settings.policy.clone()))
 }
 
 /// The days as they are kept, for looking only.
 pub(crate) fn days(settings: &Settings) -> Result<Arc<dyn SettlementStore>, Failure> {
     let database = open(settings)?;
     database.check_migrated().map_err(database_failure)?;
-    Ok(database.settlements(settings.terms.clone()))
+    Ok(database.settlements(settings.policy.clone()))
 }
 
 /// What closing days works with.
-pub(crate) fn settling(settings: &Settings) -> Result<Settling, Failure> {
+pub(crate) fn settling(settings: &Settings) -> Result<SettlementPorts, Failure> {
     let database = open(settings)?;
-    database.check_served(&served_terms(settings)).map_err(database_failure)?;
-    let terms = settings.terms.clone();
-    let (cases, days) = (database.store(terms.clone()), database.settlements(terms.clone()));
-    Ok(Settling { cases, days, clock: Arc::new(SystemClock), terms })
+    database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
+    let policy = settings.policy.clone();
+    let (cases, days) = (database.store(policy.clone()), database.settlements(policy.clone()));
+    Ok(SettlementPorts { cases, days, clock: Arc::new(SystemClock), policy })
 }
 
 pub(crate) fn database_failure(error: DatabaseError) -> Failure {
@@ -113,13 +113,13 @@ pub(crate) fn database_failure(error: DatabaseError) -> Failure {
 }
 
 /// What the database is served with.
-pub(crate) fn served_terms(settings: &Settings) -> ServedTerms {
-    let period = &settings.terms.period;
-    let funds = match settings.terms.funds {
+pub(crate) fn deployment_policy(settings: &Settings) -> DeploymentPolicy {
+    let period = &settings.policy.period;
+    let funds = match settings.policy.funds {
         FundsKind::Ledger => "ledger",
-        FundsKind::Core => "http",
+        FundsKind::Http => "http",
     };
-    ServedTerms {
+    DeploymentPolicy {
         psp_id: settings.callback.psp_id.to_string(),
         funds: funds.to_owned(),
         payments: if settings.core.payments.is_some() { "core" } else { "recorded" }.to_owned(),
@@ -153,8 +153,8 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
     if database.is_sqlite() {
         database.migrate().map_err(database_failure)?;
     }
-    database.check_served(&served_terms(settings)).map_err(database_failure)?;
-    let store = database.store(settings.terms.clone());
+    database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
+    let store = database.store(settings.policy.clone());
     let queue = QUEUE.div_ceil(database.lanes().max(1));
     let lanes = Lanes::start(&store, LaneSettings { lanes: database.lanes(), queue, batch: BATCH });
     let ports = Arc::new(Ports::new(lanes, store, Arc::clone(clock), core));
@@ -171,7 +171,7 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
         signer: keys.signer(),
         verifier: keys.verifier(),
     };
-    let days = database.settlements(settings.terms.clone());
+    let days = database.settlements(settings.policy.clone());
     let api = WalletApi {
         psp_id: settings.callback.psp_id.clone(),
         call_budget: settings.callback.answer_budget,

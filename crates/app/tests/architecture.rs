@@ -21,9 +21,9 @@ const EDGES: [(&str, &[&str]); 9] = [
     ("use-cases", &["domain", "ports"]),
     ("adapters-http", &["domain", "ports", "use-cases"]),
     ("adapters-db", &["domain", "ports"]),
-    ("adapters-funds", &["domain", "ports"]),
+    ("adapters-wallet-core", &["domain", "ports"]),
     ("adapters-keys", &["domain", "ports"]),
-    ("app", &["domain", "ports", "use-cases", "adapters-http", "adapters-db", "adapters-funds", "adapters-keys"]),
+    ("app", &["domain", "ports", "use-cases", "adapters-http", "adapters-db", "adapters-wallet-core", "adapters-keys"]),
     ("simulator", &[]),
 ];
 
@@ -32,7 +32,7 @@ const KEPT_IN: [(&str, &[&str]); 5] = [
     ("diesel", &["adapters-db"]),
     ("libsqlite3-sys", &["adapters-db"]),
     ("actix", &["adapters-http", "app", "simulator"]),
-    ("serde", &["adapters-http", "adapters-db", "adapters-funds", "adapters-keys", "app", "simulator"]),
+    ("serde", &["adapters-http", "adapters-db", "adapters-wallet-core", "adapters-keys", "app", "simulator"]),
     ("aws-lc-rs", &["adapters-keys", "app", "simulator"]),
 ];
 
@@ -552,14 +552,14 @@ fn sql_only(text: &str) -> String {
     let mut kept = String::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let left_out = match first {
+        let excluded = match first {
             '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
             '/' if rest.starts_with("/*") => block_comment(rest),
             '\'' | '"' => 1 + rest[1..].find(first).map_or(rest.len() - 1, |end| end + 1),
             _ => 0,
         };
-        let taken = if left_out == 0 { first.len_utf8() } else { left_out };
-        kept.extend(rest[..taken].chars().filter(|c| left_out == 0 || *c == '\n'));
+        let taken = if excluded == 0 { first.len_utf8() } else { excluded };
+        kept.extend(rest[..taken].chars().filter(|c| excluded == 0 || *c == '\n'));
         rest = &rest[taken..];
     }
     kept

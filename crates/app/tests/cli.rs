@@ -9,8 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use adapters_db::{Database, DatabaseSettings};
 use common::{Deployment, Engine};
-use domain::{Action, Answer, GiveBack, Jitter, Outcome};
-use ports::testing::{Wallet, core_terms};
+use domain::{Action, Answer, Jitter, Outcome, ReversalOutcome};
+use ports::testing::{Wallet, core_policy};
 
 #[test]
 fn generated_keys_are_private_and_never_overwritten() {
@@ -190,12 +190,12 @@ async fn a_parked_reversal_is_open_again_for_whoever_serves_the_database() {
 /// Has a cancel decided as under a wallet core, and its money called impossible to give back.
 async fn park(deployment: &Deployment, id: &str) {
     let settings = DatabaseSettings { url: deployment.database_url(), password: None, pool_size: 1 };
-    let store = Database::open(&settings).unwrap().store(core_terms());
+    let store = Database::open(&settings).unwrap().store(core_policy());
     let wallet = Wallet::of(id);
-    let outcome = GiveBack::Impossible("the account is closed".to_owned());
-    let parked = wallet.does(Action::Close { attempt: 1, outcome, jitter: Jitter(0) });
+    let outcome = ReversalOutcome::Impossible("the account is closed".to_owned());
+    let parked = wallet.does(Action::CompleteAttempt { attempt: 1, outcome, jitter: Jitter(0) });
     let decided = store.decide(vec![wallet.is_cancelled(), parked]).await;
-    assert_eq!(decided, [Ok(Outcome::MoneyOwed { attempt: Some(1) }), Ok(Outcome::Answered(Answer::Pending))]);
+    assert_eq!(decided, [Ok(Outcome::ReversalPending { attempt: Some(1) }), Ok(Outcome::Answered(Answer::Pending))]);
 }
 
 #[tokio::test]

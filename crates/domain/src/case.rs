@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use crate::{
-    AcquirerId, Cancellation, Owed, Payment, PaymentRequestId, PaymentStatus, Refund, RefundState, Reversal, Settlement,
+    AcquirerId, Cancellation, Payment, PaymentRequestId, PaymentStatus, Refund, RefundState, Reversal, ReversalRequest,
+    Settlement,
 };
 
 /// What is known of one `paymentRequestId`. A case of which nothing is known is a case too: a cancel may be the first to speak
@@ -86,10 +87,10 @@ impl Case {
 
     /// What is owed to the user by the case's reversal, whatever its state.
     #[must_use]
-    pub fn owed(&self) -> Option<Owed> {
+    pub fn reversal_request(&self) -> Option<ReversalRequest> {
         let reversal = self.reversal.as_ref()?;
         let payment = self.payment.as_ref();
-        Some(Owed {
+        Some(ReversalRequest {
             id: self.id.clone(),
             kind: reversal.kind,
             payment_id: payment.and_then(|payment| payment.payment_id.clone()),
@@ -101,7 +102,7 @@ impl Case {
     /// Since when the user waits for what the reversal gives back: since the first byte of the cancel, or since the payment took
     /// the money where that came after it.
     #[must_use]
-    pub fn owed_since(&self) -> Option<DateTime<Utc>> {
+    pub fn waiting_since(&self) -> Option<DateTime<Utc>> {
         self.reversal.as_ref()?;
         let received_at = self.cancellation.as_ref()?.first_received_at;
         Some(match self.payment.as_ref().map(|payment| &payment.status) {
@@ -112,8 +113,8 @@ impl Case {
 
     /// Whether the money went back by a reversal, as far as anybody asked for it.
     #[must_use]
-    pub fn is_given_back(&self) -> bool {
-        self.reversal.as_ref().is_some_and(|reversal| !reversal.is_owed())
+    pub fn is_money_returned(&self) -> bool {
+        self.reversal.as_ref().is_some_and(|reversal| !reversal.is_unfinished())
     }
 
     /// Whether a refund of the wallet's own is running.

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{AcquirerId, Closing, CorePayment, GiveBack, Jitter, Money, Payment, PaymentId, PaymentRequestId, RefundRequestId};
+use crate::{
+    AcquirerId, CorePayment, DayClosing, Jitter, Money, Payment, PaymentId, PaymentRequestId, RefundRequestId, ReversalOutcome,
+};
 
 /// One command on one case. All doors come down to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,13 +31,13 @@ pub enum Action {
     /// The wallet knows a refund's result.
     RefundResult(RefundResult),
     /// Somebody wants to make the next attempt to give the money back, if it is due.
-    Attempt,
+    LeaseAttempt,
     /// An attempt to give the money back has ended.
-    Close {
+    CompleteAttempt {
         /// The attempt's number.
         attempt: u32,
         /// What came of it.
-        outcome: GiveBack,
+        outcome: ReversalOutcome,
         /// For the next attempt's delay.
         jitter: Jitter,
     },
@@ -49,7 +51,7 @@ pub enum Action {
         by: String,
     },
     /// A day is closed, which accounts for what completed and is not accounted for yet.
-    Settle(Closing),
+    Settle(DayClosing),
 }
 
 impl Action {
@@ -59,7 +61,7 @@ impl Action {
         match self {
             Self::Cancel(_) | Self::Pay(_) => true,
             Self::Result(_) | Self::Refund(_) | Self::RefundResult(_) => false,
-            Self::Attempt | Self::Close { .. } | Self::Retry | Self::Resolve { .. } | Self::Settle(_) => false,
+            Self::LeaseAttempt | Self::CompleteAttempt { .. } | Self::Retry | Self::Resolve { .. } | Self::Settle(_) => false,
         }
     }
 }

@@ -44,7 +44,7 @@ impl EntryKind {
 
     /// How the money goes back.
     #[must_use]
-    pub fn giving_back(kind: PaymentKind) -> Self {
+    pub fn returning(kind: PaymentKind) -> Self {
         match kind {
             PaymentKind::Payment => Self::Credit,
             PaymentKind::Authorization => Self::Release,

@@ -28,7 +28,7 @@ impl ReversalKind {
 
 /// What is owed to the user, as a wallet core is told it: what is not known is left out, and the core knows it by the id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owed {
+pub struct ReversalRequest {
     /// The reversal's id, which is the case's.
     pub id: PaymentRequestId,
     /// What is to be undone.
@@ -93,7 +93,7 @@ pub struct Lease {
 
 /// What came of one attempt to give the money back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum GiveBack {
+pub enum ReversalOutcome {
     /// Nothing of the payment is left debited or held.
     Done,
     /// The same, and nothing had ever been taken.
@@ -108,7 +108,7 @@ pub enum GiveBack {
     Unknown(String),
 }
 
-impl GiveBack {
+impl ReversalOutcome {
     /// A name for timelines.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -195,7 +195,7 @@ impl Reversal {
 
     /// The operator or the core has to be asked about it: open or parked.
     #[must_use]
-    pub fn is_owed(&self) -> bool {
+    pub fn is_unfinished(&self) -> bool {
         match self.state {
             ReversalState::Open { .. } | ReversalState::Parked { .. } => true,
             ReversalState::Done { .. } => false,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{ClearingDay, GiveBack, Money, RefundRequestId, Refusal};
+use crate::{ClearingDay, Money, RefundRequestId, Refusal, ReversalOutcome};
 
 /// One line of a case's timeline; written in the commit that made it true.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,12 +10,12 @@ pub struct Event {
     /// When it was decided.
     pub at: DateTime<Utc>,
     /// What happened.
-    pub what: What,
+    pub kind: EventKind,
 }
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum EventKind {
     /// The wallet announced the payment.
     PaymentRecorded(Money),
     /// The payment succeeded.
@@ -44,7 +44,7 @@ pub enum What {
         /// The attempt's number.
         attempt: u32,
         /// What came of it.
-        outcome: GiveBack,
+        outcome: ReversalOutcome,
     },
     /// The wallet core says it cannot be done.
     ReversalParked {
@@ -71,7 +71,7 @@ pub enum What {
     },
 }
 
-impl What {
+impl EventKind {
     /// The name it has in the wallet-side API.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -108,7 +108,7 @@ impl What {
             }
             Self::ReversalTried { attempt, outcome } => {
                 let mut details = vec![("attempt", attempt.to_string()), ("outcome", outcome.name().to_owned())];
-                if let GiveBack::Unknown(met) = outcome {
+                if let ReversalOutcome::Unknown(met) = outcome {
                     details.push(("error", met.clone()));
                 }
                 details

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use ::ports::Asked;
+use ::ports::ReceivedCommand;
 use chrono::{DateTime, Utc};
 use domain::{AcquirerId, Action, Answer, Cancel, Command, Outcome, PaymentRequestId, Refusal};
 use metrics::counter;
 use tracing::{error, instrument, warn};
 
-use crate::reversals::{lookup_before_cancel, try_now, wait_or_try};
-use crate::{NotDecided, Ports};
+use crate::reversals::{attempt_inline, await_or_attempt, lookup_before_cancel};
+use crate::{Ports, SubmitError};
 
 /// A cancel that passed the door.
 #[derive(Debug, Clone)]
@@ -51,11 +51,11 @@ async fn reply(ports: &Arc<Ports>, cancel: ReceivedCancel) -> CancelReply {
     let ReceivedCancel { id, acquirer_id, received_at, arrived } = cancel;
     let lookup = lookup_before_cancel(ports, &id).await;
     let action = Action::Cancel(Cancel::now(acquirer_id.clone(), lookup));
-    let asked = Asked { command: Command { id: id.clone(), at: received_at, action }, arrived };
+    let asked = ReceivedCommand { command: Command { id: id.clone(), at: received_at, action }, arrived };
     let outcome = match ports.lanes.submit(asked).await {
         Ok(outcome) => outcome,
-        Err(NotDecided::Overloaded) => return CancelReply::Overloaded,
-        Err(not_decided @ (NotDecided::Stopping | NotDecided::Unavailable(_))) => {
+        Err(SubmitError::Overloaded) => return CancelReply::Overloaded,
+        Err(not_decided @ (SubmitError::Stopping | SubmitError::Unavailable(_))) => {
             error!(payment_request_id = %id, error = %not_decided, "the cancel was not decided");
             return CancelReply::Answer(Answer::Pending);
         }
@@ -67,9 +67,9 @@ async fn reply(ports: &Arc<Ports>, cancel: ReceivedCancel) -> CancelReply {
             }
             answer
         }
-        Outcome::MoneyOwed { attempt: Some(attempt) } => try_now(ports, &id, attempt).await,
-        Outcome::MoneyOwed { attempt: None } => wait_or_try(ports, &id, &acquirer_id).await,
-        Outcome::Disposed(_) | Outcome::NotFound { .. } | Outcome::Conflict(_) => {
+        Outcome::ReversalPending { attempt: Some(attempt) } => attempt_inline(ports, &id, attempt).await,
+        Outcome::ReversalPending { attempt: None } => await_or_attempt(ports, &id, &acquirer_id).await,
+        Outcome::DispositionBody(_) | Outcome::NotFound { .. } | Outcome::Conflict(_) => {
             error!(payment_request_id = %id, ?outcome, "the store answered a cancel with something else");
             Answer::Pending
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use ::ports::{Asked, CancellationStore, Unavailable};
+use ::ports::{CancellationStore, ReceivedCommand, UnavailableError};
 use domain::{Outcome, PaymentRequestId};
 use metrics::{counter, gauge, histogram};
 use tokio::sync::{mpsc, oneshot};
@@ -26,16 +26,16 @@ pub struct LaneSettings {
 
 /// Why a command was not decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotDecided {
+pub enum SubmitError {
     /// The queue is full; nothing was touched.
     Overloaded,
     /// The process is stopping; nothing was touched.
     Stopping,
     /// Nobody knows whether it was.
-    Unavailable(Unavailable),
+    Unavailable(UnavailableError),
 }
 
-impl NotDecided {
+impl SubmitError {
     /// A name for metrics.
     fn name(&self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ impl NotDecided {
     }
 }
 
-impl fmt::Display for NotDecided {
+impl fmt::Display for SubmitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Overloaded => f.write_str("too many commands are waiting"),
@@ -60,19 +60,19 @@ impl fmt::Display for NotDecided {
 /// that their callers are not there for any more: the lane would do nothing but work that comes too late.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-struct Waiting {
-    asked: Asked,
+struct QueuedCommand {
+    asked: ReceivedCommand,
     /// Since when. What its caller did before, such as asking a slow wallet core for the payment, is no fault of the lane's.
     since: Instant,
-    reply: oneshot::Sender<Result<Outcome, Unavailable>>,
+    reply: oneshot::Sender<Result<Outcome, UnavailableError>>,
 }
 
-type Answer = oneshot::Receiver<Result<Outcome, Unavailable>>;
+type PendingReply = oneshot::Receiver<Result<Outcome, UnavailableError>>;
 
 /// The way into a lane.
 #[derive(Clone)]
-struct Entrance {
-    queue: mpsc::Sender<Waiting>,
+struct LaneHandle {
+    queue: mpsc::Sender<QueuedCommand>,
     state: Arc<LaneState>,
 }
 
@@ -93,7 +93,7 @@ impl LaneState {
 
 /// The lanes of one process.
 pub struct Lanes {
-    entrances: RwLock<Vec<Entrance>>,
+    handles: RwLock<Vec<LaneHandle>>,
     running: RwLock<Vec<JoinHandle<()>>>,
 }
 
@@ -105,24 +105,24 @@ impl Lanes {
             let (queue, waiting) = mpsc::channel(settings.queue.max(1));
             let state = Arc::new(LaneState::default());
             let lane = Lane { store: Arc::clone(store), waiting, most: settings.batch.max(1), state: Arc::clone(&state) };
-            (Entrance { queue, state }, tokio::spawn(lane.run()))
+            (LaneHandle { queue, state }, tokio::spawn(lane.run()))
         };
-        let (entrances, running) = (0..settings.lanes.max(1)).map(lane).unzip();
-        Self { entrances: RwLock::new(entrances), running: RwLock::new(running) }
+        let (handles, running) = (0..settings.lanes.max(1)).map(lane).unzip();
+        Self { handles: RwLock::new(handles), running: RwLock::new(running) }
     }
 
     /// Has a command decided. The caller may stop waiting at any moment; once it is queued, the command is decided all the same.
     ///
     /// # Errors
-    /// [`NotDecided`]; only [`NotDecided::Unavailable`] leaves open what happened.
-    pub async fn submit(&self, asked: Asked) -> Result<Outcome, NotDecided> {
-        let queued = self.entrance_of(&asked.command.id).and_then(|Entrance { queue, state }| {
+    /// [`SubmitError`]; only [`SubmitError::Unavailable`] leaves open what happened.
+    pub async fn submit(&self, asked: ReceivedCommand) -> Result<Outcome, SubmitError> {
+        let queued = self.handle_of(&asked.command.id).and_then(|LaneHandle { queue, state }| {
             if state.is_late.load(Ordering::Relaxed) {
-                return Err(NotDecided::Overloaded);
+                return Err(SubmitError::Overloaded);
             }
             let place = queue.try_reserve().map_err(|refused| match refused {
-                mpsc::error::TrySendError::Full(()) => NotDecided::Overloaded,
-                mpsc::error::TrySendError::Closed(()) => NotDecided::Stopping,
+                mpsc::error::TrySendError::Full(()) => SubmitError::Overloaded,
+                mpsc::error::TrySendError::Closed(()) => SubmitError::Stopping,
             })?;
             Ok(put(place, asked))
         });
@@ -132,31 +132,31 @@ impl Lanes {
     /// The same for what has happened and must be recorded, of which there is never much: it waits for its place in a full queue.
     ///
     /// # Errors
-    /// [`NotDecided`], but never [`NotDecided::Overloaded`].
-    pub async fn submit_patiently(&self, asked: Asked) -> Result<Outcome, NotDecided> {
-        let queued = match self.entrance_of(&asked.command.id) {
-            Ok(entrance) => entrance.queue.reserve().await.map(|place| put(place, asked)).map_err(|_closed| NotDecided::Stopping),
+    /// [`SubmitError`], but never [`SubmitError::Overloaded`].
+    pub async fn submit_patiently(&self, asked: ReceivedCommand) -> Result<Outcome, SubmitError> {
+        let queued = match self.handle_of(&asked.command.id) {
+            Ok(handle) => handle.queue.reserve().await.map(|place| put(place, asked)).map_err(|_closed| SubmitError::Stopping),
             Err(stopping) => Err(stopping),
         };
         decided(queued).await
     }
 
-    fn entrance_of(&self, id: &PaymentRequestId) -> Result<Entrance, NotDecided> {
-        let entrances = self.entrances.read().unwrap_or_else(PoisonError::into_inner);
-        entrances.get(lane_of(id, entrances.len())).cloned().ok_or(NotDecided::Stopping)
+    fn handle_of(&self, id: &PaymentRequestId) -> Result<LaneHandle, SubmitError> {
+        let handles = self.handles.read().unwrap_or_else(PoisonError::into_inner);
+        handles.get(lane_of(id, handles.len())).cloned().ok_or(SubmitError::Stopping)
     }
 
     /// For how long the batch that takes longest has been going on; nothing where none is.
     #[must_use]
     pub fn oldest_batch(&self) -> Duration {
-        let entrances = self.entrances.read().unwrap_or_else(PoisonError::into_inner);
-        let since = |entrance: &Entrance| *entrance.state.at_work_since.lock().unwrap_or_else(PoisonError::into_inner);
-        entrances.iter().filter_map(since).map(|since| since.elapsed()).max().unwrap_or_default()
+        let handles = self.handles.read().unwrap_or_else(PoisonError::into_inner);
+        let since = |handle: &LaneHandle| *handle.state.at_work_since.lock().unwrap_or_else(PoisonError::into_inner);
+        handles.iter().filter_map(since).map(|since| since.elapsed()).max().unwrap_or_default()
     }
 
     /// Takes no more commands and returns once every command taken before is decided.
     pub async fn stop(&self) {
-        self.entrances.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.handles.write().unwrap_or_else(PoisonError::into_inner).clear();
         let running = std::mem::take(&mut *self.running.write().unwrap_or_else(PoisonError::into_inner));
         for lane in running {
             if let Err(died) = lane.await {
@@ -166,20 +166,20 @@ impl Lanes {
     }
 }
 
-fn put(place: mpsc::Permit<'_, Waiting>, asked: Asked) -> Answer {
+fn put(place: mpsc::Permit<'_, QueuedCommand>, asked: ReceivedCommand) -> PendingReply {
     let (reply, answer) = oneshot::channel();
     // Before it is there to be taken, so that the gauge is never less than nothing.
     gauge!("rescind_commands_waiting").increment(1);
-    place.send(Waiting { asked, since: Instant::now(), reply });
+    place.send(QueuedCommand { asked, since: Instant::now(), reply });
     answer
 }
 
 /// Waits for what was queued.
-async fn decided(queued: Result<Answer, NotDecided>) -> Result<Outcome, NotDecided> {
+async fn decided(queued: Result<PendingReply, SubmitError>) -> Result<Outcome, SubmitError> {
     let outcome = match queued {
         Ok(answer) => {
-            let lost = |_| Err(Unavailable::because("the batch ended without an answer"));
-            answer.await.unwrap_or_else(lost).map_err(NotDecided::Unavailable)
+            let lost = |_| Err(UnavailableError::because("the batch ended without an answer"));
+            answer.await.unwrap_or_else(lost).map_err(SubmitError::Unavailable)
         }
         Err(refused) => Err(refused),
     };
@@ -195,7 +195,7 @@ fn lane_of(id: &PaymentRequestId, lanes: usize) -> usize {
 /// One lane, which decides one batch after another.
 struct Lane {
     store: Arc<dyn CancellationStore>,
-    waiting: mpsc::Receiver<Waiting>,
+    waiting: mpsc::Receiver<QueuedCommand>,
     most: usize,
     state: Arc<LaneState>,
 }
@@ -204,7 +204,7 @@ impl Lane {
     async fn run(mut self) {
         let mut gathered = Vec::with_capacity(self.most);
         while self.waiting.recv_many(&mut gathered, self.most).await > 0 {
-            let waited = gathered.iter().map(|waiting: &Waiting| waiting.since.elapsed()).max();
+            let waited = gathered.iter().map(|waiting: &QueuedCommand| waiting.since.elapsed()).max();
             let (batch, replies): (Vec<_>, Vec<_>) = gathered.drain(..).map(|waiting| (waiting.asked, waiting.reply)).unzip();
             gauge!("rescind_commands_waiting").decrement(replies.len() as f64);
             histogram!("rescind_batch_commands").record(replies.len() as f64);
@@ -221,7 +221,7 @@ impl Lane {
         }
     }
 
-    async fn decide(&self, batch: Vec<Asked>) -> Vec<Result<Outcome, Unavailable>> {
+    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Outcome, UnavailableError>> {
         let (store, begun) = (Arc::clone(&self.store), Instant::now());
         self.state.is_at_work_since(Some(begun));
         // A task of its own: a panic in an adapter costs this batch its answers, not the lane its life.

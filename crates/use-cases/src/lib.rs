@@ -11,8 +11,8 @@ mod reversals;
 mod settlement;
 
 pub use cancel::{CancelReply, ReceivedCancel, cancel};
-pub use lanes::{LaneSettings, Lanes, NotDecided};
-pub use payments::{Told, tell};
+pub use lanes::{LaneSettings, Lanes, SubmitError};
+pub use payments::{CommandReply, submit};
 pub use ports::{Core, Ports};
 pub use reversals::work;
-pub use settlement::{NotClosed, NotWritten, Settling, close_day, write_statement};
+pub use settlement::{CloseDayError, SettlementPorts, WriteStatementError, close_day, write_statement};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ::ports::{Asked, CancellationStore, Clock, FundsGateway, Payments};
+use ::ports::{CancellationStore, Clock, FundsGateway, Payments, ReceivedCommand};
 use domain::{Action, Command, PaymentRequestId};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -58,7 +58,7 @@ impl Ports {
     }
 
     /// A command that arises here and now.
-    pub(crate) fn asked(&self, id: PaymentRequestId, action: Action) -> Asked {
-        Asked { command: Command { id, at: self.clock.now(), action }, arrived: std::time::Instant::now() }
+    pub(crate) fn asked(&self, id: PaymentRequestId, action: Action) -> ReceivedCommand {
+        ReceivedCommand { command: Command { id, at: self.clock.now(), action }, arrived: std::time::Instant::now() }
     }
 }

@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::ports::{Claim, Page, Payments};
+use ::ports::{LeasedReversal, Page, Payments};
 use domain::{
-    AcquirerId, Action, Answer, Cancel, Cancellation, Case, GiveBack, Jitter, Lookup, Outcome, PaymentRequestId, ReversalState,
+    AcquirerId, Action, Answer, Cancel, Cancellation, Case, Jitter, Lookup, Outcome, PaymentRequestId, ReversalOutcome,
+    ReversalState,
 };
 use metrics::{counter, histogram};
 use tokio::sync::{Semaphore, watch};
@@ -28,26 +29,31 @@ const WATCH_EVERY: [Duration; 2] = [Duration::from_millis(50), Duration::from_mi
 
 /// Makes one attempt: the intent is committed already, the core is called outside of any transaction, and what came of it is
 /// committed afterwards.
-#[instrument(skip_all, fields(payment_request_id = %claim.owed.id, attempt = claim.attempt))]
-async fn attempt(ports: &Ports, claim: Claim) -> Answer {
+#[instrument(skip_all, fields(payment_request_id = %claim.reversal_request.id, attempt = claim.attempt))]
+async fn attempt(ports: &Ports, claim: LeasedReversal) -> Answer {
     let Some(core) = &ports.core else { return Answer::Pending };
     let begun = Instant::now();
-    let outcome = core.funds.give_back(&claim.owed).await;
+    let outcome = core.funds.reverse(&claim.reversal_request).await;
     histogram!("rescind_wallet_core_seconds", "call" => "give-back").record(begun.elapsed());
     counter!("rescind_reversal_attempts_total", "outcome" => outcome.name()).increment(1);
-    end(ports, (claim.owed.id, claim.attempt), outcome).await
+    complete_attempt(ports, (claim.reversal_request.id, claim.attempt), outcome).await
 }
 
 /// Records what came of an attempt.
-async fn end(ports: &Ports, (id, attempt): (PaymentRequestId, u32), outcome: GiveBack) -> Answer {
+async fn complete_attempt(ports: &Ports, (id, attempt): (PaymentRequestId, u32), outcome: ReversalOutcome) -> Answer {
     let jitter = Jitter(u32::try_from(RandomState::new().hash_one(attempt) >> 32).unwrap_or_default());
-    let close = ports.asked(id.clone(), Action::Close { attempt, outcome: outcome.clone(), jitter });
+    let close = ports.asked(id.clone(), Action::CompleteAttempt { attempt, outcome: outcome.clone(), jitter });
     match ports.lanes.submit_patiently(close).await {
         Ok(Outcome::Answered(answer)) => {
-            tell_of(&id, attempt, &outcome);
+            log_outcome(&id, attempt, &outcome);
             answer
         }
-        Ok(other @ (Outcome::MoneyOwed { .. } | Outcome::Disposed(_) | Outcome::NotFound { .. } | Outcome::Conflict(_))) => {
+        Ok(
+            other @ (Outcome::ReversalPending { .. }
+            | Outcome::DispositionBody(_)
+            | Outcome::NotFound { .. }
+            | Outcome::Conflict(_)),
+        ) => {
             error!(payment_request_id = %id, outcome = ?other, "the store answered the end of an attempt with something else");
             Answer::Pending
         }
@@ -61,23 +67,25 @@ async fn end(ports: &Ports, (id, attempt): (PaymentRequestId, u32), outcome: Giv
 }
 
 /// An operator has to hear of money that only a person can give back, and of a cancel that refunds came before.
-fn tell_of(id: &PaymentRequestId, attempt: u32, outcome: &GiveBack) {
+fn log_outcome(id: &PaymentRequestId, attempt: u32, outcome: &ReversalOutcome) {
     match outcome {
-        GiveBack::Unknown(met) => warn!(payment_request_id = %id, attempt, met, "it is not known whether the money is back"),
-        GiveBack::Impossible(reason) => {
+        ReversalOutcome::Unknown(met) => {
+            warn!(payment_request_id = %id, attempt, met, "it is not known whether the money is back")
+        }
+        ReversalOutcome::Impossible(reason) => {
             error!(payment_request_id = %id, attempt, reason, "the wallet core cannot give the money back: an operator has to decide");
         }
-        GiveBack::PartlyRefunded => {
+        ReversalOutcome::PartlyRefunded => {
             error!(payment_request_id = %id, attempt, "refunds gave a part back, and the wallet core left it at that");
         }
-        GiveBack::Done | GiveBack::NothingToDo | GiveBack::FullyRefunded => {
+        ReversalOutcome::Done | ReversalOutcome::NothingToDo | ReversalOutcome::FullyRefunded => {
             info!(payment_request_id = %id, attempt, outcome = outcome.name(), "the wallet core has answered for the money");
         }
     }
 }
 
 /// Begins a claimed attempt as a task that outlives its caller; `None` where too many are going on.
-fn begin(ports: &Arc<Ports>, permits: &Arc<Semaphore>, claim: Claim) -> Option<JoinHandle<Answer>> {
+fn spawn_attempt(ports: &Arc<Ports>, permits: &Arc<Semaphore>, claim: LeasedReversal) -> Option<JoinHandle<Answer>> {
     let permit = Arc::clone(permits).try_acquire_owned().ok()?;
     let of_task = Arc::clone(ports);
     Some(ports.runtime.spawn(async move {
@@ -88,36 +96,38 @@ fn begin(ports: &Arc<Ports>, permits: &Arc<Semaphore>, claim: Claim) -> Option<J
 }
 
 /// Makes the attempt that a cancel's commit leased to it. One that cannot be begun is given back, for the worker to make soon.
-pub(crate) async fn try_now(ports: &Arc<Ports>, id: &PaymentRequestId, attempt: u32) -> Answer {
-    let owed = match ports.store.find(id).await {
-        Ok(file) => file.and_then(|file| file.case.owed()),
+pub(crate) async fn attempt_inline(ports: &Arc<Ports>, id: &PaymentRequestId, attempt: u32) -> Answer {
+    let reversal_request = match ports.store.find(id).await {
+        Ok(file) => file.and_then(|file| file.case.reversal_request()),
         Err(unavailable) => {
             warn!(payment_request_id = %id, error = %unavailable, "the reversal could not be read and is left to the worker");
             None
         }
     };
-    let begun = owed.and_then(|owed| begin(ports, &ports.attempts_of_cancels, Claim { owed, attempt }));
+    let begun = reversal_request.and_then(|reversal_request| {
+        spawn_attempt(ports, &ports.attempts_of_cancels, LeasedReversal { reversal_request, attempt })
+    });
     let Some(begun) = begun else {
         counter!("rescind_reversal_attempts_total", "outcome" => "not-begun").increment(1);
-        let met = GiveBack::Unknown("the wallet core was not asked".to_owned());
-        return end(ports, (id.clone(), attempt), met).await;
+        let met = ReversalOutcome::Unknown("the wallet core was not asked".to_owned());
+        return complete_attempt(ports, (id.clone(), attempt), met).await;
     };
     begun.await.unwrap_or(Answer::Pending)
 }
 
 /// Waits while somebody else is at it, and makes the next attempt where that one did not end the reversal. It may wait for long:
 /// its caller has a deadline.
-pub(crate) async fn wait_or_try(ports: &Arc<Ports>, id: &PaymentRequestId, acquirer_id: &AcquirerId) -> Answer {
+pub(crate) async fn await_or_attempt(ports: &Arc<Ports>, id: &PaymentRequestId, acquirer_id: &AcquirerId) -> Answer {
     loop {
-        if let Some(answer) = others_end(ports, id).await {
+        if let Some(answer) = await_lease_end(ports, id).await {
             return answer;
         }
         let cancel = Cancel::now(acquirer_id.clone(), Lookup::Recorded);
         match ports.lanes.submit(ports.asked(id.clone(), Action::Cancel(cancel))).await {
             Ok(Outcome::Answered(answer)) => return answer,
-            Ok(Outcome::MoneyOwed { attempt: Some(attempt) }) => return try_now(ports, id, attempt).await,
-            Ok(Outcome::MoneyOwed { attempt: None }) => {}
-            Ok(outcome @ (Outcome::Disposed(_) | Outcome::NotFound { .. } | Outcome::Conflict(_))) => {
+            Ok(Outcome::ReversalPending { attempt: Some(attempt) }) => return attempt_inline(ports, id, attempt).await,
+            Ok(Outcome::ReversalPending { attempt: None }) => {}
+            Ok(outcome @ (Outcome::DispositionBody(_) | Outcome::NotFound { .. } | Outcome::Conflict(_))) => {
                 error!(payment_request_id = %id, ?outcome, "the store answered a cancel with something else");
                 return Answer::Pending;
             }
@@ -131,7 +141,7 @@ pub(crate) async fn wait_or_try(ports: &Arc<Ports>, id: &PaymentRequestId, acqui
 
 /// Waits until nobody is at the reversal any more: the answer, which is U where an operator has to decide; `None` where the money is
 /// still not back.
-async fn others_end(ports: &Ports, id: &PaymentRequestId) -> Option<Answer> {
+async fn await_lease_end(ports: &Ports, id: &PaymentRequestId) -> Option<Answer> {
     let [mut pause, longest] = WATCH_EVERY;
     loop {
         tokio::time::sleep(pause).await;
@@ -151,13 +161,13 @@ async fn others_end(ports: &Ports, id: &PaymentRequestId) -> Option<Answer> {
 /// The worker: gives back whatever is due, each reversal by itself, and asks again about deferred cancels, until it is told to
 /// stop. Any number of processes may run it.
 pub async fn work(ports: Arc<Ports>, stop: watch::Receiver<bool>) {
-    let giving_back = outlived(stop.clone(), || give_back_what_is_due(Arc::clone(&ports), stop.clone()));
-    let deciding = outlived(stop.clone(), || decide_what_was_deferred(Arc::clone(&ports), stop.clone()));
-    tokio::join!(giving_back, deciding);
+    let returning = supervise(stop.clone(), || give_back_what_is_due(Arc::clone(&ports), stop.clone()));
+    let deciding = supervise(stop.clone(), || decide_what_was_deferred(Arc::clone(&ports), stop.clone()));
+    tokio::join!(returning, deciding);
 }
 
 /// Runs a loop until it ends by itself. A panic in an adapter costs it a turn, not the process its worker.
-async fn outlived<F>(mut stop: watch::Receiver<bool>, begin: impl Fn() -> F)
+async fn supervise<F>(mut stop: watch::Receiver<bool>, begin: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -175,7 +185,7 @@ where
 
 async fn give_back_what_is_due(ports: Arc<Ports>, mut stop: watch::Receiver<bool>) {
     loop {
-        let pause = if claim_and_begin(&ports).await.is_break() { LOOK_EVERY } else { Duration::ZERO };
+        let pause = if lease_and_spawn(&ports).await.is_break() { LOOK_EVERY } else { Duration::ZERO };
         if stops_within(&mut stop, pause).await {
             return;
         }
@@ -188,12 +198,12 @@ async fn stops_within(stop: &mut watch::Receiver<bool>, pause: Duration) -> bool
 }
 
 /// Breaks where nothing more is due, or nothing more can be begun now.
-async fn claim_and_begin(ports: &Arc<Ports>) -> ControlFlow<()> {
+async fn lease_and_spawn(ports: &Arc<Ports>) -> ControlFlow<()> {
     let free = u32::try_from(ports.attempts_of_worker.available_permits()).unwrap_or(AT_ONCE).min(AT_ONCE);
     if free == 0 {
         return ControlFlow::Break(());
     }
-    let claims = match ports.store.claim_due(ports.clock.now(), free).await {
+    let claims = match ports.store.lease_due(ports.clock.now(), free).await {
         Ok(claims) => claims,
         Err(unavailable) => {
             warn!(error = %unavailable, "what is due could not be claimed");
@@ -202,7 +212,7 @@ async fn claim_and_begin(ports: &Arc<Ports>) -> ControlFlow<()> {
     };
     let is_last = claims.len() < free as usize;
     for claim in claims {
-        begin(ports, &ports.attempts_of_worker, claim);
+        spawn_attempt(ports, &ports.attempts_of_worker, claim);
     }
     if is_last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
@@ -242,8 +252,8 @@ async fn decide_again(ports: Arc<Ports>, payments: Arc<dyn Payments>, case: Case
     let Some(lookup) = look_up(payments.as_ref(), &case.id).await else { return };
     let cancel = ports.asked(case.id.clone(), Action::Cancel(Cancel::now(acquirer_id, lookup)));
     match ports.lanes.submit(cancel).await {
-        Ok(Outcome::MoneyOwed { attempt: Some(attempt) }) => {
-            let answer = try_now(&ports, &case.id, attempt).await;
+        Ok(Outcome::ReversalPending { attempt: Some(attempt) }) => {
+            let answer = attempt_inline(&ports, &case.id, attempt).await;
             info!(payment_request_id = %case.id, ?answer, "a deferred cancel is decided");
         }
         Ok(outcome) => info!(payment_request_id = %case.id, ?outcome, "a deferred cancel was looked at again"),

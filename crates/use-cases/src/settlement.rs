@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::ports::{Accounted, CancellationStore, Clock, ClosedDay, DuePosition, Page, SettlementStore, Step, Unavailable};
+use ::ports::{CancellationStore, Clock, ClosedDay, DuePosition, Page, SettlementStore, Step, StepOutcome, UnavailableError};
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
-use domain::{ClearingDay, Closing, DayStatement, PaymentRequestId, StatementRow, Terms, closable_from};
+use domain::{ClearingDay, DayClosing, DayStatement, PaymentRequestId, Policy, StatementRow, cutoff};
 use sha2::{Digest, Sha256};
 
 /// How many cases are taken in at once: a cancel waits for no more than them.
@@ -34,7 +34,7 @@ const HEADER: [&str; 10] = [
 ];
 
 /// What settling works with.
-pub struct Settling {
+pub struct SettlementPorts {
     /// Where the cases are kept.
     pub cases: Arc<dyn CancellationStore>,
     /// Where the days are kept.
@@ -42,16 +42,16 @@ pub struct Settling {
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// What the settings say.
-    pub terms: Terms,
+    pub policy: Policy,
 }
 
 /// Why a day was not closed. What it took in by then stays taken in; closing it again goes on from there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotClosed {
+pub enum CloseDayError {
     /// Payments of it can still be cancelled.
     TooEarly {
         /// When it can be closed.
-        closable_from: DateTime<Utc>,
+        cutoff: DateTime<Utc>,
     },
     /// Cancels of its payments are not decided yet.
     Deferred {
@@ -68,20 +68,20 @@ pub enum NotClosed {
         why: &'static str,
     },
     /// The store did not answer, or a case cannot be read.
-    Unavailable(Unavailable),
+    Unavailable(UnavailableError),
 }
 
-impl From<Unavailable> for NotClosed {
-    fn from(unavailable: Unavailable) -> Self {
+impl From<UnavailableError> for CloseDayError {
+    fn from(unavailable: UnavailableError) -> Self {
         Self::Unavailable(unavailable)
     }
 }
 
-impl fmt::Display for NotClosed {
+impl fmt::Display for CloseDayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooEarly { closable_from } => {
-                write!(f, "its payments can be cancelled until {} (exclusive)", in_cycle_time(*closable_from))
+            Self::TooEarly { cutoff } => {
+                write!(f, "its payments can be cancelled until {} (exclusive)", in_cycle_time(*cutoff))
             }
             Self::Deferred { first, count } => {
                 let names: Vec<_> = first.iter().map(PaymentRequestId::as_str).collect();
@@ -96,9 +96,9 @@ impl fmt::Display for NotClosed {
 
 /// Why a statement was not written.
 #[derive(Debug)]
-pub enum NotWritten {
+pub enum WriteStatementError {
     /// The store did not answer, or a case cannot be read.
-    Unavailable(Unavailable),
+    Unavailable(UnavailableError),
     /// Where it was to be written to does not take it.
     Refused(io::Error),
     /// The cases do not make the statement any more that the day was closed with.
@@ -110,13 +110,13 @@ pub enum NotWritten {
     },
 }
 
-impl From<Unavailable> for NotWritten {
-    fn from(unavailable: Unavailable) -> Self {
+impl From<UnavailableError> for WriteStatementError {
+    fn from(unavailable: UnavailableError) -> Self {
         Self::Unavailable(unavailable)
     }
 }
 
-impl fmt::Display for NotWritten {
+impl fmt::Display for WriteStatementError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unavailable(unavailable) => unavailable.fmt(f),
@@ -133,25 +133,27 @@ impl fmt::Display for NotWritten {
 /// the day is closed in one commit with the statement of all of it.
 ///
 /// # Errors
-/// [`NotClosed`]: nobody is told of a statement, and closing the day again goes on where this ended.
-pub async fn close_day(settling: &Settling, day: ClearingDay) -> Result<ClosedDay, NotClosed> {
+/// [`CloseDayError`]: nobody is told of a statement, and closing the day again goes on where this ended.
+pub async fn close_day(settling: &SettlementPorts, day: ClearingDay) -> Result<ClosedDay, CloseDayError> {
     if let Some(closed) = settling.days.closed_day(day).await? {
         return Ok(closed);
     }
     let at = now(settling).await?;
-    let closable_from = closable_from(&settling.terms, day);
-    if at < closable_from {
-        return Err(NotClosed::TooEarly { closable_from });
+    let cutoff = cutoff(&settling.policy, day);
+    if at < cutoff {
+        return Err(CloseDayError::TooEarly { cutoff });
     }
     let closing = settling.days.closing(day).await?;
     refuse_deferred(settling.cases.as_ref(), &closing).await?;
     loop {
         // Something may be taken in by another process between the statement and its commit; then the statement is made again.
-        if let Some(revision) = take_everything_in(settling, &closing, at).await? {
+        if let Some(revision) = assign_everything(settling, &closing, at).await? {
             let (statement, digest) =
                 render(settling.days.as_ref(), day, &mut io::sink()).await.map_err(|error| match error {
-                    NotWritten::Unavailable(unavailable) => unavailable,
-                    NotWritten::Refused(_) | NotWritten::Changed { .. } => Unavailable::because(error.to_string()),
+                    WriteStatementError::Unavailable(unavailable) => unavailable,
+                    WriteStatementError::Refused(_) | WriteStatementError::Changed { .. } => {
+                        UnavailableError::because(error.to_string())
+                    }
                 })?;
             let closed = ClosedDay { statement, closed_at: at, digest };
             if settling.days.close(&closed, revision).await? {
@@ -165,17 +167,17 @@ pub async fn close_day(settling: &Settling, day: ClearingDay) -> Result<ClosedDa
 }
 
 /// The earlier of the process's clock and the store's: a fast clock must not close a day in which payments can be cancelled.
-async fn now(settling: &Settling) -> Result<DateTime<Utc>, Unavailable> {
+async fn now(settling: &SettlementPorts) -> Result<DateTime<Utc>, UnavailableError> {
     let ours = settling.clock.now();
     Ok(settling.cases.check().await?.map_or(ours, |of_store| of_store.min(ours)))
 }
 
-async fn refuse_deferred(cases: &dyn CancellationStore, closing: &Closing) -> Result<(), NotClosed> {
+async fn refuse_deferred(cases: &dyn CancellationStore, closing: &DayClosing) -> Result<(), CloseDayError> {
     let (mut first, mut count) = (Vec::new(), 0);
     let mut page = Page { limit: PAGE, after: None };
     loop {
         let deferred = cases.deferred(&page).await?;
-        for case in deferred.iter().filter(|case| case.blocks(closing)) {
+        for case in deferred.iter().filter(|case| case.prevents_closing(closing)) {
             count += 1;
             if first.len() < NAMED {
                 first.push(case.id.clone());
@@ -184,23 +186,27 @@ async fn refuse_deferred(cases: &dyn CancellationStore, closing: &Closing) -> Re
         match deferred.last() {
             Some(last) => page.after = Some(last.id.to_string()),
             None if count == 0 => return Ok(()),
-            None => return Err(NotClosed::Deferred { first, count }),
+            None => return Err(CloseDayError::Deferred { first, count }),
         }
     }
 }
 
 /// Takes in what is due until nothing is; the day's revision then, or `None` where somebody else has closed it.
-async fn take_everything_in(settling: &Settling, closing: &Closing, at: DateTime<Utc>) -> Result<Option<i64>, NotClosed> {
+async fn assign_everything(
+    settling: &SettlementPorts,
+    closing: &DayClosing,
+    at: DateTime<Utc>,
+) -> Result<Option<i64>, CloseDayError> {
     let mut after: Option<DuePosition> = None;
     loop {
         let begun = Instant::now();
         let step = Step { at, after: after.clone(), limit: STEP };
-        match settling.days.take_in(closing, &step).await? {
-            Accounted::Closed => return Ok(None),
-            Accounted::Blocked { id, why } => return Err(NotClosed::Blocked { id, why }),
-            Accounted::Taken { last: Some(last), .. } => after = Some(last),
+        match settling.days.assign_to_day(closing, &step).await? {
+            StepOutcome::Closed => return Ok(None),
+            StepOutcome::Blocked { id, why } => return Err(CloseDayError::Blocked { id, why }),
+            StepOutcome::Taken { last: Some(last), .. } => after = Some(last),
             // What became known meanwhile and stands before the position that was reached settles in the next open day.
-            Accounted::Taken { last: None, revision } => return Ok(Some(revision)),
+            StepOutcome::Taken { last: None, revision } => return Ok(Some(revision)),
         }
         tokio::time::sleep((begun.elapsed() / 4).min(LONGEST_REST)).await;
     }
@@ -209,17 +215,17 @@ async fn take_everything_in(settling: &Settling, closing: &Closing, at: DateTime
 /// Writes the statement of a closed day, the same bytes every time.
 ///
 /// # Errors
-/// [`NotWritten`]: what was written by then is no statement.
+/// [`WriteStatementError`]: what was written by then is no statement.
 pub async fn write_statement(
     days: &dyn SettlementStore,
     closed: &ClosedDay,
     to: &mut (impl Write + Send),
-) -> Result<(), NotWritten> {
+) -> Result<(), WriteStatementError> {
     let (_, written) = render(days, closed.statement.day, to).await?;
     if written == closed.digest {
         return Ok(());
     }
-    Err(NotWritten::Changed { closed_with: closed.digest.clone(), written })
+    Err(WriteStatementError::Changed { closed_with: closed.digest.clone(), written })
 }
 
 /// Writes the lines of everything that the day accounts for, in the order of the cases' ids, and adds them up.
@@ -227,7 +233,7 @@ async fn render(
     days: &dyn SettlementStore,
     day: ClearingDay,
     to: &mut (impl Write + Send),
-) -> Result<(DayStatement, String), NotWritten> {
+) -> Result<(DayStatement, String), WriteStatementError> {
     let mut statement = DayStatement::empty(day);
     let mut lines = csv::Writer::from_writer(Digesting { to, digest: Sha256::new() });
     lines.write_record(HEADER).map_err(refused)?;
@@ -242,14 +248,14 @@ async fn render(
             None => break,
         }
     }
-    lines.flush().map_err(NotWritten::Refused)?;
-    let digesting = lines.into_inner().map_err(|error| NotWritten::Refused(error.into_error()))?;
+    lines.flush().map_err(WriteStatementError::Refused)?;
+    let digesting = lines.into_inner().map_err(|error| WriteStatementError::Refused(error.into_error()))?;
     let digest = digesting.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     Ok((statement, digest))
 }
 
-fn refused(error: csv::Error) -> NotWritten {
-    NotWritten::Refused(error.into())
+fn refused(error: csv::Error) -> WriteStatementError {
+    WriteStatementError::Refused(error.into())
 }
 
 fn fields(row: &StatementRow) -> [String; 10] {

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use domain::{Case, ClearingDay, Closing, PaymentRequestId, RefundRequestId, ReportedResult};
-use ports::testing::{ManualClock, MemoryStore, Wallet, ledger_terms, moment};
-use ports::{Accounted, CancellationStore, ClosedDay, Page, SettlementStore, Step, Unavailable};
-use use_cases::{NotClosed, NotWritten, Settling, close_day, write_statement};
+use domain::{Case, ClearingDay, DayClosing, PaymentRequestId, RefundRequestId, ReportedResult};
+use ports::testing::{ManualClock, MemoryStore, Wallet, ledger_policy, moment};
+use ports::{CancellationStore, ClosedDay, Page, SettlementStore, Step, StepOutcome, UnavailableError};
+use use_cases::{CloseDayError, SettlementPorts, WriteStatementError, close_day, write_statement};
 
 /// Fails one of its calls, before or after it was done.
 struct FailsOnce {
@@ -21,9 +21,9 @@ struct FailsOnce {
 }
 
 impl FailsOnce {
-    async fn call<T>(&self, work: impl Future<Output = Result<T, Unavailable>> + Send) -> Result<T, Unavailable> {
+    async fn call<T>(&self, work: impl Future<Output = Result<T, UnavailableError>> + Send) -> Result<T, UnavailableError> {
         let fails = self.calls.fetch_add(1, Ordering::Relaxed) == self.failing;
-        let failed = || Unavailable::because("the connection is lost");
+        let failed = || UnavailableError::because("the connection is lost");
         if fails && !self.after {
             return Err(failed());
         }
@@ -34,38 +34,38 @@ impl FailsOnce {
 
 #[async_trait]
 impl SettlementStore for FailsOnce {
-    async fn closed_day(&self, day: ClearingDay) -> Result<Option<ClosedDay>, Unavailable> {
+    async fn closed_day(&self, day: ClearingDay) -> Result<Option<ClosedDay>, UnavailableError> {
         self.call(self.kept.closed_day(day)).await
     }
 
-    async fn closing(&self, day: ClearingDay) -> Result<Closing, Unavailable> {
+    async fn closing(&self, day: ClearingDay) -> Result<DayClosing, UnavailableError> {
         self.call(self.kept.closing(day)).await
     }
 
-    async fn take_in(&self, closing: &Closing, step: &Step) -> Result<Accounted, Unavailable> {
+    async fn assign_to_day(&self, closing: &DayClosing, step: &Step) -> Result<StepOutcome, UnavailableError> {
         // Small steps, so that a day has several.
         let step = Step { limit: 2, ..step.clone() };
-        self.call(self.kept.take_in(closing, &step)).await
+        self.call(self.kept.assign_to_day(closing, &step)).await
     }
 
-    async fn accounted(&self, day: ClearingDay, page: &Page) -> Result<Vec<Case>, Unavailable> {
+    async fn accounted(&self, day: ClearingDay, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         let page = Page { limit: 2, ..page.clone() };
         self.call(self.kept.accounted(day, &page)).await
     }
 
-    async fn close(&self, closed: &ClosedDay, revision: i64) -> Result<bool, Unavailable> {
+    async fn close(&self, closed: &ClosedDay, revision: i64) -> Result<bool, UnavailableError> {
         self.call(self.kept.close(closed, revision)).await
     }
 
-    async fn open_before(&self, day: ClearingDay) -> Result<Vec<ClearingDay>, Unavailable> {
+    async fn open_before(&self, day: ClearingDay) -> Result<Vec<ClearingDay>, UnavailableError> {
         self.call(self.kept.open_before(day)).await
     }
 
-    async fn find_all(&self, ids: &[PaymentRequestId]) -> Result<Vec<Case>, Unavailable> {
+    async fn find_all(&self, ids: &[PaymentRequestId]) -> Result<Vec<Case>, UnavailableError> {
         self.call(self.kept.find_all(ids)).await
     }
 
-    async fn find_refunded(&self, ids: &[RefundRequestId]) -> Result<Vec<Case>, Unavailable> {
+    async fn find_refunded(&self, ids: &[RefundRequestId]) -> Result<Vec<Case>, UnavailableError> {
         self.call(self.kept.find_refunded(ids)).await
     }
 }
@@ -74,14 +74,14 @@ fn day() -> ClearingDay {
     ClearingDay::of(moment(0))
 }
 
-fn settling(kept: &MemoryStore, days: Arc<dyn SettlementStore>) -> Settling {
+fn settling(kept: &MemoryStore, days: Arc<dyn SettlementStore>) -> SettlementPorts {
     let clock = Arc::new(ManualClock::at(moment(0) + TimeDelta::days(1)));
-    Settling { cases: Arc::new(kept.clone()), days, clock, terms: ledger_terms() }
+    SettlementPorts { cases: Arc::new(kept.clone()), days, clock, policy: ledger_policy() }
 }
 
 /// Seven payments of one day, of which two are cancelled and one is refunded in part.
 async fn a_day() -> MemoryStore {
-    let kept = MemoryStore::new(ledger_terms());
+    let kept = MemoryStore::new(ledger_policy());
     for n in 0..7 {
         let wallet = Wallet::of(&format!("p-{n}"));
         let mut life = vec![wallet.pays(), wallet.reports(ReportedResult::Succeeded)];
@@ -106,7 +106,7 @@ async fn a_closing_that_failed_anywhere_goes_on_to_the_same_statement() {
         let days = Arc::new(FailsOnce { kept: kept.clone(), calls: AtomicUsize::new(0), failing, after });
         match close_day(&settling(&kept, days), day()).await {
             Ok(closed) => assert_eq!(closed, expected),
-            Err(NotClosed::Unavailable(_)) => failed += 1,
+            Err(CloseDayError::Unavailable(_)) => failed += 1,
             Err(other) => unreachable!("{other}"),
         }
         let again = close_day(&settling(&kept, Arc::new(kept.clone())), day()).await;
@@ -134,17 +134,17 @@ async fn a_statement_that_is_cut_off_is_told_of() {
         let days = FailsOnce { kept: kept.clone(), calls: AtomicUsize::new(0), failing: calls, after: false };
         match write_statement(&days, &closed, &mut Vec::new()).await {
             Ok(()) => break,
-            Err(NotWritten::Unavailable(_)) => calls += 1,
+            Err(WriteStatementError::Unavailable(_)) => calls += 1,
             Err(other) => unreachable!("{other}"),
         }
     }
     assert!(calls > 2, "a page at a time");
     let mut full = &mut [0_u8; 100][..];
     let refused = write_statement(&kept, &closed, &mut full).await;
-    assert!(matches!(refused, Err(NotWritten::Refused(_))), "{refused:?}");
+    assert!(matches!(refused, Err(WriteStatementError::Refused(_))), "{refused:?}");
     let other = ClosedDay { digest: "0".repeat(64), ..closed };
     let changed = write_statement(&kept, &other, &mut Vec::new()).await;
-    assert!(matches!(changed, Err(NotWritten::Changed { .. })), "{changed:?}");
+    assert!(matches!(changed, Err(WriteStatementError::Changed { .. })), "{changed:?}");
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn a_fast_clock_closes_no_day_too_early() {
     let kept = a_day().await;
     let of_store = Arc::new(ManualClock::at(moment(0)));
     let cases = Arc::new(kept.with_clock(of_store));
-    let fast = Settling { cases, ..settling(&kept, Arc::new(kept.clone())) };
+    let fast = SettlementPorts { cases, ..settling(&kept, Arc::new(kept.clone())) };
     let refused = close_day(&fast, day()).await;
-    assert!(matches!(refused, Err(NotClosed::TooEarly { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(CloseDayError::TooEarly { .. })), "{refused:?}");
 }

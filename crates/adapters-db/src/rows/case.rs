@@ -10,7 +10,7 @@ use domain::{
 use ports::TimelineEntry;
 use serde::Serialize;
 
-use super::{Inconsistent, Place, ReversalRow, code, text};
+use super::{InconsistentRowError, ReversalRow, RowRef, code, text};
 use crate::columns::columns;
 use crate::schema::{cases, events, refunds};
 
@@ -98,7 +98,7 @@ impl CaseRow {
     fn with_settlement(self, settlement: &Settlement) -> Self {
         let settled_at = match settlement {
             Settlement::Settled { day: _, at } => Some(at.timestamp_micros()),
-            Settlement::LeftOut { day: _ } => None,
+            Settlement::Excluded { day: _ } => None,
         };
         Self { settlement_day: Some(settlement.day().to_string()), settled_at, ..self }
     }
@@ -165,8 +165,8 @@ impl CaseRow {
     }
 
     /// The case that this row and its fellows speak of.
-    pub(crate) fn into_case(self, refunds: Vec<RefundRow>, reversal: Option<ReversalRow>) -> Result<Case, Inconsistent> {
-        let place = Place { table: "cases", id: &self.payment_request_id };
+    pub(crate) fn into_case(self, refunds: Vec<RefundRow>, reversal: Option<ReversalRow>) -> Result<Case, InconsistentRowError> {
+        let place = RowRef { table: "cases", id: &self.payment_request_id };
         let id = place.parsed("payment_request_id", PaymentRequestId::parse(place.id))?;
         let settlement = self.settlement(place)?;
         let payment = self.status.as_deref().map(|status| self.payment(status)).transpose()?;
@@ -176,20 +176,20 @@ impl CaseRow {
         Ok(Case { id, payment, refunds, cancellation, reversal, settlement })
     }
 
-    fn settlement(&self, place: Place<'_>) -> Result<Option<Settlement>, Inconsistent> {
+    fn settlement(&self, place: RowRef<'_>) -> Result<Option<Settlement>, InconsistentRowError> {
         let day = place.day("settlement_day", self.settlement_day.as_deref())?;
         let settled_at = self.settled_at.map(|at| place.moment("settled_at", at)).transpose()?;
         match (day, settled_at) {
             (None, None) => Ok(None),
             (Some(day), Some(at)) => Ok(Some(Settlement::Settled { day, at })),
-            (Some(day), None) => Ok(Some(Settlement::LeftOut { day })),
+            (Some(day), None) => Ok(Some(Settlement::Excluded { day })),
             (None, Some(_)) => Err(place.wrong("settlement_day")),
         }
     }
 
-    fn payment(&self, status: &str) -> Result<Payment, Inconsistent> {
-        let place = Place { table: "cases", id: &self.payment_request_id };
-        let text = |column, value: &Option<String>| place.given(column, value.clone());
+    fn payment(&self, status: &str) -> Result<Payment, InconsistentRowError> {
+        let place = RowRef { table: "cases", id: &self.payment_request_id };
+        let text = |column, value: &Option<String>| place.required(column, value.clone());
         let fee = place.money("fee_value", self.fee_value, self.fee_currency.as_deref())?;
         let status = match status {
             "in-progress" => PaymentStatus::InProgress,
@@ -208,7 +208,7 @@ impl CaseRow {
         Ok(Payment {
             acquirer_id: place.parsed("acquirer_id", AcquirerId::parse(text("acquirer_id", &self.acquirer_id)?))?,
             account: place.parsed("account", AccountId::parse(text("account", &self.account)?))?,
-            amount: place.given("amount_value", amount)?,
+            amount: place.required("amount_value", amount)?,
             settlement_amount,
             kind,
             initiated_at: place.dated("initiated_at", self.initiated_at)?,
@@ -217,8 +217,8 @@ impl CaseRow {
         })
     }
 
-    fn cancellation_named(&self, name: &str) -> Result<Cancellation, Inconsistent> {
-        let place = Place { table: "cases", id: &self.payment_request_id };
+    fn cancellation_named(&self, name: &str) -> Result<Cancellation, InconsistentRowError> {
+        let place = RowRef { table: "cases", id: &self.payment_request_id };
         let state = match name {
             "deferred" => CancellationState::Deferred(match self.defer_reason.as_deref() {
                 Some("refund-running") => DeferReason::RefundRunning,
@@ -230,11 +230,11 @@ impl CaseRow {
                 cancelled_at: place.dated("cancelled_at", self.cancelled_at)?,
                 answer: self.refused(place)?.map_or(FinalAnswer::Cancelled, FinalAnswer::Refused),
             },
-            "refused" => CancellationState::Refused { refusal: place.given("refusal", self.refused(place)?)? },
+            "refused" => CancellationState::Refused { refusal: place.required("refusal", self.refused(place)?)? },
             "already-refunded" => CancellationState::AlreadyRefunded,
             _ => return Err(place.wrong("cancellation")),
         };
-        let acquirer_id = place.given("cancel_acquirer_id", self.cancel_acquirer_id.clone())?;
+        let acquirer_id = place.required("cancel_acquirer_id", self.cancel_acquirer_id.clone())?;
         Ok(Cancellation {
             acquirer_id: place.parsed("cancel_acquirer_id", AcquirerId::parse(acquirer_id))?,
             first_received_at: place.dated("first_received_at", self.first_received_at)?,
@@ -242,7 +242,7 @@ impl CaseRow {
         })
     }
 
-    fn refused(&self, place: Place<'_>) -> Result<Option<Refusal>, Inconsistent> {
+    fn refused(&self, place: RowRef<'_>) -> Result<Option<Refusal>, InconsistentRowError> {
         let code = match self.result_code.as_deref() {
             Some("PARAM_ILLEGAL") => RefusalCode::ParamIllegal,
             Some("PROCESS_FAIL") => RefusalCode::ProcessFail,
@@ -281,8 +281,8 @@ impl RefundRow {
         }
     }
 
-    fn refund(&self) -> Result<Refund, Inconsistent> {
-        let place = Place { table: "refunds", id: &self.payment_request_id };
+    fn refund(&self) -> Result<Refund, InconsistentRowError> {
+        let place = RowRef { table: "refunds", id: &self.payment_request_id };
         let amount = place.money("amount_value", Some(self.amount_value), Some(&self.amount_currency))?;
         let state = match self.state.as_str() {
             "reserved" => RefundState::Reserved,
@@ -292,24 +292,24 @@ impl RefundRow {
         };
         let id = place.parsed("refund_request_id", RefundRequestId::parse(self.refund_request_id.as_str()))?;
         let settled_on = place.day("settlement_day", self.settlement_day.as_deref())?;
-        Ok(Refund { id, amount: place.given("amount_value", amount)?, state, settled_on })
+        Ok(Refund { id, amount: place.required("amount_value", amount)?, state, settled_on })
     }
 }
 
 impl EventRow {
     pub(crate) fn of(id: &PaymentRequestId, number: i32, event: &Event) -> Self {
-        let details = event.what.details().into_iter().map(|(name, value)| (name, text(&value)));
+        let details = event.kind.details().into_iter().map(|(name, value)| (name, text(&value)));
         Self {
             payment_request_id: id.to_string(),
             number,
             at: event.at.timestamp_micros(),
-            what: event.what.name().to_owned(),
+            what: event.kind.name().to_owned(),
             details: serde_json::json!(details.collect::<BTreeMap<_, _>>()).to_string(),
         }
     }
 
-    pub(crate) fn into_entry(self) -> Result<TimelineEntry, Inconsistent> {
-        let place = Place { table: "events", id: &self.payment_request_id };
+    pub(crate) fn into_entry(self) -> Result<TimelineEntry, InconsistentRowError> {
+        let place = RowRef { table: "events", id: &self.payment_request_id };
         let details = place.parsed("details", serde_json::from_str(&self.details))?;
         Ok(TimelineEntry { at: place.moment("at", self.at)?, what: self.what, details })
     }

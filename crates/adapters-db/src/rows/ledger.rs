@@ -5,7 +5,7 @@ use domain::{AccountId, Entry, EntryKind, PaymentRequestId, RefundRequestId};
 use ports::PostedEntry;
 use serde::Serialize;
 
-use super::{Inconsistent, Place};
+use super::{InconsistentRowError, RowRef};
 use crate::columns::columns;
 use crate::schema::ledger_entries;
 
@@ -51,8 +51,8 @@ impl EntryRow {
         }
     }
 
-    pub(crate) fn into_posted(self) -> Result<PostedEntry, Inconsistent> {
-        let place = Place { table: "ledger_entries", id: &self.payment_request_id };
+    pub(crate) fn into_posted(self) -> Result<PostedEntry, InconsistentRowError> {
+        let place = RowRef { table: "ledger_entries", id: &self.payment_request_id };
         let kind = match self.kind.as_str() {
             "debit" => EntryKind::Debit,
             "credit" => EntryKind::Credit,
@@ -66,7 +66,7 @@ impl EntryRow {
             refund: place.parsed("refund_request_id", refund.map(RefundRequestId::parse).transpose())?,
             kind,
             account: place.parsed("account", AccountId::parse(self.account.as_str()))?,
-            amount: place.given("value", amount)?,
+            amount: place.required("value", amount)?,
             at: place.moment("at", self.at)?,
         };
         let payment_request_id = place.parsed("payment_request_id", PaymentRequestId::parse(place.id))?;

@@ -4,7 +4,7 @@ use diesel::{Queryable, Selectable};
 use domain::{Lease, PaymentRequestId, Reversal, ReversalKind, ReversalState};
 use serde::Serialize;
 
-use super::{Inconsistent, Place, code, text};
+use super::{InconsistentRowError, RowRef, code, text};
 use crate::columns::columns;
 use crate::schema::reversals;
 
@@ -74,8 +74,8 @@ impl ReversalRow {
         }
     }
 
-    pub(crate) fn into_reversal(self) -> Result<Reversal, Inconsistent> {
-        let place = Place { table: "reversals", id: &self.payment_request_id };
+    pub(crate) fn into_reversal(self) -> Result<Reversal, InconsistentRowError> {
+        let place = RowRef { table: "reversals", id: &self.payment_request_id };
         let kind = match self.kind.as_str() {
             "refund" => ReversalKind::Refund,
             "release" => ReversalKind::Release,
@@ -95,7 +95,7 @@ impl ReversalRow {
                 let next_attempt_at = place.dated("next_attempt_at", self.next_attempt_at)?;
                 ReversalState::Open { next_attempt_at, lease, last_error: self.last_error.clone() }
             }
-            "parked" => ReversalState::Parked { reason: place.given("last_error", self.last_error.clone())? },
+            "parked" => ReversalState::Parked { reason: place.required("last_error", self.last_error.clone())? },
             "done" | "resolved" => {
                 ReversalState::Done { at: place.dated("done_at", self.done_at)?, by_hand: self.state == "resolved" }
             }

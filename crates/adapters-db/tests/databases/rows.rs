@@ -1,10 +1,10 @@
 //! What stands in the tables.
 
-use domain::{Action, Disposition, GiveBack, Inquiry, Jitter, Outcome, RefusalCode, ReportedResult, ReversalState};
-use ports::testing::{Damage, Wallet, core_terms, ledger_terms, moment};
+use domain::{Action, Disposition, Inquiry, Jitter, Outcome, RefusalCode, ReportedResult, ReversalOutcome, ReversalState};
+use ports::testing::{Damage, Wallet, core_policy, ledger_policy, moment};
 use ports::{Page, ReversalFilter};
 
-use crate::given::{TestDatabase, decided, on_both_engines, paid};
+use crate::fixtures::{TestDatabase, decided, on_both_engines, paid};
 
 on_both_engines!(
     a_report_on_an_unknown_case_leaves_no_row,
@@ -16,9 +16,9 @@ on_both_engines!(
 );
 
 async fn a_report_on_an_unknown_case_leaves_no_row(database: &impl TestDatabase) {
-    let store = database.open(ledger_terms());
+    let store = database.open(ledger_policy());
     let wallet = Wallet::of("unknown");
-    let close = Action::Close { attempt: 1, outcome: GiveBack::Done, jitter: Jitter(0) };
+    let close = Action::CompleteAttempt { attempt: 1, outcome: ReversalOutcome::Done, jitter: Jitter(0) };
     let resolve = Action::Resolve { note: "paid".to_owned(), by: "operator".to_owned() };
     let reports = vec![
         wallet.reports(ReportedResult::Succeeded),
@@ -35,7 +35,7 @@ async fn a_report_on_an_unknown_case_leaves_no_row(database: &impl TestDatabase)
 }
 
 async fn every_text_of_a_core_or_an_operator_reads_back(database: &impl TestDatabase) {
-    let store = database.open(core_terms());
+    let store = database.open(core_policy());
     let texts = [
         ("quotes", "it's \"quoted\" \\ and \\u0000 {not: json}, $1 ?1 %", "it's \"quoted\" \\ and \\u0000 {not: json}, $1 ?1 %"),
         (
@@ -48,12 +48,12 @@ async fn every_text_of_a_core_or_an_operator_reads_back(database: &impl TestData
     ];
     for (name, written, kept) in texts {
         let wallet = paid(&store, name).await;
-        let close = |attempt, outcome| wallet.does(Action::Close { attempt, outcome, jitter: Jitter(0) });
+        let close = |attempt, outcome| wallet.does(Action::CompleteAttempt { attempt, outcome, jitter: Jitter(0) });
         let steps = [
             wallet.is_cancelled(),
-            close(1, GiveBack::Unknown(written.to_owned())),
+            close(1, ReversalOutcome::Unknown(written.to_owned())),
             wallet.is_cancelled(),
-            close(2, GiveBack::Impossible(written.to_owned())),
+            close(2, ReversalOutcome::Impossible(written.to_owned())),
         ];
         for step in steps {
             decided(&store, vec![step]).await;
@@ -74,7 +74,7 @@ async fn every_text_of_a_core_or_an_operator_reads_back(database: &impl TestData
 }
 
 async fn f34_an_unreadable_case_does_not_hide_the_others_of_a_list(database: &impl TestDatabase) {
-    let store = database.open(core_terms());
+    let store = database.open(core_policy());
     for name in ["list-1", "list-2", "list-3"] {
         let wallet = paid(&store, name).await;
         decided(&store, vec![wallet.is_cancelled()]).await;
@@ -91,7 +91,7 @@ async fn f34_an_unreadable_case_does_not_hide_the_others_of_a_list(database: &im
 
 /// The one that has been due for longest cannot be written.
 async fn f34_a_reversal_that_cannot_be_leased_holds_up_no_other(database: &impl TestDatabase) {
-    let store = database.open(core_terms());
+    let store = database.open(core_policy());
     for (seconds, name) in (0..).zip(["due-1", "due-2", "due-3"]) {
         let wallet = Wallet { at: moment(seconds), ..Wallet::of(name) };
         decided(&store, vec![wallet.is_cancelled()]).await;
@@ -105,16 +105,16 @@ async fn f34_a_reversal_that_cannot_be_leased_holds_up_no_other(database: &impl 
     );
     database.execute(refuse).unwrap();
     let long_after = moment(3600);
-    let claims = store.claim_due(long_after, 10).await.unwrap();
-    let mut claimed: Vec<_> = claims.iter().map(|claim| (claim.owed.id.as_str(), claim.attempt)).collect();
+    let claims = store.lease_due(long_after, 10).await.unwrap();
+    let mut claimed: Vec<_> = claims.iter().map(|claim| (claim.reversal_request.id.as_str(), claim.attempt)).collect();
     claimed.sort_unstable();
     assert_eq!(claimed, [("due-2", 2), ("due-3", 2)]);
-    assert_eq!(store.claim_due(long_after, 10).await, Ok(vec![]), "they are leased now, and it still cannot be");
+    assert_eq!(store.lease_due(long_after, 10).await, Ok(vec![]), "they are leased now, and it still cannot be");
 }
 
 /// The answer is changed behind the process's back, and the process says what stands there.
 async fn f43_a_repeat_is_answered_from_the_tables(database: &impl TestDatabase) {
-    let store = database.open(ledger_terms());
+    let store = database.open(ledger_policy());
     let late = Wallet { at: moment(30 * 24 * 3600), ..paid(&store, "late").await };
     let refused = |code| Outcome::Answered(domain::Answer::Refused(domain::Refusal::PeriodOver(code)));
     for _ in 0..3 {
@@ -123,16 +123,16 @@ async fn f43_a_repeat_is_answered_from_the_tables(database: &impl TestDatabase) 
     database.execute("update cases set result_code = 'CANCEL_WINDOW_EXCEED' where payment_request_id = 'late'").unwrap();
     assert_eq!(decided(&store, vec![late.is_cancelled()]).await, [refused(RefusalCode::CancelWindowExceed)]);
     // What another process has recorded counts at once too.
-    let other = database.open(ledger_terms());
+    let other = database.open(ledger_policy());
     let wallet = paid(&store, "shared").await;
     assert_eq!(store.find(&wallet.id).await.unwrap().map(|file| file.case.inquiry()), Some(Inquiry::Paid));
     decided(&other, vec![wallet.is_cancelled()]).await;
     assert_eq!(store.find(&wallet.id).await.unwrap().map(|file| file.case.inquiry()), Some(Inquiry::Closed));
-    assert_eq!(decided(&store, vec![wallet.pays()]).await, [Outcome::Disposed(Disposition::Closed)]);
+    assert_eq!(decided(&store, vec![wallet.pays()]).await, [Outcome::DispositionBody(Disposition::Closed)]);
 }
 
 async fn a_process_works_with_the_next_versions_schema(database: &impl TestDatabase) {
-    let store = database.open(ledger_terms());
+    let store = database.open(ledger_policy());
     let wallet = paid(&store, "early").await;
     for table in ["cases", "refunds", "reversals", "events", "ledger_entries"] {
         database.execute(&format!("alter table {table} add column added_later text default 'kept'")).unwrap();

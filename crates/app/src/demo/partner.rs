@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use adapters_http::signature::{Claim, ClaimedKey, Content, header};
+use adapters_http::signature::{ClaimedKey, Content, SignatureHeader, header};
 use adapters_keys::{ClientKey, FileSigner, Keyring};
 use chrono::SecondsFormat;
 use ports::{Clock, MessageSigner, MessageVerifier, SignedText};
@@ -75,7 +75,9 @@ impl AlipayPlus {
 
     fn is_signed_by_the_wallet(&self, headers: &HeaderMap, body: &[u8]) -> bool {
         let header = |name: &str| headers.get(name).map_or(&b""[..], |value| value.as_bytes());
-        let Some(Claim { key_version: ClaimedKey::Version(version), signature }) = Claim::parse(header("signature")) else {
+        let Some(SignatureHeader { key_version: ClaimedKey::Version(version), signature }) =
+            SignatureHeader::parse(header("signature"))
+        else {
             return false;
         };
         let Ok(time) = std::str::from_utf8(header("response-time")) else { return false };

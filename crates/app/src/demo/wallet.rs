@@ -7,7 +7,7 @@ use ports::Clock;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
-use super::rows::{ACQUIRER, CURRENCY, Call, PSP_ID, Payment};
+use super::rows::{ACQUIRER, CURRENCY, Call, DemoPayment, PSP_ID};
 use crate::clock::SystemClock;
 use crate::output::Failure;
 
@@ -29,7 +29,7 @@ impl Wallet {
     }
 
     /// Tells something of a payment; returns the disposition.
-    pub(super) async fn tell(&self, payment: &Payment, call: Call) -> Result<String, Failure> {
+    pub(super) async fn tell(&self, payment: &DemoPayment, call: Call) -> Result<String, Failure> {
         let at = |days| (SystemClock.now() - TimeDelta::days(days)).to_rfc3339_opts(SecondsFormat::Millis, true);
         let place = format!("{}/payments/{}", self.base, payment.id);
         let request = match call {

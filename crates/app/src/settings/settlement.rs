@@ -1,6 +1,6 @@
 //! `[settlement]`: how Alipay+'s files are read.
 
-use super::section::{Kind, Section, Wrong};
+use super::section::{Kind, Section, SettingError};
 
 /// The names that columns have in the first line of a file's details.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ const COLUMN: Kind<String> = Kind::new("the name of a column in Alipay+'s files"
 });
 
 impl Columns {
-    pub(super) fn read(root: &mut Section) -> Result<Self, Wrong> {
+    pub(super) fn read(root: &mut Section) -> Result<Self, SettingError> {
         let mut settlement = root.table_or_empty("settlement")?;
         let mut section = settlement.table_or_empty("columns")?;
         let mut column = |key, default| section.or(key, default, &COLUMN);

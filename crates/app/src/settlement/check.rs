@@ -8,14 +8,14 @@ use std::process::ExitCode;
 use clap::Args;
 use domain::{Case, ClearingDay, Finding, Listed, ListedKind, Mismatch, PaymentRequestId, RefundRequestId, Scope, examine};
 use indicatif::{ProgressBar, ProgressStyle};
-use ports::{SettlementStore, Unavailable};
+use ports::{SettlementStore, UnavailableError};
 
-use super::comparing::compare;
 use super::lines::{Line, Lines};
+use super::reconcile::compare;
 use super::records::Malformed;
-use super::report::{Place, Report};
+use super::report::{Report, SourceLine};
 use super::sorting::{Sorter, Transaction};
-use crate::output::{Failure, complain, say};
+use crate::output::{Failure, print_error, print_line};
 use crate::settings::{Columns, Settings};
 use crate::wiring;
 
@@ -44,26 +44,26 @@ pub(crate) struct CheckArgs {
 }
 
 /// Why a check ended early.
-pub(super) enum Stopped {
+pub(super) enum CheckError {
     Malformed(Malformed),
-    Unavailable(Unavailable),
+    Unavailable(UnavailableError),
     /// A temporary file or a report cannot be written.
     Disk(io::Error),
 }
 
-impl From<Malformed> for Stopped {
+impl From<Malformed> for CheckError {
     fn from(malformed: Malformed) -> Self {
         Self::Malformed(malformed)
     }
 }
 
-impl From<Unavailable> for Stopped {
-    fn from(unavailable: Unavailable) -> Self {
+impl From<UnavailableError> for CheckError {
+    fn from(unavailable: UnavailableError) -> Self {
         Self::Unavailable(unavailable)
     }
 }
 
-impl From<io::Error> for Stopped {
+impl From<io::Error> for CheckError {
     fn from(error: io::Error) -> Self {
         Self::Disk(error)
     }
@@ -94,15 +94,15 @@ pub(crate) async fn check(settings: Settings, args: CheckArgs) -> Result<ExitCod
     let scope = if settings.core.payments.is_some() { Scope::CancelledOnly } else { Scope::Everything };
     match check_with(days.as_ref(), (&settings.columns, scope), &args).await {
         Ok((told, fails)) => {
-            say(told.trim_end())?;
+            print_line(told.trim_end())?;
             Ok(if fails { ExitCode::from(GATE_FAILED) } else { ExitCode::SUCCESS })
         }
-        Err(Stopped::Malformed(malformed)) => {
-            complain(&Failure::new(malformed.to_string()));
+        Err(CheckError::Malformed(malformed)) => {
+            print_error(&Failure::new(malformed.to_string()));
             Ok(ExitCode::from(MALFORMED))
         }
-        Err(Stopped::Unavailable(unavailable)) => Err(Failure::new(format!("the database cannot be asked: {unavailable}"))),
-        Err(Stopped::Disk(error)) => Err(Failure::new(format!("the check cannot be written down: {error}"))),
+        Err(CheckError::Unavailable(unavailable)) => Err(Failure::new(format!("the database cannot be asked: {unavailable}"))),
+        Err(CheckError::Disk(error)) => Err(Failure::new(format!("the check cannot be written down: {error}"))),
     }
 }
 
@@ -111,7 +111,7 @@ async fn check_with(
     days: &dyn SettlementStore,
     (columns, scope): (&Columns, Scope),
     args: &CheckArgs,
-) -> Result<(String, bool), Stopped> {
+) -> Result<(String, bool), CheckError> {
     let mut report = Report::create(args.csv.as_deref(), args.json.as_deref())?;
     let contents = Reading { days, scope, report: &mut report }.read(columns, &args.files).await?;
     let days_looked_at = match scope {
@@ -152,7 +152,7 @@ impl Days {
 }
 
 /// The day that is asked for, or else the one that most of what settles is of.
-async fn days_of(days: &dyn SettlementStore, asked: Option<ClearingDay>, contents: &Contents) -> Result<Days, Unavailable> {
+async fn days_of(days: &dyn SettlementStore, asked: Option<ClearingDay>, contents: &Contents) -> Result<Days, UnavailableError> {
     // A line that strayed into another day must not have all of that day looked for.
     let most = contents.of_days.iter().max_by_key(|(_, lines)| **lines).map(|(day, _)| *day);
     let wanted = asked.or(most);
@@ -174,7 +174,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     /// Reads all files to their ends, so that a malformed one is told of before anything is compared.
-    async fn read(mut self, columns: &Columns, paths: &[PathBuf]) -> Result<Contents, Stopped> {
+    async fn read(mut self, columns: &Columns, paths: &[PathBuf]) -> Result<Contents, CheckError> {
         let bytes = paths.iter().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum();
         let bar = progress(bytes, "reading   {bar:40} {bytes}/{total_bytes}  {eta}");
         let mut contents = Contents { sorter: Sorter::default(), files: Vec::new(), lines: 0, of_days: BTreeMap::new() };
@@ -204,7 +204,7 @@ impl Reading<'_> {
 
     /// Finds the payments of refunds whose files do not name them. A refund of none that is known is told of here: there may be any
     /// number of them.
-    async fn name(&mut self, contents: &mut Contents, nameless: Vec<(usize, Line)>) -> Result<(), Stopped> {
+    async fn name(&mut self, contents: &mut Contents, nameless: Vec<(usize, Line)>) -> Result<(), CheckError> {
         let refund = |line: &Line| match &line.listed.kind {
             ListedKind::Refund(id) => Some(id.clone()),
             ListedKind::Payment | ListedKind::Other => None,
@@ -222,7 +222,7 @@ impl Reading<'_> {
                 Some(case) => contents.push(case.id.clone(), file, line)?,
                 None if self.scope == Scope::Everything => {
                     let finding = Finding { mismatch: Mismatch::Unknown, refund, recorded: None, listed: line.listed.amount };
-                    let place = Place { file: &contents.files[file].0, line: line.number };
+                    let place = SourceLine { file: &contents.files[file].0, line: line.number };
                     self.report.add(None, &finding, Some(place))?;
                 }
                 None => {}

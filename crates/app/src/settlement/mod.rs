@@ -1,13 +1,13 @@
 //! `rescind settlement`: what accountants need.
 
+mod atomic_file;
 mod check;
-mod comparing;
 mod export;
 mod lines;
+mod reconcile;
 mod records;
 mod report;
 mod sorting;
-mod whole;
 
 pub(crate) use check::{CheckArgs, check};
 pub(crate) use export::export;

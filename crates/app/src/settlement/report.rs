@@ -8,7 +8,7 @@ use std::path::Path;
 use domain::{Finding, ListedAmount, Mismatch, Money, PaymentRequestId, RefundRequestId};
 use serde_json::json;
 
-use super::whole::WholeFile;
+use super::atomic_file::WholeFile;
 
 /// How many findings of a kind are shown to people.
 const SHOWN: u64 = 20;
@@ -18,7 +18,7 @@ const COLUMNS: [&str; 7] = ["finding", "paymentRequestId", "refundRequestId", "l
 
 /// Where a file lists it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct SourceLine<'a> {
     pub(super) file: &'a str,
     pub(super) line: u64,
 }
@@ -45,7 +45,12 @@ impl Report {
         Ok(Self { counts: BTreeMap::new(), shown: Vec::new(), csv, json })
     }
 
-    pub(super) fn add(&mut self, id: Option<&PaymentRequestId>, finding: &Finding, place: Option<Place<'_>>) -> io::Result<()> {
+    pub(super) fn add(
+        &mut self,
+        id: Option<&PaymentRequestId>,
+        finding: &Finding,
+        place: Option<SourceLine<'_>>,
+    ) -> io::Result<()> {
         let count = self.counts.entry(finding.mismatch).or_default();
         *count += 1;
         let fields = [

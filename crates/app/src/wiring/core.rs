@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use adapters_funds::{CoreSettings as Reached, WalletCore};
+use adapters_wallet_core::{CoreSettings, WalletCore};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use use_cases::{Core, Ports};
 
 use crate::output::Failure;
-use crate::settings::{CoreSetting, CoreSettings, SettingFile};
+use crate::settings::{CoreSection, CoreSetting, SettingFile};
 
 /// The wallet core; `None` where the embedded ledger has the money.
-pub(super) fn read(settings: &CoreSettings) -> Result<Option<Core>, Failure> {
+pub(super) fn read(settings: &CoreSection) -> Result<Option<Core>, Failure> {
     let Some(funds) = &settings.funds else { return Ok(None) };
     let payments = settings.payments.as_ref().map(|payments| reach("payments", payments)).transpose()?;
     let funds = Arc::new(reach("funds", funds)?);
@@ -26,7 +26,7 @@ fn reach(section: &str, setting: &CoreSetting) -> Result<WalletCore, Failure> {
         (Some(certificate), Some(key)) => Some([certificate, b"\n".to_vec(), key].concat()),
         (Some(_) | None, _) => None,
     };
-    let reached = Reached {
+    let reached = CoreSettings {
         url: setting.url.clone(),
         timeout: setting.timeout,
         token,

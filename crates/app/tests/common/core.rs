@@ -295,7 +295,7 @@ impl Books {
     fn answer(&mut self, request: &Request) -> (u16, Value) {
         let Request { method, collection, id, body } = request;
         match (method.as_str(), collection.as_str()) {
-            ("PUT", "reversals") => self.give_back(id, body),
+            ("PUT", "reversals") => self.reverse(id, body),
             ("GET", "payments") => {
                 self.looked_up += 1;
                 match self.payments.get(id) {
@@ -311,7 +311,7 @@ impl Books {
         }
     }
 
-    fn give_back(&mut self, id: &str, body: &Value) -> (u16, Value) {
+    fn reverse(&mut self, id: &str, body: &Value) -> (u16, Value) {
         let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
         let taken = self.taken.get(id).cloned();
         let told = (text(&body["account"]), text(&body["amount"]["value"]));

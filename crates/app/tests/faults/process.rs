@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::Terms;
+use domain::Policy;
 use ports::{CancellationStore, Clock, MessageSigner};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -32,7 +32,7 @@ pub(crate) mod named {
 #[derive(Clone)]
 pub(crate) struct Surroundings {
     pub(crate) place: Arc<Place>,
-    pub(crate) terms: Terms,
+    pub(crate) policy: Policy,
     pub(crate) clock: Arc<RunningClock>,
     pub(crate) money: Money,
     pub(crate) core: Arc<WalletCore>,
@@ -53,7 +53,7 @@ impl Process {
     pub(crate) fn start(around: &Surroundings) -> Arc<Self> {
         let life = Life::begins();
         let crossing = Crossing { plan: Arc::clone(&around.plan), life: Arc::clone(&life), slow: around.pace.slow };
-        let port = around.place.open(&around.terms);
+        let port = around.place.open(&around.policy);
         let store: Arc<dyn CancellationStore> = Arc::new(Broken { port, crossing: crossing.clone() });
         let broken = || Arc::new(Broken { port: Arc::clone(&around.core), crossing: crossing.clone() });
         let core = match around.money {

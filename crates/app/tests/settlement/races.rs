@@ -7,12 +7,12 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use domain::{Answer, Outcome};
 use ports::testing::Wallet;
-use ports::{Asked, CancellationStore, ClosedDay};
+use ports::{CancellationStore, ClosedDay, ReceivedCommand};
 use tokio::task::JoinSet;
-use use_cases::{NotClosed, NotWritten, close_day, write_statement};
+use use_cases::{CloseDayError, WriteStatementError, close_day, write_statement};
 
 use crate::common::Engine;
-use crate::given::{Kept, day, later, paid};
+use crate::fixtures::{Kept, day, later, paid};
 
 /// How often; a thousand times where `RESCIND_SCALE=full` asks for it.
 fn rounds() -> i64 {
@@ -24,7 +24,7 @@ async fn written(kept: &Kept, closed: &ClosedDay) -> String {
         let mut file = Vec::new();
         match write_statement(kept.days.as_ref(), closed, &mut file).await {
             Ok(()) => return String::from_utf8(file).unwrap(),
-            Err(NotWritten::Unavailable(_)) => {}
+            Err(WriteStatementError::Unavailable(_)) => {}
             Err(other) => panic!("{other}"),
         }
     }
@@ -35,7 +35,7 @@ async fn closed_and_written(kept: Arc<Kept>, round: i64) -> (ClosedDay, String) 
     let closed = loop {
         match close_day(&kept.settling(later(1)), day(-round)).await {
             Ok(closed) => break closed,
-            Err(NotClosed::Unavailable(_)) => {}
+            Err(CloseDayError::Unavailable(_)) => {}
             Err(other) => panic!("{other}"),
         }
     };
@@ -44,7 +44,7 @@ async fn closed_and_written(kept: Arc<Kept>, round: i64) -> (ClosedDay, String) 
 }
 
 /// As Alipay+ does it, a cancel is asked again until there is an answer.
-async fn answer_to(cases: &Arc<dyn CancellationStore>, cancel: &Asked) -> Outcome {
+async fn answer_to(cases: &Arc<dyn CancellationStore>, cancel: &ReceivedCommand) -> Outcome {
     loop {
         if let Ok(outcome) = cases.decide(vec![cancel.clone()]).await.remove(0) {
             return outcome;
@@ -91,8 +91,8 @@ async fn one_round(kept: &Arc<Kept>, round: i64) -> (usize, usize) {
         assert_ne!(cancelled.contains(&n), settled.contains(wallet.id.as_str()), "{round}-{n} is on one side");
     }
     assert_eq!(closed.statement.payments.count as usize, settled.len());
-    let left_out: u64 = closed.statement.left_out.values().map(|left_out| left_out.totals.count).sum();
-    assert_eq!(left_out as usize, cancelled.len());
+    let excluded: u64 = closed.statement.excluded.values().map(|excluded| excluded.totals.count).sum();
+    assert_eq!(excluded as usize, cancelled.len());
     let fees: i128 = closed.statement.fees.values().sum();
     assert_eq!(fees, 3 * settled.len() as i128, "what is cancelled costs no fee");
     assert_eq!(written(kept, &closed).await, file, "the same bytes every time");

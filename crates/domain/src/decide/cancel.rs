@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::draft::Draft;
+use super::update::CaseUpdate;
 use super::{Decision, Outcome, Rule};
 use crate::{
-    Answer, Cancel, Cancellation, CancellationState, Case, DeferReason, FinalAnswer, FundsKind, Lookup, NeverReceived,
-    OtherAcquirer, PaymentStatus, PeriodOver, Refusal, RefusalCode, Terms, What,
+    Answer, Cancel, Cancellation, CancellationState, Case, DeferReason, EventKind, FinalAnswer, FundsKind, Lookup, NeverReceived,
+    OtherAcquirer, PaymentStatus, PeriodOver, Policy, Refusal, RefusalCode,
 };
 
 /// A cancel with the moment that decides about its period.
@@ -26,46 +26,46 @@ enum Ruling {
     CloseUnpaid,
     AlreadyRefunded,
     PartlyRefunded,
-    GiveBack,
+    ReversalOutcome,
 }
 
-pub(super) fn cancel(terms: &Terms, case: &Case, cancel: &Cancel, at: DateTime<Utc>) -> Decision {
+pub(super) fn cancel(policy: &Policy, case: &Case, cancel: &Cancel, at: DateTime<Utc>) -> Decision {
     // Two processes may commit in another order than they received: the earliest receipt counts, not the first one recorded.
     let received_at = case.cancellation.as_ref().map_or(at, |known| known.first_received_at.min(at));
     let receipt = Receipt { cancel, received_at };
-    let mut draft = Draft::of(case, at);
+    let mut update = CaseUpdate::of(case, at);
     if let Lookup::Found(found) = &cancel.lookup
         && !case.is_decided()
     {
-        draft.learn(&found.payment);
+        update.merge_lookup(&found.payment);
     }
-    let ruling = rule(terms, &draft.case, &receipt);
+    let ruling = rule(policy, &update.case, &receipt);
     if matches!(ruling, Ruling::DifferentRequest) {
         return Decision::unchanged(Outcome::Answered(Answer::Refused(Refusal::DifferentRequest)));
     }
-    let outcome = follow(&ruling, terms, &receipt, &mut draft);
-    if matches!(outcome, Outcome::MoneyOwed { .. }) {
-        return begin_attempt(terms, case, draft, cancel.waited);
+    let outcome = apply(&ruling, policy, &receipt, &mut update);
+    if matches!(outcome, Outcome::ReversalPending { .. }) {
+        return begin_attempt(policy, case, update, cancel.waited);
     }
-    if draft.case == *case { Decision::unchanged(outcome) } else { draft.finish(outcome) }
+    if update.case == *case { Decision::unchanged(outcome) } else { update.finish(outcome) }
 }
 
 /// Decides a deferred cancel again once a refund's result is known; any other case is left as it is.
-pub(super) fn decide_deferred(terms: &Terms, draft: &mut Draft) {
-    let Some(deferred) = &draft.case.cancellation else { return };
+pub(super) fn decide_deferred(policy: &Policy, update: &mut CaseUpdate) {
+    let Some(deferred) = &update.case.cancellation else { return };
     if deferred.state != CancellationState::Deferred(DeferReason::RefundRunning) {
         return;
     }
     let cancel = Cancel::now(deferred.acquirer_id.clone(), Lookup::Recorded);
     let receipt = Receipt { cancel: &cancel, received_at: deferred.first_received_at };
-    let ruling = rule(terms, &draft.case, &receipt);
+    let ruling = rule(policy, &update.case, &receipt);
     // Nobody waits for the answer here: Alipay+ asks again and is told then, and an open reversal is the worker's.
-    let _ = follow(&ruling, terms, &receipt, draft);
+    let _ = apply(&ruling, policy, &receipt, update);
 }
 
 /// The rule table: flat guards in order of precedence (`docs/decisions.md`).
-fn rule(terms: &Terms, case: &Case, receipt: &Receipt<'_>) -> Ruling {
-    let looks_at_acquirer = terms.results.other_acquirer == OtherAcquirer::ParamIllegal;
+fn rule(policy: &Policy, case: &Case, receipt: &Receipt<'_>) -> Ruling {
+    let looks_at_acquirer = policy.results.other_acquirer == OtherAcquirer::ParamIllegal;
     if looks_at_acquirer && case.is_foreign_to(&receipt.cancel.acquirer_id) {
         return Ruling::DifferentRequest;
     }
@@ -81,7 +81,7 @@ fn rule(terms: &Terms, case: &Case, receipt: &Receipt<'_>) -> Ruling {
             Lookup::Failed => Ruling::Defer(DeferReason::LookupFailed),
         };
     };
-    if case.is_settled() || !terms.period.includes(payment.initiated_at, receipt.received_at) {
+    if case.is_settled() || !policy.period.includes(payment.initiated_at, receipt.received_at) {
         return Ruling::PeriodOver;
     }
     let (refunded_elsewhere, refund_running_elsewhere) = match &receipt.cancel.lookup {
@@ -99,79 +99,79 @@ fn rule(terms: &Terms, case: &Case, receipt: &Receipt<'_>) -> Ruling {
         PaymentStatus::InProgress | PaymentStatus::Failed { .. } => Ruling::CloseUnpaid,
         PaymentStatus::Succeeded { .. } if refunded >= payment.amount.minor() => Ruling::AlreadyRefunded,
         PaymentStatus::Succeeded { .. } if refunded > 0 => Ruling::PartlyRefunded,
-        PaymentStatus::Succeeded { .. } => Ruling::GiveBack,
+        PaymentStatus::Succeeded { .. } => Ruling::ReversalOutcome,
     }
 }
 
 /// What follows from a ruling.
-fn follow(ruling: &Ruling, terms: &Terms, receipt: &Receipt<'_>, draft: &mut Draft) -> Outcome {
+fn apply(ruling: &Ruling, policy: &Policy, receipt: &Receipt<'_>, update: &mut CaseUpdate) -> Outcome {
     match ruling {
         Ruling::DifferentRequest => Outcome::Answered(Answer::Refused(Refusal::DifferentRequest)),
         Ruling::Repeat(answer) => Outcome::Answered((*answer).into()),
-        Ruling::Resume => Outcome::MoneyOwed { attempt: None },
-        Ruling::Fence => close(terms, draft, receipt, Rule::NeverReceived),
+        Ruling::Resume => Outcome::ReversalPending { attempt: None },
+        Ruling::Fence => close(policy, update, receipt, Rule::NeverReceived),
         Ruling::PeriodOver => {
-            let code = match terms.results.period_over {
+            let code = match policy.results.period_over {
                 PeriodOver::ProcessFail => RefusalCode::ProcessFail,
                 PeriodOver::CancelWindowExceed => RefusalCode::CancelWindowExceed,
             };
-            refuse(draft, receipt, Refusal::PeriodOver(code))
+            refuse(update, receipt, Refusal::PeriodOver(code))
         }
         Ruling::Defer(reason) => {
-            draft.receive(receipt, CancellationState::Deferred(*reason));
+            update.receive(receipt, CancellationState::Deferred(*reason));
             Outcome::Answered(Answer::Pending)
         }
-        Ruling::CloseUnpaid => close(terms, draft, receipt, Rule::NothingTaken),
+        Ruling::CloseUnpaid => close(policy, update, receipt, Rule::NothingTaken),
         Ruling::AlreadyRefunded => {
-            draft.receive(receipt, CancellationState::AlreadyRefunded);
+            update.receive(receipt, CancellationState::AlreadyRefunded);
             Outcome::Answered(Answer::Cancelled)
         }
-        Ruling::PartlyRefunded => refuse(draft, receipt, Refusal::PartlyRefunded),
-        Ruling::GiveBack => close(terms, draft, receipt, Rule::Succeeded),
+        Ruling::PartlyRefunded => refuse(update, receipt, Refusal::PartlyRefunded),
+        Ruling::ReversalOutcome => close(policy, update, receipt, Rule::Succeeded),
     }
 }
 
-fn refuse(draft: &mut Draft, receipt: &Receipt<'_>, refusal: Refusal) -> Outcome {
-    draft.receive(receipt, CancellationState::Refused { refusal });
-    draft.note(What::Refused(refusal));
+fn refuse(update: &mut CaseUpdate, receipt: &Receipt<'_>, refusal: Refusal) -> Outcome {
+    update.receive(receipt, CancellationState::Refused { refusal });
+    update.record_event(EventKind::Refused(refusal));
     Outcome::Answered(Answer::Refused(refusal))
 }
 
 /// Cancels: the payment is closed, and what it took is owed. A wallet core is told even where nothing is known to
 /// be taken: it may have debited and died before it told us.
-fn close(terms: &Terms, draft: &mut Draft, receipt: &Receipt<'_>, rule: Rule) -> Outcome {
-    let cancelled_at = draft.at;
-    let outcome = match terms.funds {
+fn close(policy: &Policy, update: &mut CaseUpdate, receipt: &Receipt<'_>, rule: Rule) -> Outcome {
+    let cancelled_at = update.at;
+    let outcome = match policy.funds {
         FundsKind::Ledger => {
-            let never_received = rule == Rule::NeverReceived && terms.results.never_received == NeverReceived::OrderNotExist;
+            let never_received = rule == Rule::NeverReceived && policy.results.never_received == NeverReceived::OrderNotExist;
             let answer = if never_received { FinalAnswer::Refused(Refusal::NeverReceived) } else { FinalAnswer::Cancelled };
-            draft.receive(receipt, CancellationState::Cancelled { cancelled_at, answer });
+            update.receive(receipt, CancellationState::Cancelled { cancelled_at, answer });
             Outcome::Answered(answer.into())
         }
-        FundsKind::Core => {
-            draft.receive(receipt, CancellationState::Open { cancelled_at });
-            Outcome::MoneyOwed { attempt: None }
+        FundsKind::Http => {
+            update.receive(receipt, CancellationState::Open { cancelled_at });
+            Outcome::ReversalPending { attempt: None }
         }
     };
-    draft.note(What::Cancelled { rule: rule.number() });
-    draft.waive_fee_of_cancelled();
-    draft.owe(terms);
+    update.record_event(EventKind::Cancelled { rule: rule.number() });
+    update.waive_fee_of_cancelled();
+    update.return_money(policy);
     outcome
 }
 
 /// Leases the next attempt to the caller in the commit that decides, so that no worker calls at the same moment.
-fn begin_attempt(terms: &Terms, before: &Case, mut draft: Draft, waited: TimeDelta) -> Decision {
-    let now = draft.at + waited;
-    let begun = draft.case.reversal.as_ref().and_then(|reversal| reversal.begin_attempt(now, terms.lease));
+fn begin_attempt(policy: &Policy, before: &Case, mut update: CaseUpdate, waited: TimeDelta) -> Decision {
+    let now = update.at + waited;
+    let begun = update.case.reversal.as_ref().and_then(|reversal| reversal.begin_attempt(now, policy.lease));
     let attempt = begun.as_ref().map(|reversal| reversal.attempts);
     if begun.is_some() {
-        draft.case.reversal = begun;
+        update.case.reversal = begun;
     }
-    let outcome = Outcome::MoneyOwed { attempt };
-    if draft.case == *before { Decision::unchanged(outcome) } else { draft.finish(outcome) }
+    let outcome = Outcome::ReversalPending { attempt };
+    if update.case == *before { Decision::unchanged(outcome) } else { update.finish(outcome) }
 }
 
-impl Draft {
+impl CaseUpdate {
     /// Records where the cancellation stands. Only the first receipt is told in the timeline. Before the payment could be looked up
     /// anybody may have asked; the case becomes that one's who is answered.
     fn receive(&mut self, receipt: &Receipt<'_>, state: CancellationState) {
@@ -182,7 +182,7 @@ impl Draft {
             }
             Some(known) => Cancellation { first_received_at, state, ..known },
             None => {
-                self.note(What::CancelReceived);
+                self.record_event(EventKind::CancelReceived);
                 Cancellation { acquirer_id: receipt.cancel.acquirer_id.clone(), first_received_at, state }
             }
         });

@@ -1,15 +1,15 @@
 //! The one decision behind every door.
 
 mod cancel;
-mod draft;
 mod reversal;
 mod rules;
 mod settlement;
+mod update;
 mod wallet;
 
 pub use rules::Rule;
 
-use crate::{Action, Answer, Case, Command, Entry, Event, Terms};
+use crate::{Action, Answer, Case, Command, Entry, Event, Policy};
 
 /// What to answer, and what becomes of the case.
 #[must_use]
@@ -39,12 +39,12 @@ pub enum Outcome {
     /// The answer to a cancel.
     Answered(Answer),
     /// The payment is cancelled and its money is not back yet: the answer is U until it is.
-    MoneyOwed {
+    ReversalPending {
         /// The attempt that this commit leased to the caller; `None` where somebody else is at it or an operator has to decide.
         attempt: Option<u32>,
     },
     /// The wallet may go on like this.
-    Disposed(Disposition),
+    DispositionBody(Disposition),
     /// No such payment or refund is recorded.
     NotFound {
         /// A cancel was there before: somebody reports on a payment that was never announced, which an operator must see.
@@ -81,21 +81,21 @@ impl Decision {
 
 /// Decides what a command means for a case. Pure: deciding again on the unchanged case gives the same decision, so a transaction
 /// that failed is simply run again.
-pub fn decide(terms: &Terms, case: &Case, command: &Command) -> Decision {
+pub fn decide(policy: &Policy, case: &Case, command: &Command) -> Decision {
     let at = command.at;
     match &command.action {
-        Action::Cancel(cancel) => cancel::cancel(terms, case, cancel, at),
-        Action::Pay(payment) => wallet::pay(terms, case, payment, at),
-        Action::Result(result) => wallet::result(terms, case, result, at),
+        Action::Cancel(cancel) => cancel::cancel(policy, case, cancel, at),
+        Action::Pay(payment) => wallet::pay(policy, case, payment, at),
+        Action::Result(result) => wallet::result(policy, case, result, at),
         Action::Refund(refund) => wallet::refund(case, refund, at),
-        Action::RefundResult(result) => wallet::refund_result(terms, case, result, at),
-        Action::Attempt => reversal::attempt(terms, case, at),
-        Action::Close { attempt, outcome, jitter } => {
-            let closing = reversal::Closing { attempt: *attempt, outcome, jitter: *jitter };
-            reversal::close(terms, case, &closing, at)
+        Action::RefundResult(result) => wallet::refund_result(policy, case, result, at),
+        Action::LeaseAttempt => reversal::attempt(policy, case, at),
+        Action::CompleteAttempt { attempt, outcome, jitter } => {
+            let closing = reversal::AttemptEnd { attempt: *attempt, outcome, jitter: *jitter };
+            reversal::close(policy, case, &closing, at)
         }
         Action::Retry => reversal::retry(case, at),
         Action::Resolve { note, by } => reversal::resolve(case, (note, by), at),
-        Action::Settle(closing) => settlement::settle(terms, case, closing, at),
+        Action::Settle(closing) => settlement::settle(policy, case, closing, at),
     }
 }

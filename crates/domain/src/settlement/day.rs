@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
-use crate::Terms;
+use crate::Policy;
 
 /// One clearing cycle: from 00:00:00 to 23:59:59 at UTC+8. A payment or a refund is cleared by the moment it completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,15 +12,15 @@ pub struct ClearingDay(NaiveDate);
 
 /// The text is no day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvalidDay;
+pub struct ClearingDayError;
 
-impl fmt::Display for InvalidDay {
+impl fmt::Display for ClearingDayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("must be a day in the form YYYY-MM-DD, such as 2026-03-01")
     }
 }
 
-impl std::error::Error for InvalidDay {}
+impl std::error::Error for ClearingDayError {}
 
 /// How far the cycle's days are ahead of UTC.
 const AHEAD: TimeDelta = TimeDelta::hours(8);
@@ -29,11 +29,11 @@ impl ClearingDay {
     /// Takes a date in the form YYYY-MM-DD.
     ///
     /// # Errors
-    /// [`InvalidDay`] for any other text, and for a date that no calendar has.
-    pub fn parse(text: &str) -> Result<Self, InvalidDay> {
+    /// [`ClearingDayError`] for any other text, and for a date that no calendar has.
+    pub fn parse(text: &str) -> Result<Self, ClearingDayError> {
         let plain = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
         let date = if plain { NaiveDate::parse_from_str(text, "%Y-%m-%d").ok() } else { None };
-        date.map(Self).ok_or(InvalidDay)
+        date.map(Self).ok_or(ClearingDayError)
     }
 
     /// The day that a moment belongs to.
@@ -79,14 +79,14 @@ impl fmt::Display for ClearingDay {
 /// statements knowing of it. Of those only the ones that the day follows without an open day in between, because what a closed day
 /// missed settles in the next open one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Closing {
+pub struct DayClosing {
     /// The first of the days that are taken in; the same as `day` where the day before it is open.
     pub first: ClearingDay,
     /// The day that is closed.
     pub day: ClearingDay,
 }
 
-impl Closing {
+impl DayClosing {
     /// The closing of `day`, where `closed` are the days before it that are closed, the latest first.
     #[must_use]
     pub fn following(day: ClearingDay, closed: impl IntoIterator<Item = ClearingDay>) -> Self {
@@ -110,9 +110,9 @@ impl Closing {
 /// The moment from which a day can be closed: it is over, and so is the cancellable period, with its grace, of everything that was
 /// initiated until its end.
 #[must_use]
-pub fn closable_from(terms: &Terms, day: ClearingDay) -> DateTime<Utc> {
+pub fn cutoff(policy: &Policy, day: ClearingDay) -> DateTime<Utc> {
     let last = day.ends() - TimeDelta::microseconds(1);
-    terms.period.end(last).max(day.ends())
+    policy.period.end(last).max(day.ends())
 }
 
 #[cfg(test)]
@@ -148,13 +148,13 @@ mod tests {
     fn a_day_has_one_spelling_only() {
         assert_eq!(ClearingDay::parse("2026-03-01").map(|day| day.to_string()).as_deref(), Ok("2026-03-01"));
         for bad in ["", "2026-3-1", "20260301", "2026-02-29", "2026-03-01 ", "+026-03-01", "2026-03-01T00:00", "２026-03-01"] {
-            assert_eq!(ClearingDay::parse(bad), Err(InvalidDay), "{bad:?}");
+            assert_eq!(ClearingDay::parse(bad), Err(ClearingDayError), "{bad:?}");
         }
     }
 
     #[test]
     fn a_closing_reaches_back_over_closed_days_to_the_first_open_one() {
-        let first_after = |closed: &[&str]| Closing::following(day("2026-03-03"), closed.iter().map(|text| day(text))).first;
+        let first_after = |closed: &[&str]| DayClosing::following(day("2026-03-03"), closed.iter().map(|text| day(text))).first;
         assert_eq!(first_after(&[]), day("2026-03-03"));
         assert_eq!(first_after(&["2026-03-01", "2026-02-28"]), day("2026-03-03"), "the day before is open");
         assert_eq!(first_after(&["2026-03-02"]), day("2026-03-02"));
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_closing_takes_in_its_days_to_the_microsecond() {
-        let closing = Closing { first: day("2026-02-27"), day: day("2026-03-01") };
+        let closing = DayClosing { first: day("2026-02-27"), day: day("2026-03-01") };
         for (moment, taken) in [
             ("2026-02-26T15:59:59.999999Z", false),
             ("2026-02-26T16:00:00Z", true),

@@ -5,8 +5,8 @@ mod statement;
 
 use chrono::{DateTime, Utc};
 
-pub use day::{ClearingDay, Closing, InvalidDay, closable_from};
-pub use statement::{DayStatement, LeftOut, LeftOutReason, StatementRow, Totals};
+pub use day::{ClearingDay, ClearingDayError, DayClosing, cutoff};
+pub use statement::{DayStatement, Excluded, ExclusionReason, StatementRow, Totals};
 
 use crate::{CancellationState, Case, PaymentStatus, Refund, RefundState};
 
@@ -21,7 +21,7 @@ pub enum Settlement {
         at: DateTime<Utc>,
     },
     /// It was cancelled and settles nowhere.
-    LeftOut {
+    Excluded {
         /// The day that accounts for it.
         day: ClearingDay,
     },
@@ -32,7 +32,7 @@ impl Settlement {
     #[must_use]
     pub fn day(&self) -> ClearingDay {
         match self {
-            Self::Settled { day, at: _ } | Self::LeftOut { day } => *day,
+            Self::Settled { day, at: _ } | Self::Excluded { day } => *day,
         }
     }
 }
@@ -55,19 +55,19 @@ impl Case {
 
     /// Whether a closing has to account for the payment itself.
     #[must_use]
-    pub fn payment_is_due(&self, closing: &Closing) -> bool {
+    pub fn payment_is_due(&self, closing: &DayClosing) -> bool {
         self.settlement.is_none() && self.completed_at().is_some_and(|at| closing.takes(at))
     }
 
     /// Whether a closing has anything of this case to account for.
     #[must_use]
-    pub fn is_due(&self, closing: &Closing) -> bool {
+    pub fn is_due(&self, closing: &DayClosing) -> bool {
         self.payment_is_due(closing) || self.refunds.iter().any(|refund| refund.is_due(closing))
     }
 
     /// Whether the case keeps a closing from going on: what it has to account for is not decided yet.
     #[must_use]
-    pub fn blocks(&self, closing: &Closing) -> bool {
+    pub fn prevents_closing(&self, closing: &DayClosing) -> bool {
         let state = self.cancellation.as_ref().map(|cancellation| cancellation.state);
         matches!(state, Some(CancellationState::Deferred(_))) && self.is_due(closing)
     }
@@ -85,7 +85,7 @@ impl Refund {
 
     /// Whether a closing has to account for it.
     #[must_use]
-    pub fn is_due(&self, closing: &Closing) -> bool {
+    pub fn is_due(&self, closing: &DayClosing) -> bool {
         self.settled_on.is_none() && self.completed_at().is_some_and(|at| closing.takes(at))
     }
 }

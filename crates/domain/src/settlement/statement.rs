@@ -24,7 +24,7 @@ pub struct DayStatement {
     /// What the payments that settle cost the wallet, by currency.
     pub fees: BTreeMap<Currency, i128>,
     /// Completed payments that do not settle, by reason.
-    pub left_out: BTreeMap<LeftOutReason, LeftOut>,
+    pub excluded: BTreeMap<ExclusionReason, Excluded>,
 }
 
 /// How many, and how much.
@@ -40,14 +40,14 @@ pub struct Totals {
 
 /// Why a completed payment does not settle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LeftOutReason {
+pub enum ExclusionReason {
     /// It was cancelled, and its money is back.
     Cancelled,
     /// It was cancelled, and its money is not known to be back.
     MoneyNotBack,
 }
 
-impl LeftOutReason {
+impl ExclusionReason {
     /// All reasons.
     pub const ALL: [Self; 2] = [Self::Cancelled, Self::MoneyNotBack];
 
@@ -63,7 +63,7 @@ impl LeftOutReason {
 
 /// What is left out for one reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LeftOut {
+pub struct Excluded {
     /// How many, and how much.
     pub totals: Totals,
     /// The first of them in the order in which they were counted, at most 100.
@@ -110,7 +110,7 @@ impl DayStatement {
     #[must_use]
     pub fn empty(day: ClearingDay) -> Self {
         let (payments, refunds) = (Totals::default(), Totals::default());
-        Self { day, payments, refunds, fees: BTreeMap::new(), left_out: BTreeMap::new() }
+        Self { day, payments, refunds, fees: BTreeMap::new(), excluded: BTreeMap::new() }
     }
 
     /// Takes in a case and returns the lines it has in this day's statement: the payment first, then its refunds in the order in
@@ -123,11 +123,11 @@ impl DayStatement {
             (Some(Settlement::Settled { day, .. }), PaymentStatus::Succeeded { completed_at, fee }) if day == today => {
                 rows.push(self.settle(row_of(case, payment, *completed_at, *fee)));
             }
-            (Some(Settlement::LeftOut { day }), PaymentStatus::Succeeded { completed_at, .. }) if day == today => {
+            (Some(Settlement::Excluded { day }), PaymentStatus::Succeeded { completed_at, .. }) if day == today => {
                 let is_late = ClearingDay::of(*completed_at) < day;
                 self.leave_out(case, payment.settles(), is_late);
             }
-            (Some(Settlement::Settled { .. } | Settlement::LeftOut { .. }) | None, _) => {}
+            (Some(Settlement::Settled { .. } | Settlement::Excluded { .. }) | None, _) => {}
         }
         for refund in case.refunds.iter().filter(|refund| refund.settled_on == Some(today)) {
             if let Some(completed_at) = refund.completed_at() {
@@ -151,12 +151,12 @@ impl DayStatement {
 
     fn leave_out(&mut self, case: &Case, amount: Money, is_late: bool) {
         let open = matches!(case.cancellation.as_ref().map(|known| known.state), Some(CancellationState::Open { .. }));
-        let is_owed = open || case.reversal.as_ref().is_some_and(crate::Reversal::is_owed);
-        let reason = if is_owed { LeftOutReason::MoneyNotBack } else { LeftOutReason::Cancelled };
-        let left_out = self.left_out.entry(reason).or_default();
-        left_out.totals.add(amount, is_late);
-        if left_out.named.len() < NAMED {
-            left_out.named.push(case.id.clone());
+        let is_unfinished = open || case.reversal.as_ref().is_some_and(crate::Reversal::is_unfinished);
+        let reason = if is_unfinished { ExclusionReason::MoneyNotBack } else { ExclusionReason::Cancelled };
+        let excluded = self.excluded.entry(reason).or_default();
+        excluded.totals.add(amount, is_late);
+        if excluded.named.len() < NAMED {
+            excluded.named.push(case.id.clone());
         }
     }
 }

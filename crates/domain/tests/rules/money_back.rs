@@ -2,27 +2,27 @@
 
 use chrono::TimeDelta;
 use domain::{
-    Action, CancellationState, Disposition, FinalAnswer, FundsKind, GiveBack, NeverReceived, Outcome, Refusal, ReversalKind,
-    ReversalState,
+    Action, CancellationState, Disposition, FinalAnswer, FundsKind, NeverReceived, Outcome, Refusal, ReversalKind,
+    ReversalOutcome, ReversalState,
 };
 
-use crate::given::{
-    ACQUIRER, CLOSED, IN_TIME, OWED, REVERSED, S, STANDS, Told, U, announced, at, cancel_by, closing, f, jpy, leased, nothing,
-    paid, success,
+use crate::fixtures::{
+    ACQUIRER, CLOSED, CommandReply, IN_TIME, OWED, REVERSED, S, STANDS, U, announced, at, cancel_by, closing, f, jpy, leased,
+    nothing, paid, success,
 };
 
-const CORE: FundsKind = FundsKind::Core;
-const RESOLVED: Outcome = Outcome::Disposed(Disposition::Resolved);
-const REOPENED: Outcome = Outcome::Disposed(Disposition::Reopened);
+const CORE: FundsKind = FundsKind::Http;
+const RESOLVED: Outcome = Outcome::DispositionBody(Disposition::Resolved);
+const REOPENED: Outcome = Outcome::DispositionBody(Disposition::Reopened);
 
-fn being_cancelled(mut told: Told) -> Told {
+fn being_cancelled(mut told: CommandReply) -> CommandReply {
     assert_eq!(told.cancels(), leased(1));
     told
 }
 
-fn parked(told: Told) -> Told {
+fn parked(told: CommandReply) -> CommandReply {
     let mut told = being_cancelled(told);
-    assert_eq!(told.closes(1, GiveBack::Impossible("account closed".into())), U, "never F after the money was promised");
+    assert_eq!(told.closes(1, ReversalOutcome::Impossible("account closed".into())), U, "never F after the money was promised");
     told
 }
 
@@ -30,17 +30,17 @@ fn resolve() -> Action {
     Action::Resolve { note: "paid at the counter".into(), by: "ann".into() }
 }
 
-fn is_done(told: &Told) -> bool {
+fn is_done(told: &CommandReply) -> bool {
     matches!(told.reversal_state(), Some(ReversalState::Done { .. }))
 }
 
-fn is_open_and_free(told: &Told) -> bool {
+fn is_open_and_free(told: &CommandReply) -> bool {
     matches!(told.reversal_state(), Some(ReversalState::Open { lease: None, .. }))
 }
 
 #[test]
 fn the_answer_is_s_once_the_core_has_said_so() {
-    for outcome in [GiveBack::Done, GiveBack::NothingToDo] {
+    for outcome in [ReversalOutcome::Done, ReversalOutcome::NothingToDo] {
         for told in [nothing(CORE), announced(CORE), paid(CORE)] {
             let mut told = being_cancelled(told);
             let events = told.events.len();
@@ -60,10 +60,10 @@ fn the_answer_is_s_once_the_core_has_said_so() {
 fn a_cancel_that_waited_is_leased_from_the_decision_and_judged_by_its_receipt() {
     let mut told = paid(CORE);
     let waited = TimeDelta::seconds(5);
-    let cancel = domain::Cancel { waited, ..domain::Cancel::now(crate::given::acquirer(ACQUIRER), domain::Lookup::Recorded) };
+    let cancel = domain::Cancel { waited, ..domain::Cancel::now(crate::fixtures::acquirer(ACQUIRER), domain::Lookup::Recorded) };
     assert_eq!(told.told(Action::Cancel(cancel)), leased(1));
     let Some(ReversalState::Open { lease: Some(lease), .. }) = told.reversal_state() else { panic!("open and leased") };
-    assert_eq!(lease.until, at(IN_TIME) + waited + told.terms.lease);
+    assert_eq!(lease.until, at(IN_TIME) + waited + told.policy.lease);
     assert_eq!(told.case.cancellation.as_ref().map(|cancellation| cancellation.first_received_at), Some(at(IN_TIME)));
 }
 
@@ -73,64 +73,69 @@ fn money_is_missed_since_the_first_receipt_or_the_later_debit() {
         let (mut debited_before, mut debited_after) = (paid(funds), announced(funds));
         let _ = (debited_before.cancels(), debited_after.cancels());
         let _ = debited_before.later(TimeDelta::hours(1)).cancels();
-        assert_eq!(debited_before.case.owed_since(), Some(at(IN_TIME)), "the first receipt, not a repeat");
-        assert_eq!(debited_before.case.is_given_back(), funds == FundsKind::Ledger, "the ledger books at once");
+        assert_eq!(debited_before.case.waiting_since(), Some(at(IN_TIME)), "the first receipt, not a repeat");
+        assert_eq!(debited_before.case.is_money_returned(), funds == FundsKind::Ledger, "the ledger books at once");
         let late = at(IN_TIME) + TimeDelta::minutes(5);
         let succeeded = domain::PayResult { completed_at: late, ..success() };
         assert_eq!(debited_after.told(Action::Result(succeeded)), REVERSED);
-        assert_eq!(debited_after.case.owed_since(), Some(late));
+        assert_eq!(debited_after.case.waiting_since(), Some(late));
     }
     let mut fence = nothing(FundsKind::Ledger);
     let _ = fence.cancels();
-    assert_eq!((fence.case.owed_since(), paid(CORE).case.owed_since()), (None, None), "nobody waits for anything");
+    assert_eq!((fence.case.waiting_since(), paid(CORE).case.waiting_since()), (None, None), "nobody waits for anything");
 }
 
 #[test]
 fn only_a_core_with_nothing_to_do_makes_a_payment_never_received() {
-    for (outcome, answer) in [(GiveBack::NothingToDo, f(Refusal::NeverReceived)), (GiveBack::Done, S)] {
+    for (outcome, answer) in [(ReversalOutcome::NothingToDo, f(Refusal::NeverReceived)), (ReversalOutcome::Done, S)] {
         let mut told = nothing(CORE);
-        told.terms.results.never_received = NeverReceived::OrderNotExist;
+        told.policy.results.never_received = NeverReceived::OrderNotExist;
         let mut told = being_cancelled(told);
         assert_eq!(told.closes(1, outcome), answer);
         assert_eq!(told.pays(), CLOSED, "a fence all the same");
     }
     let mut told = announced(CORE);
-    told.terms.results.never_received = NeverReceived::OrderNotExist;
-    assert_eq!(being_cancelled(told).closes(1, GiveBack::NothingToDo), S);
+    told.policy.results.never_received = NeverReceived::OrderNotExist;
+    assert_eq!(being_cancelled(told).closes(1, ReversalOutcome::NothingToDo), S);
 }
 
 #[test]
 fn f30_an_attempt_that_met_trouble_is_followed_by_another() {
     let mut told = being_cancelled(paid(CORE));
     let events = told.events.len();
-    assert_eq!(told.closes(1, GiveBack::Unknown("timeout".into())), U);
+    assert_eq!(told.closes(1, ReversalOutcome::Unknown("timeout".into())), U);
     let next_attempt_at = at(IN_TIME) + TimeDelta::milliseconds(100);
     let last_error = Some("timeout".to_owned());
     assert_eq!(told.reversal_state(), Some(&ReversalState::Open { next_attempt_at, lease: None, last_error }));
     assert_eq!(told.timeline()[events..], ["reversal-tried"]);
     assert_eq!(told.state(), Some(CancellationState::Open { cancelled_at: at(IN_TIME) }), "F30: trouble ends nothing");
     assert_eq!(told.worker_begins(), Some(2));
-    assert_eq!(told.closes(2, GiveBack::Done), S);
+    assert_eq!(told.closes(2, ReversalOutcome::Done), S);
 }
 
 #[test]
 fn a_close_that_lost_its_lease_is_ignored() {
     let mut told = being_cancelled(paid(CORE));
     assert_eq!(told.later(TimeDelta::seconds(3)).worker_begins(), Some(2));
-    for outcome in [GiveBack::Done, GiveBack::PartlyRefunded, GiveBack::Impossible("no".into()), GiveBack::Unknown("no".into())] {
+    for outcome in [
+        ReversalOutcome::Done,
+        ReversalOutcome::PartlyRefunded,
+        ReversalOutcome::Impossible("no".into()),
+        ReversalOutcome::Unknown("no".into()),
+    ] {
         assert_eq!(told.unmoved_by(closing(1, outcome)), U);
     }
-    assert_eq!(told.closes(2, GiveBack::Done), S);
+    assert_eq!(told.closes(2, ReversalOutcome::Done), S);
     for attempt in [0, 1, 2, 3] {
-        assert_eq!(told.unmoved_by(closing(attempt, GiveBack::Impossible("no".into()))), S);
+        assert_eq!(told.unmoved_by(closing(attempt, ReversalOutcome::Impossible("no".into()))), S);
     }
-    assert_eq!(nothing(CORE).unmoved_by(closing(1, GiveBack::Done)), U);
+    assert_eq!(nothing(CORE).unmoved_by(closing(1, ReversalOutcome::Done)), U);
 }
 
 #[test]
 fn a_lease_that_ran_out_still_counts_while_nobody_took_the_next() {
     let mut told = being_cancelled(paid(CORE));
-    assert_eq!(told.later(TimeDelta::minutes(1)).closes(1, GiveBack::Done), S);
+    assert_eq!(told.later(TimeDelta::minutes(1)).closes(1, ReversalOutcome::Done), S);
 }
 
 #[test]
@@ -138,18 +143,18 @@ fn a_success_during_an_attempt_makes_its_answer_late() {
     let mut told = being_cancelled(announced(CORE));
     assert_eq!(told.succeeds(), REVERSED);
     assert!(is_open_and_free(&told));
-    assert_eq!(told.unmoved_by(closing(1, GiveBack::NothingToDo)), U, "it did not know of the debit");
+    assert_eq!(told.unmoved_by(closing(1, ReversalOutcome::NothingToDo)), U, "it did not know of the debit");
     assert_eq!(told.case.reversal.as_ref().map(|r| (r.kind, r.amount)), Some((ReversalKind::Refund, Some(jpy(1_000)))));
     assert_eq!(told.cancels(), leased(2));
-    assert_eq!(told.unmoved_by(closing(1, GiveBack::NothingToDo)), U);
-    assert_eq!(told.closes(2, GiveBack::Done), S);
+    assert_eq!(told.unmoved_by(closing(1, ReversalOutcome::NothingToDo)), U);
+    assert_eq!(told.closes(2, ReversalOutcome::Done), S);
 }
 
 #[test]
 fn f01_a_success_after_the_end_opens_the_reversal_again_and_s_stays() {
     for told in [nothing(CORE), announced(CORE)] {
         let mut told = being_cancelled(told);
-        assert_eq!((told.closes(1, GiveBack::NothingToDo), told.pays()), (S, CLOSED));
+        assert_eq!((told.closes(1, ReversalOutcome::NothingToDo), told.pays()), (S, CLOSED));
         let state = told.state();
         let events = told.events.len();
         assert_eq!(told.later(TimeDelta::hours(24)).succeeds(), REVERSED);
@@ -159,7 +164,7 @@ fn f01_a_success_after_the_end_opens_the_reversal_again_and_s_stays() {
         assert_eq!(told.unmoved_by(cancel_by(ACQUIRER)), S, "a recorded answer is repeated and writes nothing");
         assert_eq!(told.unmoved_by(Action::Result(success())), REVERSED);
         assert_eq!(told.worker_begins(), Some(2), "due at once");
-        assert_eq!(told.closes(2, GiveBack::Done), S);
+        assert_eq!(told.closes(2, ReversalOutcome::Done), S);
         assert_eq!((is_done(&told), told.state()), (true, state));
     }
 }
@@ -167,10 +172,10 @@ fn f01_a_success_after_the_end_opens_the_reversal_again_and_s_stays() {
 #[test]
 fn f28_the_fee_goes_with_the_answer_s_and_stays_where_the_core_says_the_payment_stands() {
     let ends = [
-        (GiveBack::Done, None),
-        (GiveBack::NothingToDo, None),
-        (GiveBack::PartlyRefunded, Some(jpy(7))),
-        (GiveBack::FullyRefunded, Some(jpy(7))),
+        (ReversalOutcome::Done, None),
+        (ReversalOutcome::NothingToDo, None),
+        (ReversalOutcome::PartlyRefunded, Some(jpy(7))),
+        (ReversalOutcome::FullyRefunded, Some(jpy(7))),
     ];
     for (outcome, fee) in ends {
         let mut told = being_cancelled(paid(CORE));
@@ -181,16 +186,20 @@ fn f28_the_fee_goes_with_the_answer_s_and_stays_where_the_core_says_the_payment_
     assert_eq!((by_hand.told(resolve()), by_hand.fee()), (RESOLVED, None));
     let mut told_late = being_cancelled(announced(CORE));
     assert_eq!((told_late.succeeds(), told_late.worker_begins()), (REVERSED, Some(2)));
-    assert_eq!((told_late.closes(2, GiveBack::Done), told_late.fee()), (S, None));
+    assert_eq!((told_late.closes(2, ReversalOutcome::Done), told_late.fee()), (S, None));
 }
 
 #[test]
 fn what_the_core_says_after_s_never_becomes_f() {
-    let ends =
-        [GiveBack::PartlyRefunded, GiveBack::FullyRefunded, GiveBack::Impossible("no".into()), GiveBack::Unknown("no".into())];
+    let ends = [
+        ReversalOutcome::PartlyRefunded,
+        ReversalOutcome::FullyRefunded,
+        ReversalOutcome::Impossible("no".into()),
+        ReversalOutcome::Unknown("no".into()),
+    ];
     for outcome in ends {
         let mut told = being_cancelled(announced(CORE));
-        assert_eq!(told.closes(1, GiveBack::Done), S);
+        assert_eq!(told.closes(1, ReversalOutcome::Done), S);
         let state = told.state();
         assert_eq!((told.succeeds(), told.worker_begins()), (REVERSED, Some(2)));
         assert_eq!(told.closes(2, outcome), S);
@@ -201,8 +210,12 @@ fn what_the_core_says_after_s_never_becomes_f() {
 #[test]
 fn refunds_that_only_the_core_knows_end_the_cancel_as_recorded_ones_do() {
     let ends = [
-        (GiveBack::PartlyRefunded, CancellationState::Refused { refusal: Refusal::PartlyRefunded }, f(Refusal::PartlyRefunded)),
-        (GiveBack::FullyRefunded, CancellationState::AlreadyRefunded, S),
+        (
+            ReversalOutcome::PartlyRefunded,
+            CancellationState::Refused { refusal: Refusal::PartlyRefunded },
+            f(Refusal::PartlyRefunded),
+        ),
+        (ReversalOutcome::FullyRefunded, CancellationState::AlreadyRefunded, S),
     ];
     for (outcome, state, answer) in ends {
         for told in [nothing(CORE), announced(CORE), paid(CORE)] {
@@ -218,7 +231,7 @@ fn refunds_that_only_the_core_knows_end_the_cancel_as_recorded_ones_do() {
 fn f23_what_is_impossible_is_parked_and_no_cancel_revives_it() {
     let mut told = being_cancelled(paid(CORE));
     let events = told.events.len();
-    assert_eq!(told.closes(1, GiveBack::Impossible("account closed".into())), U);
+    assert_eq!(told.closes(1, ReversalOutcome::Impossible("account closed".into())), U);
     assert_eq!(told.reversal_state(), Some(&ReversalState::Parked { reason: "account closed".into() }));
     assert_eq!(told.timeline()[events..], ["reversal-tried", "reversal-parked"]);
     assert_eq!(told.later(TimeDelta::hours(1)).unmoved_by(cancel_by(ACQUIRER)), OWED);
@@ -246,7 +259,7 @@ fn an_operator_has_a_parked_reversal_tried_again() {
     assert!(is_open_and_free(&told));
     assert_eq!(told.timeline()[events..], ["reversal-opened"]);
     assert_eq!(told.worker_begins(), Some(2), "due at once");
-    assert_eq!(told.closes(2, GiveBack::Done), S);
+    assert_eq!(told.closes(2, ReversalOutcome::Done), S);
 }
 
 #[test]
@@ -255,7 +268,7 @@ fn an_operator_ends_a_parked_reversal_that_was_paid_by_hand() {
     let events = told.events.len();
     assert_eq!(told.told(resolve()), RESOLVED);
     assert_eq!(told.timeline()[events..], ["reversal-resolved"]);
-    let details = told.events.last().map(|event| event.what.details());
+    let details = told.events.last().map(|event| event.kind.details());
     assert_eq!(details, Some(vec![("note", "paid at the counter".to_owned()), ("by", "ann".to_owned())]));
     assert_eq!((is_done(&told), told.unmoved_by(cancel_by(ACQUIRER))), (true, S));
 }
@@ -277,7 +290,7 @@ fn a_success_after_a_reversal_was_resolved_by_hand_is_an_operators_again() {
 #[test]
 fn an_operator_decides_about_parked_reversals_only() {
     let mut done = being_cancelled(paid(CORE));
-    assert_eq!(done.closes(1, GiveBack::Done), S);
+    assert_eq!(done.closes(1, ReversalOutcome::Done), S);
     let mut resolved = parked(paid(CORE));
     assert_eq!(resolved.told(resolve()), RESOLVED);
     let mut booked = paid(FundsKind::Ledger);
@@ -300,5 +313,5 @@ fn a_failure_reported_after_the_cancel_leaves_the_reversal_alone() {
     let reversal = told.case.reversal.clone();
     assert_eq!(told.fails(), STANDS);
     assert_eq!(told.case.reversal, reversal);
-    assert_eq!(told.closes(1, GiveBack::Done), S);
+    assert_eq!(told.closes(1, ReversalOutcome::Done), S);
 }

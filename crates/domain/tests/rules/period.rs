@@ -6,7 +6,7 @@ use chrono::{NaiveTime, TimeDelta};
 use chrono_tz::{Africa, America, Asia, Australia, Europe, Pacific, Tz, UTC};
 use domain::{Action, CancellablePeriod, FundsKind, Outcome, Payment, Refusal, RefusalCode};
 
-use crate::given::{
+use crate::fixtures::{
     PROCEED, S, STANDS, U, at, cancel_without_lookup, f, nothing, on_closed_day, paid, payment, success, the_contract_period,
 };
 
@@ -75,7 +75,7 @@ fn grace_moves_the_end_and_nothing_else() {
         (TimeDelta::days(2), "2026-03-03T16:30:00Z"),
     ] {
         let mut told = paid(FundsKind::Ledger);
-        told.terms.period.grace = grace;
+        told.policy.period.grace = grace;
         assert_eq!(told.clone().moment(end).cancels(), OVER);
         assert_eq!(told.moment(end).later(-TimeDelta::milliseconds(1)).cancels(), S);
     }
@@ -130,14 +130,14 @@ fn a_local_time_that_is_repeated_ends_the_period_the_second_time() {
 #[test]
 fn the_first_receipt_counts_however_late_the_retry() {
     for retried_at in ["2026-03-01T16:30:00Z", "2026-03-02T12:00:00Z", "2027-03-01T12:00:00Z"] {
-        let mut told = paid(FundsKind::Core);
+        let mut told = paid(FundsKind::Http);
         assert_eq!(told.moment("2026-03-01T16:29:59.999Z").told(cancel_without_lookup()), U);
         let mut settled = told.clone();
         settled.case.settlement = Some(on_closed_day(retried_at));
-        assert_eq!(told.moment(retried_at).cancels(), crate::given::leased(1));
+        assert_eq!(told.moment(retried_at).cancels(), crate::fixtures::leased(1));
         assert_eq!(settled.moment(retried_at).cancels(), f(Refusal::PeriodOver(RefusalCode::ProcessFail)), "the day is closed");
     }
-    let mut late = paid(FundsKind::Core);
+    let mut late = paid(FundsKind::Http);
     assert_eq!(late.moment("2026-03-01T16:30:00Z").told(cancel_without_lookup()), OVER, "what is late is not deferred");
 }
 

@@ -1,14 +1,14 @@
 //! The order of the cancel table's rows.
 
 use domain::{
-    Answer, Cancel, Cancellation, CancellationState, Case, DeferReason, FinalAnswer, FundsKind, Lookup, NeverReceived,
-    OtherAcquirer, Outcome, PaymentStatus, PeriodOver, Refund, RefundState, Refusal, RefusalCode, Results, Reversal,
-    ReversalKind, Rule, Terms, What, decide,
+    Answer, Cancel, Cancellation, CancellationState, Case, DeferReason, EventKind, FinalAnswer, FundsKind, Lookup, NeverReceived,
+    OtherAcquirer, Outcome, PaymentStatus, PeriodOver, Policy, Refund, RefundState, Refusal, RefusalCode, Results, Reversal,
+    ReversalKind, Rule, decide,
 };
 
-use crate::given::{
-    ACQUIRER, IN_TIME, NOON, OTHER_ACQUIRER, S, TOO_LATE, U, acquirer, at, f, jpy, nothing, on_closed_day, payment, refund_id,
-    terms,
+use crate::fixtures::{
+    ACQUIRER, IN_TIME, NOON, OTHER_ACQUIRER, S, TOO_LATE, U, acquirer, at, f, jpy, nothing, on_closed_day, payment, policy,
+    refund_id,
 };
 
 /// What a case can have against a cancel, each in the words of the row that looks at it.
@@ -110,13 +110,13 @@ fn cancel_with(faults: Faults) -> domain::Command {
     domain::Command { id: case_with(faults).id, at, action }
 }
 
-fn every_settings() -> Vec<Terms> {
+fn every_settings() -> Vec<Policy> {
     let mut all = vec![];
-    for funds in [FundsKind::Ledger, FundsKind::Core] {
+    for funds in [FundsKind::Ledger, FundsKind::Http] {
         for never_received in [NeverReceived::Success, NeverReceived::OrderNotExist] {
             for period_over in [PeriodOver::ProcessFail, PeriodOver::CancelWindowExceed] {
                 for other_acquirer in [OtherAcquirer::ParamIllegal, OtherAcquirer::Ignore] {
-                    all.push(Terms { results: Results { never_received, period_over, other_acquirer }, ..terms(funds) });
+                    all.push(Policy { results: Results { never_received, period_over, other_acquirer }, ..policy(funds) });
                 }
             }
         }
@@ -125,20 +125,20 @@ fn every_settings() -> Vec<Terms> {
 }
 
 /// What a row answers under these settings.
-fn answer_of(rule: Rule, terms: &Terms) -> Outcome {
-    let by_funds = |ledger: Outcome| match terms.funds {
+fn answer_of(rule: Rule, policy: &Policy) -> Outcome {
+    let by_funds = |ledger: Outcome| match policy.funds {
         FundsKind::Ledger => ledger,
-        FundsKind::Core => Outcome::MoneyOwed { attempt: Some(1) },
+        FundsKind::Http => Outcome::ReversalPending { attempt: Some(1) },
     };
     match rule {
         Rule::DifferentRequest => f(Refusal::DifferentRequest),
         Rule::AnswerRecorded => Outcome::Answered(RECORDED.into()),
-        Rule::MoneyOnItsWay => Outcome::MoneyOwed { attempt: Some(1) },
-        Rule::NeverReceived => by_funds(match terms.results.never_received {
+        Rule::MoneyOnItsWay => Outcome::ReversalPending { attempt: Some(1) },
+        Rule::NeverReceived => by_funds(match policy.results.never_received {
             NeverReceived::Success => S,
             NeverReceived::OrderNotExist => f(Refusal::NeverReceived),
         }),
-        Rule::PeriodOver => f(Refusal::PeriodOver(match terms.results.period_over {
+        Rule::PeriodOver => f(Refusal::PeriodOver(match policy.results.period_over {
             PeriodOver::ProcessFail => RefusalCode::ProcessFail,
             PeriodOver::CancelWindowExceed => RefusalCode::CancelWindowExceed,
         })),
@@ -150,10 +150,10 @@ fn answer_of(rule: Rule, terms: &Terms) -> Outcome {
 }
 
 /// Where a row leaves the cancellation; `None` for the rows that record none.
-fn state_after(rule: Rule, faults: Faults, terms: &Terms) -> Option<CancellationState> {
+fn state_after(rule: Rule, faults: Faults, policy: &Policy) -> Option<CancellationState> {
     let cancelled_at = at(IN_TIME);
     let received_at = cancel_with(faults).at;
-    match answer_of(rule, terms) {
+    match answer_of(rule, policy) {
         Outcome::Answered(Answer::Pending) if faults.refund_running && !faults.no_payment => {
             Some(CancellationState::Deferred(DeferReason::RefundRunning))
         }
@@ -169,9 +169,9 @@ fn state_after(rule: Rule, faults: Faults, terms: &Terms) -> Option<Cancellation
             Some(CancellationState::Cancelled { cancelled_at: received_at, answer })
         }
         Outcome::Answered(Answer::Refused(refusal)) => Some(CancellationState::Refused { refusal }),
-        Outcome::MoneyOwed { .. } if rule == Rule::MoneyOnItsWay => Some(CancellationState::Open { cancelled_at }),
-        Outcome::MoneyOwed { .. } => Some(CancellationState::Open { cancelled_at: received_at }),
-        Outcome::Disposed(_) | Outcome::NotFound { .. } | Outcome::Conflict(_) => panic!("a cancel is answered"),
+        Outcome::ReversalPending { .. } if rule == Rule::MoneyOnItsWay => Some(CancellationState::Open { cancelled_at }),
+        Outcome::ReversalPending { .. } => Some(CancellationState::Open { cancelled_at: received_at }),
+        Outcome::DispositionBody(_) | Outcome::NotFound { .. } | Outcome::Conflict(_) => panic!("a cancel is answered"),
     }
 }
 
@@ -179,20 +179,20 @@ fn state_after(rule: Rule, faults: Faults, terms: &Terms) -> Option<Cancellation
 fn each_row_of_the_cancel_table_goes_before_all_later_ones() {
     let rows: std::collections::BTreeSet<_> = table().into_iter().map(|(rule, _)| rule).collect();
     assert_eq!(rows.into_iter().collect::<Vec<_>>(), Rule::ALL, "every row has its line");
-    for terms in every_settings() {
+    for policy in every_settings() {
         for (row, faults) in table() {
-            let ignored = row == Rule::DifferentRequest && terms.results.other_acquirer == OtherAcquirer::Ignore;
+            let ignored = row == Rule::DifferentRequest && policy.results.other_acquirer == OtherAcquirer::Ignore;
             let rule = if ignored { Rule::AnswerRecorded } else { row };
-            let decision = decide(&terms, &case_with(faults), &cancel_with(faults));
-            let told = format!("row {} with {faults:?} under {terms:?}", rule.number());
-            assert_eq!(decision.outcome, answer_of(rule, &terms), "{told}");
+            let decision = decide(&policy, &case_with(faults), &cancel_with(faults));
+            let told = format!("row {} with {faults:?} under {policy:?}", rule.number());
+            assert_eq!(decision.outcome, answer_of(rule, &policy), "{told}");
             let state = decision.change.as_ref().and_then(|change| change.case.cancellation.as_ref()).map(|c| c.state);
-            assert_eq!(state, state_after(rule, faults, &terms), "{told}");
+            assert_eq!(state, state_after(rule, faults, &policy), "{told}");
             let named = decision
                 .change
                 .iter()
                 .flat_map(|change| &change.events)
-                .find_map(|event| if let What::Cancelled { rule } = event.what { Some(rule) } else { None });
+                .find_map(|event| if let EventKind::Cancelled { rule } = event.kind { Some(rule) } else { None });
             let cancels = matches!(rule, Rule::NeverReceived | Rule::NothingTaken | Rule::Succeeded);
             assert_eq!(named, cancels.then(|| rule.number()), "{told}");
         }

@@ -4,8 +4,8 @@ use domain::{
     Action, Case, Currency, FundsKind, Listed, ListedAmount, ListedKind, Mismatch, Money, Payment, Scope, examine, missing,
 };
 
-use crate::given::{
-    PROCEED, S, STANDS, TOO_LATE, Told, announced, closing_of, day, good, jpy, nothing, paid, payment, refund_id, success,
+use crate::fixtures::{
+    CommandReply, PROCEED, S, STANDS, TOO_LATE, announced, closing_of, day, good, jpy, nothing, paid, payment, refund_id, success,
 };
 
 const LEDGER: FundsKind = FundsKind::Ledger;
@@ -26,7 +26,7 @@ fn found(case: Option<&Case>, listed: &Listed) -> Vec<Mismatch> {
     examine(case, listed, Scope::Everything).into_iter().map(|finding| finding.mismatch).collect()
 }
 
-fn refunded(minor: i64) -> Told {
+fn refunded(minor: i64) -> CommandReply {
     let mut told = paid(LEDGER);
     assert_eq!((told.refunds("r1", minor), told.refund_succeeds("r1")), (PROCEED, STANDS));
     told
@@ -139,7 +139,7 @@ fn what_a_day_does_not_settle_or_has_for_another_day_is_not_missed() {
     assert_eq!((cancelled.cancels(), cancelled.moment(TOO_LATE).told(Action::Settle(closing_of("2026-03-01")))), (S, STANDS));
     assert_eq!(missing(&cancelled.case, day("2026-03-01"), &[]), []);
     let mut late = paid(LEDGER);
-    let next = domain::Closing { first: day("2026-03-01"), day: day("2026-03-02") };
+    let next = domain::DayClosing { first: day("2026-03-01"), day: day("2026-03-02") };
     assert_eq!(late.moment(TOO_LATE).told(Action::Settle(next)), STANDS);
     assert_eq!(missing(&late.case, day("2026-03-02"), &[]), []);
     assert_eq!(missing(&paid(LEDGER).case, day("2026-03-01"), &[]), [], "an open day settles nothing");

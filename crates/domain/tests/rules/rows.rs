@@ -2,17 +2,17 @@
 
 use chrono::TimeDelta;
 use domain::{
-    Action, Cancel, CancellationState, CorePayment, DeferReason, EntryKind, FinalAnswer, FundsKind, GiveBack, Inquiry, Lookup,
-    NeverReceived, OtherAcquirer, PeriodOver, Refusal, RefusalCode, Reversal, ReversalKind, ReversalState,
+    Action, Cancel, CancellationState, CorePayment, DeferReason, EntryKind, FinalAnswer, FundsKind, Inquiry, Lookup,
+    NeverReceived, OtherAcquirer, PeriodOver, Refusal, RefusalCode, Reversal, ReversalKind, ReversalOutcome, ReversalState,
 };
 
-use crate::given::{
+use crate::fixtures::{
     ACQUIRER, CLOSED, IN_TIME, NOON, OTHER_ACQUIRER, OWED, PROCEED, REFUSED, REVERSED, S, STANDS, TOO_LATE, U, acquirer,
     announced, at, authorization, cancel_by, cancel_without_lookup, f, jpy, leased, nothing, on_closed_day, paid, success,
 };
 
 const LEDGER: FundsKind = FundsKind::Ledger;
-const CORE: FundsKind = FundsKind::Core;
+const CORE: FundsKind = FundsKind::Http;
 
 fn cancelled_at(text: &str) -> Option<CancellationState> {
     Some(CancellationState::Cancelled { cancelled_at: at(text), answer: FinalAnswer::Cancelled })
@@ -33,7 +33,7 @@ fn another_acquirer_is_refused_and_leaves_no_trace() {
 #[test]
 fn a_setting_lets_another_acquirer_cancel() {
     let mut told = paid(LEDGER);
-    told.terms.results.other_acquirer = OtherAcquirer::Ignore;
+    told.policy.results.other_acquirer = OtherAcquirer::Ignore;
     assert_eq!(told.told(cancel_by(OTHER_ACQUIRER)), S);
     assert_eq!(told.unmoved_by(cancel_by(ACQUIRER)), S);
 }
@@ -41,9 +41,9 @@ fn a_setting_lets_another_acquirer_cancel() {
 #[test]
 fn whoever_was_answered_is_answered_the_same_under_stricter_settings() {
     let mut told = paid(LEDGER);
-    told.terms.results.other_acquirer = OtherAcquirer::Ignore;
+    told.policy.results.other_acquirer = OtherAcquirer::Ignore;
     assert_eq!(told.told(cancel_by(OTHER_ACQUIRER)), S);
-    told.terms.results.other_acquirer = OtherAcquirer::ParamIllegal;
+    told.policy.results.other_acquirer = OtherAcquirer::ParamIllegal;
     assert_eq!(told.unmoved_by(cancel_by(OTHER_ACQUIRER)), S);
     assert_eq!(told.unmoved_by(cancel_by(ACQUIRER)), S);
     assert_eq!(told.unmoved_by(cancel_by("1022188000000000003")), f(Refusal::DifferentRequest));
@@ -52,10 +52,10 @@ fn whoever_was_answered_is_answered_the_same_under_stricter_settings() {
 #[test]
 fn a_deferred_cancel_of_an_ignored_acquirer_is_decided_under_stricter_settings() {
     let mut told = paid(LEDGER);
-    told.terms.results.other_acquirer = OtherAcquirer::Ignore;
+    told.policy.results.other_acquirer = OtherAcquirer::Ignore;
     assert_eq!(told.refunds("r1", 10), PROCEED);
     assert_eq!(told.told(cancel_by(OTHER_ACQUIRER)), U);
-    told.terms.results.other_acquirer = OtherAcquirer::ParamIllegal;
+    told.policy.results.other_acquirer = OtherAcquirer::ParamIllegal;
     assert_eq!(told.refund_fails("r1"), STANDS);
     assert_eq!(told.final_answer(), Some(FinalAnswer::Cancelled));
 }
@@ -63,7 +63,7 @@ fn a_deferred_cancel_of_an_ignored_acquirer_is_decided_under_stricter_settings()
 #[test]
 fn f05_a_recorded_answer_stands_whatever_the_settings_say_now() {
     let (mut cancelled, mut late, mut fence) = (paid(LEDGER), paid(LEDGER), nothing(LEDGER));
-    fence.terms.results.never_received = NeverReceived::OrderNotExist;
+    fence.policy.results.never_received = NeverReceived::OrderNotExist;
     assert_eq!(cancelled.cancels(), S);
     let process_fail = f(Refusal::PeriodOver(RefusalCode::ProcessFail));
     assert_eq!(late.moment(TOO_LATE).cancels(), process_fail);
@@ -71,10 +71,10 @@ fn f05_a_recorded_answer_stands_whatever_the_settings_say_now() {
     for (told, answer) in [(cancelled, S), (late, process_fail), (fence, f(Refusal::NeverReceived))] {
         for funds in [LEDGER, CORE] {
             let mut told = told.clone();
-            told.terms.funds = funds;
-            told.terms.period.grace = TimeDelta::days(30);
-            told.terms.results.never_received = NeverReceived::Success;
-            told.terms.results.period_over = PeriodOver::CancelWindowExceed;
+            told.policy.funds = funds;
+            told.policy.period.grace = TimeDelta::days(30);
+            told.policy.results.never_received = NeverReceived::Success;
+            told.policy.results.period_over = PeriodOver::CancelWindowExceed;
             told.case.settlement = Some(on_closed_day(TOO_LATE));
             for when in [NOON, IN_TIME, TOO_LATE, "2036-01-01T00:00:00Z"] {
                 assert_eq!(told.moment(when).unmoved_by(cancel_by(ACQUIRER)), answer);
@@ -88,7 +88,7 @@ fn a_repeat_while_money_is_owed_takes_the_next_attempt_once_it_may() {
     let mut told = paid(CORE);
     assert_eq!(told.cancels(), leased(1));
     assert_eq!(told.unmoved_by(cancel_by(ACQUIRER)), OWED, "another holds the lease");
-    assert_eq!(told.closes(1, GiveBack::Unknown("timeout".into())), U);
+    assert_eq!(told.closes(1, ReversalOutcome::Unknown("timeout".into())), U);
     assert_eq!(told.cancels(), leased(2), "an open reversal is due at once");
     assert_eq!(told.later(TimeDelta::milliseconds(2_999)).unmoved_by(cancel_by(ACQUIRER)), OWED);
     assert_eq!(told.later(TimeDelta::milliseconds(1)).cancels(), leased(3), "the lease has run out");
@@ -100,7 +100,7 @@ fn whoever_dies_in_an_attempt_leaves_it_due_when_the_lease_ends() {
     let mut told = paid(CORE);
     let _ = told.cancels();
     for attempt in 1..=12 {
-        assert_eq!(told.closes(attempt, GiveBack::Unknown("timeout".into())), U);
+        assert_eq!(told.closes(attempt, ReversalOutcome::Unknown("timeout".into())), U);
         assert_eq!(told.cancels(), leased(attempt + 1));
     }
     let Some(ReversalState::Open { next_attempt_at, lease: Some(lease), .. }) = told.reversal_state() else {
@@ -124,14 +124,14 @@ fn a_cancel_of_what_was_never_received_leaves_a_fence() {
 #[test]
 fn a_contract_may_want_to_hear_that_a_payment_was_never_received() {
     let mut told = nothing(LEDGER);
-    told.terms.results.never_received = NeverReceived::OrderNotExist;
+    told.policy.results.never_received = NeverReceived::OrderNotExist;
     assert_eq!(told.cancels(), f(Refusal::NeverReceived));
     assert_eq!(Refusal::NeverReceived.code().as_str(), "ORDER_NOT_EXIST");
     let answer = FinalAnswer::Refused(Refusal::NeverReceived);
     assert_eq!(told.state(), Some(CancellationState::Cancelled { cancelled_at: at(IN_TIME), answer }), "a fence all the same");
     assert_eq!((told.pays(), told.succeeds()), (CLOSED, REVERSED));
     for mut paid in [announced(LEDGER), paid(LEDGER)] {
-        paid.terms.results.never_received = NeverReceived::OrderNotExist;
+        paid.policy.results.never_received = NeverReceived::OrderNotExist;
         assert_eq!(paid.cancels(), S, "only where there was nothing to do");
     }
 }
@@ -172,7 +172,7 @@ fn a_refusal_after_the_period_is_recorded_with_its_code() {
             let mut failed = announced(funds);
             assert_eq!(failed.fails(), STANDS);
             for mut told in [announced(funds), failed, paid(funds)] {
-                told.terms.results.period_over = setting;
+                told.policy.results.period_over = setting;
                 let (inquiry, fee, booked) = (told.case.inquiry(), told.fee(), told.booked());
                 let refusal = Refusal::PeriodOver(code);
                 assert_eq!(told.moment(TOO_LATE).cancels(), f(refusal));
@@ -228,7 +228,7 @@ fn until_the_payment_is_looked_up_nobody_is_another_acquirer() {
     assert_eq!(told.told(failed(ACQUIRER)), U, "a refusal would not be proven");
     assert_eq!(told.unmoved_by(found(OTHER_ACQUIRER)), f(Refusal::DifferentRequest));
     assert_eq!(told.told(found(ACQUIRER)), leased(1));
-    assert_eq!(told.closes(1, GiveBack::Done), S);
+    assert_eq!(told.closes(1, ReversalOutcome::Done), S);
     assert_eq!(told.unmoved_by(cancel_by(OTHER_ACQUIRER)), f(Refusal::DifferentRequest));
     assert_eq!(told.unmoved_by(cancel_by(ACQUIRER)), S);
 }

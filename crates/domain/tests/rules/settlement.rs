@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Action, Case, Closing, DayStatement, FundsKind, GiveBack, LeftOutReason, Money, Outcome, PayResult, Payment,
-    PaymentRequestId, Refusal, RefusalCode, Settlement, StatementRow, closable_from,
+    Action, Case, DayClosing, DayStatement, ExclusionReason, FundsKind, Money, Outcome, PayResult, Payment, PaymentRequestId,
+    Refusal, RefusalCode, ReversalOutcome, Settlement, StatementRow, cutoff,
 };
 
-use crate::given::{
-    ACQUIRER, IN_TIME, NOON, PROCEED, REVERSED, S, STANDS, TOO_LATE, Told, U, announced, at, cancel_by, closing_of, day, f, good,
-    jpy, leased, nothing, paid, payment, success, terms,
+use crate::fixtures::{
+    ACQUIRER, CommandReply, IN_TIME, NOON, PROCEED, REVERSED, S, STANDS, TOO_LATE, U, announced, at, cancel_by, closing_of, day,
+    f, good, jpy, leased, nothing, paid, payment, policy, success,
 };
 
-const CORE: FundsKind = FundsKind::Core;
+const CORE: FundsKind = FundsKind::Http;
 const LEDGER: FundsKind = FundsKind::Ledger;
 const DAY: &str = "2026-03-01";
 const PERIOD_OVER: Outcome = Outcome::Answered(domain::Answer::Refused(Refusal::PeriodOver(RefusalCode::ProcessFail)));
 
-impl Told {
+impl CommandReply {
     /// The day is closed, long after its period.
     fn day_closes(&mut self, text: &str) -> Outcome {
         self.moment(TOO_LATE).told(Action::Settle(closing_of(text)))
@@ -40,13 +40,13 @@ fn yen(sum: i128) -> Vec<(String, i128)> {
 
 #[test]
 fn f27_a_day_can_be_closed_once_the_last_payment_of_it_is_out_of_its_period() {
-    let mut terms = terms(LEDGER);
-    assert_eq!(closable_from(&terms, day(DAY)), at("2026-03-02T00:30:00+08:00"));
-    terms.period.grace = chrono::TimeDelta::minutes(15);
-    assert_eq!(closable_from(&terms, day(DAY)), at("2026-03-02T00:45:00+08:00"));
+    let mut policy = policy(LEDGER);
+    assert_eq!(cutoff(&policy, day(DAY)), at("2026-03-02T00:30:00+08:00"));
+    policy.period.grace = chrono::TimeDelta::minutes(15);
+    assert_eq!(cutoff(&policy, day(DAY)), at("2026-03-02T00:45:00+08:00"));
     // A period whose days begin elsewhere: the clearing day's last moment is 11:00 of the same date in New York.
-    terms.period.zone = chrono_tz::America::New_York;
-    assert_eq!(closable_from(&terms, day(DAY)), at("2026-03-02T00:45:00-05:00"));
+    policy.period.zone = chrono_tz::America::New_York;
+    assert_eq!(cutoff(&policy, day(DAY)), at("2026-03-02T00:45:00-05:00"));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_success_dated_before_its_payment_was_initiated_belongs_to_the_day_of_that()
 fn a_deferred_cancel_keeps_its_payment_from_settling_until_it_is_decided() {
     let mut told = paid(LEDGER);
     assert_eq!((told.refunds("r1", 400), told.cancels()), (PROCEED, U));
-    assert!(told.case.blocks(&closing_of(DAY)) && !told.case.blocks(&closing_of("2026-03-02")));
+    assert!(told.case.prevents_closing(&closing_of(DAY)) && !told.case.prevents_closing(&closing_of("2026-03-02")));
     let settle = Action::Settle(closing_of(DAY));
     assert_eq!(told.moment(TOO_LATE).unmoved_by(settle.clone()), Outcome::Conflict("its cancel is deferred"));
     assert_eq!(told.refund_fails("r1"), STANDS);
@@ -104,9 +104,9 @@ fn f28_a_cancelled_payment_is_left_out_and_costs_no_fee() {
     let (statement, rows) = statement(DAY, &[&cancelled.case, &kept.case]);
     assert_eq!((statement.payments.count, sums(&statement.payments.amounts)), (1, yen(1_000)));
     assert_eq!((sums(&statement.fees), rows.len()), (yen(7), 1));
-    let left_out = &statement.left_out[&LeftOutReason::Cancelled];
-    assert_eq!((left_out.totals.count, sums(&left_out.totals.amounts)), (1, yen(1_000)));
-    assert_eq!(left_out.named, [cancelled.case.id.clone()]);
+    let excluded = &statement.excluded[&ExclusionReason::Cancelled];
+    assert_eq!((excluded.totals.count, sums(&excluded.totals.amounts)), (1, yen(1_000)));
+    assert_eq!(excluded.named, [cancelled.case.id.clone()]);
     assert!(!cancelled.timeline().contains(&"settled"));
 }
 
@@ -125,22 +125,23 @@ fn money_that_is_not_back_leaves_the_payment_out_and_does_not_block_the_day() {
     assert_eq!((open.cancels(), open.day_closes(DAY)), (leased(1), STANDS));
     let mut parked = paid(CORE);
     assert_eq!(parked.cancels(), leased(1));
-    assert_eq!(parked.closes(1, GiveBack::Impossible("closed".to_owned())), U);
+    assert_eq!(parked.closes(1, ReversalOutcome::Impossible("closed".to_owned())), U);
     assert_eq!(parked.day_closes(DAY), STANDS);
     let (statement, rows) = statement(DAY, &[&open.case, &parked.case]);
     assert_eq!(rows, []);
-    assert_eq!(statement.left_out.keys().collect::<Vec<_>>(), [&LeftOutReason::MoneyNotBack]);
-    assert_eq!(statement.left_out[&LeftOutReason::MoneyNotBack].totals.count, 2);
+    assert_eq!(statement.excluded.keys().collect::<Vec<_>>(), [&ExclusionReason::MoneyNotBack]);
+    assert_eq!(statement.excluded[&ExclusionReason::MoneyNotBack].totals.count, 2);
 }
 
 #[test]
 fn what_the_core_says_is_refunded_settles_in_the_next_open_day() {
-    for (outcome, answer) in [(GiveBack::PartlyRefunded, f(Refusal::PartlyRefunded)), (GiveBack::FullyRefunded, S)] {
+    for (outcome, answer) in [(ReversalOutcome::PartlyRefunded, f(Refusal::PartlyRefunded)), (ReversalOutcome::FullyRefunded, S)]
+    {
         let mut told = paid(CORE);
         assert_eq!((told.cancels(), told.day_closes(DAY)), (leased(1), STANDS));
-        assert_eq!(told.case.settlement, Some(Settlement::LeftOut { day: day(DAY) }));
+        assert_eq!(told.case.settlement, Some(Settlement::Excluded { day: day(DAY) }));
         assert_eq!((told.closes(1, outcome), told.case.settlement), (answer, None));
-        let next = Closing { first: day(DAY), day: day("2026-03-02") };
+        let next = DayClosing { first: day(DAY), day: day("2026-03-02") };
         assert_eq!(told.told(Action::Settle(next)), STANDS);
         let (statement, rows) = statement("2026-03-02", &[&told.case]);
         assert_eq!((statement.payments.count, statement.payments.late, rows.len()), (1, 1, 1));
@@ -154,8 +155,8 @@ fn a_late_success_settles_in_the_next_open_day_and_is_marked() {
     assert_eq!(told.case.settlement, None, "what is in progress is in no day");
     assert_eq!(told.succeeds(), STANDS);
     assert_eq!(told.unmoved_by(Action::Settle(closing_of("2026-03-02"))), STANDS, "a day takes in its own only");
-    assert_eq!(told.told(Action::Settle(Closing { first: day(DAY), day: day("2026-03-02") })), STANDS);
-    let details = told.events.last().map(|event| event.what.details());
+    assert_eq!(told.told(Action::Settle(DayClosing { first: day(DAY), day: day("2026-03-02") })), STANDS);
+    let details = told.events.last().map(|event| event.kind.details());
     assert_eq!(details, Some(vec![("day", "2026-03-02".to_owned()), ("lateFrom", DAY.to_owned())]));
     let (statement, rows) = statement("2026-03-02", &[&told.case]);
     assert_eq!((statement.payments.count, statement.payments.late), (1, 1));
@@ -166,9 +167,9 @@ fn a_late_success_settles_in_the_next_open_day_and_is_marked() {
 fn a_late_success_of_a_cancelled_payment_is_left_out_of_the_next_open_day() {
     let mut told = announced(LEDGER);
     assert_eq!((told.cancels(), told.day_closes(DAY), told.succeeds()), (S, STANDS, REVERSED));
-    assert_eq!(told.told(Action::Settle(Closing { first: day(DAY), day: day("2026-03-02") })), STANDS);
+    assert_eq!(told.told(Action::Settle(DayClosing { first: day(DAY), day: day("2026-03-02") })), STANDS);
     let (statement, rows) = statement("2026-03-02", &[&told.case]);
-    let totals = &statement.left_out[&LeftOutReason::Cancelled].totals;
+    let totals = &statement.excluded[&ExclusionReason::Cancelled].totals;
     assert_eq!((totals.count, totals.late, rows), (1, 1, vec![]));
 }
 
@@ -181,7 +182,7 @@ fn a_refund_is_a_row_of_the_day_it_completed_on() {
     assert_eq!((told.refund_succeeds("r1"), told.refund_fails("r3")), (STANDS, STANDS));
     assert_eq!(told.day_closes(DAY), STANDS);
     let later = domain::RefundResult {
-        id: crate::given::refund_id("r2"),
+        id: crate::fixtures::refund_id("r2"),
         result: domain::ReportedResult::Succeeded,
         completed_at: at("2026-03-05T12:00:00Z"),
     };
@@ -191,7 +192,7 @@ fn a_refund_is_a_row_of_the_day_it_completed_on() {
     assert_eq!(rows[1].refund_request_id.as_ref().map(ToString::to_string).as_deref(), Some("r1"));
     assert_eq!((rows[1].fee, rows[1].amount), (None, jpy(300)));
     assert_eq!(told.told(Action::Settle(closing_of("2026-03-05"))), STANDS);
-    let details = told.events.last().map(|event| event.what.details());
+    let details = told.events.last().map(|event| event.kind.details());
     assert_eq!(details, Some(vec![("day", "2026-03-05".to_owned()), ("refundRequestId", "r2".to_owned())]));
     let (second, rows) = statement("2026-03-05", &[&told.case]);
     assert_eq!((second.payments.count, second.refunds.count, rows.len()), (0, 1, 1));
@@ -205,7 +206,7 @@ fn a_payment_refunded_in_full_and_then_cancelled_stays_beside_its_refund() {
     assert_eq!(told.day_closes(DAY), STANDS);
     let (statement, rows) = statement(DAY, &[&told.case]);
     assert_eq!((statement.payments.count, statement.refunds.count, rows.len()), (1, 1, 2));
-    assert_eq!(statement.left_out, BTreeMap::new());
+    assert_eq!(statement.excluded, BTreeMap::new());
     assert_eq!(sums(&statement.fees), yen(7), "the payment stands, and so does its fee");
 }
 
@@ -234,9 +235,9 @@ fn a_statement_does_not_grow_with_what_it_leaves_out() {
         let id = good(PaymentRequestId::parse(format!("p-{n:03}")));
         assert_eq!(statement.add(&Case { id, ..told.case.clone() }), []);
     }
-    let left_out = &statement.left_out[&LeftOutReason::Cancelled];
-    assert_eq!((left_out.totals.count, left_out.named.len()), (150, 100));
-    assert_eq!(left_out.named[99].as_str(), "p-099");
+    let excluded = &statement.excluded[&ExclusionReason::Cancelled];
+    assert_eq!((excluded.totals.count, excluded.named.len()), (150, 100));
+    assert_eq!(excluded.named[99].as_str(), "p-099");
 }
 
 #[test]

@@ -6,24 +6,24 @@ use domain::{
     PaymentId, PaymentStatus, Refusal, ReportedResult, ReversalState,
 };
 
-use crate::given::{
-    ACQUIRER, CLOSED, IN_TIME, NOON, OTHER_ACQUIRER, OWED, PROCEED, REFUSED, REVERSED, S, STANDS, TOO_LATE, Told, U, acquirer,
-    announced, at, authorization, cancel_by, closing, f, failure, good, jpy, leased, nothing, on_closed_day, paid, payment,
-    refund_ended, refund_of, success,
+use crate::fixtures::{
+    ACQUIRER, CLOSED, CommandReply, IN_TIME, NOON, OTHER_ACQUIRER, OWED, PROCEED, REFUSED, REVERSED, S, STANDS, TOO_LATE, U,
+    acquirer, announced, at, authorization, cancel_by, closing, f, failure, good, jpy, leased, nothing, on_closed_day, paid,
+    payment, refund_ended, refund_of, success,
 };
 
-const BOTH: [FundsKind; 2] = [FundsKind::Ledger, FundsKind::Core];
+const BOTH: [FundsKind; 2] = [FundsKind::Ledger, FundsKind::Http];
 
-fn cancelled(mut told: Told) -> Told {
+fn cancelled(mut told: CommandReply) -> CommandReply {
     let _ = told.cancels();
-    if told.terms.funds == FundsKind::Core {
-        assert_eq!(told.closes(1, domain::GiveBack::Done), S);
+    if told.policy.funds == FundsKind::Http {
+        assert_eq!(told.closes(1, domain::ReversalOutcome::Done), S);
     }
     assert_eq!(told.final_answer(), Some(FinalAnswer::Cancelled));
     told
 }
 
-fn conflicts(told: &Told, action: Action) {
+fn conflicts(told: &CommandReply, action: Action) {
     let outcome = told.unmoved_by(action.clone());
     assert!(matches!(outcome, Outcome::Conflict(_)), "{action:?}: {outcome:?}");
 }
@@ -80,7 +80,7 @@ fn another_acquirers_payment_does_not_pass_the_fence() {
         let mut fence = cancelled(nothing(funds));
         let foreign = Action::Pay(Payment { acquirer_id: acquirer(OTHER_ACQUIRER), ..payment() });
         conflicts(&fence, foreign.clone());
-        fence.terms.results.other_acquirer = OtherAcquirer::Ignore;
+        fence.policy.results.other_acquirer = OtherAcquirer::Ignore;
         assert_eq!(fence.told(foreign), CLOSED);
     }
 }
@@ -100,11 +100,11 @@ fn f12_a_payment_on_a_fence_is_recorded_and_closed() {
 
 #[test]
 fn a_payment_on_an_open_fence_tells_the_reversal_its_amount() {
-    let mut fence = nothing(FundsKind::Core);
+    let mut fence = nothing(FundsKind::Http);
     assert_eq!(fence.cancels(), leased(1));
     assert_eq!(fence.pays(), CLOSED);
     assert_eq!(fence.case.reversal.as_ref().and_then(|reversal| reversal.amount), Some(jpy(1_000)));
-    assert_eq!(fence.closes(1, domain::GiveBack::NothingToDo), S);
+    assert_eq!(fence.closes(1, domain::ReversalOutcome::NothingToDo), S);
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn f06_refunds_never_reserve_more_than_what_is_left() {
 
 #[test]
 fn a_refund_in_another_currency_is_refused() {
-    let request = domain::RefundRequest { id: crate::given::refund_id("r1"), amount: good(domain::Money::parse("1", "KRW")) };
+    let request = domain::RefundRequest { id: crate::fixtures::refund_id("r1"), amount: good(domain::Money::parse("1", "KRW")) };
     assert_eq!(paid(FundsKind::Ledger).unmoved_by(Action::Refund(request)), REFUSED);
 }
 
@@ -308,12 +308,12 @@ fn a_deferred_cancel_is_decided_in_the_commit_of_the_last_refunds_result() {
                 assert_eq!(told.timeline()[events..], ["refund-failed", "cancelled", "reversal-opened", "reversal-done"]);
                 assert_eq!(told.unmoved_by(cancel_by(ACQUIRER)), S);
             }
-            FundsKind::Core => {
+            FundsKind::Http => {
                 assert_eq!(told.state(), Some(CancellationState::Open { cancelled_at }));
                 assert_eq!(told.timeline()[events..], ["refund-failed", "cancelled", "reversal-opened"]);
                 assert_eq!(told.worker_begins(), Some(1), "nobody holds the lease: it is the worker's");
                 assert_eq!(told.unmoved_by(cancel_by(ACQUIRER)), OWED);
-                assert_eq!(told.told(closing(1, domain::GiveBack::Done)), S);
+                assert_eq!(told.told(closing(1, domain::ReversalOutcome::Done)), S);
             }
         }
         assert_eq!(told.fee(), None, "F28");

@@ -6,15 +6,15 @@
 #![allow(clippy::unwrap_used, reason = "a broken promise has to end the test that found it")]
 
 pub mod contract;
-mod due;
-mod given;
+mod fixtures;
 mod histories;
+mod identity;
+mod leases;
 mod memory;
 mod memory_settlement;
-mod sameness;
-pub mod settling;
+pub mod settlement_contract;
 
 pub use contract::{Damage, Subject};
-pub use given::{Wallet, core_terms, id, ledger_terms, moment};
+pub use fixtures::{Wallet, core_policy, id, ledger_policy, moment};
 pub use histories::histories_read_back;
 pub use memory::{ManualClock, MemoryStore};
