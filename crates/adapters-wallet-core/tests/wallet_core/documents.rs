@@ -6,7 +6,7 @@ use domain::{ReversalKind, ReversalOutcome, ReversalRequest};
 use ports::FundsGateway;
 use serde_json::{Map, Value, json};
 
-use crate::payments::told_by_status;
+use crate::payments::looked_up_by_status;
 use crate::server::{Act, Server, answer};
 use crate::{core_at, refund, void};
 
@@ -39,14 +39,14 @@ fn examples(place: &str) -> Vec<Value> {
     at(&openapi(), place).as_object().unwrap().values().map(|example| example["value"].clone()).collect()
 }
 
-/// What the core is really told.
-async fn asked(reversal_request: &ReversalRequest) -> Value {
+/// The body that the core really receives.
+async fn sent(reversal_request: &ReversalRequest) -> Value {
     let server = Server::start([Act::Say(answer(200, r#"{"outcome":"done"}"#))]);
     assert_eq!(core_at(&server.url()).reverse(reversal_request).await, ReversalOutcome::Done);
-    serde_json::from_str(&server.asked()[0].body).unwrap()
+    serde_json::from_str(&server.received()[0].body).unwrap()
 }
 
-async fn told(status: u16, body: &Value) -> ReversalOutcome {
+async fn replied(status: u16, body: &Value) -> ReversalOutcome {
     let server = Server::start([Act::Say(answer(status, &body.to_string()))]);
     core_at(&server.url()).reverse(&refund()).await
 }
@@ -78,7 +78,7 @@ async fn the_calls_of_the_file_are_the_calls_that_are_made() {
     let core = core_at(&server.url());
     core.reverse(&refund()).await;
     let _ = ports::Payments::look_up(&core, &refund().id).await;
-    let made: BTreeSet<_> = server.asked().iter().map(|one| one.line().to_owned()).collect();
+    let made: BTreeSet<_> = server.received().iter().map(|one| one.line().to_owned()).collect();
     let mut named = BTreeSet::new();
     for (path, methods) in openapi()["paths"].as_object().unwrap() {
         let place = format!("{}/20260301-7", path.split("/{").next().unwrap());
@@ -88,15 +88,15 @@ async fn the_calls_of_the_file_are_the_calls_that_are_made() {
 }
 
 #[tokio::test]
-async fn the_core_is_told_what_the_file_says() {
+async fn the_core_is_sent_what_the_file_says() {
     let schema = schema("Reversal");
-    let (all, least) = (asked(&refund()).await, asked(&void()).await);
+    let (all, least) = (sent(&refund()).await, sent(&void()).await);
     assert_eq!(members(&all), members(&schema["properties"]));
     assert_eq!(members(&least), texts(&schema["required"]));
     assert_eq!(members(&all["amount"]), members(&self::schema("Amount")["properties"]));
     let mut kinds = BTreeSet::new();
     for kind in [ReversalKind::Refund, ReversalKind::Release, ReversalKind::Void] {
-        kinds.insert(asked(&ReversalRequest { kind, ..void() }).await["kind"].as_str().unwrap().to_owned());
+        kinds.insert(sent(&ReversalRequest { kind, ..void() }).await["kind"].as_str().unwrap().to_owned());
     }
     assert_eq!(kinds, texts(&schema["properties"]["kind"]["enum"]));
     let examples = examples("/paths/~1reversals~1{reversalId}/put/requestBody/content/application~1json/examples");
@@ -111,14 +111,14 @@ async fn every_outcome_of_the_file_is_understood() {
     for outcome in texts(&schema("Ended")["properties"]["outcome"]["enum"]) {
         let body = json!({ "outcome": outcome });
         assert!(PAGE.contains(&format!("`{outcome}`")), "the page is silent about {outcome}");
-        understood.insert(told(200, &body).await.name());
-        assert_eq!(told(422, &body).await.name(), "unknown");
+        understood.insert(replied(200, &body).await.name());
+        assert_eq!(replied(422, &body).await.name(), "unknown");
     }
     for example in examples("/paths/~1reversals~1{reversalId}/put/responses/422/content/application~1json/examples") {
-        understood.insert(told(422, &example).await.name());
-        assert_eq!(told(200, &example).await.name(), "unknown");
+        understood.insert(replied(422, &example).await.name());
+        assert_eq!(replied(200, &example).await.name(), "unknown");
         for member in texts(&schema("Impossible")["required"]) {
-            assert_eq!(told(422, &without(&example, &member)).await.name(), "unknown");
+            assert_eq!(replied(422, &without(&example, &member)).await.name(), "unknown");
         }
     }
     let all = ["done", "fully-refunded", "impossible", "nothing-to-do", "partly-refunded"];
@@ -126,7 +126,7 @@ async fn every_outcome_of_the_file_is_understood() {
     let responses = "/paths/~1reversals~1{reversalId}/put/responses";
     assert_eq!(members(&at(&openapi(), responses)), ["200", "202", "422", "default"].map(str::to_owned).into());
     for example in examples(&format!("{responses}/200/content/application~1json/examples")) {
-        assert_ne!(told(200, &example).await.name(), "unknown", "{example}");
+        assert_ne!(replied(200, &example).await.name(), "unknown", "{example}");
     }
 }
 
@@ -138,17 +138,17 @@ async fn every_payment_of_the_file_is_understood() {
     let mut shown = BTreeSet::new();
     for example in examples {
         shown.extend(members(&example));
-        let whole = told_by_status(200, &example.to_string()).await;
+        let whole = looked_up_by_status(200, &example.to_string()).await;
         assert!(matches!(whole, Ok(Some(_))), "{whole:?}: {example}");
         for member in members(&example) {
-            let rest = told_by_status(200, &without(&example, &member).to_string()).await;
+            let rest = looked_up_by_status(200, &without(&example, &member).to_string()).await;
             assert_eq!(rest.is_err(), required.contains(&member), "{member}");
         }
         for member in ["status", "kind"] {
             for known in texts(&schema["properties"][member]["enum"]) {
                 let mut changed = example.clone();
                 changed[member] = json!(known);
-                assert!(told_by_status(200, &changed.to_string()).await.is_ok(), "{member} {known}");
+                assert!(looked_up_by_status(200, &changed.to_string()).await.is_ok(), "{member} {known}");
             }
         }
     }
@@ -160,7 +160,7 @@ async fn an_unknown_payment_of_the_file_is_understood() {
     let responses = "/paths/~1payments~1{paymentRequestId}/get/responses";
     assert_eq!(members(&at(&openapi(), responses)), ["200", "404", "default"].map(str::to_owned).into());
     for example in examples(&format!("{responses}/404/content/application~1problem+json/examples")) {
-        assert_eq!(told_by_status(404, &example.to_string()).await, Ok(None));
+        assert_eq!(looked_up_by_status(404, &example.to_string()).await, Ok(None));
     }
 }
 
@@ -171,10 +171,10 @@ async fn the_pages_examples_are_what_is_sent_and_understood() {
         let example: Value = serde_json::from_str(block.split("```").next().unwrap()).unwrap();
         if example.get("outcome").is_some() {
             let status = if example["outcome"] == "impossible" { 422 } else { 200 };
-            assert_ne!(told(status, &example).await.name(), "unknown", "{example}");
+            assert_ne!(replied(status, &example).await.name(), "unknown", "{example}");
             answers += 1;
         } else if example.get("status").is_some_and(Value::is_string) {
-            assert!(matches!(told_by_status(200, &example.to_string()).await, Ok(Some(_))), "{example}");
+            assert!(matches!(looked_up_by_status(200, &example.to_string()).await, Ok(Some(_))), "{example}");
             payments += 1;
         } else {
             assert!(members(&example).is_subset(&members(&schema("Reversal")["properties"])), "{example}");
