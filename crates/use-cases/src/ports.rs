@@ -58,7 +58,7 @@ impl Ports {
     }
 
     /// A command that arises here and now.
-    pub(crate) fn asked(&self, id: PaymentRequestId, action: Action) -> ReceivedCommand {
+    pub(crate) fn received(&self, id: PaymentRequestId, action: Action) -> ReceivedCommand {
         ReceivedCommand { command: Command { id, at: self.clock.now(), action }, arrived: std::time::Instant::now() }
     }
 }

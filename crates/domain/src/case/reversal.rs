@@ -2,26 +2,29 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::spelling::spelled;
 use crate::{AccountId, Money, PaymentId, PaymentKind, PaymentRequestId};
 
-/// What the reversal undoes; it informs the wallet core, whose duty is the same for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReversalKind {
-    /// A debit.
-    Refund,
-    /// A hold.
-    Release,
-    /// Whatever there may be: the payment failed, is in progress, or was never seen.
-    Void,
+spelled! {
+    /// What is known to be taken from the user, and so what a reversal undoes. It only informs the wallet core, whose duty is the same
+    /// for each.
+    Taken {
+        /// The account was debited.
+        Debit = "debit",
+        /// The amount is held.
+        Hold = "hold",
+        /// The payment failed, is in progress, or was never seen: the core may have taken something all the same.
+        NothingKnown = "nothing-known",
+    }
 }
 
-impl ReversalKind {
-    /// The kind that undoes a payment that succeeded.
+impl Taken {
+    /// What a payment of this kind takes when it succeeds.
     #[must_use]
-    pub fn undoing(kind: PaymentKind) -> Self {
+    pub fn by(kind: PaymentKind) -> Self {
         match kind {
-            PaymentKind::Payment => Self::Refund,
-            PaymentKind::Authorization => Self::Release,
+            PaymentKind::Payment => Self::Debit,
+            PaymentKind::Authorization => Self::Hold,
         }
     }
 }
@@ -31,8 +34,8 @@ impl ReversalKind {
 pub struct ReversalRequest {
     /// The reversal's id, which is the case's.
     pub id: PaymentRequestId,
-    /// What is to be undone.
-    pub kind: ReversalKind,
+    /// What is known to be taken.
+    pub taken: Taken,
     /// The wallet's own id of the payment.
     pub payment_id: Option<PaymentId>,
     /// Whose money it is.
@@ -44,8 +47,8 @@ pub struct ReversalRequest {
 /// The duty to give a payment's money back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reversal {
-    /// What it undoes.
-    pub kind: ReversalKind,
+    /// What is known to be taken, which the reversal undoes.
+    pub taken: Taken,
     /// The full amount of the payment, where the payment is known.
     pub amount: Option<Money>,
     /// When the duty arose.
@@ -108,17 +111,62 @@ pub enum ReversalOutcome {
     Unknown(String),
 }
 
+spelled! {
+    /// The name of a [`ReversalOutcome`], as in the wallet core's contract and in timelines.
+    ReversalOutcomeName {
+        /// Nothing is left debited or held.
+        Done = "done",
+        /// Nothing had ever been taken.
+        NothingToDo = "nothing-to-do",
+        /// Refunds gave a part back.
+        PartlyRefunded = "partly-refunded",
+        /// Refunds gave everything back.
+        FullyRefunded = "fully-refunded",
+        /// It can never be done.
+        Impossible = "impossible",
+        /// Not known.
+        Unknown = "unknown",
+    }
+}
+
 impl ReversalOutcome {
-    /// A name for timelines.
+    /// Its name.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> ReversalOutcomeName {
         match self {
-            Self::Done => "done",
-            Self::NothingToDo => "nothing-to-do",
-            Self::PartlyRefunded => "partly-refunded",
-            Self::FullyRefunded => "fully-refunded",
-            Self::Impossible(_) => "impossible",
-            Self::Unknown(_) => "unknown",
+            Self::Done => ReversalOutcomeName::Done,
+            Self::NothingToDo => ReversalOutcomeName::NothingToDo,
+            Self::PartlyRefunded => ReversalOutcomeName::PartlyRefunded,
+            Self::FullyRefunded => ReversalOutcomeName::FullyRefunded,
+            Self::Impossible(_) => ReversalOutcomeName::Impossible,
+            Self::Unknown(_) => ReversalOutcomeName::Unknown,
+        }
+    }
+}
+
+spelled! {
+    /// The name of a [`ReversalState`].
+    ReversalStateName {
+        /// Tried until the money is back.
+        Open = "open",
+        /// An operator decides.
+        Parked = "parked",
+        /// The money is back.
+        Done = "done",
+        /// An operator paid by other means.
+        Resolved = "resolved",
+    }
+}
+
+impl ReversalState {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> ReversalStateName {
+        match self {
+            Self::Open { .. } => ReversalStateName::Open,
+            Self::Parked { .. } => ReversalStateName::Parked,
+            Self::Done { by_hand: false, .. } => ReversalStateName::Done,
+            Self::Done { by_hand: true, .. } => ReversalStateName::Resolved,
         }
     }
 }
@@ -141,15 +189,15 @@ pub fn retry_delay(attempt: u32, jitter: Jitter) -> TimeDelta {
 impl Reversal {
     /// A duty that arises now and is due at once.
     #[must_use]
-    pub fn open(kind: ReversalKind, amount: Option<Money>, at: DateTime<Utc>) -> Self {
+    pub fn open(taken: Taken, amount: Option<Money>, at: DateTime<Utc>) -> Self {
         let state = ReversalState::Open { next_attempt_at: at, lease: None, last_error: None };
-        Self { kind, amount, opened_at: at, attempts: 0, state }
+        Self { taken, amount, opened_at: at, attempts: 0, state }
     }
 
     /// A duty that arises and is fulfilled in the same commit: the embedded ledger's way.
     #[must_use]
-    pub fn booked(kind: ReversalKind, amount: Money, at: DateTime<Utc>) -> Self {
-        Self { kind, amount: Some(amount), opened_at: at, attempts: 1, state: ReversalState::Done { at, by_hand: false } }
+    pub fn booked(taken: Taken, amount: Money, at: DateTime<Utc>) -> Self {
+        Self { taken, amount: Some(amount), opened_at: at, attempts: 1, state: ReversalState::Done { at, by_hand: false } }
     }
 
     /// Begins the next attempt if the reversal is open and nobody is at it; `None` otherwise. Should whoever begins it die, the

@@ -1,11 +1,27 @@
 //! All that is known of one payment request.
 
+mod cancellation;
+mod event;
+mod payment;
+mod refund;
+mod reversal;
+mod settlement;
+
 use chrono::{DateTime, Utc};
 
-use crate::{
-    AcquirerId, Cancellation, Payment, PaymentRequestId, PaymentStatus, Refund, RefundState, Reversal, ReversalRequest,
-    Settlement,
+pub use cancellation::{
+    Answer, Cancellation, CancellationState, CancellationStateName, DeferReason, FinalAnswer, Refusal, RefusalCode, RefusalName,
 };
+pub use event::{Event, EventKind};
+pub use payment::{CorePayment, Payment, PaymentKind, PaymentStatus, PaymentStatusName};
+pub use refund::{Refund, RefundState, RefundStateName};
+pub use reversal::{
+    Jitter, Lease, Reversal, ReversalOutcome, ReversalOutcomeName, ReversalRequest, ReversalState, ReversalStateName, Taken,
+    retry_delay,
+};
+pub use settlement::Settlement;
+
+use crate::{AcquirerId, PaymentRequestId};
 
 /// What is known of one `paymentRequestId`. A case of which nothing is known is a case too: a cancel may be the first to speak
 /// of it.
@@ -92,7 +108,7 @@ impl Case {
         let payment = self.payment.as_ref();
         Some(ReversalRequest {
             id: self.id.clone(),
-            kind: reversal.kind,
+            taken: reversal.taken,
             payment_id: payment.and_then(|payment| payment.payment_id.clone()),
             account: payment.map(|payment| payment.account.clone()),
             amount: reversal.amount,
