@@ -1,4 +1,4 @@
-//! What a command is told: each command has its own type of reply.
+//! Replies to commands: each kind of command has its own type.
 
 use std::fmt;
 

@@ -51,7 +51,7 @@ impl Ports {
 
     /// Takes no more work and returns once everything taken before is done: first the attempts, since each ends with a command.
     pub async fn stop(&self) {
-        // Nobody closes the semaphores, so this only ever waits.
+        // The semaphores are never closed, so this only ever waits.
         let _all_ended = self.attempts_of_worker.acquire_many(ATTEMPTS).await;
         let _all_ended = self.attempts_of_cancels.acquire_many(ATTEMPTS).await;
         self.lanes.stop().await;

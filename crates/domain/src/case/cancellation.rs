@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::AcquirerId;
 use crate::spelling::spelled;
 
-/// What Alipay+ is told. Doubt is always [`Answer::Pending`]: a refusal can only be made from a [`Refusal`], and each of those is
+/// What Alipay+ is answered. Doubt is always [`Answer::Pending`]: a refusal can only be made from a [`Refusal`], and each of those is
 /// a proven, permanent fact.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub enum Refusal {
     PeriodOver(RefusalCode),
     /// A part of the payment went back by a refund; only a full amount can be cancelled.
     PartlyRefunded,
-    /// The payment was never received and the contract wants to be told so.
+    /// The payment was never received, and the contract wants F for that.
     NeverReceived,
 }
 

@@ -34,7 +34,7 @@ pub enum EventKind {
     Cancelled(Rule),
     /// The cancel is refused.
     Refused(Refusal),
-    /// The money is owed to the user.
+    /// The money has to go back to the user.
     ReversalOpened(Option<Money>),
     /// An attempt to give it back ended.
     ReversalTried {

@@ -65,7 +65,7 @@ pub enum PaymentStatus {
     Succeeded {
         /// When the wallet took it; decides the settlement day.
         completed_at: DateTime<Utc>,
-        /// What it costs the wallet. `None` is no fee: none was reported, or the payment is cancelled for good.
+        /// What it costs the wallet. `None` where no fee was reported, or where the payment is cancelled for good.
         fee: Option<Money>,
     },
     /// F: no money was taken.

@@ -29,7 +29,7 @@ impl Taken {
     }
 }
 
-/// What is owed to the user, as a wallet core is told it: what is not known is left out, and the core knows it by the id.
+/// What the wallet core is asked to return. What is not known is left out: the core finds the payment by the id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReversalRequest {
     /// The reversal's id, which is the case's.
@@ -66,7 +66,7 @@ pub enum ReversalState {
     Open {
         /// The next attempt is due from then on.
         next_attempt_at: DateTime<Utc>,
-        /// Who is at it now, if anybody.
+        /// The attempt that is running, if one is.
         lease: Option<Lease>,
         /// What the last attempt met.
         last_error: Option<String>,
@@ -90,7 +90,7 @@ pub enum ReversalState {
 pub struct Lease {
     /// The attempt's number; a close that quotes another is late and changes nothing.
     pub attempt: u32,
-    /// Past it, anybody may begin the next attempt.
+    /// From then on any process may begin the next attempt.
     pub until: DateTime<Utc>,
 }
 
@@ -107,7 +107,7 @@ pub enum ReversalOutcome {
     FullyRefunded,
     /// It can never be done, for this reason.
     Impossible(String),
-    /// Nobody knows; the text says what was met.
+    /// It is not known; the text says what was met instead of an outcome.
     Unknown(String),
 }
 
@@ -200,7 +200,7 @@ impl Reversal {
         Self { taken, amount: Some(amount), opened_at: at, attempts: 1, state: ReversalState::Done { at, by_hand: false } }
     }
 
-    /// Begins the next attempt if the reversal is open and nobody is at it; `None` otherwise. Should whoever begins it die, the
+    /// Begins the next attempt if the reversal is open and not leased; `None` otherwise. Should the process that begins it die, the
     /// next one is due as soon as the lease has run out, however long the wait would have been that it cut short.
     #[must_use]
     pub fn begin_attempt(&self, at: DateTime<Utc>, lease_for: TimeDelta) -> Option<Self> {
@@ -217,8 +217,8 @@ impl Reversal {
         }
     }
 
-    /// Open, due at once and leased to nobody, so that a close still on its way is late. Used where something new became known.
-    /// What was parked or done is owed anew from now on; what was open has been owed all the time.
+    /// Open, due at once and without a lease, so that an attempt that is still running ends too late. Used where something new became
+    /// known. What was parked or done begins to wait now; what was open has waited all the time.
     #[must_use]
     pub fn reopened(self, at: DateTime<Utc>) -> Self {
         let opened_at = match self.state {
@@ -241,7 +241,7 @@ impl Reversal {
         matches!(&self.state, ReversalState::Open { lease: Some(lease), .. } if lease.attempt == attempt)
     }
 
-    /// The operator or the core has to be asked about it: open or parked.
+    /// Whether the money is not back: the reversal is open or parked.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
         match self.state {

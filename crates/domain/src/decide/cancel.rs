@@ -47,7 +47,7 @@ pub(super) fn decide_deferred(policy: &Policy, update: &mut CaseUpdate) -> Optio
     let cancel = Cancel::now(deferred.acquirer_id.clone(), Lookup::Recorded);
     let receipt = Receipt { cancel: &cancel, received_at: deferred.first_received_at };
     let rule = select_rule(policy, &update.case, &receipt);
-    // No caller waits for this reply: Alipay+ asks again and is told then, and the worker makes the attempt.
+    // No caller waits for this reply: Alipay+ asks again and is answered then, and the worker makes the attempt.
     let _ = apply(rule, policy, &receipt, update);
     Some(rule)
 }

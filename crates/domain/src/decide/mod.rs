@@ -12,11 +12,11 @@ use crate::{Action, Case, Command, Entry, Event, Policy, Reply, Rule};
 #[must_use]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// What the caller is told, once the change is durable.
+    /// The reply to the caller, once the change is durable.
     pub reply: Reply,
     /// The rule that decided a cancel, also where a refund's result decided a deferred one; `None` where no cancel was decided.
     pub rule: Option<Rule>,
-    /// What has to be recorded, in one commit, before the caller is told; `None` where nothing changes.
+    /// What has to be recorded, in one commit, before the reply; `None` where nothing changes.
     pub change: Option<Change>,
 }
 

@@ -94,7 +94,7 @@ fn answer_now(case: &Case) -> Answer {
     answer.map_or(Answer::Pending, Answer::from)
 }
 
-/// The answer where the core had nothing to give back: a contract may want to be told that the payment was never received.
+/// The answer where the core had nothing to give back: by some contracts it is F for a payment that was never received.
 fn nothing_to_do(policy: &Policy, case: &Case) -> FinalAnswer {
     match policy.results.never_received {
         NeverReceived::OrderNotExist if case.payment.is_none() => FinalAnswer::Refused(Refusal::NeverReceived),

@@ -81,9 +81,9 @@ impl CaseUpdate {
         self.entries.push(Entry { refund: Some(refund.id.clone()), amount: refund.amount, ..entry(payment, kind, self.at) });
     }
 
-    /// What the payment took is owed to the user: booked at once by the ledger; for a wallet core the case's one reversal is
-    /// opened, or opened again, and due at once. A reversal that an operator has to decide about stays parked, and one that he resolved
-    /// is his again.
+    /// Returns what the payment took: booked at once by the ledger; for a wallet core the case's one reversal is
+    /// opened, or opened again, and due at once. A parked reversal stays parked. One that was resolved by hand is parked again,
+    /// because the core does not know of the payment by hand.
     pub(super) fn return_money(&mut self, policy: &Policy) {
         let payment = self.case.payment.clone().filter(|payment| matches!(payment.status, PaymentStatus::Succeeded { .. }));
         let taken = payment.as_ref().map_or(Taken::NothingKnown, |payment| Taken::by(payment.kind));

@@ -14,8 +14,8 @@ fn done(disposition: Disposition) -> CommandReply {
     CommandReply::Done(disposition)
 }
 
-/// What is true of a payment that is announced. A repeat is told the truth of now too: whoever was told to proceed and asks
-/// again after the cancel must not debit any more.
+/// What is true of a payment that is announced. A repeat gets what is true now: a wallet that was told to proceed and asks again
+/// after the cancel must not debit any more.
 fn pay_disposition(case: &Case) -> CommandReply {
     done(if case.is_cancelled() { Disposition::Closed } else { Disposition::Proceed })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::{Action, Answer, AttemptEnd, CancelReply, Jitter, Lookup, Reply, ReversalOutcome};
 
-use super::contract::{CANCELLED, Damage, Subject, decided};
+use super::contract::{Damage, Subject, decided};
 use super::{Wallet, core_policy, id, moment};
 use crate::{Backlog, CancellationStore};
 

@@ -119,7 +119,7 @@ pub(crate) async fn await_or_attempt(ports: &Arc<Ports>, id: &PaymentRequestId, 
     }
 }
 
-/// Waits until the reversal is leased to nobody: the answer, which is U where an operator has to decide; `None` where the money is
+/// Waits until no attempt is running: the answer, which is U where an operator has to decide; `None` where the money is
 /// still not back.
 async fn await_lease_end(ports: &Ports, id: &PaymentRequestId) -> Option<Answer> {
     let [mut pause, longest] = WATCH_EVERY;
