@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
 use crate::output::Failure;
 
-/// How often what was measured is put into its buckets where nobody looks: until then each value takes memory of its own.
+/// How often what was measured is put into its buckets while /metrics is not read: until then each value takes memory of its own.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// From a repeat on an idle machine to what an operator has paid by hand after days.
@@ -58,6 +58,12 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
         "From the first byte of the first cancel, or from the debit where that came later, until the commit by which the reversal is done.",
     ),
     ("rescind_repeats_total", Kind::Counter, Unit::Count, "Cancels that were given a recorded answer again."),
+    (
+        "rescind_decisions_total",
+        Kind::Counter,
+        Unit::Count,
+        "Decisions about cancels, by rule: the name of the row of the rule table.",
+    ),
     (
         "rescind_open_reversals",
         Kind::Gauge,
@@ -133,6 +139,9 @@ pub(crate) fn start() -> Result<impl Fn() -> String + Send + Sync + 'static, Fai
     }
     for outcome in ["impossible", "partly-refunded", "unknown", "not-begun"] {
         counter!("rescind_reversal_attempts_total", "outcome" => outcome).absolute(0);
+    }
+    for row in &domain::Rule::TABLE {
+        counter!("rescind_decisions_total", "rule" => row.name).absolute(0);
     }
     for name in ["rescind_answers_out_of_time_total", "rescind_batch_replays_total", "rescind_repeats_total"] {
         counter!(name).absolute(0);

@@ -163,7 +163,7 @@ impl WalletCore {
         self.books().journal.clone()
     }
 
-    /// The kinds under which it was told of a reversal, in order; one for every call.
+    /// What was known to be taken at each reversal that it was asked for, in order; one for every call.
     pub(crate) fn told(&self, id: &str) -> Vec<String> {
         self.books().told.iter().filter(|(_, of)| of == id).map(|(kind, _)| kind.clone()).collect()
     }
@@ -321,7 +321,7 @@ impl Books {
         if body["paymentRequestId"] != id || !taken.as_ref().is_none_or(is_true) {
             self.wrong.push(format!("{id}: {body}"));
         }
-        self.told.push((text(&body["kind"]).unwrap_or_default(), id.to_owned()));
+        self.told.push((text(&body["taken"]).unwrap_or_default(), id.to_owned()));
         if let Some(answer) = self.says.get(id) {
             return answer.clone();
         }
