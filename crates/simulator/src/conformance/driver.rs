@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::case::Stop;
+use super::verdict::Stop;
 
 /// What is said of a case that needs a call which a driver leaves out.
 const NOT_DRIVEN: &str = "the wallet's driver has no such call";

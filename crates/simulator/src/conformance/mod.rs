@@ -8,6 +8,7 @@ mod report;
 mod rescind;
 mod rules;
 mod runner;
+mod verdict;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

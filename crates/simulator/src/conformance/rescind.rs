@@ -8,8 +8,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use super::case::{Stop, check};
 use super::driver::{Money, Payment, Refund, WalletDriver};
+use super::verdict::{Stop, check};
 use crate::alipayplus::TIMEOUT;
 use crate::output::Failure;
 use crate::wire::{Dialer, Request};

@@ -8,7 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::timeout;
 
 use super::bench::{Bench, Exchange, Setting};
-use super::case::{Case, Group, Needs, Stop, Verdict};
+use super::case::{Case, Group, Needs};
+use super::verdict::{Stop, Verdict};
 
 /// How long a case may take: the retries that it waits for, and more.
 const PATIENCE: Duration = Duration::from_secs(180);

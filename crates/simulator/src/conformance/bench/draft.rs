@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::alipayplus::AlipayPlus;
 use crate::clock::request_time;
-use crate::conformance::case::Stop;
+use crate::conformance::verdict::Stop;
 use crate::keys::SigningKey;
 use crate::signature::{Content, encode, header};
 use crate::wire::Request;

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{sleep, timeout};
 
-use super::case::{Stop, Verdict, check};
 use super::driver::WalletDriver;
+use super::verdict::{Stop, Verdict, check};
 use crate::alipayplus::{AlipayPlus, Answer, RETRY_AFTER, TIMEOUT};
 use crate::clock;
 use crate::wire::{Connection, Request, Response};

@@ -8,7 +8,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinHandle;
 
 use super::{Bench, Reply, lost};
-use crate::conformance::case::Stop;
+use crate::conformance::verdict::Stop;
 use crate::wire::Request;
 
 /// Something that the wallet tells while Alipay+ cancels.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::{Bench, Telling};
-use crate::conformance::case::{Stop, Verdict, check};
 use crate::conformance::driver::{Money, Payment, Refund};
+use crate::conformance::verdict::{Stop, Verdict, check};
 
 /// How long money may be on its way back after the wallet has said that it is: as often, and after how long, it is looked at.
 const LOOKS: (u32, Duration) = (100, Duration::from_millis(100));

@@ -1,8 +1,9 @@
 //! The same request again, and what only looks like it.
 
 use crate::conformance::bench::{Bench, expected, lost};
-use crate::conformance::case::{Case, Needs, Stop, Verdict, check};
+use crate::conformance::case::{Case, Needs};
 use crate::conformance::rules;
+use crate::conformance::verdict::{Stop, Verdict, check};
 use crate::wire::Request;
 
 /// A cancel of this payment for an acquirer that is not its own.

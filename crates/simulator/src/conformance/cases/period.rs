@@ -6,8 +6,9 @@ use tokio::time::sleep;
 
 use crate::clock::ZONE;
 use crate::conformance::bench::{Bench, Staged};
-use crate::conformance::case::{Case, Needs, Running, Stop, check};
+use crate::conformance::case::{Case, Needs, Running};
 use crate::conformance::rules;
+use crate::conformance::verdict::{Stop, check};
 
 /// How far two clocks may differ, so that nothing is asked closer than that to a moment at which the right answer changes.
 const CLOCKS_DIFFER_BY: TimeDelta = TimeDelta::seconds(10);

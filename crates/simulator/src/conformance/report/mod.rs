@@ -6,8 +6,9 @@ use std::path::Path;
 use askama::Template;
 use chrono::{DateTime, Utc};
 
-use super::case::{Group, Stop};
+use super::case::Group;
 use super::runner::Outcome;
+use super::verdict::Stop;
 use crate::alipayplus::PartnerArgs;
 use crate::clock::ZONE;
 use crate::output::Failure;

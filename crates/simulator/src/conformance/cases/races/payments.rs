@@ -2,9 +2,10 @@
 
 use super::{CALLERS, ROUNDS, none_failed, one_of};
 use crate::conformance::bench::{Bench, Reply};
-use crate::conformance::case::{Case, Needs, Verdict, check};
+use crate::conformance::case::{Case, Needs};
 use crate::conformance::driver::Payment;
 use crate::conformance::rules;
+use crate::conformance::verdict::{Verdict, check};
 
 /// Cancels many paid payments at once, each from a connection of its own.
 async fn many_at_once(t: Bench, change: impl Fn(&mut Payment)) -> Verdict {

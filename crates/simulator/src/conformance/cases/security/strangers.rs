@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use crate::conformance::bench::Bench;
-use crate::conformance::case::{Case, Needs, Stop, check};
+use crate::conformance::case::{Case, Needs};
 use crate::conformance::rules;
+use crate::conformance::verdict::{Stop, check};
 use crate::signature::encode;
 use crate::wire::Request;
 

@@ -2,8 +2,9 @@
 
 use chrono::DateTime;
 
-use crate::conformance::case::{Case, Needs, Stop, check};
+use crate::conformance::case::{Case, Needs};
 use crate::conformance::rules;
+use crate::conformance::verdict::{Stop, check};
 use crate::signature::Claim;
 
 pub(crate) static ANSWERS: &[Case] = &[
