@@ -66,7 +66,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
         name: "cancel-against-its-announcement",
         needs: Needs::Driver,
         sends: "a cancel and the announcement of its payment at once, and then the payment's success",
-        expects: "whoever was first, the success is reversed and the money is back once",
+        expects: "in either order, the success is reversed and the money is back once",
         because: &rules::ONE_EFFECT,
         run: |t| {
             Box::pin(async move {
@@ -88,7 +88,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
         name: "cancel-against-a-success",
         needs: Needs::Driver,
         sends: "a cancel and the success of a payment in progress at once",
-        expects: "whoever was first, S and the money is back once",
+        expects: "in either order, S and the money is back once",
         because: &rules::ONE_EFFECT,
         run: |t| {
             Box::pin(async move {
