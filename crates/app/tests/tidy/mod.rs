@@ -3,10 +3,12 @@
 //! planted in it, so that each check is known to bite.
 
 mod code;
+mod comments;
 mod crates;
 mod docs;
 mod failures;
 mod migrations;
+mod names;
 mod source_text;
 mod tree;
 
@@ -26,9 +28,11 @@ struct Rule {
 }
 
 fn rules() -> impl Iterator<Item = &'static Rule> {
-    let parts: [&[Rule]; 5] = [
+    let parts: [&[Rule]; 7] = [
         &crates::RULES,
         &code::RULES,
+        &names::RULES,
+        &comments::RULES,
         &migrations::RULES,
         &failures::RULES,
         &docs::RULES,
