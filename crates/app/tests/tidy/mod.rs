@@ -10,6 +10,7 @@ mod failures;
 mod migrations;
 mod names;
 mod source_text;
+mod spellings;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,11 +29,12 @@ struct Rule {
 }
 
 fn rules() -> impl Iterator<Item = &'static Rule> {
-    let parts: [&[Rule]; 7] = [
+    let parts: [&[Rule]; 8] = [
         &crates::RULES,
         &code::RULES,
         &names::RULES,
         &comments::RULES,
+        &spellings::RULES,
         &migrations::RULES,
         &failures::RULES,
         &docs::RULES,
