@@ -2,12 +2,14 @@
 //! language. Every check is a function over a tree of texts. It runs on the real tree and on the same tree with a violation
 //! planted in it, so that each check is known to bite.
 
+mod circles;
 mod code;
 mod comments;
 mod crates;
 mod docs;
 mod failures;
 mod migrations;
+mod modules;
 mod names;
 mod source_text;
 mod spellings;
@@ -29,12 +31,13 @@ struct Rule {
 }
 
 fn rules() -> impl Iterator<Item = &'static Rule> {
-    let parts: [&[Rule]; 8] = [
+    let parts: [&[Rule]; 9] = [
         &crates::RULES,
         &code::RULES,
         &names::RULES,
         &comments::RULES,
         &spellings::RULES,
+        &circles::RULES,
         &migrations::RULES,
         &failures::RULES,
         &docs::RULES,
