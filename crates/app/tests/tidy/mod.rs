@@ -8,6 +8,7 @@ mod comments;
 mod crates;
 mod docs;
 mod failures;
+mod messages;
 mod migrations;
 mod modules;
 mod names;
@@ -31,7 +32,7 @@ struct Rule {
 }
 
 fn rules() -> impl Iterator<Item = &'static Rule> {
-    let parts: [&[Rule]; 9] = [
+    let parts: [&[Rule]; 10] = [
         &crates::RULES,
         &code::RULES,
         &names::RULES,
@@ -40,6 +41,7 @@ fn rules() -> impl Iterator<Item = &'static Rule> {
         &circles::RULES,
         &migrations::RULES,
         &failures::RULES,
+        &messages::RULES,
         &docs::RULES,
     ];
     parts.into_iter().flatten()
