@@ -38,7 +38,7 @@ pub(crate) enum WalletCoreCommand {
     Serve(ServeArgs),
     /// Proves from a journal that every reversal had its effect once; prints the sums of each account
     Audit {
-        /// The journal
+        /// The journal that a run has written
         journal: PathBuf,
     },
     /// Asks a running one whether it lives; exits with 1 if not
