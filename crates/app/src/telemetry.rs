@@ -65,7 +65,7 @@ pub(crate) fn start(to: LogTo) -> Result<Writing, Failure> {
         LogTo::File(file) => (tracing_appender::non_blocking(Gathering::new(file)), false),
     };
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(readable);
-    // Otherwise a line that cannot be written is told of on standard error, and where that is gone the thread that logs panics.
+    // Otherwise a line that cannot be written is reported on standard error, and where that is gone the thread that logs panics.
     let lines = lines.log_internal_errors(false);
     let started = if readable { lines.try_init() } else { lines.json().flatten_event(true).try_init() };
     started.map_err(|error| Failure::new(format!("logging cannot start: {error}")))?;

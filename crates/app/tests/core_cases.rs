@@ -266,7 +266,7 @@ async fn f23_an_impossible_reversal_is_an_operators(engine: Engine) {
     assert_eq!(wallet.waiting().await, [0, 0, 0]);
 }
 
-/// Whoever is called at night has an id, and looks for it in the log.
+/// An operator who is called at night has an id, and looks for it in the log.
 async fn every_line_of_a_cancel_names_its_payment(engine: Engine) {
     let wallet = Wallet::on(engine, "core").await;
     wallet.core.knows("looked-for", wallet.took("looked-for"));

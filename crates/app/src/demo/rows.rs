@@ -76,7 +76,7 @@ static TOO_OLD: DemoPayment = DemoPayment { initiated_days_ago: 2, ..payment("20
 static NOT_SIGNED: DemoPayment = payment("20200101234567890138", "user-7", "700");
 /// Paid and left alone, to be cancelled by hand.
 pub(super) static TO_TRY: DemoPayment = payment("20200101234567890139", "user-8", "2500");
-/// What the wallet told of it.
+/// What the wallet said about it.
 pub(super) const TO_TRY_CALLS: [Call; 2] = [Call::Announce, Call::Report("S")];
 
 /// In the order in which they are played.

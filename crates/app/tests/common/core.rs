@@ -173,7 +173,7 @@ impl WalletCore {
         self.books().asked
     }
 
-    /// How often it was told of any reversal, and did not fail before.
+    /// How often any reversal reached it, and it did not fail before.
     pub(crate) fn calls(&self) -> usize {
         self.books().told.len()
     }
@@ -315,7 +315,7 @@ impl Books {
         let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
         let taken = self.taken.get(id).cloned();
         let told = (text(&body["account"]), text(&body["amount"]["value"]));
-        // A payment that is not known is left out; what is told of a known one is true.
+        // A payment that is not known is left out; what is said about a known one is true.
         let is_true =
             |(account, amount): &(String, i64)| told == (None, None) || told == (Some(account.clone()), Some(amount.to_string()));
         if body["paymentRequestId"] != id || !taken.as_ref().is_none_or(is_true) {
