@@ -15,4 +15,7 @@ pub use lanes::{LaneSettings, Lanes, SubmitError};
 pub use payments::{CommandReply, submit};
 pub use ports::{Core, Ports};
 pub use reversals::work;
-pub use settlement::{CloseDayError, SettlementPorts, WriteStatementError, close_day, write_statement};
+pub use settlement::{
+    CloseDayError, MissingSearch, ReconcileError, ReconcileRequest, Reconciliation, ReconciliationObserver, ReconciliationPorts,
+    SettlementPorts, WriteStatementError, close_day, reconcile, write_statement,
+};
