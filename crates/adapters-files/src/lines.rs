@@ -1,4 +1,4 @@
-//! The transactions that Alipay+'s files list. ColumnNames are found by their names, below a summary where there is one.
+//! The transactions that Alipay+'s files list. Columns are found by their names, below a summary where there is one.
 
 use std::path::Path;
 
@@ -174,7 +174,7 @@ impl Head {
         })
     }
 
-    /// Whether something is read of the last column that would be something else if it were cut off. A currency would be none.
+    /// Whether the last column has a value that would still be one if it were cut off. A currency would not.
     fn reads_the_last(&self) -> bool {
         let values = [&self.amount, &self.fee].into_iter().flatten().map(|(value, _)| value);
         let others = [&self.original_id, &self.kind, &self.time].into_iter().flatten();

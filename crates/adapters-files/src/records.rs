@@ -13,7 +13,7 @@ use ports::{FileColumn, MalformedFileError};
 /// What a compressed file begins with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Is told how many bytes each read took from a file.
+/// Called with the number of bytes that each read took from a file.
 pub(crate) type OnRead = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// What is read after a file's last byte, as a line of its own: a quote that was never closed swallows it.
@@ -35,7 +35,7 @@ impl Read for Content {
     }
 }
 
-/// A file of which each read is told.
+/// A file that reports each read.
 struct Counted {
     file: File,
     on_read: OnRead,

@@ -1,4 +1,4 @@
-//! What of reading the contract leaves to the adapter: how a file is told to be malformed, and how much of it was read.
+//! What of reading the contract leaves to the adapter: what it says of a malformed file, and how many bytes were read.
 
 use std::fs;
 use std::io::Write;
@@ -46,7 +46,7 @@ fn an_error_says_where_it_is_what_was_found_and_what_would_be_right() {
 
 /// The bytes are those on the disk, before they are unpacked: that is what a person sees the progress of.
 #[test]
-fn every_byte_that_is_read_is_told() {
+fn every_byte_that_is_read_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("items.csv.gz");
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());

@@ -12,7 +12,7 @@ use use_cases::ReconciliationObserver;
 /// How many findings of a kind are shown to people.
 const SHOWN: u64 = 20;
 
-/// Takes findings in as they come.
+/// Shows how far a check is, and keeps the first findings of each kind.
 pub(super) struct Report {
     counts: BTreeMap<Mismatch, u64>,
     shown: Vec<[String; 7]>,
@@ -27,7 +27,7 @@ impl Report {
         Self { counts: BTreeMap::new(), shown: Vec::new(), bar }
     }
 
-    /// Has to be called with the number of bytes that are read.
+    /// Moves the first bar on by the number of bytes that were read.
     pub(super) fn on_read(&self) -> impl Fn(u64) + Send + Sync + 'static {
         let bar = self.bar.clone();
         move |bytes| bar.inc(bytes)
