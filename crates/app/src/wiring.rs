@@ -2,6 +2,7 @@
 
 mod core;
 mod secrets;
+mod settlement;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -14,12 +15,11 @@ use adapters_http::{Callback, Listening, Readiness, WalletApi, serve_callback, s
 use adapters_keys::KeyPair;
 use chrono::TimeDelta;
 use domain::FundsKind;
-use ports::{CancellationStore, Clock, SettlementStore};
+use ports::{CancellationStore, Clock};
 use socket2::{Domain, Socket, Type};
 use tokio::task::JoinHandle;
-use use_cases::{LaneSettings, Lanes, Ports, SettlementPorts};
+use use_cases::{LaneSettings, Lanes, Ports};
 
-use crate::clock::SystemClock;
 use crate::metrics;
 use crate::output::Failure;
 use crate::settings::Settings;
@@ -27,6 +27,7 @@ use crate::settings::Settings;
 use self::core::Worker;
 use secrets::Certificates;
 pub(crate) use secrets::{FreshKeys, Keys};
+pub(crate) use settlement::{check_failure, reconciliation_ports, settlement_ports};
 
 /// How many commands may wait before more are refused.
 const QUEUE: usize = 10_000;
@@ -90,22 +91,6 @@ pub(crate) fn deployment_store(settings: &Settings) -> Result<Arc<dyn Cancellati
     let database = open(settings)?;
     database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
     Ok(database.store(settings.policy.clone()))
-}
-
-/// The days as they are kept, for looking only.
-pub(crate) fn days(settings: &Settings) -> Result<Arc<dyn SettlementStore>, Failure> {
-    let database = open(settings)?;
-    database.check_migrated().map_err(database_failure)?;
-    Ok(database.settlements(settings.policy.clone()))
-}
-
-/// What closing days works with.
-pub(crate) fn settling(settings: &Settings) -> Result<SettlementPorts, Failure> {
-    let database = open(settings)?;
-    database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
-    let policy = settings.policy.clone();
-    let (cases, days) = (database.store(policy.clone()), database.settlements(policy.clone()));
-    Ok(SettlementPorts { cases, days, clock: Arc::new(SystemClock), policy })
 }
 
 pub(crate) fn database_failure(error: DatabaseError) -> Failure {
