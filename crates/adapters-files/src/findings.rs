@@ -69,8 +69,7 @@ impl JsonFindings {
     }
 
     fn keep(mut self, totals: &FindingTotals) -> io::Result<()> {
-        let counts: Map<String, Value> =
-            totals.counts.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect();
+        let counts: Map<String, Value> = totals.counts.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect();
         let gate = if totals.fails_the_gate() { "failed" } else { "passed" };
         writeln!(self.file, "\n],\"counts\":{},\"lines\":{},\"gate\":{}}}", json!(counts), totals.lines, json!(gate))?;
         self.file.keep()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
-use crate::output::Failure;
+use crate::output::CliError;
 
 /// How often what was measured is put into its buckets while /metrics is not read: until then each value takes memory of its own.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -114,8 +114,8 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
 ];
 
 /// Starts counting, once in a process, and returns what renders the counts.
-pub(crate) fn start() -> Result<impl Fn() -> String + Send + Sync + 'static, Failure> {
-    let cannot = |error: &dyn std::fmt::Display| Failure::new(format!("metrics cannot start: {error}"));
+pub(crate) fn start() -> Result<impl Fn() -> String + Send + Sync + 'static, CliError> {
+    let cannot = |error: &dyn std::fmt::Display| CliError::new(format!("metrics cannot start: {error}"));
     let mut builder = PrometheusBuilder::new();
     for (name, kind, _, _) in METRICS {
         if let Kind::Histogram(buckets) = kind {

@@ -165,7 +165,10 @@ async fn f33_a_lookup_that_fails_is_decided_without_a_retry(engine: Engine) {
         wallet.comes_to(id, "cancellation", state).await;
     }
     assert_eq!(wallet.given_back(), ["paid"]);
-    assert_eq!((wallet.core.told("paid"), wallet.core.told("never-seen")), (vec!["debit".to_owned()], vec!["nothing-known".to_owned()]));
+    assert_eq!(
+        (wallet.core.told("paid"), wallet.core.told("never-seen")),
+        (vec!["debit".to_owned()], vec!["nothing-known".to_owned()])
+    );
     assert_eq!(wallet.waiting().await, [0, 0, 0]);
     let lookups = wallet.core.lookups();
     for (id, answer) in ids.into_iter().zip(["S SUCCESS", "S SUCCESS", "F PROCESS_FAIL"]) {

@@ -34,7 +34,7 @@ pub(super) enum Call {
 pub(super) enum Exchange {
     /// Alipay+ cancels for this acquirer.
     Cancel { acquirer: &'static str },
-    /// Somebody cancels and signs something else than what is sent.
+    /// The cancel's signature is over another text than the one that is sent.
     CancelSignedBadly,
     /// The wallet calls.
     Wallet(Call),
@@ -44,7 +44,7 @@ pub(super) enum Exchange {
 pub(super) struct Row {
     pub(super) what: &'static str,
     pub(super) payment: &'static DemoPayment,
-    /// What the wallet told before.
+    /// What the wallet reports before.
     pub(super) before: &'static [Call],
     pub(super) exchange: Exchange,
     pub(super) answer: &'static str,

@@ -1,4 +1,4 @@
-//! The settings: `rescind.toml`, then the environment, then flags; the later wins. Whatever is wrong is told in one sentence.
+//! The settings: `rescind.toml`, then the environment, then flags; the later wins. Each mistake is one sentence.
 
 mod callback;
 mod core;
@@ -124,7 +124,7 @@ fn gather(sources: &Sources) -> Result<Section, SettingError> {
 }
 
 /// The reader of TOML quotes the line that it stumbled over, and a password may stand in it: of its message only the first line,
-/// which says where, and the last, which says what, are told.
+/// which says where, and the last, which says what, are shown.
 fn without_quotation(message: &str) -> String {
     let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
     match (lines.next(), lines.next_back()) {

@@ -8,7 +8,7 @@ use domain::{ClearingDay, Scope};
 use use_cases::{MissingSearch, ReconcileError, ReconcileRequest, Reconciliation, reconcile};
 
 use super::report::Report;
-use crate::output::{Failure, print_error, print_line};
+use crate::output::{CliError, print_error, print_line};
 use crate::settings::Settings;
 use crate::wiring;
 
@@ -35,7 +35,7 @@ pub(crate) struct CheckArgs {
 }
 
 /// Compares the files with the record.
-pub(crate) async fn check(settings: Settings, args: CheckArgs) -> Result<ExitCode, Failure> {
+pub(crate) async fn check(settings: Settings, args: CheckArgs) -> Result<ExitCode, CliError> {
     let CheckArgs { files, day, csv, json } = args;
     let mut report = Report::of(&files);
     let ports = wiring::reconciliation_ports(&settings, (csv.as_deref(), json.as_deref()), report.on_read())?;
@@ -50,11 +50,11 @@ pub(crate) async fn check(settings: Settings, args: CheckArgs) -> Result<ExitCod
             Ok(if fails { ExitCode::from(GATE_FAILED) } else { ExitCode::SUCCESS })
         }
         Err(ReconcileError::Malformed(malformed)) => {
-            print_error(&Failure::new(malformed.to_string()));
+            print_error(&CliError::new(malformed.to_string()));
             Ok(ExitCode::from(MALFORMED))
         }
         Err(ReconcileError::Unavailable(unavailable)) => {
-            Err(Failure::new(format!("the database cannot be asked: {unavailable}")))
+            Err(CliError::new(format!("the database cannot be asked: {unavailable}")))
         }
         Err(ReconcileError::Disk(error)) => Err(wiring::check_failure(&error)),
     }

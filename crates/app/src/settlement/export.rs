@@ -9,7 +9,7 @@ use domain::{ClearingDay, Currency, DayStatement, ExclusionReason};
 use ports::{ClosedDay, UnavailableError};
 use use_cases::{close_day, write_statement};
 
-use crate::output::{Failure, print_line};
+use crate::output::{CliError, print_line};
 use crate::settings::Settings;
 use crate::wiring;
 
@@ -17,18 +17,18 @@ use crate::wiring;
 const NAMED: usize = 5;
 
 /// Closes the day, if it is open, and writes its statement. The file is there whole or not at all.
-pub(crate) async fn export(settings: Settings, day: ClearingDay, out: &Path) -> Result<ExitCode, Failure> {
+pub(crate) async fn export(settings: Settings, day: ClearingDay, out: &Path) -> Result<ExitCode, CliError> {
     if settings.core.payments.is_some() {
-        return Err(Failure::new(
+        return Err(CliError::new(
             "payments.kind is \"core\": the wallet core keeps the payments and knows what settles, so there is no statement here; \
              `rescind settlement check` finds cancelled payments in Alipay+'s files all the same",
         ));
     }
     let ports = wiring::settlement_ports(&settings)?;
     let closed = close_day(&ports, day).await;
-    let closed = closed.map_err(|why| Failure::new(format!("the day {day} is not closed: {why}")))?;
+    let closed = closed.map_err(|why| CliError::new(format!("the day {day} is not closed: {why}")))?;
     let written = write_statement(&ports, &closed, out).await;
-    written.map_err(|why| Failure::new(format!("the day {day} is closed, but {} is not written: {why}", out.display())))?;
+    written.map_err(|why| CliError::new(format!("the day {day} is closed, but {} is not written: {why}", out.display())))?;
     let open = ports.days.open_before(day).await;
     print_line(summary(&closed, &open, out).trim_end())?;
     Ok(ExitCode::SUCCESS)

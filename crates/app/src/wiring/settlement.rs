@@ -9,11 +9,11 @@ use use_cases::{ReconciliationPorts, SettlementPorts};
 
 use super::{database_failure, deployment_policy, open};
 use crate::clock::SystemClock;
-use crate::output::Failure;
+use crate::output::CliError;
 use crate::settings::Settings;
 
 /// The ports that days are closed with.
-pub(crate) fn settlement_ports(settings: &Settings) -> Result<SettlementPorts, Failure> {
+pub(crate) fn settlement_ports(settings: &Settings) -> Result<SettlementPorts, CliError> {
     let database = open(settings)?;
     database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
     let policy = settings.policy.clone();
@@ -26,7 +26,7 @@ pub(crate) fn reconciliation_ports(
     settings: &Settings,
     (csv, json): (Option<&Path>, Option<&Path>),
     on_read: impl Fn(u64) + Send + Sync + 'static,
-) -> Result<ReconciliationPorts, Failure> {
+) -> Result<ReconciliationPorts, CliError> {
     let database = open(settings)?;
     database.check_migrated().map_err(database_failure)?;
     let findings = FindingFiles::create(csv, json).map_err(|error| check_failure(&error))?;
@@ -39,6 +39,6 @@ pub(crate) fn reconciliation_ports(
 }
 
 /// The disk does not take what a check sorts or finds.
-pub(crate) fn check_failure(error: &io::Error) -> Failure {
-    Failure::new(format!("the check cannot be written down: {error}"))
+pub(crate) fn check_failure(error: &io::Error) -> CliError {
+    CliError::new(format!("the check cannot be written down: {error}"))
 }
