@@ -1,20 +1,13 @@
 //! Closed days in memory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{Action, Case, ClearingDay, CommandReply, DayClosing, PaymentRequestId, Refund, RefundRequestId, Reply};
 
-use super::memory::{Kept, MemoryStore, held};
+use super::store::{Kept, MemoryStore};
 use crate::{ClosedDay, DuePosition, Page, SettlementStore, Step, StepOutcome, UnavailableError};
-
-/// A day that a closing has begun.
-#[derive(Debug, Default)]
-pub(super) struct BegunDay {
-    revision: i64,
-    closed: Option<ClosedDay>,
-}
 
 /// When the first thing of a case completed that a closing has to account for.
 fn due_at(case: &Case, closing: &DayClosing) -> Option<DateTime<Utc>> {
@@ -35,17 +28,17 @@ impl Kept {
 #[async_trait]
 impl SettlementStore for MemoryStore {
     async fn closed_day(&self, day: ClearingDay) -> Result<Option<ClosedDay>, UnavailableError> {
-        Ok(held(&self.kept).days.get(&day).and_then(|begun| begun.closed.clone()))
+        Ok(self.kept().days.get(&day).and_then(|begun| begun.closed.clone()))
     }
 
     async fn closing(&self, day: ClearingDay) -> Result<DayClosing, UnavailableError> {
-        let kept = held(&self.kept);
+        let kept = self.kept();
         let closed = kept.days.range(..day).rev().filter(|(_, begun)| begun.closed.is_some());
         Ok(DayClosing::following(day, closed.map(|(closed, _)| *closed)))
     }
 
     async fn assign_to_day(&self, closing: &DayClosing, step: &Step) -> Result<StepOutcome, UnavailableError> {
-        let mut kept = held(&self.kept);
+        let mut kept = self.kept();
         if kept.days.entry(closing.day).or_default().closed.is_some() {
             return Ok(StepOutcome::Closed);
         }
@@ -80,7 +73,7 @@ impl SettlementStore for MemoryStore {
     }
 
     async fn close(&self, closed: &ClosedDay, revision: i64) -> Result<bool, UnavailableError> {
-        let mut kept = held(&self.kept);
+        let mut kept = self.kept();
         let begun = kept.days.entry(closed.statement.day).or_default();
         let closes = begun.closed.is_none() && begun.revision == revision;
         if closes {
@@ -90,21 +83,21 @@ impl SettlementStore for MemoryStore {
     }
 
     async fn open_before(&self, day: ClearingDay) -> Result<Vec<ClearingDay>, UnavailableError> {
-        let kept = held(&self.kept);
+        let kept = self.kept();
         let payment = |case: &Case| case.completed_at().filter(|_| case.settlement.is_none());
         let refund = |refund: &Refund| refund.completed_at().filter(|_| refund.settled_on.is_none());
         let of_case = |case: &Case| payment(case).into_iter().chain(case.refunds.iter().filter_map(refund)).collect::<Vec<_>>();
         let is_open = |day: &ClearingDay| kept.days.get(day).is_none_or(|begun| begun.closed.is_none());
-        let taken_in_by = |completed_at| {
+        let accounted_by = |completed_at| {
             let from = std::iter::successors(Some(ClearingDay::of(completed_at)), |day| Some(day.next()));
             from.take_while(|by| *by < day).find(is_open)
         };
-        let days: BTreeSet<_> = kept.cases.values().flat_map(|file| of_case(&file.case)).filter_map(taken_in_by).collect();
+        let days: BTreeSet<_> = kept.cases.values().flat_map(|file| of_case(&file.case)).filter_map(accounted_by).collect();
         Ok(days.into_iter().collect())
     }
 
     async fn find_all(&self, ids: &[PaymentRequestId]) -> Result<Vec<Case>, UnavailableError> {
-        let kept = held(&self.kept);
+        let kept = self.kept();
         Ok(ids.iter().filter_map(|id| kept.cases.get(id)).map(|file| file.case.clone()).collect())
     }
 
@@ -113,6 +106,3 @@ impl SettlementStore for MemoryStore {
         Ok(self.page_of_cases(&Page { limit: u32::MAX, after: None }, refunded))
     }
 }
-
-/// Days by date.
-pub(super) type Days = BTreeMap<ClearingDay, BegunDay>;

@@ -68,7 +68,7 @@ pub trait CancellationStore: Send + Sync {
     /// Decides a batch of commands: locks all its cases, loads them, calls [`domain::decide()`] for each command and records the
     /// changes, in one transaction.
     ///
-    /// - The answers MUST come in the order of the batch, one for each command.
+    /// - The outcomes MUST come in the order of the batch, one for each command.
     /// - `Ok` MUST mean that what was decided is durable, and that the case was locked from loading until then.
     /// - Commands on one case MUST be decided in the order of the batch, each on the case as the one before left it.
     /// - Two batches that share cases MUST NOT wait for each other for ever, in whatever order they name them.
@@ -84,7 +84,7 @@ pub trait CancellationStore: Send + Sync {
     ///
     /// - A case that somebody else has locked MUST be passed over and not waited for.
     /// - Where the store's own clock is behind `now`, it MUST count instead: a fast clock takes no lease away from others.
-    /// - What is claimed MUST be durable as leased: nobody else claims it before the lease ends.
+    /// - A lease MUST be durable: nobody else leases the reversal before it ends.
     async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError>;
 
     /// The case with its timeline in order, as last committed; `None` where nothing is known of it.
@@ -111,7 +111,7 @@ pub trait CancellationStore: Send + Sync {
 /// The right to make one attempt to give money back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeasedReversal {
-    /// What the wallet core is asked for.
+    /// What the core is asked to reverse.
     pub request: ReversalRequest,
     /// The attempt's number, which its end has to quote.
     pub attempt: u32,
@@ -120,7 +120,7 @@ pub struct LeasedReversal {
 /// A case with its timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaseFile {
-    /// The case.
+    /// As last committed.
     pub case: Case,
     /// Its timeline, oldest first.
     pub timeline: Vec<TimelineEntry>,
@@ -129,11 +129,11 @@ pub struct CaseFile {
 /// One line of a timeline, as recorded. Names are kept as they were written, so that an older record is never reinterpreted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimelineEntry {
-    /// When.
+    /// When it was decided.
     pub at: DateTime<Utc>,
-    /// What: one of [`domain::EventKind::name`].
+    /// The event's name: one of [`domain::EventKind::name`].
     pub what: String,
-    /// What else is known: [`domain::EventKind::details`].
+    /// The event's data: [`domain::EventKind::details`].
     pub details: BTreeMap<String, String>,
 }
 

@@ -1,13 +1,18 @@
-//! The store in memory keeps the promises of a store.
+//! The store in memory, held to both suites that it has to pass.
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use domain::{PaymentRequestId, Policy};
-use ports::testing::{Damage, MemoryStore, Subject, ledger_policy};
+use ports::testing::{Damage, MemoryStore, Subject, async_trait, ledger_policy};
 use ports::{CancellationStore, SettlementStore};
 
 struct InMemory(MemoryStore);
+
+impl InMemory {
+    fn empty() -> Self {
+        Self(MemoryStore::new(ledger_policy()))
+    }
+}
 
 #[async_trait]
 impl Subject for InMemory {
@@ -26,10 +31,10 @@ impl Subject for InMemory {
     }
 }
 
-ports::store_contract!(InMemory(MemoryStore::new(ledger_policy())));
+mod cases {
+    ports::cases_contract!(super::InMemory::empty());
+}
 
-mod settlement {
-    use super::*;
-
-    ports::settlement_contract!(InMemory(MemoryStore::new(ledger_policy())));
+mod days {
+    ports::days_contract!(super::InMemory::empty());
 }

@@ -1,18 +1,17 @@
 //! The vectors that other implementations agree on, and what is refused.
-#![cfg(test)]
 
 use adapters_keys::{ClientKey, FileSigner, KeyError, Keyring, generate};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use ports::{MessageSigner, MessageVerifier, SignedText};
 use serde_json::Value;
 
-const CLIENT: &str = "SANDBOX_TEST0001";
+use crate::{CLIENT, now};
 
 macro_rules! fixture {
     ($name:literal) => {
-        include_bytes!(concat!("fixtures/", $name)).as_slice()
+        include_bytes!(concat!("../fixtures/", $name)).as_slice()
     };
 }
 
@@ -49,10 +48,6 @@ fn cases() -> Vec<Vector> {
     let cases: Vec<_> = vectors()["cases"].as_array().unwrap().iter().map(case).collect();
     assert_eq!(cases.len(), 3);
     cases
-}
-
-fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(1_767_294_245_000).unwrap()
 }
 
 fn client_key(version: u32, pem: &[u8]) -> ClientKey {
@@ -221,6 +216,17 @@ fn a_file_without_exactly_one_usable_key_is_refused() {
     for file in others.into_iter().chain([private, fixture!("ec-public.pem")]) {
         refusal(Keyring::new(vec![client_key(1, file)]));
     }
+}
+
+#[test]
+fn a_refusal_says_what_the_file_has_and_what_it_needs() {
+    let ec = FileSigner::from_pem(1, b"-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n");
+    let needed = "The file needs a complete PEM section \"PRIVATE KEY\" or \"RSA PRIVATE KEY\", and has";
+    assert_eq!(refusal(ec), format!("{needed} \"EC PRIVATE KEY\"."));
+    assert_eq!(refusal(FileSigner::from_pem(1, b"-----BEGIN RSA PRIVATE KEY-----\nMIIE")), format!("{needed} none."));
+    // Nothing of what stands where a label should be is shown.
+    let torn = FileSigner::from_pem(1, b"-----BEGIN PRIVATE KEY\nMIIE-----\n-----END PRIVATE KEY\nMIIE-----\n");
+    assert_eq!(refusal(torn), format!("{needed} none."));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Random histories, told to a store and to the one in memory alike.
+//! Random histories, given to a store and to the one in memory alike.
 
 use std::sync::Arc;
 
@@ -7,9 +7,24 @@ use domain::{
     AccountId, Action, AttemptEnd, Command, DayClosing, Jitter, Lookup, PaymentKind, Policy, ReportedResult, ReversalOutcome,
 };
 
-use super::contract::Subject;
-use super::{MemoryStore, Wallet, core_policy, ledger_policy, settlement_contract};
+use crate::testing::contracts::store::Subject;
+use crate::testing::{MemoryStore, Wallet, core_policy, day, id, ledger_policy};
 use crate::{CancellationStore, Page, ReceivedCommand, ReversalFilter};
+
+contract! {
+    #[doc(hidden)]
+    ($) __cases_histories! in (cases::histories)
+
+    /// A store decides every history as the one in memory does, and reads back what was decided, to the microsecond.
+    async fn histories_read_back_as_they_were_decided(subject: &impl Subject) {
+        for (seed, policy) in [(1, ledger_policy()), (2, core_policy())] {
+            let mut dice = Dice(seed);
+            for history in 0..12 {
+                one_history(subject, &policy, (&mut dice, history)).await;
+            }
+        }
+    }
+}
 
 /// A small generator (`SplitMix64`): the same histories on every run.
 struct Dice(u64);
@@ -34,7 +49,7 @@ fn some_action(dice: &mut Dice) -> Action {
         [ReversalOutcome::Done, ReversalOutcome::NothingToDo, ReversalOutcome::PartlyRefunded, ReversalOutcome::FullyRefunded];
     match dice.below(11) {
         8 => Action::LeaseAttempt,
-        9..=10 => Action::Settle(DayClosing { first: settlement_contract::day(0), day: settlement_contract::day(0) }),
+        9..=10 => Action::Settle(DayClosing { first: day(0), day: day(0) }),
         0 => Action::Retry,
         1 => Action::Resolve { note: "by \"hand\" – ¥".to_owned(), by: "operator".to_owned() },
         kind => {
@@ -67,23 +82,10 @@ fn some_command(dice: &mut Dice, step: i64) -> ReceivedCommand {
     }
 }
 
-/// Whatever happens to cases, a store answers as the one in memory does and reads back what was decided, to the microsecond.
-///
-/// # Panics
-/// Where it does not.
-pub async fn histories_read_back(subject: &impl Subject) {
-    for (seed, policy) in [(1, ledger_policy()), (2, core_policy())] {
-        let mut dice = Dice(seed);
-        for history in 0..12 {
-            one_history(subject, &policy, (&mut dice, history)).await;
-        }
-    }
-}
-
-/// Every history has ids of its own, since the cases of the ones before are still there.
-fn renamed(asked: ReceivedCommand, prefix: &str) -> ReceivedCommand {
-    let id = super::id(&format!("{prefix}{}", asked.command.id));
-    ReceivedCommand { command: Command { id, ..asked.command }, ..asked }
+/// Every history has ids of its own, because the cases of earlier histories are still kept.
+fn renamed(received: ReceivedCommand, prefix: &str) -> ReceivedCommand {
+    let id = id(&format!("{prefix}{}", received.command.id));
+    ReceivedCommand { command: Command { id, ..received.command }, ..received }
 }
 
 async fn one_history(subject: &impl Subject, policy: &Policy, (dice, history): (&mut Dice, u32)) {
@@ -93,7 +95,7 @@ async fn one_history(subject: &impl Subject, policy: &Policy, (dice, history): (
     for step in 0..25 {
         let size = dice.one_of(&[1, 1, 2, 7]);
         let batch: Vec<_> = (0..size).map(|_| renamed(some_command(dice, step), &prefix)).collect();
-        let ids: Vec<_> = batch.iter().map(|asked| asked.command.id.clone()).collect();
+        let ids: Vec<_> = batch.iter().map(|received| received.command.id.clone()).collect();
         assert_eq!(store.decide(batch.clone()).await, memory.decide(batch.clone()).await, "{batch:#?}");
         for id in &ids {
             assert_eq!(store.find(id).await, memory.find(id).await, "after {batch:#?}");

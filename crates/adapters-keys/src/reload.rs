@@ -1,6 +1,6 @@
 //! Keys that are exchanged while they are in use.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -10,26 +10,37 @@ use ports::{MessageSigner, MessageVerifier, Signature, SignedText, UnavailableEr
 ///
 /// Each call takes what is in force when it begins and keeps to it until it ends, so a signature always names the version of
 /// the key that made it. What was exchanged is dropped, and with it the key wiped, once the last such call has ended.
-pub struct Reloadable<T>(Arc<RwLock<Arc<T>>>);
+pub struct Reloadable<T>(Arc<RwLock<InForce<T>>>);
+
+struct InForce<T> {
+    current: Arc<T>,
+    /// How many exchanges there were.
+    generation: u64,
+}
 
 impl<T> Reloadable<T> {
-    /// In force until something else is.
+    /// In force until the first exchange.
     pub fn new(first: T) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(first))))
+        Self(Arc::new(RwLock::new(InForce { current: Arc::new(first), generation: 0 })))
     }
 
     /// Puts `next` in force for every call that begins from now on.
     pub fn exchange(&self, next: T) {
         let next = Arc::new(next);
-        let mut place = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let former = std::mem::replace(&mut *place, next);
+        let mut in_force = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let former = std::mem::replace(&mut in_force.current, next);
+        in_force.generation += 1;
         // Wiping takes longer than exchanging, and nobody needs to wait for it.
-        drop(place);
+        drop(in_force);
         drop(former);
     }
 
+    fn in_force(&self) -> RwLockReadGuard<'_, InForce<T>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn current(&self) -> Arc<T> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.in_force().current)
     }
 }
 
@@ -43,6 +54,12 @@ impl<T> Clone for Reloadable<T> {
 impl<T: MessageSigner> MessageSigner for Reloadable<T> {
     async fn sign(&self, text: &[u8]) -> Result<Signature, UnavailableError> {
         self.current().sign(text).await
+    }
+
+    /// The exchanges here, and below them those of the signer in force.
+    fn key_generation(&self) -> u64 {
+        let in_force = self.in_force();
+        (in_force.generation << 32) + in_force.current.key_generation()
     }
 }
 

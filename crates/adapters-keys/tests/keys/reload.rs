@@ -1,31 +1,17 @@
 //! Keys that are exchanged while they are in use, and what is left of those that were.
-#![cfg(test)]
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use adapters_keys::{ClientKey, FileSigner, KeyPair, Keyring, Reloadable, generate};
+use adapters_keys::{ClientKey, KeyPair, Keyring, Reloadable, generate};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use ports::{MessageSigner, MessageVerifier, SignedText};
 
-const CLIENT: &str = "SANDBOX_TEST0001";
-
-fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(1_767_294_245_000).unwrap()
-}
-
-fn signer(version: u32, pair: &KeyPair) -> FileSigner {
-    FileSigner::from_pem(version, pair.private_pem.as_bytes()).unwrap()
-}
-
-fn public(version: u32, pair: &KeyPair) -> ClientKey {
-    let pem = pair.public_pem.clone().into_bytes();
-    ClientKey { client_id: CLIENT.into(), version, pem, not_before: None, not_after: None }
-}
+use crate::{CLIENT, now, public, signer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f26_a_signature_names_the_key_that_made_it_during_an_exchange() {
@@ -69,8 +55,8 @@ async fn f26_an_expired_key_is_not_found_while_its_successor_verifies() {
     let ending = ClientKey { not_after: Some(end), ..public(1, &old) };
     let beginning = ClientKey { not_before: Some(begin), ..public(2, &new) };
     let millisecond = TimeDelta::milliseconds(1);
-    let door = in_use.clone();
-    assert!(!door.knows_key(CLIENT, Some(2), begin));
+    let shared = in_use.clone();
+    assert!(!shared.knows_key(CLIENT, Some(2), begin));
     in_use.exchange(Keyring::new(vec![ending, beginning]).unwrap());
 
     let by_old = signer(1, &old).sign(b"text").await.unwrap().bytes;
@@ -84,11 +70,11 @@ async fn f26_an_expired_key_is_not_found_while_its_successor_verifies() {
     ] {
         for (version, signature, counts) in [(1, &by_old, old_counts), (2, &by_new, new_counts)] {
             let signed = SignedText { client_id: CLIENT, key_version: Some(version), text: b"text", signature };
-            assert_eq!(door.knows_key(CLIENT, Some(version), at), counts, "version {version} at {at}");
-            assert_eq!(door.verify(&signed, at), counts, "version {version} at {at}");
+            assert_eq!(shared.knows_key(CLIENT, Some(version), at), counts, "version {version} at {at}");
+            assert_eq!(shared.verify(&signed, at), counts, "version {version} at {at}");
         }
     }
-    assert!(door.knows_client(CLIENT) && !door.knows_client("SANDBOX_TEST0002"));
+    assert!(shared.knows_client(CLIENT) && !shared.knows_client("SANDBOX_TEST0002"));
 }
 
 #[tokio::test]

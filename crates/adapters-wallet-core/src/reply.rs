@@ -1,4 +1,4 @@
-//! What came back of a call, and what was met instead.
+//! What came back of a call, or why nothing did.
 
 use std::error::Error;
 use std::fmt;
@@ -9,20 +9,20 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// An answer's longest body in bytes; a longer one is outside of the contract and is not read.
+/// A reply's longest body in bytes; a longer one is outside of the contract and is not read.
 const LONGEST_BODY: usize = 64 * 1024;
 
-/// What was met instead of an answer in the contract. For logs and timelines: short, and never a body or a credential.
+/// Why a call has no reply in the contract. For logs and timelines: one short line, and never a body or a credential.
 #[derive(Debug)]
-pub(crate) struct Met(String);
+pub(crate) struct CallError(String);
 
-impl Met {
+impl CallError {
     pub(crate) fn new(text: impl AsRef<str>) -> Self {
         Self(one_line(text.as_ref(), 200))
     }
 
-    /// Why there is no answer, or not all of it. The cause at the root is the libraries' own text; their outer texts name URLs.
-    pub(crate) fn instead_of_an_answer(error: &reqwest::Error) -> Self {
+    /// Why there is no reply, or not all of it. Only the cause at the root is quoted: the libraries' outer texts name URLs.
+    pub(crate) fn without_reply(error: &reqwest::Error) -> Self {
         let mut cause: &dyn Error = error;
         while let Some(deeper) = cause.source() {
             cause = deeper;
@@ -39,7 +39,7 @@ impl Met {
     }
 }
 
-impl fmt::Display for Met {
+impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -50,7 +50,7 @@ pub(crate) fn one_line(text: &str, longest: usize) -> String {
     text.chars().filter(|c| !c.is_control()).take(longest).collect::<String>().trim().to_owned()
 }
 
-/// An answer whose body is still to be read.
+/// A reply whose body is still to be read.
 #[derive(Debug)]
 pub(crate) struct CoreReply {
     response: Response,
@@ -65,36 +65,36 @@ impl CoreReply {
         self.response.status()
     }
 
-    /// The answer's status is not in the contract.
-    pub(crate) fn unexpected(&self) -> Met {
-        Met::new(format!("status {}", self.status().as_u16()))
+    /// The reply's status is not in the contract.
+    pub(crate) fn unexpected(&self) -> CallError {
+        CallError::new(format!("status {}", self.status().as_u16()))
     }
 
-    /// The answer's body as the contract has it: one JSON object, to its end. Members beyond the contract are left aside, so that
-    /// a core may say more; a member twice is refused, since it says two things.
-    pub(crate) async fn object<T: DeserializeOwned>(self) -> Result<T, Met> {
+    /// The reply's body as the contract has it: one JSON object, to its end. Members beyond the contract are left aside, so that
+    /// a core may say more. A member that stands twice is refused, because it may say two things.
+    pub(crate) async fn object<T: DeserializeOwned>(self) -> Result<T, CallError> {
         let status = self.status().as_u16();
         let body = self.body().await?;
-        serde_json::from_slice(&body).map(|Object(taken)| taken).map_err(|error| {
+        serde_json::from_slice(&body).map(|Object(members)| members).map_err(|error| {
             // The parser's own text would quote the body.
             let place = format!("line {}, column {}", error.line(), error.column());
-            Met::new(format!("status {status} without the contract's body: wrong at {place}"))
+            CallError::new(format!("status {status} without the contract's body: wrong at {place}"))
         })
     }
 
-    /// A 404 means that the core has never heard of what it was asked for, but only where its body is empty or a JSON object. A page
-    /// comes from a proxy, a balancer or a wrong address, and they do not know.
-    pub(crate) async fn absence(self) -> Result<(), Met> {
+    /// A 404 means that the core has never heard of the payment, but only where its body is empty or a JSON object. A page comes from a
+    /// proxy, a balancer or a wrong address, and they do not know.
+    pub(crate) async fn absence(self) -> Result<(), CallError> {
         let body = self.body().await?;
         let of_the_core = body.trim_ascii().is_empty() || serde_json::from_slice::<Object<IgnoredAny>>(&body).is_ok();
-        if of_the_core { Ok(()) } else { Err(Met::new("status 404 with a page in its body, which is not the core's own")) }
+        if of_the_core { Ok(()) } else { Err(CallError::new("status 404 with a page in its body, which is not the core's own")) }
     }
 
-    async fn body(mut self) -> Result<Vec<u8>, Met> {
+    async fn body(mut self) -> Result<Vec<u8>, CallError> {
         let mut body = Vec::new();
-        while let Some(part) = self.response.chunk().await.map_err(|error| Met::instead_of_an_answer(&error))? {
+        while let Some(part) = self.response.chunk().await.map_err(|error| CallError::without_reply(&error))? {
             if body.len() + part.len() > LONGEST_BODY {
-                return Err(Met::new(format!("status {} with more than {LONGEST_BODY} bytes", self.status().as_u16())));
+                return Err(CallError::new(format!("status {} with more than {LONGEST_BODY} bytes", self.status().as_u16())));
             }
             body.extend_from_slice(&part);
         }
