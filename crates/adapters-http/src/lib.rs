@@ -6,7 +6,7 @@ mod ops;
 mod server;
 mod wallet;
 
-pub use alipayplus::{Callback, message, signature};
+pub use alipayplus::{Callback, CancelPayment, Message, result_codes, serve_callback, signature_header};
 pub use ops::Readiness;
-pub use server::{Listening, serve_callback, tls_config};
+pub use server::{Listening, tls_config};
 pub use wallet::{RenderedMetrics, Tokens, WalletApi, openapi, serve_wallet_api};

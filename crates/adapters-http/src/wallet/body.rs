@@ -29,7 +29,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
                 StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(LONGEST_BODY),
                 _ => Problem::malformed("the body could not be read to its end"),
             })?;
-            json::object(&bytes).map(Self).map_err(Problem::from)
+            json::parse_object(&bytes).map(Self).map_err(Problem::from)
         })
     }
 }
@@ -38,10 +38,10 @@ impl From<JsonError> for Problem {
     fn from(refused: JsonError) -> Self {
         match refused {
             JsonError::Malformed(error) => Self::malformed(format!("the body: {error}")),
-            JsonError::Unfit(error) if error.path().iter().next().is_none() => {
+            JsonError::WrongShape(error) if error.path().iter().next().is_none() => {
                 Self::not_acceptable(format!("the body: {}", error.inner()))
             }
-            JsonError::Unfit(error) => Self::not_acceptable(format!("{}: {}", error.path(), error.inner())),
+            JsonError::WrongShape(error) => Self::not_acceptable(format!("{}: {}", error.path(), error.inner())),
         }
     }
 }

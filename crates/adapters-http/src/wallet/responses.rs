@@ -11,6 +11,8 @@ use ports::{CaseFile, TimelineEntry};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::alipayplus::result_codes::{ResultCode, of_answer, of_inquiry};
+
 /// An amount in a currency's smallest unit.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Amount {
@@ -157,11 +159,9 @@ impl From<&Cancellation> for CancellationView {
             CancellationState::Refused { .. } => "refused",
             CancellationState::AlreadyRefunded => "already-refunded",
         };
-        let (result_status, result_code) = match cancellation.final_answer().map_or(Answer::Pending, Answer::from) {
-            Answer::Cancelled => ("S", "SUCCESS"),
-            Answer::Refused(refusal) => ("F", refusal.code().as_str()),
-            Answer::Pending => ("U", "UNKNOWN_EXCEPTION"),
-        };
+        let ResultCode { name: result_code, status } =
+            of_answer(cancellation.final_answer().map_or(Answer::Pending, Answer::from)).code;
+        let result_status = status.as_str();
         Self { state, result_status, result_code, first_received_at: time(cancellation.first_received_at) }
     }
 }
@@ -199,14 +199,8 @@ impl From<&Refund> for RefundView {
 
 impl From<Inquiry> for ResultView {
     fn from(inquiry: Inquiry) -> Self {
-        let (result_status, result_code) = match inquiry {
-            Inquiry::Closed => ("F", "ORDER_IS_CLOSED"),
-            Inquiry::Paid => ("S", "SUCCESS"),
-            Inquiry::InProcess => ("U", "PAYMENT_IN_PROCESS"),
-            Inquiry::Failed => ("F", "PROCESS_FAIL"),
-            Inquiry::Unknown => ("F", "ORDER_NOT_EXIST"),
-        };
-        Self { result_status, result_code }
+        let ResultCode { name: result_code, status } = of_inquiry(inquiry);
+        Self { result_status: status.as_str(), result_code }
     }
 }
 

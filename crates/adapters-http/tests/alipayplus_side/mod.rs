@@ -181,7 +181,7 @@ impl Service {
         let address = listener.local_addr().unwrap();
         let clock = Arc::new(ManualClock::at("2026-01-01T19:04:06.789Z".parse().unwrap()));
         let callback = Callback {
-            path: PATH.into(),
+            cancel_payment_path: PATH.into(),
             psp_id: PspId::parse(PSP).unwrap(),
             answer_budget: setup.answer_budget,
             freshness: setup.freshness,
