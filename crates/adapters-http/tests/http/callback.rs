@@ -1,18 +1,16 @@
 //! The callback over real sockets.
-#![cfg(test)]
-
-mod alipayplus_side;
 
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use adapters_http::tls_config;
-use alipayplus_side::{
-    CLIENT, ID, METHOD_NOT_SUPPORTED, PATH, PSP, Request, Response, SUCCESS, Service, Setup, TIME, Unreachable, body,
-};
 use chrono::TimeDelta;
 use use_cases::LaneSettings;
+
+use crate::alipayplus_side::{
+    CLIENT, ID, METHOD_NOT_SUPPORTED, PATH, PSP, Request, Response, SUCCESS, Service, Setup, TIME, Unreachable, body,
+};
 
 #[test]
 fn a_good_cancel_is_answered_success_in_a_signed_response() {
@@ -448,7 +446,7 @@ fn https_is_answered_where_it_is_set_up() {
 
 #[test]
 fn tls_that_cannot_work_is_said_in_one_sentence() {
-    let other_key: &[u8] = include_bytes!("../../adapters-keys/tests/fixtures/rsa-4096-private.pem");
+    let other_key: &[u8] = include_bytes!("../../../adapters-keys/tests/fixtures/rsa-4096-private.pem");
     for (certificate, key) in [
         (b"".as_slice(), PRIVATE_KEY),
         (PRIVATE_KEY, PRIVATE_KEY),
