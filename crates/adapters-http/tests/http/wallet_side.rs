@@ -1,4 +1,4 @@
-//! A wallet-side API over a real socket, and a client that speaks to it in raw HTTP.
+//! A wallet API over a real socket, and a client that speaks to it in raw HTTP.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -16,6 +16,18 @@ use use_cases::{LaneSettings, Lanes, Ports};
 
 pub(crate) const PAY: &str = "pay-token-0123456789";
 pub(crate) const OPERATOR: &str = "operator-token-0123456789";
+
+/// The stable name of the problem behind each status.
+const PROBLEMS: [(u16, &str); 8] = [
+    (400, "malformed"),
+    (401, "unauthorized"),
+    (403, "forbidden"),
+    (404, "not-found"),
+    (409, "conflict"),
+    (413, "too-large"),
+    (422, "not-acceptable"),
+    (503, "unavailable"),
+];
 
 /// A running API.
 pub(crate) struct Api {
@@ -52,7 +64,8 @@ impl Reply {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let problem = self.json();
         assert_eq!(problem["status"], self.status);
-        assert_eq!(problem["type"], "about:blank");
+        let name = PROBLEMS.iter().find(|(status, _)| *status == self.status).unwrap().1;
+        assert_eq!(problem["type"], format!("urn:rescind:problem:{name}"));
         assert!(problem["title"].as_str().is_some_and(|title| !title.is_empty()));
         problem["detail"].as_str().unwrap().to_owned()
     }
