@@ -1,4 +1,4 @@
-//! The examples of the API document. A test plays them: each request is sent, and each answer is what the API says to it.
+//! The examples of the API document. A test plays them: it sends each request and compares each answer.
 
 use serde_json::{Value, json};
 use utoipa::Modify;
@@ -119,6 +119,9 @@ fn cancelled() -> Value {
             { "at": at, "what": "payment-recorded", "amount": "1000 JPY" },
             { "at": at, "what": "succeeded" },
             { "at": at, "what": "cancel-received" },
+            { "at": at, "what": "cancelled", "rule": "10" },
+            { "at": at, "what": "reversal-opened", "amount": "1000 JPY" },
+            { "at": at, "what": "reversal-done" },
         ],
     })
 }
@@ -163,8 +166,8 @@ fn lists() -> Vec<BodyExample> {
     }] });
     vec![
         response("account", "200", "cancelled", account),
-        response("deferred", "200", "refund running", deferred),
-        response("settlement", "200", "closed day", settlement()),
+        response("deferred", "200", "refund-running", deferred),
+        response("settlement", "200", "closed-day", settlement()),
     ]
 }
 
@@ -172,7 +175,7 @@ fn settlement() -> Value {
     let sum = |value: &str| json!([{ "currency": "JPY", "value": value }]);
     json!({
         "day": "2026-03-01", "closedAt": "2026-03-02T04:00:00Z",
-        "digest": "0",
+        "digest": "a12f41437fdee84b3da5d3c383a6a6ed511d9024d866b5cb4a98a129fe563429",
         "payments": { "count": 1, "late": 0, "amounts": sum("1000") },
         "refunds": { "count": 0, "late": 0, "amounts": [] },
         "fees": sum("3"),
@@ -190,6 +193,6 @@ fn operations() -> Vec<BodyExample> {
         response("readyz", "200", "ready", ready),
         response("readyz", "503", "stopping", json!({ "ready": false, "reason": "stopping" })),
         response("metrics_text", "200", "counted", json!("# TYPE rescind_ready gauge\nrescind_ready 1\n")),
-        response("openapi_json", "200", "its first members", json!({ "openapi": "3.1.0", "info": { "title": "Rescind" } })),
+        response("openapi_json", "200", "document", json!({ "openapi": "3.1.0", "info": { "title": "Rescind" } })),
     ]
 }

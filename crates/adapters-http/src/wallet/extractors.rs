@@ -53,7 +53,7 @@ impl NamedByPath for AccountId {
 
 impl NamedByPath for ClearingDay {
     fn of(request: &HttpRequest) -> Result<Self, ApiError> {
-        Self::parse(&path_member(request, "date")).map_err(|invalid| ApiError::not_acceptable(format!("date: {invalid}")))
+        Self::parse(&path_member(request, "day")).map_err(|invalid| ApiError::not_acceptable(format!("day: {invalid}")))
     }
 }
 

@@ -1,8 +1,10 @@
 //! The routes, and the document that describes them.
 
 use actix_web::{HttpResponse, get, web};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AnyOfBuilder, OneOf, Schema};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::examples::Examples;
 use super::problem::ProblemDetails;
@@ -35,7 +37,7 @@ macro_rules! routes {
                 (name = "operations", description = "For those who run the process; these need no token"),
             ),
             servers((url = "http://127.0.0.1:8081", description = "The default of `wallet_api.listen`")),
-            modifiers(&BearerTokens, &Examples)
+            modifiers(&BearerTokens, &Examples, &NullableMembers)
         )]
         struct Document;
     };
@@ -69,11 +71,36 @@ impl Modify for BearerTokens {
     }
 }
 
+/// Describes a member that may be null by `anyOf`: generators take `oneOf` for a choice between two types.
+struct NullableMembers;
+
+impl Modify for NullableMembers {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for schema in document.components.get_or_insert_default().schemas.values_mut() {
+            let RefOr::T(Schema::Object(object)) = schema else { continue };
+            for member in object.properties.values_mut() {
+                if let RefOr::T(Schema::OneOf(OneOf { items, .. })) = member {
+                    let any_of = items.drain(..).fold(AnyOfBuilder::new(), AnyOfBuilder::item);
+                    *member = RefOr::T(Schema::AnyOf(any_of.build()));
+                }
+            }
+        }
+    }
+}
+
+/// An OpenAPI document. Only the member by which one is known is described.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes the document")]
+struct OpenApiDocument {
+    /// The version of OpenAPI.
+    openapi: String,
+}
+
 /// This document.
 #[utoipa::path(
     tag = "operations",
     security(()),
-    responses((status = 200, body = Object, content_type = "application/json", description = "OpenAPI 3.1"))
+    responses((status = 200, body = OpenApiDocument, content_type = "application/json", description = "OpenAPI 3.1"))
 )]
 #[get("/openapi.json")]
 async fn openapi_json() -> HttpResponse {

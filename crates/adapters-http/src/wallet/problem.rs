@@ -213,7 +213,10 @@ impl IntoResponses for QueryProblems {
 impl IntoResponses for CommandProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         responses([
-            ("The body is not JSON, or has a member twice", ApiError::malformed("the body: the member `account` appears twice")),
+            (
+                "The body is not JSON, or has a member twice",
+                ApiError::malformed("the body: the member `account` appears twice at line 1 column 61"),
+            ),
             (UNAUTHORIZED, ApiError::unauthorized()),
             (
                 "The call contradicts what is recorded; nothing changed",

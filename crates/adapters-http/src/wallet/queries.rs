@@ -7,7 +7,7 @@ use super::callers::Caller;
 use super::extractors::{InPath, InQuery, PageQuery, ReversalsQuery};
 use super::problem::{ApiError, NotFoundProblem, OpenDayProblem, QueryProblems};
 use super::responses::{AccountView, CaseView, DeferredList, ReversalList, SettlementView};
-use super::schemas::Identifier;
+use super::schemas::{Day, Identifier};
 use super::state::WalletApi;
 
 type QueryResponse<T> = Result<web::Json<T>, ApiError>;
@@ -78,10 +78,10 @@ pub(super) async fn deferred(_: Caller, page: InQuery<PageQuery>, api: web::Data
 /// What settles on a day, once `rescind settlement export` has closed it.
 #[utoipa::path(
     tag = "settlement",
-    params(("date" = String, Path, format = Date, description = "A day at UTC+8, as YYYY-MM-DD")),
+    params(("day" = Day, Path, description = "The day")),
     responses((status = 200, body = SettlementView, description = "Totals, what is left out, and the digest"), OpenDayProblem, QueryProblems)
 )]
-#[get("/wallet/v1/settlement/{date}")]
+#[get("/wallet/v1/settlement/{day}")]
 pub(super) async fn settlement(_: Caller, day: InPath<ClearingDay>, api: web::Data<WalletApi>) -> QueryResponse<SettlementView> {
     let closed = api.read(api.days.closed_day(day.0)).await?;
     let closed = closed.ok_or_else(|| ApiError::conflict("the day is not closed; `rescind settlement export` closes it"))?;

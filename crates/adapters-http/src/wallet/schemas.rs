@@ -43,6 +43,12 @@ texts! {
         .max_length(Some(3))
         .description(Some("ISO 4217."))
         .examples([serde_json::json!("JPY")]);
+    Day => "Day": ObjectBuilder::new()
+        .pattern(Some("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))
+        .min_length(Some(10))
+        .max_length(Some(10))
+        .description(Some("A day at UTC+8, as YYYY-MM-DD."))
+        .examples([serde_json::json!("2026-03-01")]);
     ResultStatusText => "ResultStatus": one_of(&["S", "F", "U"], "S: succeeded. F: failed. U: not known, or in progress.");
     DispositionText => "Disposition": one_of(
         spelling::DISPOSITIONS,

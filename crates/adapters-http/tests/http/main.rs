@@ -3,6 +3,7 @@
 
 mod alipayplus_side;
 mod callback;
+mod examples;
 mod malformed;
 mod openapi;
 mod operators;

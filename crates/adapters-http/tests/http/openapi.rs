@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::wallet_side::{Api, PAY};
 
-fn operations(document: &Value) -> Vec<(String, String, Value)> {
+pub(crate) fn operations(document: &Value) -> Vec<(String, String, Value)> {
     let mut found = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
@@ -45,7 +45,7 @@ fn the_document_lists_the_routes_that_are_served_and_no_other() {
         "GET /wallet/v1/reversals",
         "POST /wallet/v1/reversals/{paymentRequestId}/resolve",
         "POST /wallet/v1/reversals/{paymentRequestId}/retry",
-        "GET /wallet/v1/settlement/{date}",
+        "GET /wallet/v1/settlement/{day}",
     ];
     listed.sort_by_key(|line| line.split(' ').nth(1).map(str::to_owned));
     assert_eq!(listed, contract);
@@ -85,4 +85,21 @@ fn nobody_gets_in_without_a_known_token() {
     assert_eq!(closed, 11);
     let known = api.ask("GET /wallet/v1/deferred", Some(&format!("bearer {PAY}")), b"");
     assert_eq!(known.status, 200);
+}
+
+/// Where the document is committed, for those who have no running process.
+const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/integrate/wallet-api.openapi.json");
+
+/// After a change of the API, `RESCIND_UPDATE_DOCS=1 cargo test -p adapters-http --test http committed` writes the file again.
+#[test]
+fn the_committed_document_is_the_one_that_is_served() {
+    let served = adapters_http::openapi() + "\n";
+    if std::env::var_os("RESCIND_UPDATE_DOCS").is_some() {
+        std::fs::write(COMMITTED, &served).unwrap();
+    }
+    let committed = std::fs::read_to_string(COMMITTED).unwrap_or_default();
+    assert!(
+        committed == served,
+        "run RESCIND_UPDATE_DOCS=1 cargo test -p adapters-http --test http committed, and commit the file"
+    );
 }

@@ -27,7 +27,7 @@ fn a_day_has_one_spelling() {
     for date in ["2026-3-1", "2026-02-30", "today", "2026-03-01T00:00:00Z", "%32026-03-01x"] {
         let reply = api.get(&format!("/wallet/v1/settlement/{date}"));
         assert_eq!(reply.status, 422, "{date}: {reply:?}");
-        assert!(reply.problem().starts_with("date: must be a day in the form YYYY-MM-DD"));
+        assert!(reply.problem().starts_with("day: must be a day in the form YYYY-MM-DD"));
     }
 }
 

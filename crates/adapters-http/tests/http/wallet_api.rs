@@ -167,7 +167,7 @@ fn open_and_parked_reversals_are_listed_with_what_they_met() {
         ("p1", ReversalOutcome::Impossible("the account is closed".to_owned())),
         ("p2", ReversalOutcome::Unknown("connection refused".to_owned())),
     ] {
-        api.owes(&Wallet::of(id), outcome);
+        api.cancel_with_attempt(&Wallet::of(id), outcome);
     }
     let amount = json!({"value": "1000", "currency": "JPY"});
     let open = json!([{

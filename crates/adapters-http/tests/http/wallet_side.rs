@@ -41,7 +41,7 @@ pub(crate) struct Api {
     runtime: Runtime,
 }
 
-/// What came back.
+/// An answer of the API.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -73,23 +73,24 @@ impl Reply {
 
 impl Api {
     pub(crate) fn with_ledger() -> Self {
-        Self::under(ledger_policy())
+        Self::under(ledger_policy(), "psp-1")
     }
 
     pub(crate) fn with_core() -> Self {
-        Self::under(core_policy())
+        Self::under(core_policy(), "psp-1")
     }
 
-    fn under(policy: Policy) -> Self {
+    /// The API of the wallet with this id.
+    pub(crate) fn under(policy: Policy, psp_id: &str) -> Self {
         let store = MemoryStore::new(policy);
-        Self::over_both((Arc::new(store.clone()), Arc::new(store)), Duration::from_secs(60))
+        Self::start((Arc::new(store.clone()), Arc::new(store)), Duration::from_secs(60), psp_id)
     }
 
     pub(crate) fn over(store: Arc<dyn CancellationStore>, call_budget: Duration) -> Self {
-        Self::over_both((store, Arc::new(MemoryStore::new(ledger_policy()))), call_budget)
+        Self::start((store, Arc::new(MemoryStore::new(ledger_policy()))), call_budget, "psp-1")
     }
 
-    fn over_both((store, days): (Arc<dyn CancellationStore>, Arc<dyn SettlementStore>), call_budget: Duration) -> Self {
+    fn start((store, days): (Arc<dyn CancellationStore>, Arc<dyn SettlementStore>), call_budget: Duration, psp_id: &str) -> Self {
         let runtime = Runtime::new().unwrap();
         let entered = runtime.enter();
         let lanes = Lanes::start(&store, LaneSettings { lanes: 2, queue: 64, batch: 16 });
@@ -99,7 +100,7 @@ impl Api {
         let address = listener.local_addr().unwrap();
         let readiness = Readiness::new();
         let api = WalletApi {
-            psp_id: PspId::parse("psp-1").unwrap(),
+            psp_id: PspId::parse(psp_id).unwrap(),
             call_budget,
             tokens: Tokens::parse(&format!("payflow pay {PAY}\nops operator {OPERATOR}\n")).unwrap(),
             ports: Arc::clone(&ports),
@@ -133,16 +134,17 @@ impl Api {
         self.send(&request)
     }
 
-    pub(crate) fn tell(&self, line: &str, body: &Value) -> Reply {
+    /// A call of the pay flow.
+    pub(crate) fn call(&self, line: &str, body: &Value) -> Reply {
         self.ask(line, Some(&format!("Bearer {PAY}")), body.to_string().as_bytes())
     }
 
     pub(crate) fn put(&self, id: &str, body: &Value) -> Reply {
-        self.tell(&format!("PUT /wallet/v1/payments/{id}"), body)
+        self.call(&format!("PUT /wallet/v1/payments/{id}"), body)
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Reply {
-        self.tell(&format!("POST /wallet/v1/payments/{path}"), body)
+        self.call(&format!("POST /wallet/v1/payments/{path}"), body)
     }
 
     pub(crate) fn get(&self, path: &str) -> Reply {
@@ -155,16 +157,16 @@ impl Api {
         self.ask(&line, Some(&format!("Bearer {OPERATOR}")), body.to_string().as_bytes())
     }
 
-    /// What is known of a payment request.
+    /// The view of a case.
     pub(crate) fn case(&self, id: &str) -> Value {
         let reply = self.get(&format!("/wallet/v1/payments/{id}"));
         assert_eq!(reply.status, 200, "{reply:?}");
         reply.json()
     }
 
-    /// Has the store decide something that comes by another door.
-    pub(crate) fn decide(&self, asked: ReceivedCommand) {
-        let decided = self.runtime.block_on(self.store.decide(vec![asked]));
+    /// Has the store decide a command that does not come through this API.
+    pub(crate) fn decide(&self, received: ReceivedCommand) {
+        let decided = self.runtime.block_on(self.store.decide(vec![received]));
         assert!(matches!(decided[..], [Ok(_)]), "{decided:?}");
     }
 
@@ -173,15 +175,15 @@ impl Api {
         self.runtime.block_on(work)
     }
 
-    /// Pays and cancels, and has the first attempt to give the money back end like this; all at `wallet.at`.
-    pub(crate) fn owes(&self, wallet: &Wallet, outcome: ReversalOutcome) {
+    /// Pays and cancels, and has the first attempt of the reversal end like this; all at `wallet.at`.
+    pub(crate) fn cancel_with_attempt(&self, wallet: &Wallet, outcome: ReversalOutcome) {
         self.pay(wallet.id.as_str());
         self.decide(wallet.is_cancelled());
-        self.closes(wallet, outcome);
+        self.end_first_attempt(wallet, outcome);
     }
 
-    /// The first attempt to give the money back ends like this.
-    pub(crate) fn closes(&self, wallet: &Wallet, outcome: ReversalOutcome) {
+    /// The first attempt of the reversal ends like this.
+    pub(crate) fn end_first_attempt(&self, wallet: &Wallet, outcome: ReversalOutcome) {
         self.decide(wallet.does(Action::CompleteAttempt { attempt: 1, outcome, jitter: Jitter(0) }));
     }
 
@@ -236,7 +238,7 @@ pub(crate) fn changed(object: &Value, member: &str, to: Option<Value>) -> Value 
     object
 }
 
-/// The disposition of an answer that is nothing but that.
+/// The disposition of an answer that has no other member.
 pub(crate) fn disposition(reply: &Reply) -> String {
     assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")), "{reply:?}");
     let answer = reply.json();

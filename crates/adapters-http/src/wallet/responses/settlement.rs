@@ -9,15 +9,14 @@ use utoipa::ToSchema;
 
 use crate::timestamps;
 use crate::wallet::amounts::Sum;
-use crate::wallet::schemas::{ExclusionReasonText, Identifier};
+use crate::wallet::schemas::{Day, ExclusionReasonText, Identifier};
 use crate::wallet::spelling;
 
 /// The statement of a closed day. None of it changes any more.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::wallet) struct SettlementView {
-    /// At UTC+8.
-    #[schema(format = Date)]
+    #[schema(value_type = Day)]
     day: String,
     #[schema(format = DateTime)]
     closed_at: String,
