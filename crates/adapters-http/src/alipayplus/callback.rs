@@ -96,7 +96,7 @@ impl CallbackEndpoint {
     }
 }
 
-/// Ends a request whose body is not at hand: what is left of it in the connection is not read.
+/// Ends a request whose body was not read to its end, and its connection with it.
 fn close_connection(status: StatusCode, peer: Option<IpAddr>) -> HttpResponse {
     if status != StatusCode::TOO_MANY_REQUESTS {
         warn!(%status, peer = peer.map(field::display), "a request was rejected without a signed answer: its body could not be read");

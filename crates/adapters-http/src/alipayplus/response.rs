@@ -32,7 +32,7 @@ impl ResponseContext {
         }
     }
 
-    /// What is signed of a response with this time and body.
+    /// The signed content of a response with this time and body.
     pub(super) fn content<'a>(&'a self, time: &'a str, body: &'a str) -> Content<'a> {
         let Self { method, uri, client_id } = self;
         Content { method, uri, client_id, time: time.as_bytes(), body: body.as_bytes() }

@@ -102,8 +102,7 @@ async fn receive<M: Message>(
     Ok(Signed { message, arrival, deadline, context })
 }
 
-/// Whether the media type is JSON in UTF-8. Nothing is said about the response's: Alipay+'s libraries do not list JSON in
-/// `Accept`, and take it all the same.
+/// Whether the media type is JSON in UTF-8. `Accept` is not compared: Alipay+'s libraries do not list JSON there, and accept it.
 fn is_json(content_type: &HeaderValue) -> bool {
     let Ok(content_type) = content_type.to_str() else { return false };
     let mut parts = content_type.split(';').map(str::trim);

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::timestamps;
 
-/// The largest difference between the clocks of process and database. Beyond it, nobody knows which cancels are in time.
+/// The largest difference between the clocks of process and database. Beyond it, it is uncertain which cancels are in time.
 const CLOCKS_APART: TimeDelta = TimeDelta::seconds(5);
 /// How long the database may take to say what waits; shorter than the usual timeout of a probe.
 const LOOK_WITHIN: Duration = Duration::from_secs(2);

@@ -38,7 +38,7 @@ pub(super) struct Sum {
 }
 
 impl Amount {
-    /// The amount, or what is wrong with the member that it came in.
+    /// The amount, or an error that names the member it came in.
     pub(super) fn money(&self, member: &str) -> Result<Money, ApiError> {
         parse(member, &self.value, &self.currency)
     }

@@ -49,7 +49,7 @@ fn add_to(operation: &mut Operation) {
     }
 }
 
-/// What is not described elsewhere in the document.
+/// The object itself, unless the document describes it elsewhere.
 fn inline<T>(described: &mut RefOr<T>) -> Option<&mut T> {
     match described {
         RefOr::T(here) => Some(here),

@@ -9,7 +9,7 @@ use crate::timestamps;
 /// How far the wallet's clock may be ahead of this one.
 const CLOCKS_DIFFER_BY: TimeDelta = TimeDelta::minutes(5);
 
-/// The identifier, or what is wrong with the member that it came in.
+/// The identifier, or an error that names the member it came in.
 pub(super) fn identifier<T>(member: &str, parsed: Result<T, IdentifierError>) -> Result<T, ApiError> {
     parsed.map_err(|invalid| ApiError::not_acceptable(format!("{member}: {invalid}")))
 }

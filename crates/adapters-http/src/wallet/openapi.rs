@@ -80,12 +80,21 @@ impl Modify for NullableMembers {
             let RefOr::T(Schema::Object(object)) = schema else { continue };
             for member in object.properties.values_mut() {
                 if let RefOr::T(Schema::OneOf(OneOf { items, .. })) = member {
-                    let any_of = items.drain(..).fold(AnyOfBuilder::new(), AnyOfBuilder::item);
-                    *member = RefOr::T(Schema::AnyOf(any_of.build()));
+                    *member = any_of(std::mem::take(items));
                 }
             }
         }
     }
+}
+
+/// The description of the type moves up to the member.
+fn any_of(mut items: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+    let description = items.iter_mut().find_map(|item| match item {
+        RefOr::Ref(reference) => Some(std::mem::take(&mut reference.description)),
+        RefOr::T(_) => None,
+    });
+    let any_of = AnyOfBuilder::new().description(description.filter(|description| !description.is_empty()));
+    RefOr::T(Schema::AnyOf(items.into_iter().fold(any_of, AnyOfBuilder::item).build()))
 }
 
 /// An OpenAPI document. Only the member by which one is known is described.

@@ -1,4 +1,4 @@
-//! What the wallet and its operators ask.
+//! What the wallet and its operators look up.
 
 use actix_web::{get, web};
 use domain::{AccountId, ClearingDay, PaymentRequestId};
@@ -12,7 +12,7 @@ use super::state::WalletApi;
 
 type QueryResponse<T> = Result<web::Json<T>, ApiError>;
 
-/// What is known of a payment request.
+/// A payment request with all that is known of it.
 #[utoipa::path(
     tag = "payments",
     params(("paymentRequestId" = Identifier, Path, description = "Alipay+'s id of the payment request, percent-encoded")),
@@ -26,7 +26,7 @@ pub(super) async fn payment(_: Caller, id: InPath<PaymentRequestId>, api: web::D
     Ok(web::Json(file.into()))
 }
 
-/// What the embedded ledger says of an account.
+/// An account in Rescind's own ledger.
 #[utoipa::path(
     tag = "accounts",
     params(("account" = Identifier, Path, description = "The wallet's id of the account, percent-encoded"), PageQuery),
@@ -54,11 +54,11 @@ pub(super) async fn account(
 pub(super) async fn reversals(
     _: Caller,
     page: InQuery<PageQuery>,
-    which: InQuery<ReversalsQuery>,
+    filter: InQuery<ReversalsQuery>,
     api: web::Data<WalletApi>,
 ) -> QueryResponse<ReversalList> {
     let page = page.0.of_cases()?;
-    let cases = api.read(api.ports.store.reversals(which.0.into(), &page)).await?;
+    let cases = api.read(api.ports.store.reversals(filter.0.into(), &page)).await?;
     Ok(web::Json(ReversalList::of(&cases, page.limit)))
 }
 
@@ -79,7 +79,7 @@ pub(super) async fn deferred(_: Caller, page: InQuery<PageQuery>, api: web::Data
 #[utoipa::path(
     tag = "settlement",
     params(("day" = Day, Path, description = "The day")),
-    responses((status = 200, body = SettlementView, description = "Totals, what is left out, and the digest"), OpenDayProblem, QueryProblems)
+    responses((status = 200, body = SettlementView, description = "Totals, payments that do not settle, and the digest of the statement"), OpenDayProblem, QueryProblems)
 )]
 #[get("/wallet/v1/settlement/{day}")]
 pub(super) async fn settlement(_: Caller, day: InPath<ClearingDay>, api: web::Data<WalletApi>) -> QueryResponse<SettlementView> {

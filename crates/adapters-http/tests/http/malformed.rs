@@ -1,4 +1,4 @@
-//! What the wallet API does not accept, and what it says of it.
+//! Bodies, paths and queries that the wallet API does not accept, and the problems that it answers.
 
 use serde_json::{Value, json};
 
@@ -80,7 +80,7 @@ fn results_and_refunds_that_are_not_acceptable_are_named() {
 }
 
 #[test]
-fn a_body_that_is_no_json_is_malformed_and_never_our_failure() {
+fn a_body_that_is_not_json_is_malformed_and_never_a_failure_of_rescind() {
     let api = Api::with_ledger();
     let doubled = payment().to_string().replacen('{', "{\"account\": \"user-2\", ", 1);
     let deep = format!("{{\"more\": {}", "[".repeat(60_000));

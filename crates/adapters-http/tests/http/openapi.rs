@@ -67,7 +67,7 @@ fn the_document_describes_every_name_that_it_refers_to() {
 }
 
 #[test]
-fn nobody_gets_in_without_a_known_token() {
+fn every_call_needs_a_known_token() {
     let api = Api::with_ledger();
     let document: Value = serde_json::from_str(&adapters_http::openapi()).unwrap();
     let mut closed = 0;

@@ -1,4 +1,4 @@
-//! What an operator may do about a reversal that the wallet core called impossible.
+//! What an operator may decide about a parked reversal.
 
 use domain::ReversalOutcome;
 use ports::testing::Wallet;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::wallet_side::{Api, PAY, disposition};
 
-/// Money is owed for `id`, and the core says that it cannot go back.
+/// The payment `id` is cancelled, and the core says that its money cannot go back.
 fn with_parked(id: &str) -> Api {
     let api = Api::with_core();
     api.cancel_with_attempt(&Wallet::of(id), ReversalOutcome::Impossible("the account is closed".to_owned()));
@@ -39,8 +39,8 @@ fn a_reversal_paid_by_hand_is_resolved_in_its_operators_name() {
     let known = api.case("p1");
     assert_eq!(known["reversal"]["state"], "done");
     assert_eq!((&known["cancellation"]["state"], &known["cancellation"]["resultStatus"]), (&json!("cancelled"), &json!("S")));
-    let told = json!({"at": "2026-03-01T04:00:00Z", "what": "reversal-resolved", "note": note, "by": "ops"});
-    assert_eq!(last_event(&known), &told);
+    let resolved = json!({"at": "2026-03-01T04:00:00Z", "what": "reversal-resolved", "note": note, "by": "ops"});
+    assert_eq!(last_event(&known), &resolved);
     for path in ["p1/resolve", "p1/retry"] {
         assert_eq!(api.operate(path, &json!({"note": "again"})).status, 409, "{path}");
     }

@@ -1,4 +1,4 @@
-//! While something does not work, every call is to be repeated.
+//! While a part does not work, the wallet is asked to repeat every call.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ fn a_process_that_stops_sends_the_wallet_away() {
     assert_eq!((live.status, live.body.as_str()), (200, "ok"));
 }
 
-/// A store that is lost: it answers nothing, or only that it cannot.
+/// A store that cannot be reached: it answers nothing, or only that it cannot.
 struct Lost {
     silent: bool,
 }

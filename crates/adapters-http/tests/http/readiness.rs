@@ -1,4 +1,4 @@
-//! Whether the process wants work: not while money waits for too long, and not while nobody knows what time it is.
+//! Whether the process wants work: not while money waits for too long, nor while the clocks disagree.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What is asked of a day.
+//! The statement of a closed day.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ fn a_day_has_one_spelling() {
 }
 
 #[test]
-fn a_closed_day_tells_what_settles_and_what_is_left_out() {
+fn a_closed_day_shows_what_settles_and_what_does_not() {
     let api = Api::with_ledger();
     for (name, amount) in [("kept", 1000), ("refunded", 700), ("cancelled", 50)] {
         let wallet = Wallet { amount, ..Wallet::of(name) };
@@ -44,13 +44,13 @@ fn a_closed_day_tells_what_settles_and_what_is_left_out() {
     api.decide(refunded.reports_refund("r1", ReportedResult::Succeeded));
     api.decide(Wallet::of("cancelled").is_cancelled());
     api.clock.advance(TimeDelta::days(1));
-    let settling = SettlementPorts {
+    let ports = SettlementPorts {
         cases: Arc::clone(&api.store),
         days: Arc::clone(&api.days),
         clock: Arc::clone(&api.clock) as _,
         policy: ledger_policy(),
     };
-    let closed = api.wait_for(close_day(&settling, ClearingDay::of(moment(0)))).unwrap();
+    let closed = api.wait_for(close_day(&ports, ClearingDay::of(moment(0)))).unwrap();
     let yen = |value: &str| json!([{"currency": "JPY", "value": value}]);
     let expected = json!({
         "day": "2026-03-01",

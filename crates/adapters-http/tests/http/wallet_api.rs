@@ -1,4 +1,4 @@
-//! What the wallet's pay flow and its operators ask, and what they are answered.
+//! The calls of the wallet's pay flow and of operators, and their answers.
 
 use domain::{Lookup, ReversalOutcome};
 use ports::testing::Wallet;
@@ -126,8 +126,8 @@ fn f12_a_late_payment_of_a_fenced_request_is_closed_and_its_success_reversed() {
     let amount = json!({"value": "1000", "currency": "JPY"});
     let reversal = json!({"reversalId": "p1", "taken": "debit", "amount": amount, "state": "done", "attempts": 1});
     assert_eq!((&known["status"], &known["reversal"]), (&json!("S"), &reversal));
-    let told = ["cancel-received", "cancelled", "payment-recorded", "succeeded", "reversal-opened", "reversal-done"];
-    assert_eq!(names(&known["events"]), told);
+    let expected = ["cancel-received", "cancelled", "payment-recorded", "succeeded", "reversal-opened", "reversal-done"];
+    assert_eq!(names(&known["events"]), expected);
     assert_eq!(api.get("/wallet/v1/accounts/user-1").json()["balances"], json!([{"currency": "JPY", "value": "0"}]));
 }
 
@@ -263,8 +263,8 @@ fn an_id_may_have_every_visible_character_in_a_path() {
         let path: String = id.bytes().map(|byte| format!("%{byte:02X}")).collect();
         assert_eq!(disposition(&api.put(&path, &payment())), "proceed");
         assert_eq!(api.case(&path)["paymentRequestId"], id);
-        let asked = api.post(&format!("{path}/refunds/{path}/result"), &failure());
-        assert_eq!((asked.status, asked.problem().as_str()), (404, "no such payment, refund or reversal is recorded"));
+        let reply = api.post(&format!("{path}/refunds/{path}/result"), &failure());
+        assert_eq!((reply.status, reply.problem().as_str()), (404, "no such payment, refund or reversal is recorded"));
     }
     assert_eq!(disposition(&api.put("a+c", &payment())), "proceed");
     assert_eq!(api.case("a+c")["paymentRequestId"], "a+c");

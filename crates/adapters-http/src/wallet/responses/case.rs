@@ -1,4 +1,4 @@
-//! From the domain to the wire: what is known of one case.
+//! From the domain to the wire: one case.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::wallet::schemas::{
 };
 use crate::wallet::spelling;
 
-/// What is known of one payment request.
+/// A payment request with all that is known of it.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::wallet) struct CaseView {

@@ -91,7 +91,7 @@ struct DeferredCancel {
 }
 
 impl AccountView {
-    /// A statement of which a page of `limit` entries was asked for.
+    /// From the statement of a page of at most `limit` entries.
     pub(in crate::wallet) fn of(account: &AccountId, statement: AccountStatement, limit: u32) -> Self {
         let next = next(&statement.entries, limit, |entry| entry.position.clone());
         let balances = statement.balances.into_iter().map(Sum::from).collect();
@@ -113,7 +113,7 @@ impl From<PostedEntry> for EntryView {
 }
 
 impl ReversalList {
-    /// Of the page of `limit` cases that was asked for.
+    /// From a page of at most `limit` cases.
     pub(in crate::wallet) fn of(cases: &[Case], limit: u32) -> Self {
         let unfinished = |case: &Case| Some(UnfinishedReversal::of(case, case.reversal.as_ref()?));
         Self { reversals: cases.iter().filter_map(unfinished).collect(), next: next(cases, limit, |case| case.id.to_string()) }
@@ -139,7 +139,7 @@ impl UnfinishedReversal {
 }
 
 impl DeferredList {
-    /// Of the page of `limit` cases that was asked for.
+    /// From a page of at most `limit` cases.
     pub(in crate::wallet) fn of(cases: &[Case], limit: u32) -> Self {
         let deferred = |case: &Case| DeferredCancel::of(case, case.cancellation.as_ref()?);
         Self { deferred: cases.iter().filter_map(deferred).collect(), next: next(cases, limit, |case| case.id.to_string()) }
@@ -158,7 +158,7 @@ impl DeferredCancel {
     }
 }
 
-/// Where the next page begins, if this one is full.
+/// The position at which the next page begins, if this one is full.
 fn next<T>(listed: &[T], limit: u32, position: impl Fn(&T) -> String) -> Option<String> {
     let full = u32::try_from(listed.len()).is_ok_and(|listed| listed >= limit);
     listed.last().filter(|_| full).map(position)
