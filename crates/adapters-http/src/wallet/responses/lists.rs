@@ -1,18 +1,22 @@
-//! From the domain to the wire: what a question about many cases, or an account, is answered.
+//! From the domain to the wire: lists of cases, and an account.
 
-use domain::{AccountId, Cancellation, Case, Currency, Reversal, ReversalState};
+use domain::{AccountId, Cancellation, Case, Reversal, ReversalState};
 use ports::{AccountStatement, PostedEntry};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::responses::{Amount, ReversalView, time};
+use super::case::ReversalView;
+use crate::timestamps;
+use crate::wallet::amounts::{Amount, Sum};
+use crate::wallet::schemas::{DeferReasonText, EntryKindText, Identifier};
 
 /// An account in the embedded ledger.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct AccountView {
+pub(in crate::wallet) struct AccountView {
+    #[schema(value_type = Identifier)]
     account: String,
     /// The sums of all entries; negative where more was taken than given.
-    balances: Vec<Balance>,
+    balances: Vec<Sum>,
     /// One page, oldest first.
     entries: Vec<EntryView>,
     /// What to pass as `after`; absent on the last page.
@@ -21,19 +25,13 @@ pub(crate) struct AccountView {
     next: Option<String>,
 }
 
-/// A sum of entries.
-#[derive(Serialize, ToSchema)]
-struct Balance {
-    currency: String,
-    value: String,
-}
-
-/// An entry.
+/// An entry in the ledger.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct EntryView {
+    #[schema(value_type = Identifier)]
     payment_request_id: String,
-    /// `debit`, `credit`, `hold` or `release`.
+    #[schema(value_type = EntryKindText)]
     kind: &'static str,
     amount: Amount,
     #[schema(format = DateTime)]
@@ -42,7 +40,7 @@ struct EntryView {
 
 /// A page of reversals.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct ReversalList {
+pub(in crate::wallet) struct ReversalList {
     reversals: Vec<UnfinishedReversal>,
     /// What to pass as `after`; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,15 +57,16 @@ struct UnfinishedReversal {
     #[schema(format = DateTime)]
     opened_at: String,
     /// Null for a parked one.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, required)]
     next_attempt_at: Option<String>,
-    /// What the last attempt met; why a parked one is parked.
+    /// Open: why the last attempt failed, if it did. Parked: why it is parked.
+    #[schema(required)]
     last_error: Option<String>,
 }
 
 /// A page of deferred cancels.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct DeferredList {
+pub(in crate::wallet) struct DeferredList {
     deferred: Vec<DeferredCancel>,
     /// What to pass as `after`; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,20 +78,22 @@ pub(crate) struct DeferredList {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct DeferredCancel {
+    #[schema(value_type = Identifier)]
     payment_request_id: String,
+    /// Alipay+'s id of the acquirer that asked first.
+    #[schema(value_type = Identifier)]
     acquirer_id: String,
-    /// `refund-running` or `lookup-failed`.
+    #[schema(value_type = DeferReasonText)]
     reason: &'static str,
     #[schema(format = DateTime)]
     first_received_at: String,
 }
 
 impl AccountView {
-    /// A statement of which a page of `limit` entries was asked for.
-    pub(crate) fn of(account: &AccountId, statement: AccountStatement, limit: u32) -> Self {
+    /// From the statement of a page of at most `limit` entries.
+    pub(in crate::wallet) fn of(account: &AccountId, statement: AccountStatement, limit: u32) -> Self {
         let next = next(&statement.entries, limit, |entry| entry.position.clone());
-        let balance = |(currency, value): (Currency, i128)| Balance { currency: currency.code(), value: value.to_string() };
-        let balances = statement.balances.into_iter().map(balance).collect();
+        let balances = statement.balances.into_iter().map(Sum::from).collect();
         Self {
             account: account.to_string(),
             balances,
@@ -106,35 +107,39 @@ impl From<PostedEntry> for EntryView {
     fn from(PostedEntry { position: _, payment_request_id, entry }: PostedEntry) -> Self {
         let kind = entry.kind.as_str();
         let payment_request_id = payment_request_id.to_string();
-        Self { payment_request_id, kind, amount: entry.amount.into(), at: time(entry.at) }
+        Self { payment_request_id, kind, amount: entry.amount.into(), at: timestamps::format(entry.at) }
     }
 }
 
 impl ReversalList {
-    /// Of the page of `limit` cases that was asked for.
-    pub(crate) fn of(cases: &[Case], limit: u32) -> Self {
-        let reversal_request = |case: &Case| Some(UnfinishedReversal::of(case, case.reversal.as_ref()?));
-        Self {
-            reversals: cases.iter().filter_map(reversal_request).collect(),
-            next: next(cases, limit, |case| case.id.to_string()),
-        }
+    /// From a page of at most `limit` cases.
+    pub(in crate::wallet) fn of(cases: &[Case], limit: u32) -> Self {
+        let unfinished = |case: &Case| Some(UnfinishedReversal::of(case, case.reversal.as_ref()?));
+        Self { reversals: cases.iter().filter_map(unfinished).collect(), next: next(cases, limit, |case| case.id.to_string()) }
     }
 }
 
 impl UnfinishedReversal {
     fn of(case: &Case, reversal: &Reversal) -> Self {
         let (next_attempt_at, last_error) = match &reversal.state {
-            ReversalState::Open { next_attempt_at, last_error, .. } => (Some(time(*next_attempt_at)), last_error.clone()),
+            ReversalState::Open { next_attempt_at, last_error, .. } => {
+                (Some(timestamps::format(*next_attempt_at)), last_error.clone())
+            }
             ReversalState::Parked { reason } => (None, Some(reason.clone())),
             ReversalState::Done { .. } => (None, None),
         };
-        Self { reversal: ReversalView::of(case, reversal), opened_at: time(reversal.opened_at), next_attempt_at, last_error }
+        Self {
+            reversal: ReversalView::of(case, reversal),
+            opened_at: timestamps::format(reversal.opened_at),
+            next_attempt_at,
+            last_error,
+        }
     }
 }
 
 impl DeferredList {
-    /// Of the page of `limit` cases that was asked for.
-    pub(crate) fn of(cases: &[Case], limit: u32) -> Self {
+    /// From a page of at most `limit` cases.
+    pub(in crate::wallet) fn of(cases: &[Case], limit: u32) -> Self {
         let deferred = |case: &Case| DeferredCancel::of(case, case.cancellation.as_ref()?);
         Self { deferred: cases.iter().filter_map(deferred).collect(), next: next(cases, limit, |case| case.id.to_string()) }
     }
@@ -147,12 +152,12 @@ impl DeferredCancel {
             payment_request_id: case.id.to_string(),
             acquirer_id: cancellation.acquirer_id.to_string(),
             reason,
-            first_received_at: time(cancellation.first_received_at),
+            first_received_at: timestamps::format(cancellation.first_received_at),
         })
     }
 }
 
-/// Where the next page begins, if this one is full.
+/// The position at which the next page begins, if this one is full.
 fn next<T>(listed: &[T], limit: u32, position: impl Fn(&T) -> String) -> Option<String> {
     let full = u32::try_from(listed.len()).is_ok_and(|listed| listed >= limit);
     listed.last().filter(|_| full).map(position)

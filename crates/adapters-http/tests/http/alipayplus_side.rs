@@ -135,7 +135,7 @@ impl CancellationStore for GatedStore {
     }
 }
 
-/// What a test may want otherwise than usual.
+/// The parts of a service that a test may choose.
 pub(crate) struct Setup {
     pub(crate) answer_budget: Duration,
     pub(crate) freshness: Option<TimeDelta>,
@@ -181,7 +181,7 @@ impl Service {
         let address = listener.local_addr().unwrap();
         let clock = Arc::new(ManualClock::at("2026-01-01T19:04:06.789Z".parse().unwrap()));
         let callback = Callback {
-            path: PATH.into(),
+            cancel_payment_path: PATH.into(),
             psp_id: PspId::parse(PSP).unwrap(),
             answer_budget: setup.answer_budget,
             freshness: setup.freshness,
@@ -227,7 +227,7 @@ impl Service {
         self.runtime.block_on(self.store.find(&PaymentRequestId::parse(id).unwrap())).unwrap()
     }
 
-    /// What a case's timeline tells.
+    /// The names of a case's events.
     pub(crate) fn timeline(&self, id: &str) -> Vec<String> {
         self.case(id).map(|file| file.timeline.into_iter().map(|entry| entry.what).collect()).unwrap_or_default()
     }
@@ -256,10 +256,10 @@ pub(crate) struct Request {
     pub(crate) times: Vec<Vec<u8>>,
     pub(crate) algorithm: String,
     pub(crate) key_version: Option<String>,
-    /// The key that it is signed with, whatever version is named.
+    /// The key that signs it; the header may name another version.
     pub(crate) key: u64,
     pub(crate) tampered: bool,
-    /// Instead of the signature that belongs to the request.
+    /// Sent instead of the right signature.
     pub(crate) signatures: Option<Vec<Vec<u8>>>,
     pub(crate) other_headers: Vec<String>,
     pub(crate) body: Vec<u8>,
@@ -346,7 +346,7 @@ pub(crate) fn body(psp_id: &str) -> String {
     format!(r#"{{"acquirerId":"1022188000000000001","pspId":"{psp_id}","paymentRequestId":"{ID}"}}"#)
 }
 
-/// What came back.
+/// An answer of the callback.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
@@ -390,7 +390,7 @@ impl Response {
         body["result"][name].as_str().unwrap().to_owned()
     }
 
-    /// Whatever has a result is signed; what has none is empty and claims no signature.
+    /// An answer with a result is signed; one without is empty and has no signature.
     fn check_signature(&self, method: &str, uri: &str) {
         if self.status != 200 {
             assert_eq!((self.body.as_str(), self.header("signature")), ("", None), "{self:?}");

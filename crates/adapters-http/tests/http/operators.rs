@@ -1,4 +1,4 @@
-//! What an operator may do about a reversal that the wallet core called impossible.
+//! What an operator may decide about a parked reversal.
 
 use domain::ReversalOutcome;
 use ports::testing::Wallet;
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::wallet_side::{Api, PAY, disposition};
 
-/// Money is owed for `id`, and the core says that it cannot go back.
+/// The payment `id` is cancelled, and the core says that its money cannot go back.
 fn with_parked(id: &str) -> Api {
     let api = Api::with_core();
-    api.owes(&Wallet::of(id), ReversalOutcome::Impossible("the account is closed".to_owned()));
+    api.cancel_with_attempt(&Wallet::of(id), ReversalOutcome::Impossible("the account is closed".to_owned()));
     assert_eq!(api.case(id)["reversal"]["state"], "parked");
     api
 }
@@ -39,8 +39,8 @@ fn a_reversal_paid_by_hand_is_resolved_in_its_operators_name() {
     let known = api.case("p1");
     assert_eq!(known["reversal"]["state"], "done");
     assert_eq!((&known["cancellation"]["state"], &known["cancellation"]["resultStatus"]), (&json!("cancelled"), &json!("S")));
-    let told = json!({"at": "2026-03-01T04:00:00Z", "what": "reversal-resolved", "note": note, "by": "ops"});
-    assert_eq!(last_event(&known), &told);
+    let resolved = json!({"at": "2026-03-01T04:00:00Z", "what": "reversal-resolved", "note": note, "by": "ops"});
+    assert_eq!(last_event(&known), &resolved);
     for path in ["p1/resolve", "p1/retry"] {
         assert_eq!(api.operate(path, &json!({"note": "again"})).status, 409, "{path}");
     }
@@ -66,8 +66,8 @@ fn the_pay_flow_may_not_decide_about_a_reversal() {
 fn only_a_parked_reversal_is_an_operators() {
     let api = Api::with_core();
     api.pay("paid");
-    api.owes(&Wallet::of("open"), ReversalOutcome::Unknown("timeout".to_owned()));
-    api.owes(&Wallet::of("done"), ReversalOutcome::Done);
+    api.cancel_with_attempt(&Wallet::of("open"), ReversalOutcome::Unknown("timeout".to_owned()));
+    api.cancel_with_attempt(&Wallet::of("done"), ReversalOutcome::Done);
     let known = ["paid", "open", "done"].map(|id| (id, api.case(id)));
     for (id, status) in [("unknown", 404), ("paid", 404), ("open", 409), ("done", 409)] {
         for (action, body) in [("retry", json!({})), ("resolve", json!({"note": "paid by hand"}))] {

@@ -1,7 +1,7 @@
 //! The signature of Alipay+ messages, as it stands on the wire.
 //!
 //! A request and its response are signed in the same form; the response's text repeats the request's method and URI. The public
-//! pages leave open what encoding the header's value has; Alipay+'s client libraries write standard base64, percent-encoded.
+//! pages do not say how the header's value is encoded; Alipay+'s client libraries write standard base64, percent-encoded.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -24,7 +24,7 @@ pub struct Content<'a> {
 }
 
 impl Content<'_> {
-    /// The exact bytes that are signed: the method, a space, the URI, a line feed, and the other three joined by full stops.
+    /// The exact bytes that are signed: the method, a space, the URI, a line feed, and the other three parts joined by full stops.
     #[must_use]
     pub fn text(&self) -> Vec<u8> {
         let Self { method, uri, client_id, time, body } = self;
@@ -32,8 +32,8 @@ impl Content<'_> {
     }
 }
 
-/// The value of the `Signature` header. Order and spelling are fixed, because Alipay+'s Java library takes the third member for
-/// the signature by its position, and skips the verification where that is not exactly one name and one value.
+/// The value of the `Signature` header. Order and spelling are fixed, because Alipay+'s Java library takes the third member as the
+/// signature, and skips the verification where that member is not exactly one name and one value.
 #[must_use]
 pub fn header(signature: &Signature) -> String {
     let base64 = STANDARD.encode(&signature.bytes);
@@ -44,7 +44,7 @@ pub fn header(signature: &Signature) -> String {
 /// What a `Signature` header claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureHeader {
-    /// Made with which key.
+    /// The key that the signature was made with.
     pub key_version: ClaimedKey,
     /// The raw signature.
     pub signature: Vec<u8>,
@@ -53,18 +53,18 @@ pub struct SignatureHeader {
 /// The key that a `Signature` header names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClaimedKey {
-    /// None: any key of the client that is in force.
+    /// The header names no key: any key of the client that is in force.
     Any,
-    /// The one with this version.
+    /// The key with this version.
     Version(u32),
-    /// No version at all, so that nobody can have such a key.
+    /// The header names something that is not a version, so there cannot be such a key.
     NotANumber,
 }
 
 impl SignatureHeader {
-    /// Reads a `Signature` header: members `name=value` between commas, blanks around them do not matter, unknown members are
-    /// passed over. The signature may be percent-encoded or not, of the standard or the URL-safe alphabet, padded or not: all
-    /// of that is seen in use.
+    /// Reads a `Signature` header: members `name=value` between commas. Blanks around them do not matter, and unknown members are
+    /// ignored. The signature may be percent-encoded or not, of the standard or the URL-safe alphabet, padded or not: clients send
+    /// all of these.
     ///
     /// `None` where it is malformed, names a member twice, or is of another algorithm than `RSA256`.
     #[must_use]
@@ -72,13 +72,13 @@ impl SignatureHeader {
         let (mut algorithm, mut key_version, mut signature) = (None, None, None);
         for member in std::str::from_utf8(header).ok()?.split(',') {
             let (name, value) = member.split_once('=')?;
-            let place = match name.trim() {
+            let known = match name.trim() {
                 "algorithm" => &mut algorithm,
                 "keyVersion" => &mut key_version,
                 "signature" => &mut signature,
                 _ => continue,
             };
-            if place.replace(value.trim()).is_some() {
+            if known.replace(value.trim()).is_some() {
                 return None;
             }
         }
@@ -90,7 +90,7 @@ impl SignatureHeader {
 
 impl ClaimedKey {
     fn parse(version: &str) -> Self {
-        // `parse` alone would take a plus sign.
+        // `parse` alone would accept a plus sign.
         let digits = version.bytes().all(|b| b.is_ascii_digit());
         version.parse().ok().filter(|_| digits).map_or(Self::NotANumber, Self::Version)
     }
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn claimed(header: &str) -> Option<(ClaimedKey, Vec<u8>)> {
-        SignatureHeader::parse(header.as_bytes()).map(|claim| (claim.key_version, claim.signature))
+        SignatureHeader::parse(header.as_bytes()).map(|header| (header.key_version, header.signature))
     }
 
     #[test]
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn members_come_in_any_order_and_unknown_ones_are_passed_over() {
+    fn members_come_in_any_order_and_unknown_ones_are_ignored() {
         for (header, key) in [
             ("signature=AAAA,algorithm=RSA256", ClaimedKey::Any),
             ("algorithm=rsa256 , keyVersion = 7 ,signature=AAAA", ClaimedKey::Version(7)),

@@ -1,4 +1,4 @@
-//! Who may use the wallet-side API.
+//! Who may use the wallet API.
 
 use std::fmt;
 use std::future::{Ready, ready};
@@ -9,12 +9,11 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest, web};
 use subtle::ConstantTimeEq;
 
-use super::WalletApi;
-use super::problem::Problem;
+use super::problem::ApiError;
 
 const SHORTEST_TOKEN: usize = 16;
 
-/// The bearer tokens that are accepted; clones share them.
+/// The bearer tokens that are accepted. Clones share them.
 #[derive(Clone)]
 pub struct Tokens(Arc<RwLock<Vec<Grant>>>);
 
@@ -27,17 +26,17 @@ struct Grant {
 /// What a caller may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Record and read: the wallet's pay flow.
+    /// The wallet's pay flow: may record and read.
     Pay,
-    /// All that `pay` may; reversals are an operator's besides.
+    /// May do what `pay` may, and decide about parked reversals.
     Operator,
 }
 
-/// An operator who calls. A handler that takes it is closed to everybody else.
+/// A caller with the role operator. A handler that takes it answers every other caller 403.
 #[derive(Debug)]
 pub(crate) struct Operator(pub(crate) Caller);
 
-/// Who calls. A handler that takes it is closed to everybody without a token.
+/// Who calls. A handler that takes it answers a caller without a known token 401.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
     pub(crate) name: String,
@@ -45,18 +44,18 @@ pub(crate) struct Caller {
 }
 
 impl Tokens {
-    /// Reads lines of `NAME ROLE TOKEN`; ROLE is `pay` or `operator`. Blank lines and lines that begin with `#` are left out.
+    /// Reads lines of `NAME ROLE TOKEN`; ROLE is `pay` or `operator`. Blank lines and lines that begin with `#` are ignored.
     ///
     /// # Errors
     /// One sentence that names the line; it never shows a token.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut grants = Vec::new();
         for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !is_blank(line)) {
-            let grant = Grant::parse(line).and_then(|grant| grant.unless_double(&grants));
-            grants.push(grant.map_err(|what| format!("line {number}: {what}"))?);
+            let grant = Grant::parse(line).and_then(|grant| grant.unless_duplicate(&grants));
+            grants.push(grant.map_err(|problem| format!("line {number}: {problem}"))?);
         }
         if grants.is_empty() {
-            return Err("there is no token, so nobody could record a payment".to_owned());
+            return Err("there is no token, so no caller could record a payment".to_owned());
         }
         Ok(Self(Arc::new(RwLock::new(grants))))
     }
@@ -67,11 +66,11 @@ impl Tokens {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = next;
     }
 
-    /// Looks at every token in constant time, so that the time taken tells nothing about any of them but its length.
+    /// Compares every token in constant time, so that the time taken reveals only the length of a token.
     fn caller(&self, token: &[u8]) -> Option<Caller> {
-        let has_it = |grant: &Grant| bool::from(grant.token.as_bytes().ct_eq(token));
+        let matches = |grant: &Grant| bool::from(grant.token.as_bytes().ct_eq(token));
         let found = |grants: &Vec<Grant>| {
-            let found = grants.iter().fold(None, |found, grant| if has_it(grant) { Some(&grant.caller) } else { found });
+            let found = grants.iter().fold(None, |found, grant| if matches(grant) { Some(&grant.caller) } else { found });
             found.cloned()
         };
         self.read(found)
@@ -97,7 +96,7 @@ impl Grant {
     fn parse(line: &str) -> Result<Self, String> {
         let words: Vec<_> = line.split_whitespace().collect();
         let [name, role, token] = words[..] else {
-            return Err(format!("has {} words where NAME ROLE TOKEN should stand", words.len()));
+            return Err(format!("has {} words, but should be NAME ROLE TOKEN", words.len()));
         };
         let role = match role {
             "pay" => Role::Pay,
@@ -110,37 +109,37 @@ impl Grant {
         Ok(Self { caller: Caller { name: name.to_owned(), role }, token: token.to_owned() })
     }
 
-    fn unless_double(self, others: &[Self]) -> Result<Self, String> {
+    fn unless_duplicate(self, others: &[Self]) -> Result<Self, String> {
         if others.iter().any(|known| known.caller.name == self.caller.name) {
-            return Err(format!("the name {:?} stands there twice; each caller needs a name of its own", self.caller.name));
+            return Err(format!("the name {:?} appears twice; each caller needs its own name", self.caller.name));
         }
         if others.iter().any(|known| known.token == self.token) {
-            return Err("the token stands there twice; each caller needs a token of its own".to_owned());
+            return Err("the token appears twice; each caller needs its own token".to_owned());
         }
         Ok(self)
     }
 }
 
 impl FromRequest for Caller {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let api = request.app_data::<web::Data<WalletApi>>();
-        let caller = bearer_token(request).and_then(|token| api?.tokens.caller(token));
-        ready(caller.ok_or_else(Problem::unauthorized))
+        let tokens = request.app_data::<web::Data<Tokens>>();
+        let caller = bearer_token(request).and_then(|token| tokens?.caller(token));
+        ready(caller.ok_or_else(ApiError::unauthorized))
     }
 }
 
 impl FromRequest for Operator {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let caller = Caller::from_request(request, payload).into_inner();
         ready(caller.and_then(|caller| match caller.role {
             Role::Operator => Ok(Self(caller)),
-            Role::Pay => Err(Problem::forbidden()),
+            Role::Pay => Err(ApiError::forbidden()),
         }))
     }
 }
@@ -183,13 +182,13 @@ mod tests {
     #[test]
     fn a_wrong_line_is_named_and_its_token_is_not_shown() {
         let lines = [
-            ("ops operator", "line 6: has 2 words where NAME ROLE TOKEN should stand"),
-            ("a pay ffffffffffffffff more", "line 6: has 4 words where NAME ROLE TOKEN should stand"),
+            ("ops operator", "line 6: has 2 words, but should be NAME ROLE TOKEN"),
+            ("a pay ffffffffffffffff more", "line 6: has 4 words, but should be NAME ROLE TOKEN"),
             ("a admin ffffffffffffffff", "line 6: the role must be pay or operator"),
             ("a pay fffffffffffffff", "line 6: the token must be at least 16 visible ASCII characters"),
             ("a pay ffffffffffffffffé", "line 6: the token must be at least 16 visible ASCII characters"),
-            ("ops pay ffffffffffffffff", "line 6: the name \"ops\" stands there twice; each caller needs a name of its own"),
-            ("a pay 0123456789abcdef", "line 6: the token stands there twice; each caller needs a token of its own"),
+            ("ops pay ffffffffffffffff", "line 6: the name \"ops\" appears twice; each caller needs its own name"),
+            ("a pay 0123456789abcdef", "line 6: the token appears twice; each caller needs its own token"),
         ];
         for (line, sentence) in lines {
             assert_eq!(Tokens::parse(&format!("{GOOD}#\n{line}\n")).unwrap_err(), sentence);

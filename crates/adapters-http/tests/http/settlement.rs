@@ -1,4 +1,4 @@
-//! What is asked of a day.
+//! The statement of a closed day.
 
 use std::sync::Arc;
 
@@ -27,12 +27,12 @@ fn a_day_has_one_spelling() {
     for date in ["2026-3-1", "2026-02-30", "today", "2026-03-01T00:00:00Z", "%32026-03-01x"] {
         let reply = api.get(&format!("/wallet/v1/settlement/{date}"));
         assert_eq!(reply.status, 422, "{date}: {reply:?}");
-        assert!(reply.problem().starts_with("date: must be a day in the form YYYY-MM-DD"));
+        assert!(reply.problem().starts_with("day: must be a day in the form YYYY-MM-DD"));
     }
 }
 
 #[test]
-fn a_closed_day_tells_what_settles_and_what_is_left_out() {
+fn a_closed_day_shows_what_settles_and_what_does_not() {
     let api = Api::with_ledger();
     for (name, amount) in [("kept", 1000), ("refunded", 700), ("cancelled", 50)] {
         let wallet = Wallet { amount, ..Wallet::of(name) };
@@ -44,14 +44,14 @@ fn a_closed_day_tells_what_settles_and_what_is_left_out() {
     api.decide(refunded.reports_refund("r1", ReportedResult::Succeeded));
     api.decide(Wallet::of("cancelled").is_cancelled());
     api.clock.advance(TimeDelta::days(1));
-    let settling = SettlementPorts {
+    let ports = SettlementPorts {
         cases: Arc::clone(&api.store),
         days: Arc::clone(&api.days),
         statements: Arc::new(MemoryStatements::default()),
         clock: Arc::clone(&api.clock) as _,
         policy: ledger_policy(),
     };
-    let closed = api.wait_for(close_day(&settling, ClearingDay::of(moment(0)))).unwrap();
+    let closed = api.wait_for(close_day(&ports, ClearingDay::of(moment(0)))).unwrap();
     let yen = |value: &str| json!([{"currency": "JPY", "value": value}]);
     let expected = json!({
         "day": "2026-03-01",

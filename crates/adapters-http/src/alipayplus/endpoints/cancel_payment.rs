@@ -1,18 +1,26 @@
-//! The body of a `cancelPayment` request.
+//! `cancelPayment`: message, handler and result.
 
-use domain::{AcquirerId, PaymentRequestId, PspId};
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use domain::{AcquirerId, PaymentRequestId, PspId, Rule};
+use metrics::histogram;
 use serde::Deserialize;
+use tracing::info;
+use use_cases::{CancelAnswer, OverloadedError, ReceivedCancel, cancel};
 
+use crate::alipayplus::callback::CallbackEndpoint;
+use crate::alipayplus::result_codes::{self, ApiResult, MALFORMED_CANCEL, OVERLOADED};
+use crate::alipayplus::signed::{Message, Signed};
 use crate::json;
 
-/// The three ids, each of the right form.
+/// The body of a `cancelPayment` request: three ids, each of the right form.
 #[derive(Debug, PartialEq, Eq)]
-pub struct CancelMessage {
-    /// Whose merchant the payment was made at.
+pub struct CancelPayment {
+    /// Alipay+'s id of the acquirer at whose merchant the payment was made.
     pub acquirer_id: AcquirerId,
-    /// Which wallet is meant.
+    /// Alipay+'s id of the wallet that is meant.
     pub psp_id: PspId,
-    /// The payment.
+    /// Alipay+'s id of the payment that is to be cancelled.
     pub payment_request_id: PaymentRequestId,
 }
 
@@ -25,17 +33,40 @@ struct Members {
     payment_request_id: String,
 }
 
-impl CancelMessage {
-    /// `None` unless the body is one JSON object with the three members as identifiers in strings. Members of other names are
-    /// passed over. A member that stands twice in any object makes the body illegal: two readers would not agree on it.
-    #[must_use]
-    pub fn parse(body: &[u8]) -> Option<Self> {
-        let Members { acquirer_id, psp_id, payment_request_id } = json::object(body).ok()?;
+impl Message for CancelPayment {
+    const MALFORMED: ApiResult = MALFORMED_CANCEL;
+
+    fn parse(body: &[u8]) -> Option<Self> {
+        let Members { acquirer_id, psp_id, payment_request_id } = json::parse_object(body).ok()?;
         Some(Self {
             acquirer_id: AcquirerId::parse(acquirer_id).ok()?,
             psp_id: PspId::parse(psp_id).ok()?,
             payment_request_id: PaymentRequestId::parse(payment_request_id).ok()?,
         })
+    }
+
+    fn psp_id(&self) -> &PspId {
+        &self.psp_id
+    }
+}
+
+pub(super) async fn answer(endpoint: Data<CallbackEndpoint>, signed: Signed<CancelPayment>) -> HttpResponse {
+    let Signed { message, arrival, deadline, context } = signed;
+    let CancelPayment { acquirer_id, payment_request_id: id, psp_id: _ } = message;
+    let received = ReceivedCancel { id: id.clone(), acquirer_id, received_at: arrival.at, arrived: arrival.instant };
+    let answer = cancel(&endpoint.callback().ports, received, deadline).await;
+    let rule = answer.ok().and_then(|known| known.rule).map(Rule::name);
+    let result = result_of(answer);
+    info!(payment_request_id = %id, result_code = result.code.name, rule, "a cancel is answered");
+    let response = endpoint.answer(result, &context).await;
+    histogram!("rescind_answer_seconds").record(arrival.instant.elapsed());
+    response
+}
+
+fn result_of(answer: Result<CancelAnswer, OverloadedError>) -> ApiResult {
+    match answer {
+        Ok(known) => result_codes::of_answer(known.answer),
+        Err(OverloadedError) => OVERLOADED,
     }
 }
 
@@ -44,7 +75,7 @@ mod tests {
     use super::*;
 
     fn ids(body: &str) -> Option<[String; 3]> {
-        let CancelMessage { acquirer_id, psp_id, payment_request_id } = CancelMessage::parse(body.as_bytes())?;
+        let CancelPayment { acquirer_id, psp_id, payment_request_id } = CancelPayment::parse(body.as_bytes())?;
         Some([acquirer_id.to_string(), psp_id.to_string(), payment_request_id.to_string()])
     }
 
@@ -133,7 +164,7 @@ mod tests {
         }
         for bytes in [b"\xff".as_slice(), b"\xc3", b"\xed\xa0\x80"] {
             let body = [b"{", good.as_bytes(), b",\"x\":\"", bytes, b"\"}"].concat();
-            assert_eq!(CancelMessage::parse(&body), None, "{bytes:?}");
+            assert_eq!(CancelPayment::parse(&body), None, "{bytes:?}");
         }
     }
 }

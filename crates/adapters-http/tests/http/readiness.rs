@@ -1,4 +1,4 @@
-//! Whether the process wants work: not while money waits for too long, and not while nobody knows what time it is.
+//! Whether the process wants work: not while money waits for too long, nor while the clocks disagree.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +19,8 @@ fn a_reversal_that_is_open_for_too_long_is_named_until_it_is_done() {
     let api = Api::with_core();
     // The younger one comes first in an order by id.
     let younger = Wallet { at: moment(60), ..Wallet::of("p1") };
-    api.owes(&younger, timeout());
-    api.owes(&Wallet::of("p2"), timeout());
+    api.cancel_with_attempt(&younger, timeout());
+    api.cancel_with_attempt(&Wallet::of("p2"), timeout());
     let oldest = json!({"reversalId": "p2", "openedAt": "2026-03-01T04:00:00Z"});
     let open = json!({"ready": true, "deferred": 0, "openReversals": 2, "parkedReversals": 0, "oldestOpenReversal": oldest});
     api.clock.advance(TimeDelta::minutes(5));
@@ -48,7 +48,7 @@ fn a_reversal_that_is_open_for_too_long_is_named_until_it_is_done() {
 #[test]
 fn a_parked_reversal_is_counted_and_leaves_the_process_ready() {
     let api = Api::with_core();
-    api.owes(&Wallet::of("p1"), ReversalOutcome::Impossible("the account is closed".to_owned()));
+    api.cancel_with_attempt(&Wallet::of("p1"), ReversalOutcome::Impossible("the account is closed".to_owned()));
     api.clock.advance(TimeDelta::days(30));
     let counted = |parked: u64| json!({"ready": true, "deferred": 0, "openReversals": 0, "parkedReversals": parked});
     assert_eq!(api.readiness(), (200, counted(1)));

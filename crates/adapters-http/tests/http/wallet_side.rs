@@ -1,4 +1,4 @@
-//! A wallet-side API over a real socket, and a client that speaks to it in raw HTTP.
+//! A wallet API over a real socket, and a client that speaks to it in raw HTTP.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -17,6 +17,18 @@ use use_cases::{LaneSettings, Lanes, Ports};
 pub(crate) const PAY: &str = "pay-token-0123456789";
 pub(crate) const OPERATOR: &str = "operator-token-0123456789";
 
+/// The stable name of the problem behind each status.
+const PROBLEMS: [(u16, &str); 8] = [
+    (400, "malformed"),
+    (401, "unauthorized"),
+    (403, "forbidden"),
+    (404, "not-found"),
+    (409, "conflict"),
+    (413, "too-large"),
+    (422, "not-acceptable"),
+    (503, "unavailable"),
+];
+
 /// A running API.
 pub(crate) struct Api {
     pub(crate) store: Arc<dyn CancellationStore>,
@@ -29,7 +41,7 @@ pub(crate) struct Api {
     runtime: Runtime,
 }
 
-/// What came back.
+/// An answer of the API.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -52,7 +64,8 @@ impl Reply {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let problem = self.json();
         assert_eq!(problem["status"], self.status);
-        assert_eq!(problem["type"], "about:blank");
+        let name = PROBLEMS.iter().find(|(status, _)| *status == self.status).unwrap().1;
+        assert_eq!(problem["type"], format!("urn:rescind:problem:{name}"));
         assert!(problem["title"].as_str().is_some_and(|title| !title.is_empty()));
         problem["detail"].as_str().unwrap().to_owned()
     }
@@ -60,23 +73,24 @@ impl Reply {
 
 impl Api {
     pub(crate) fn with_ledger() -> Self {
-        Self::under(ledger_policy())
+        Self::under(ledger_policy(), "psp-1")
     }
 
     pub(crate) fn with_core() -> Self {
-        Self::under(core_policy())
+        Self::under(core_policy(), "psp-1")
     }
 
-    fn under(policy: Policy) -> Self {
+    /// The API of the wallet with this id.
+    pub(crate) fn under(policy: Policy, psp_id: &str) -> Self {
         let store = MemoryStore::new(policy);
-        Self::over_both((Arc::new(store.clone()), Arc::new(store)), Duration::from_secs(60))
+        Self::start((Arc::new(store.clone()), Arc::new(store)), Duration::from_secs(60), psp_id)
     }
 
     pub(crate) fn over(store: Arc<dyn CancellationStore>, call_budget: Duration) -> Self {
-        Self::over_both((store, Arc::new(MemoryStore::new(ledger_policy()))), call_budget)
+        Self::start((store, Arc::new(MemoryStore::new(ledger_policy()))), call_budget, "psp-1")
     }
 
-    fn over_both((store, days): (Arc<dyn CancellationStore>, Arc<dyn SettlementStore>), call_budget: Duration) -> Self {
+    fn start((store, days): (Arc<dyn CancellationStore>, Arc<dyn SettlementStore>), call_budget: Duration, psp_id: &str) -> Self {
         let runtime = Runtime::new().unwrap();
         let entered = runtime.enter();
         let lanes = Lanes::start(&store, LaneSettings { lanes: 2, queue: 64, batch: 16 });
@@ -86,7 +100,7 @@ impl Api {
         let address = listener.local_addr().unwrap();
         let readiness = Readiness::new();
         let api = WalletApi {
-            psp_id: PspId::parse("psp-1").unwrap(),
+            psp_id: PspId::parse(psp_id).unwrap(),
             call_budget,
             tokens: Tokens::parse(&format!("payflow pay {PAY}\nops operator {OPERATOR}\n")).unwrap(),
             ports: Arc::clone(&ports),
@@ -120,16 +134,17 @@ impl Api {
         self.send(&request)
     }
 
-    pub(crate) fn tell(&self, line: &str, body: &Value) -> Reply {
+    /// A call of the pay flow.
+    pub(crate) fn call(&self, line: &str, body: &Value) -> Reply {
         self.ask(line, Some(&format!("Bearer {PAY}")), body.to_string().as_bytes())
     }
 
     pub(crate) fn put(&self, id: &str, body: &Value) -> Reply {
-        self.tell(&format!("PUT /wallet/v1/payments/{id}"), body)
+        self.call(&format!("PUT /wallet/v1/payments/{id}"), body)
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Reply {
-        self.tell(&format!("POST /wallet/v1/payments/{path}"), body)
+        self.call(&format!("POST /wallet/v1/payments/{path}"), body)
     }
 
     pub(crate) fn get(&self, path: &str) -> Reply {
@@ -142,16 +157,16 @@ impl Api {
         self.ask(&line, Some(&format!("Bearer {OPERATOR}")), body.to_string().as_bytes())
     }
 
-    /// What is known of a payment request.
+    /// The view of a case.
     pub(crate) fn case(&self, id: &str) -> Value {
         let reply = self.get(&format!("/wallet/v1/payments/{id}"));
         assert_eq!(reply.status, 200, "{reply:?}");
         reply.json()
     }
 
-    /// Has the store decide something that comes by another door.
-    pub(crate) fn decide(&self, asked: ReceivedCommand) {
-        let decided = self.runtime.block_on(self.store.decide(vec![asked]));
+    /// Has the store decide a command that does not come through this API.
+    pub(crate) fn decide(&self, received: ReceivedCommand) {
+        let decided = self.runtime.block_on(self.store.decide(vec![received]));
         assert!(matches!(decided[..], [Ok(_)]), "{decided:?}");
     }
 
@@ -160,15 +175,15 @@ impl Api {
         self.runtime.block_on(work)
     }
 
-    /// Pays and cancels, and has the first attempt to give the money back end like this; all at `wallet.at`.
-    pub(crate) fn owes(&self, wallet: &Wallet, outcome: ReversalOutcome) {
+    /// Pays and cancels, and has the first attempt of the reversal end like this; all at `wallet.at`.
+    pub(crate) fn cancel_with_attempt(&self, wallet: &Wallet, outcome: ReversalOutcome) {
         self.pay(wallet.id.as_str());
         self.decide(wallet.is_cancelled());
-        self.closes(wallet, outcome);
+        self.end_first_attempt(wallet, outcome);
     }
 
-    /// The first attempt to give the money back ends like this.
-    pub(crate) fn closes(&self, wallet: &Wallet, outcome: ReversalOutcome) {
+    /// The first attempt of the reversal ends like this.
+    pub(crate) fn end_first_attempt(&self, wallet: &Wallet, outcome: ReversalOutcome) {
         self.decide(wallet.does(Action::CompleteAttempt(AttemptEnd { attempt: 1, outcome, jitter: Jitter(0) })));
     }
 
@@ -223,7 +238,7 @@ pub(crate) fn changed(object: &Value, member: &str, to: Option<Value>) -> Value 
     object
 }
 
-/// The disposition of an answer that is nothing but that.
+/// The disposition of an answer that has no other member.
 pub(crate) fn disposition(reply: &Reply) -> String {
     assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")), "{reply:?}");
     let answer = reply.json();

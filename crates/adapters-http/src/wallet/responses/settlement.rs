@@ -1,29 +1,26 @@
-//! What settles on a day that is closed.
+//! From the domain to the wire: what settles on a closed day.
 
 use std::collections::BTreeMap;
 
-use actix_web::{get, web};
-use domain::{ClearingDay, Currency, Excluded, ExclusionReason, PaymentRequestId, Totals};
+use domain::{Currency, Excluded, ExclusionReason, PaymentRequestId, Totals};
 use ports::ClosedDay;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::WalletApi;
-use super::extractors::InPath;
-use super::problem::{Problem, Questioned, StillOpen};
-use super::responses::time;
-use super::tokens::Caller;
+use crate::timestamps;
+use crate::wallet::amounts::Sum;
+use crate::wallet::schemas::{Day, ExclusionReasonText, Identifier};
 
 /// The statement of a closed day. None of it changes any more.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct SettlementView {
-    /// At UTC+8.
-    #[schema(example = "2026-03-01")]
+pub(in crate::wallet) struct SettlementView {
+    #[schema(value_type = Day)]
     day: String,
     #[schema(format = DateTime)]
     closed_at: String,
-    /// The SHA-256 of the statement's file, in hexadecimal digits.
+    /// The SHA-256 of the statement's file.
+    #[schema(pattern = "^[0-9a-f]{64}$", min_length = 64, max_length = 64)]
     digest: String,
     payments: TotalsView,
     refunds: TotalsView,
@@ -43,27 +40,21 @@ struct TotalsView {
     amounts: Vec<Sum>,
 }
 
-/// A sum of amounts.
-#[derive(Serialize, ToSchema)]
-struct Sum {
-    currency: String,
-    value: String,
-}
-
 /// What does not settle for one reason.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ExcludedView {
-    /// `cancelled`, or `money-not-back`: cancelled, and the money was not known to be back when the day was closed.
+    #[schema(value_type = ExclusionReasonText)]
     reason: &'static str,
     #[serde(flatten)]
     totals: TotalsView,
     /// The first of them by their ids, at most 100.
+    #[schema(value_type = Vec<Identifier>, max_items = 100)]
     payment_request_ids: Vec<String>,
 }
 
-fn sums(of: &BTreeMap<Currency, i128>) -> Vec<Sum> {
-    of.iter().map(|(currency, sum)| Sum { currency: currency.code(), value: sum.to_string() }).collect()
+fn sums(by_currency: &BTreeMap<Currency, i128>) -> Vec<Sum> {
+    by_currency.iter().map(|(currency, sum)| (*currency, *sum).into()).collect()
 }
 
 impl From<&Totals> for TotalsView {
@@ -83,7 +74,7 @@ impl From<ClosedDay> for SettlementView {
     fn from(ClosedDay { statement, closed_at, digest }: ClosedDay) -> Self {
         Self {
             day: statement.day.to_string(),
-            closed_at: time(closed_at),
+            closed_at: timestamps::format(closed_at),
             digest,
             payments: (&statement.payments).into(),
             refunds: (&statement.refunds).into(),
@@ -91,21 +82,4 @@ impl From<ClosedDay> for SettlementView {
             excluded: statement.excluded.iter().map(ExcludedView::from).collect(),
         }
     }
-}
-
-/// What settles on a day, once `rescind settlement export` has closed it.
-#[utoipa::path(
-    tag = "settlement",
-    params(("date" = String, Path, description = "A day at UTC+8, as YYYY-MM-DD")),
-    responses((status = 200, body = SettlementView, description = "Totals, what is left out, and the digest"), StillOpen, Questioned)
-)]
-#[get("/wallet/v1/settlement/{date}")]
-pub(super) async fn settlement(
-    _: Caller,
-    day: InPath<ClearingDay>,
-    api: web::Data<WalletApi>,
-) -> Result<web::Json<SettlementView>, Problem> {
-    let closed = api.read(api.days.closed_day(day.0)).await?;
-    let closed = closed.ok_or_else(|| Problem::conflict("the day is not closed; `rescind settlement export` closes it"))?;
-    Ok(web::Json(closed.into()))
 }

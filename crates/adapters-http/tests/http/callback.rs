@@ -1,18 +1,16 @@
 //! The callback over real sockets.
-#![cfg(test)]
-
-mod alipayplus_side;
 
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use adapters_http::tls_config;
-use alipayplus_side::{
-    CLIENT, ID, METHOD_NOT_SUPPORTED, PATH, PSP, Request, Response, SUCCESS, Service, Setup, TIME, Unreachable, body,
-};
 use chrono::TimeDelta;
 use use_cases::LaneSettings;
+
+use crate::alipayplus_side::{
+    CLIENT, ID, METHOD_NOT_SUPPORTED, PATH, PSP, Request, Response, SUCCESS, Service, Setup, TIME, Unreachable, body,
+};
 
 #[test]
 fn a_good_cancel_is_answered_success_in_a_signed_response() {
@@ -124,21 +122,21 @@ fn rules() -> Vec<(&'static str, Vec<Break>)> {
 fn each_refusal_comes_before_every_later_one() {
     let service = Service::with(Setup { freshness: Some(TimeDelta::minutes(15)), ..Setup::default() });
     let rules = rules();
-    for (place, (answer, breaks)) in rules.iter().enumerate() {
+    for (step, (answer, breaks)) in rules.iter().enumerate() {
         for (variant, own) in breaks.iter().enumerate() {
             let mut alone = Request::valid();
             own(&mut alone);
             let mut with_all_later = Request::valid();
-            rules[place + 1..].iter().rev().for_each(|(_, later)| later[0](&mut with_all_later));
+            rules[step + 1..].iter().rev().for_each(|(_, later)| later[0](&mut with_all_later));
             own(&mut with_all_later);
             for request in [alone, with_all_later] {
                 let response = service.send(&request);
                 let got = if response.status == 200 { response.code() } else { response.status.to_string() };
-                assert_eq!(got, *answer, "rule {place}, variant {variant}: {response:?}");
+                assert_eq!(got, *answer, "rule {step}, variant {variant}: {response:?}");
             }
         }
     }
-    assert!(service.has_no_case(), "a refusal at the door leaves no trace");
+    assert!(service.has_no_case(), "a rejection leaves no trace");
     assert_eq!(service.code(&Request::valid()), "SUCCESS");
 }
 
@@ -282,7 +280,7 @@ fn a_body_of_64_kib_is_read_and_a_larger_one_is_not() {
 }
 
 #[test]
-fn a_body_that_does_not_come_ends_with_the_answer_budget() {
+fn a_body_that_does_not_arrive_ends_with_the_answer_budget() {
     let service = Service::with(Setup { answer_budget: Duration::from_millis(100), ..Setup::default() });
     let request = Request::valid();
     let mut stream = service.connect();
@@ -307,7 +305,7 @@ fn f15_a_body_that_breaks_off_changes_nothing() {
     assert!(service.has_no_case());
 }
 
-/// For what comes by itself; a minute is only the end of the patience.
+/// Waits for what happens by itself, for a minute at most.
 fn wait_until(condition: impl Fn() -> bool) {
     for _ in 0..6000 {
         if condition() {
@@ -315,7 +313,7 @@ fn wait_until(condition: impl Fn() -> bool) {
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("it did not come");
+    panic!("it did not happen within a minute");
 }
 
 #[test]
@@ -349,11 +347,11 @@ fn f16_what_is_not_known_within_the_answer_budget_is_u_and_never_final() {
     }
     service.open_gate();
     wait_until(|| service.send(&Request::valid()).body == SUCCESS);
-    assert_eq!(service.timeline(ID), ["cancel-received", "cancelled"], "of a U there is no record");
+    assert_eq!(service.timeline(ID), ["cancel-received", "cancelled"], "a U is not recorded");
 }
 
 #[test]
-fn f13_whoever_asks_what_others_ask_is_met_with_no_error() {
+fn f13_concurrent_repeats_of_a_cancel_all_get_its_answer() {
     let service = Service::start();
     let answers: Vec<Response> = std::thread::scope(|scope| {
         let sent: Vec<_> = (0..40).map(|_| scope.spawn(|| service.send(&Request::valid()))).collect();
@@ -408,7 +406,7 @@ fn an_answer_that_cannot_be_signed_is_503_without_a_body() {
 }
 
 #[test]
-fn an_old_request_counts_where_freshness_is_off() {
+fn an_old_request_is_accepted_where_freshness_is_off() {
     let service = Service::start();
     for time in ["1999-01-01T00:00:00Z", "yesterday", "0", "2026-01-02T03:04:05+0800"] {
         assert_eq!(service.code(&Request::with(|request| request.times = vec![time.into()])), "SUCCESS", "{time}");
@@ -430,7 +428,7 @@ const CERTIFICATE: &[u8] = include_bytes!("fixtures/tls-certificate.pem");
 const PRIVATE_KEY: &[u8] = include_bytes!("fixtures/tls-private.pem");
 
 #[test]
-fn https_is_answered_where_it_is_set_up() {
+fn https_is_answered_where_a_certificate_is_given() {
     use rustls_pki_types::pem::PemObject;
 
     let tls = tls_config(CERTIFICATE, PRIVATE_KEY).unwrap();
@@ -447,8 +445,8 @@ fn https_is_answered_where_it_is_set_up() {
 }
 
 #[test]
-fn tls_that_cannot_work_is_said_in_one_sentence() {
-    let other_key: &[u8] = include_bytes!("../../adapters-keys/tests/fixtures/rsa-4096-private.pem");
+fn tls_that_cannot_work_is_refused_in_one_sentence() {
+    let other_key: &[u8] = include_bytes!("../../../adapters-keys/tests/fixtures/rsa-4096-private.pem");
     for (certificate, key) in [
         (b"".as_slice(), PRIVATE_KEY),
         (PRIVATE_KEY, PRIVATE_KEY),
