@@ -1,4 +1,4 @@
-//! Outbound: the wallet core over HTTP, as `docs/wallet-core.md` states it for the wallet's engineers.
+//! Outbound: the wallet core over HTTP, as `docs/integrate/wallet-core.md` states it for the wallet's engineers.
 //!
 //! [`WalletCore`] is both ports: [`ports::FundsGateway`] gives money back (`reversals.rs`), [`ports::Payments`] asks for a payment
 //! (`payments.rs`). The rule for both: only an answer that is whole and in the contract is taken for what it says. Whatever else

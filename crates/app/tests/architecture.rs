@@ -115,7 +115,7 @@ const CHECKS: [(&str, Check, &str, &str); 24] = [
     (
         "a failure of the field has a test, or a reason why it cannot happen",
         failures_have_tests,
-        "docs/decisions.md",
+        "docs/develop/decisions.md",
         "# Decisions\n\nF29 is mentioned.\n",
     ),
     (
@@ -312,7 +312,7 @@ fn no_leftovers(tree: &Tree) -> Vec<String> {
 const FAILURES: std::ops::RangeInclusive<u32> = 1..=47;
 
 fn failures_have_tests(tree: &Tree) -> Vec<String> {
-    const REASONS: &str = "docs/decisions.md";
+    const REASONS: &str = "docs/develop/decisions.md";
     let page = tree.get(REASONS).map_or("", String::as_str);
     let (_, listed) = page.split_once("## Failures that cannot happen here").unwrap_or_default();
     let cannot_happen: BTreeSet<_> = listed.lines().filter_map(|line| numbered(line.strip_prefix("- ")?, 'F')).collect();
@@ -624,7 +624,7 @@ fn the_whole_tree_is_looked_at() {
     for engine in ["postgres", "sqlite"] {
         assert!(tree.keys().any(|path| path.starts_with(&format!("migrations/{engine}/"))), "{engine}");
     }
-    assert!(tree.contains_key("docs/decisions.md"));
+    assert!(tree.contains_key("docs/develop/decisions.md"));
     let known = functions(&code_only(&tree["crates/domain/src/decide/mod.rs"]));
     assert!(known.iter().any(|function| function.name == "decide" && function.lines > 10));
 }

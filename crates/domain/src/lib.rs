@@ -2,7 +2,7 @@
 //!
 //! Read [`decide()`] first. It is the one function behind every door: a [`Case`] is what is known of one payment request, a
 //! [`Command`] is what somebody asks of it and when, and the [`Decision`] says what to answer and what becomes of the case.
-//! [`Terms`] carries what the deployment's settings say. The rule table is in `docs/decisions.md`.
+//! [`Terms`] carries what the deployment's settings say. The rule table is in `docs/develop/decisions.md`.
 
 mod cancellation;
 mod case;

@@ -13,7 +13,7 @@ const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 #[utoipa::path(
     tag = "operations",
     security(()),
-    responses((status = 200, body = String, content_type = "text/plain", description = "docs/metrics.md explains each metric"))
+    responses((status = 200, body = String, content_type = "text/plain", description = "docs/operate/metrics.md explains each metric"))
 )]
 #[get("/metrics")]
 pub(crate) async fn metrics_text(api: web::Data<WalletApi>) -> HttpResponse {

@@ -63,7 +63,7 @@ pub(super) fn decide_deferred(terms: &Terms, draft: &mut Draft) {
     let _ = follow(&ruling, terms, &receipt, draft);
 }
 
-/// The rule table: flat guards in order of precedence (`docs/decisions.md`).
+/// The rule table: flat guards in order of precedence (`docs/develop/decisions.md`).
 fn rule(terms: &Terms, case: &Case, receipt: &Receipt<'_>) -> Ruling {
     let looks_at_acquirer = terms.results.other_acquirer == OtherAcquirer::ParamIllegal;
     if looks_at_acquirer && case.is_foreign_to(&receipt.cancel.acquirer_id) {

@@ -1,4 +1,4 @@
-//! The rule table of a cancel. `docs/decisions.md` shows the same table, and a test compares the two.
+//! The rule table of a cancel. `docs/develop/decisions.md` shows the same table, and a test compares the two.
 
 /// A row of the rule table. The order is the precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
