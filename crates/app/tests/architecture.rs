@@ -115,8 +115,8 @@ const CHECKS: [(&str, Check, &str, &str); 24] = [
     (
         "a failure of the field has a test, or a reason why it cannot happen",
         failures_have_tests,
-        "docs/develop/decisions.md",
-        "# Decisions\n\nF29 is mentioned.\n",
+        "docs/develop/failures.md",
+        "# Failures\n\nF29 is mentioned.\n",
     ),
     (
         "what has a test can happen",
@@ -312,7 +312,7 @@ fn no_leftovers(tree: &Tree) -> Vec<String> {
 const FAILURES: std::ops::RangeInclusive<u32> = 1..=47;
 
 fn failures_have_tests(tree: &Tree) -> Vec<String> {
-    const REASONS: &str = "docs/develop/decisions.md";
+    const REASONS: &str = "docs/develop/failures.md";
     let page = tree.get(REASONS).map_or("", String::as_str);
     let (_, listed) = page.split_once("## Failures that cannot happen here").unwrap_or_default();
     let cannot_happen: BTreeSet<_> = listed.lines().filter_map(|line| numbered(line.strip_prefix("- ")?, 'F')).collect();

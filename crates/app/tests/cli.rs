@@ -134,7 +134,7 @@ async fn a_payment_is_explained_from_its_announcement_to_its_end() {
 
         assert_eq!(process.alipayplus.cancel("P2").await.unwrap().brief(), "S SUCCESS");
         let told = deployment.succeed(&["explain", "P2"]);
-        assert!(told.contains("row 4: no payment is known") && told.contains("is told not to debit"), "{told}");
+        assert!(told.contains("row 4: no payment is recorded") && told.contains("is told not to debit"), "{told}");
     }
 }
 

@@ -58,20 +58,20 @@ impl Rule {
     pub fn row(self) -> [&'static str; 3] {
         match self {
             Self::DifferentRequest => [
-                "another acquirer than the recorded one asks",
-                "refused, nothing recorded (setting: not looked at)",
+                "another acquirer asks than the recorded one",
+                "refused, nothing recorded (setting: the acquirer is not compared)",
                 "F PARAM_ILLEGAL",
             ],
             Self::AnswerRecorded => ["a final answer is recorded", "repeated, nothing written", "the recorded code"],
             Self::MoneyOnItsWay => [
                 "cancelled, and the money is not back yet",
-                "an open reversal is tried at once, a parked one is left alone",
+                "an open reversal is tried at once, a parked one stays parked",
                 "U, S once it is back",
             ],
             Self::NeverReceived => [
-                "no payment is known",
-                "cancelled with whatever there may be: the fence",
-                "S (setting: F ORDER_NOT_EXIST); with a wallet core, once it has said so",
+                "no payment is recorded",
+                "cancelled without knowing what was taken: the fence",
+                "S (setting: F ORDER_NOT_EXIST); with a wallet core, once it has answered",
             ],
             Self::PeriodOver => [
                 "received outside of the payment's cancellable period, or its day is closed",
@@ -85,8 +85,8 @@ impl Rule {
             ],
             Self::NothingTaken => [
                 "the payment is in progress or failed",
-                "cancelled with whatever there may be",
-                "S; with a wallet core, once it has said so",
+                "cancelled without knowing what was taken",
+                "S; with a wallet core, once it has answered",
             ],
             Self::FullyRefunded => ["refunds gave everything back", "answered and recorded, not cancelled", "S"],
             Self::PartlyRefunded => ["refunds gave a part back", "refused and recorded", "F PROCESS_FAIL"],
