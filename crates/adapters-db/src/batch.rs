@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use diesel::result::Error as DieselError;
-use domain::{Case, Change, Command, Decision, Outcome, PaymentRequestId, Terms, decide};
-use ports::Unavailable;
+use domain::{Case, Change, Command, Decision, PaymentRequestId, Policy, decide};
+use ports::{Decided, UnavailableError};
 use serde::Serialize;
 
-use crate::observed::Observed;
-use crate::rows::{CaseRow, EntryRow, EventRow, Inconsistent, RefundRow, ReversalRow};
+use crate::metrics::BatchMetrics;
+use crate::rows::{CaseRow, EntryRow, EventRow, InconsistentRowError, RefundRow, ReversalRow};
 
 /// The cases of a batch, as they were found under their locks.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Found {
+pub(crate) struct LoadedRows {
     pub(crate) cases: Vec<CaseRow>,
     pub(crate) refunds: Vec<RefundRow>,
     pub(crate) reversals: Vec<ReversalRow>,
@@ -29,23 +29,23 @@ pub(crate) struct Writes {
 }
 
 /// What a batch came to.
-pub(crate) struct Decided {
+pub(crate) struct BatchResult {
     /// One for each command.
-    pub(crate) outcomes: Vec<Result<Outcome, Unavailable>>,
+    pub(crate) outcomes: Vec<Result<Decided, UnavailableError>>,
     pub(crate) writes: Writes,
-    pub(crate) observed: Observed,
+    pub(crate) metrics: BatchMetrics,
 }
 
 /// A case with the number of its timeline's last line.
-struct Held {
+struct CaseInBatch {
     before: Case,
     now: Case,
     last_event: i32,
 }
 
-impl Found {
+impl LoadedRows {
     /// The cases that the rows speak of; a row that says the impossible spoils its own case only.
-    pub(crate) fn into_cases(self) -> Vec<(String, i32, Result<Case, Inconsistent>)> {
+    pub(crate) fn into_cases(self) -> Vec<(String, i32, Result<Case, InconsistentRowError>)> {
         let mut refunds: BTreeMap<String, Vec<RefundRow>> = BTreeMap::new();
         for refund in self.refunds {
             refunds.entry(refund.payment_request_id.clone()).or_default().push(refund);
@@ -64,35 +64,36 @@ impl Found {
 }
 
 /// Decides the commands in order, each on the case as the one before left it.
-pub(crate) fn decide_all(terms: &Terms, found: Found, commands: &[Command]) -> Decided {
-    let hold = |(id, last_event, case): (String, i32, Result<Case, Inconsistent>)| {
-        let held = case.map(|case| Held { before: case.clone(), now: case, last_event });
-        (id, held.map_err(|inconsistent| Unavailable::because(inconsistent.to_string())))
+pub(crate) fn decide_all(policy: &Policy, found: LoadedRows, commands: &[Command]) -> BatchResult {
+    let hold = |(id, last_event, case): (String, i32, Result<Case, InconsistentRowError>)| {
+        let held = case.map(|case| CaseInBatch { before: case.clone(), now: case, last_event });
+        (id, held.map_err(|inconsistent| UnavailableError::because(inconsistent.to_string())))
     };
-    let mut held: BTreeMap<String, Result<Held, Unavailable>> = found.into_cases().into_iter().map(hold).collect();
-    let (mut writes, mut observed) = (Writes::default(), Observed::default());
+    let mut held: BTreeMap<String, Result<CaseInBatch, UnavailableError>> = found.into_cases().into_iter().map(hold).collect();
+    let (mut writes, mut metrics) = (Writes::default(), BatchMetrics::default());
     let outcomes = commands.iter().enumerate().map(|(place, command)| {
         let unknown = || {
             let case = Case::unknown(command.id.clone());
-            Ok(Held { before: case.clone(), now: case, last_event: 0 })
+            Ok(CaseInBatch { before: case.clone(), now: case, last_event: 0 })
         };
         match held.entry(command.id.as_str().to_owned()).or_insert_with(unknown) {
             Err(unavailable) => Err(unavailable.clone()),
             Ok(case) => {
-                let decision = decide(terms, &case.now, command);
-                observed.see((place, command), &case.now, &decision);
-                Ok(case.follow(decision, &mut writes))
+                let decision = decide(policy, &case.now, command);
+                metrics.see((place, command), &case.now, &decision);
+                Ok(case.apply(decision, &mut writes))
             }
         }
     });
     let outcomes = outcomes.collect();
     held.into_values().flatten().for_each(|case| case.write_to(&mut writes));
-    Decided { outcomes, writes, observed }
+    BatchResult { outcomes, writes, metrics }
 }
 
-impl Held {
-    fn follow(&mut self, Decision { outcome, change }: Decision, writes: &mut Writes) -> Outcome {
-        if let Some(Change { case, events, entries }) = change {
+impl CaseInBatch {
+    fn apply(&mut self, decision: Decision, writes: &mut Writes) -> Decided {
+        let decided = Decided::of(&decision);
+        if let Some(Change { case, events, entries }) = decision.change {
             for event in &events {
                 self.last_event += 1;
                 writes.events.push(EventRow::of(&case.id, self.last_event, event));
@@ -100,7 +101,7 @@ impl Held {
             writes.entries.extend(entries.iter().map(|entry| EntryRow::of(&case.id, entry)));
             self.now = case;
         }
-        outcome
+        decided
     }
 
     fn write_to(self, writes: &mut Writes) {

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use diesel::pg::PgConnection;
 use diesel::sqlite::SqliteConnection;
-use domain::Terms;
+use domain::Policy;
 use ports::{CancellationStore, SettlementStore};
 
+use crate::deployment::{DeploymentPolicy, DeploymentTable};
 use crate::dialect::Dialect;
 use crate::pool::{Connection, Connections};
-use crate::served::{Served, ServedTerms};
 use crate::store::SqlStore;
 use crate::{migrations, postgres};
 
@@ -145,38 +145,38 @@ impl Database {
     ///
     /// # Errors
     /// [`DatabaseError`] where the database cannot be reached, is a standby, is not migrated, or was last served with other terms.
-    pub fn check_served(&self, terms: &ServedTerms) -> Result<(), DatabaseError> {
-        self.ready(|connection| check_terms(connection, terms))
+    pub fn check_deployment(&self, policy: &DeploymentPolicy) -> Result<(), DatabaseError> {
+        self.ready(|connection| check_policy(connection, policy))
     }
 
     /// Accepts these terms from now on.
     ///
     /// # Errors
-    /// [`DatabaseError`] as for [`Self::check_served`]; also where the money is to be elsewhere while some of it is still owed.
-    pub fn adopt(&self, terms: &ServedTerms) -> Result<(), DatabaseError> {
-        self.ready(|connection| adopt_terms(connection, terms))
+    /// [`DatabaseError`] as for [`Self::check_deployment`]; also where the money is to be elsewhere while some of it is still owed.
+    pub fn adopt(&self, policy: &DeploymentPolicy) -> Result<(), DatabaseError> {
+        self.ready(|connection| adopt_policy(connection, policy))
     }
 
     /// The cases as a store that decides under these terms.
     #[must_use]
-    pub fn store(&self, terms: Terms) -> Arc<dyn CancellationStore> {
+    pub fn store(&self, policy: Policy) -> Arc<dyn CancellationStore> {
         match &self.0 {
-            Engine::Postgres(pool) => Arc::new(SqlStore::new(terms, pool.clone(), pool.clone())),
-            Engine::Sqlite { writer, readers, .. } => Arc::new(SqlStore::new(terms, writer.clone(), readers.clone())),
+            Engine::Postgres(pool) => Arc::new(SqlStore::new(policy, pool.clone(), pool.clone())),
+            Engine::Sqlite { writer, readers, .. } => Arc::new(SqlStore::new(policy, writer.clone(), readers.clone())),
         }
     }
 
     /// The days of the same cases, closed under these terms.
     #[must_use]
-    pub fn settlements(&self, terms: Terms) -> Arc<dyn SettlementStore> {
+    pub fn settlements(&self, policy: Policy) -> Arc<dyn SettlementStore> {
         match &self.0 {
-            Engine::Postgres(pool) => Arc::new(SqlStore::new(terms, pool.clone(), pool.clone())),
-            Engine::Sqlite { writer, readers, .. } => Arc::new(SqlStore::new(terms, writer.clone(), readers.clone())),
+            Engine::Postgres(pool) => Arc::new(SqlStore::new(policy, pool.clone(), pool.clone())),
+            Engine::Sqlite { writer, readers, .. } => Arc::new(SqlStore::new(policy, writer.clone(), readers.clone())),
         }
     }
 
     /// Runs `work` on a connection to a database that is migrated and takes writes.
-    fn ready(&self, work: impl FnOnce(&mut dyn Served) -> Result<(), DatabaseError>) -> Result<(), DatabaseError> {
+    fn ready(&self, work: impl FnOnce(&mut dyn DeploymentTable) -> Result<(), DatabaseError>) -> Result<(), DatabaseError> {
         match &self.0 {
             Engine::Postgres(pool) => {
                 let mut connection = to_postgres(pool)?;
@@ -213,28 +213,28 @@ fn refuse_behind(behind: bool) -> Result<(), DatabaseError> {
     Ok(())
 }
 
-fn check_terms(connection: &mut dyn Served, terms: &ServedTerms) -> Result<(), DatabaseError> {
-    connection.remember_terms(terms, false).map_err(failed)?;
-    match connection.served_terms().map_err(failed)? {
-        Some(known) if known == *terms => Ok(()),
+fn check_policy(connection: &mut dyn DeploymentTable, policy: &DeploymentPolicy) -> Result<(), DatabaseError> {
+    connection.remember_policy(policy, false).map_err(failed)?;
+    match connection.recorded_policy().map_err(failed)? {
+        Some(known) if known == *policy => Ok(()),
         known => {
             let known = known.map_or_else(|| "nothing".to_owned(), |known| known.to_string());
             Err(DatabaseError(format!(
-                "the database was last served with {known}, and the settings say {terms}: either correct the settings, or accept \
+                "the database was last served with {known}, and the settings say {policy}: either correct the settings, or accept \
                  them with `rescind config adopt`"
             )))
         }
     }
 }
 
-fn adopt_terms(connection: &mut dyn Served, terms: &ServedTerms) -> Result<(), DatabaseError> {
-    let known = connection.served_terms().map_err(failed)?;
-    let changes = |of: fn(&ServedTerms) -> &String| known.as_ref().is_some_and(|known| of(known) != of(terms));
-    let (funds, payments) = (changes(|terms| &terms.funds), changes(|terms| &terms.payments));
-    if funds && connection.owes_money().map_err(failed)? {
+fn adopt_policy(connection: &mut dyn DeploymentTable, policy: &DeploymentPolicy) -> Result<(), DatabaseError> {
+    let known = connection.recorded_policy().map_err(failed)?;
+    let changes = |of: fn(&DeploymentPolicy) -> &String| known.as_ref().is_some_and(|known| of(known) != of(policy));
+    let (funds, payments) = (changes(|policy| &policy.funds), changes(|policy| &policy.payments));
+    if funds && connection.has_open_reversal().map_err(failed)? {
         return Err(DatabaseError(format!(
             "funds.kind cannot become {} while reversals are open or parked: finish or resolve them first",
-            terms.funds
+            policy.funds
         )));
     }
     // Decided by other books than those it waits for, such a cancel would be a fence: S, and nothing given back.
@@ -243,7 +243,7 @@ fn adopt_terms(connection: &mut dyn Served, terms: &ServedTerms) -> Result<(), D
             "funds.kind and payments.kind cannot change while cancels are deferred: have them decided first".to_owned(),
         ));
     }
-    connection.remember_terms(terms, true).map_err(failed)
+    connection.remember_policy(policy, true).map_err(failed)
 }
 
 #[cfg(test)]

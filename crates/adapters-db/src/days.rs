@@ -69,7 +69,7 @@ pub(crate) const LOCK_DAY: &str = "
 ";
 
 /// The statements.
-pub(crate) trait Days {
+pub(crate) trait DayTables {
     fn closed_days_before(&mut self, day: ClearingDay) -> Result<Vec<String>, DieselError>;
     fn day(&mut self, day: ClearingDay) -> Result<Option<DayRow>, DieselError>;
     /// The day as it is under its lock, which lasts until the transaction ends.
@@ -83,7 +83,7 @@ pub(crate) trait Days {
 
 macro_rules! days {
     ($connection:ty) => {
-        impl $crate::days::Days for $connection {
+        impl $crate::days::DayTables for $connection {
             fn closed_days_before(&mut self, day: ::domain::ClearingDay) -> Result<Vec<String>, DieselError> {
                 use $crate::schema::settlement_days;
                 let closed = settlement_days::closed_at.is_not_null().and(settlement_days::day.lt(day.to_string()));

@@ -5,7 +5,7 @@ use diesel::connection::Connection;
 use diesel::r2d2::R2D2Connection;
 use diesel::result::Error as DieselError;
 
-use crate::batch::{Found, Writes};
+use crate::batch::{LoadedRows, Writes};
 
 /// The part of a batch that is written by hand for each engine.
 pub(crate) trait Dialect: Connection + R2D2Connection + 'static {
@@ -26,7 +26,7 @@ pub(crate) trait Dialect: Connection + R2D2Connection + 'static {
 
     /// Locks the cases of these ids, which are sorted, and loads them as they are under the lock. A case of `opening` is there
     /// afterwards, and locked, even if nothing was known of it.
-    fn lock_and_load(&mut self, ids: &[String], opening: &[String]) -> Result<Found, DieselError>;
+    fn lock_and_load(&mut self, ids: &[String], opening: &[String]) -> Result<LoadedRows, DieselError>;
 
     /// Locks cases whose reversal is due and leased to nobody, the earliest due first, and passes over those that somebody else
     /// has locked.

@@ -5,23 +5,23 @@
 //! of the two engines are written by hand, their rows and what these mean are shared.
 
 mod batch;
-mod claims;
 mod columns;
 mod database;
 mod days;
+mod deployment;
 mod dialect;
+mod leases;
+mod metrics;
 mod migrations;
-mod observed;
 mod pool;
 mod postgres;
 mod reads;
 mod rows;
 mod schema;
-mod served;
 mod settlement;
 mod sqlite;
 mod statement;
 mod store;
 
 pub use database::{Database, DatabaseError, DatabaseSettings};
-pub use served::ServedTerms;
+pub use deployment::DeploymentPolicy;

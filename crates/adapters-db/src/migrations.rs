@@ -19,9 +19,9 @@ const SQLITE: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 /// "rescind" as a number: whoever migrates holds this advisory lock, so that two processes do not migrate at once.
 const LOCK: &str = "32199693608513124";
 
-type Failed = Box<dyn std::error::Error + Send + Sync>;
+type MigrationError = Box<dyn std::error::Error + Send + Sync>;
 
-fn migrate<B, C>(connection: &mut C, migrations: EmbeddedMigrations) -> Result<Vec<String>, Failed>
+fn migrate<B, C>(connection: &mut C, migrations: EmbeddedMigrations) -> Result<Vec<String>, MigrationError>
 where
     B: Backend,
     C: MigrationHarness<B>,
@@ -32,7 +32,7 @@ where
 }
 
 /// Takes every migration that is missing, and names them.
-pub(crate) fn migrate_postgres(connection: &mut PgConnection) -> Result<Vec<String>, Failed> {
+pub(crate) fn migrate_postgres(connection: &mut PgConnection) -> Result<Vec<String>, MigrationError> {
     // Migrations take the time they need, and so does waiting for another process's.
     let patient = "set statement_timeout = 0; set lock_timeout = 0; select pg_advisory_lock";
     connection.batch_execute(&format!("{patient}({LOCK})"))?;
@@ -44,7 +44,7 @@ pub(crate) fn migrate_postgres(connection: &mut PgConnection) -> Result<Vec<Stri
 }
 
 /// Takes every migration that is missing, and names them.
-pub(crate) fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<Vec<String>, Failed> {
+pub(crate) fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<Vec<String>, MigrationError> {
     connection.immediate_transaction(|connection| migrate::<Sqlite, _>(connection, SQLITE))
 }
 
@@ -62,7 +62,7 @@ struct Applied {
 
 /// Whether a migration is missing. A later version's migrations may be there already. diesel's own question makes a table first,
 /// and a role that serves need not have the right to.
-pub(crate) fn is_behind_postgres(connection: &mut PgConnection) -> Result<bool, Failed> {
+pub(crate) fn is_behind_postgres(connection: &mut PgConnection) -> Result<bool, MigrationError> {
     let tracked = diesel::sql_query("select to_regclass('__diesel_schema_migrations') is not null as tracked");
     let Tracked { tracked } = tracked.get_result(connection)?;
     if !tracked {
@@ -75,6 +75,6 @@ pub(crate) fn is_behind_postgres(connection: &mut PgConnection) -> Result<bool, 
 }
 
 /// Whether a migration is missing.
-pub(crate) fn is_behind_sqlite(connection: &mut SqliteConnection) -> Result<bool, Failed> {
+pub(crate) fn is_behind_sqlite(connection: &mut SqliteConnection) -> Result<bool, MigrationError> {
     connection.has_pending_migration(SQLITE)
 }

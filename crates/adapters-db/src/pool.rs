@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection};
 use diesel::result::Error as DieselError;
 use metrics::{gauge, histogram};
-use ports::Unavailable;
+use ports::UnavailableError;
 
 use crate::dialect::Dialect;
 
@@ -56,9 +56,9 @@ impl<C: Dialect> Connections<C> {
     }
 
     /// A connection, by a thread that may block.
-    pub(crate) fn take(&self) -> Result<Connection<C>, Unavailable> {
+    pub(crate) fn take(&self) -> Result<Connection<C>, UnavailableError> {
         let begun = Instant::now();
-        let taken = self.pool.get().map_err(|error| Unavailable::because(format!("no database connection: {error}")));
+        let taken = self.pool.get().map_err(|error| UnavailableError::because(format!("no database connection: {error}")));
         histogram!("rescind_database_connection_wait_seconds", "pool" => self.purpose).record(begun.elapsed().as_secs_f64());
         taken
     }
@@ -72,16 +72,16 @@ impl<C: Dialect> Connections<C> {
     }
 }
 
-pub(crate) fn unavailable(error: &DieselError) -> Unavailable {
-    Unavailable::because(format!("database: {error}"))
+pub(crate) fn unavailable(error: &DieselError) -> UnavailableError {
+    UnavailableError::because(format!("database: {error}"))
 }
 
 /// Runs `work` on a thread that may block. Waiting for a connection belongs there too.
-pub(crate) async fn blocking<T, W>(work: W) -> Result<T, Unavailable>
+pub(crate) async fn blocking<T, W>(work: W) -> Result<T, UnavailableError>
 where
     T: Send + 'static,
-    W: FnOnce() -> Result<T, Unavailable> + Send + 'static,
+    W: FnOnce() -> Result<T, UnavailableError> + Send + 'static,
 {
     let done = tokio::task::spawn_blocking(work);
-    done.await.unwrap_or_else(|died| Err(Unavailable::because(format!("database work died: {died}"))))
+    done.await.unwrap_or_else(|died| Err(UnavailableError::because(format!("database work died: {died}"))))
 }

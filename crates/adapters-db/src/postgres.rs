@@ -11,14 +11,14 @@ use diesel::result::Error as DieselError;
 use diesel::sql_types::{BigInt, Text};
 use ports::{Page, ReversalFilter};
 
-use crate::batch::{Found, Writes, ensure_written};
+use crate::batch::{LoadedRows, Writes, ensure_written};
 use crate::columns::{Cell, Columns};
 use crate::days::{Due, DueRow, days};
+use crate::deployment::{DeploymentPolicy, deployment};
 use crate::dialect::Dialect;
 use crate::reads::{HalfBalance, HalfBalanceRow, Reads, reads};
 use crate::rows::{CaseRow, DayRow, EntryRow, EventRow, RefundRow, ReversalRow};
-use crate::served::{ServedTerms, served};
-use crate::statement::Statement;
+use crate::statement::SqlStatement;
 
 /// The timeouts leave room for an answer within Alipay+'s patience; a lock is waited for only so long that the rest of its batch
 /// can still be decided without it. Durability and isolation are asked for by name, because the server's configuration may say
@@ -159,7 +159,7 @@ type WrittenTypes = (BigInt, BigInt, BigInt, BigInt, BigInt);
 
 reads!(PgConnection);
 days!(PgConnection);
-served!(PgConnection);
+deployment!(PgConnection);
 
 impl Dialect for PgConnection {
     const PREPARE: &'static str = PREPARE;
@@ -181,15 +181,15 @@ impl Dialect for PgConnection {
         self.batch_execute("select 1 from cases limit 0 for update")
     }
 
-    fn lock_and_load(&mut self, ids: &[String], opening: &[String]) -> Result<Found, DieselError> {
+    fn lock_and_load(&mut self, ids: &[String], opening: &[String]) -> Result<LoadedRows, DieselError> {
         use crate::schema::cases;
         if !opening.is_empty() {
-            Statement::<_>::new(INSERT_MISSING, vec![Cell::column(opening, |id| id)]).execute(self)?;
+            SqlStatement::<_>::new(INSERT_MISSING, vec![Cell::column(opening, |id| id)]).execute(self)?;
         }
         // A statement of its own: together with the insert it would not see the rows that another transaction committed meanwhile.
         let wanted = cases::table.filter(cases::payment_request_id.eq_any(ids)).order(cases::payment_request_id);
         let locked = wanted.for_update().select(CaseRow::as_select()).load(self)?;
-        let mut found = Found { cases: locked, ..Found::default() };
+        let mut found = LoadedRows { cases: locked, ..LoadedRows::default() };
         self.load_belongings(&mut found)?;
         Ok(found)
     }
@@ -207,7 +207,7 @@ impl Dialect for PgConnection {
             EventRow::columns(&writes.events),
             EntryRow::columns(&writes.entries),
         ];
-        let write = Statement::<_, WrittenTypes>::new(&WRITE, columns.into_iter().flatten().collect());
+        let write = SqlStatement::<_, WrittenTypes>::new(&WRITE, columns.into_iter().flatten().collect());
         let (cases, refunds, reversals, events, entries): (i64, i64, i64, i64, i64) = write.get_result(self)?;
         ensure_written("cases", writes.cases.len(), cases)?;
         ensure_written("refunds", writes.refunds.len(), refunds)?;

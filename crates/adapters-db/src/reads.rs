@@ -7,7 +7,7 @@ use diesel::result::Error as DieselError;
 use diesel::sql_types::Bool;
 use ports::{Page, ReversalFilter};
 
-use crate::batch::Found;
+use crate::batch::LoadedRows;
 use crate::rows::{EntryRow, EventRow};
 
 /// What is open. Written out, because an index of a part of a table is of use only where the plan knows, without any value, that it
@@ -22,7 +22,7 @@ pub(crate) fn is_parked() -> SqlLiteral<Bool> {
 }
 
 /// What is either, as [`is_open`].
-pub(crate) fn is_owed() -> SqlLiteral<Bool> {
+pub(crate) fn is_unfinished() -> SqlLiteral<Bool> {
     sql("state in ('open', 'parked')")
 }
 
@@ -37,9 +37,9 @@ pub(crate) struct HalfBalance {
 /// Queries that only look.
 pub(crate) trait Reads {
     /// What belongs to the cases of `found`, which are loaded already.
-    fn load_belongings(&mut self, found: &mut Found) -> Result<(), DieselError>;
+    fn load_belongings(&mut self, found: &mut LoadedRows) -> Result<(), DieselError>;
     /// The cases of these ids with what belongs to them.
-    fn load(&mut self, ids: &[String]) -> Result<Found, DieselError>;
+    fn load(&mut self, ids: &[String]) -> Result<LoadedRows, DieselError>;
     fn timeline(&mut self, id: &str) -> Result<Vec<EventRow>, DieselError>;
     fn entries(&mut self, account: &str, after: i64, limit: i64) -> Result<Vec<EntryRow>, DieselError>;
     fn half_balances(&mut self, account: &str) -> Result<Vec<HalfBalance>, DieselError>;
@@ -47,7 +47,7 @@ pub(crate) trait Reads {
     fn deferred_ids(&mut self, page: &Page) -> Result<Vec<String>, DieselError>;
     fn count_deferred(&mut self) -> Result<i64, DieselError>;
     /// How many reversals are in each state but done.
-    fn count_owed(&mut self) -> Result<Vec<(String, i64)>, DieselError>;
+    fn count_unfinished(&mut self) -> Result<Vec<(String, i64)>, DieselError>;
     fn oldest_open(&mut self) -> Result<Option<(String, i64)>, DieselError>;
 }
 
@@ -72,7 +72,7 @@ impl From<HalfBalanceRow> for HalfBalance {
 macro_rules! reads {
     ($connection:ty) => {
         impl $crate::reads::Reads for $connection {
-            fn load_belongings(&mut self, found: &mut Found) -> Result<(), DieselError> {
+            fn load_belongings(&mut self, found: &mut LoadedRows) -> Result<(), DieselError> {
                 use $crate::schema::{refunds, reversals};
                 let ids = |wanted: fn(&CaseRow) -> bool| -> Vec<String> {
                     found.cases.iter().filter(|case| wanted(case)).map(|case| case.payment_request_id.clone()).collect()
@@ -91,10 +91,10 @@ macro_rules! reads {
                 Ok(())
             }
 
-            fn load(&mut self, ids: &[String]) -> Result<Found, DieselError> {
+            fn load(&mut self, ids: &[String]) -> Result<LoadedRows, DieselError> {
                 use $crate::schema::cases;
                 let wanted = cases::table.filter(cases::payment_request_id.eq_any(ids)).order(cases::payment_request_id);
-                let mut found = Found { cases: wanted.select(CaseRow::as_select()).load(self)?, ..Found::default() };
+                let mut found = LoadedRows { cases: wanted.select(CaseRow::as_select()).load(self)?, ..LoadedRows::default() };
                 self.load_belongings(&mut found)?;
                 Ok(found)
             }
@@ -141,11 +141,11 @@ macro_rules! reads {
                 cases::table.filter(cases::defer_reason.is_not_null()).count().get_result(self)
             }
 
-            fn count_owed(&mut self) -> Result<Vec<(String, i64)>, DieselError> {
-                use $crate::reads::is_owed;
+            fn count_unfinished(&mut self) -> Result<Vec<(String, i64)>, DieselError> {
+                use $crate::reads::is_unfinished;
                 use $crate::schema::reversals;
-                let owed = reversals::table.filter(is_owed()).group_by(reversals::state);
-                owed.select((reversals::state, diesel::dsl::count_star())).load(self)
+                let reversal_request = reversals::table.filter(is_unfinished()).group_by(reversals::state);
+                reversal_request.select((reversals::state, diesel::dsl::count_star())).load(self)
             }
 
             fn oldest_open(&mut self) -> Result<Option<(String, i64)>, DieselError> {

@@ -5,32 +5,32 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::DateTime;
 use diesel::result::Error as DieselError;
-use domain::{Action, Case, ClearingDay, Closing, Command, Outcome, PaymentRequestId, RefundRequestId, Terms};
-use ports::{Accounted, ClosedDay, DuePosition, Page, SettlementStore, Step, Unavailable};
+use domain::{Action, Case, ClearingDay, Command, CommandReply, DayClosing, PaymentRequestId, Policy, RefundRequestId};
+use ports::{ClosedDay, Decided, DuePosition, Page, SettlementStore, Step, StepOutcome, UnavailableError};
 
-use crate::batch::{Decided, Found, decide_all, ensure_written};
-use crate::days::{Days, Due};
+use crate::batch::{BatchResult, LoadedRows, decide_all, ensure_written};
+use crate::days::{DayTables, Due};
 use crate::dialect::Dialect;
 use crate::pool::{blocking, unavailable};
 use crate::reads::Reads;
 use crate::store::{SqlStore, in_transaction, inconsistent, read};
 
 /// What a step came to, if the database did not fail.
-type Stepped = Result<Accounted, Unavailable>;
+type Stepped = Result<StepOutcome, UnavailableError>;
 
 /// One step in one transaction: lock the day, find what is due, lock and load it, decide, record, commit.
-fn step<C: Dialect + Days>(connection: &mut C, terms: &Terms, (closing, step): (&Closing, &Step)) -> Stepped {
+fn step<C: Dialect + DayTables>(connection: &mut C, policy: &Policy, (closing, step): (&DayClosing, &Step)) -> Stepped {
     let stepped = in_transaction(connection, |connection| {
         // Entries of what was taken in just now are passed over one by one, until they are vacuumed.
         connection.take_time()?;
         let mut day = connection.lock_day(closing.day)?;
         if day.closed_at.is_some() {
-            return Ok(Ok(Accounted::Closed));
+            return Ok(Ok(StepOutcome::Closed));
         }
         let begins = closing.first.begins().timestamp_micros();
         let after = step.after.as_ref().map_or((begins, ""), |after| (after.completed_at.timestamp_micros(), after.id.as_str()));
         let due = connection.due(closing.day, after, i64::from(step.limit))?;
-        if let Some(refusal) = settle(connection, terms, (closing, step), &due)? {
+        if let Some(refusal) = settle(connection, policy, (closing, step), &due)? {
             return Ok(refusal);
         }
         if !due.is_empty() {
@@ -38,7 +38,7 @@ fn step<C: Dialect + Days>(connection: &mut C, terms: &Terms, (closing, step): (
             ensure_written("settlement_days", 1, connection.write_day(&day)?)?;
         }
         let last = due.last().map(position).transpose();
-        Ok(last.map(|last| Accounted::Taken { last, revision: day.revision }))
+        Ok(last.map(|last| StepOutcome::Taken { last, revision: day.revision }))
     });
     stepped.unwrap_or_else(|error| Err(unavailable(&error)))
 }
@@ -46,8 +46,8 @@ fn step<C: Dialect + Days>(connection: &mut C, terms: &Terms, (closing, step): (
 /// Has every case decided, and writes what was decided unless one of them refuses: then that is what the step came to.
 fn settle<C: Dialect>(
     connection: &mut C,
-    terms: &Terms,
-    (closing, step): (&Closing, &Step),
+    policy: &Policy,
+    (closing, step): (&DayClosing, &Step),
     due: &[Due],
 ) -> Result<Option<Stepped>, DieselError> {
     let mut ids: Vec<_> = due.iter().map(|due| due.payment_request_id.clone()).collect();
@@ -61,12 +61,14 @@ fn settle<C: Dialect>(
     let Ok(parsed) = parsed else { return Ok(Some(Err(inconsistent("a case's id is no identifier")))) };
     let command = |id: PaymentRequestId| Command { id, at: step.at, action: Action::Settle(*closing) };
     let commands: Vec<_> = parsed.into_iter().map(command).collect();
-    let Decided { outcomes, writes, observed: _ } = decide_all(terms, found, &commands);
+    let BatchResult { outcomes, writes, metrics: _ } = decide_all(policy, found, &commands);
     for (command, outcome) in commands.into_iter().zip(outcomes) {
-        match outcome {
-            Ok(Outcome::Disposed(_)) => {}
-            Ok(Outcome::Conflict(why)) => return Ok(Some(Ok(Accounted::Blocked { id: command.id, why }))),
-            Ok(Outcome::Answered(_) | Outcome::MoneyOwed { .. } | Outcome::NotFound { .. }) => {
+        match outcome.map(Decided::typed::<CommandReply>) {
+            Ok(Ok(Decided { reply: CommandReply::Done(_), .. })) => {}
+            Ok(Ok(Decided { reply: CommandReply::Conflict(why), .. })) => {
+                return Ok(Some(Ok(StepOutcome::Blocked { id: command.id, why })));
+            }
+            Ok(Ok(Decided { reply: CommandReply::NotFound { .. }, .. }) | Err(_)) => {
                 return Ok(Some(Err(inconsistent(format!("{} was not decided as a settlement", command.id)))));
             }
             Err(unreadable) => return Ok(Some(Err(unreadable))),
@@ -78,14 +80,14 @@ fn settle<C: Dialect>(
     Ok(None)
 }
 
-fn position(due: &Due) -> Result<DuePosition, Unavailable> {
+fn position(due: &Due) -> Result<DuePosition, UnavailableError> {
     let completed_at = DateTime::from_timestamp_micros(due.completed_at).ok_or_else(|| inconsistent("completed_at"))?;
     let id = PaymentRequestId::parse(due.payment_request_id.as_str()).map_err(inconsistent)?;
     Ok(DuePosition { completed_at, id })
 }
 
 /// Closes the day, if it is as its statement knows it.
-fn close<C: Dialect + Days>(connection: &mut C, closed: &ClosedDay, revision: i64) -> Result<bool, DieselError> {
+fn close<C: Dialect + DayTables>(connection: &mut C, closed: &ClosedDay, revision: i64) -> Result<bool, DieselError> {
     in_transaction(connection, |connection| {
         let day = connection.lock_day(closed.statement.day)?;
         if day.closed_at.is_some() || day.revision != revision {
@@ -97,7 +99,7 @@ fn close<C: Dialect + Days>(connection: &mut C, closed: &ClosedDay, revision: i6
 }
 
 /// The days until `last` that are open and have something to take in: what completed on them, or on closed days right before them.
-fn open_until<C: Dialect + Days>(connection: &mut C, last: ClearingDay) -> Result<Vec<ClearingDay>, DieselError> {
+fn open_until<C: Dialect + DayTables>(connection: &mut C, last: ClearingDay) -> Result<Vec<ClearingDay>, DieselError> {
     // Entries of what was taken in before are passed over one by one, until they are vacuumed.
     connection.take_time()?;
     let (mut open, mut after) = (Vec::new(), i64::MIN);
@@ -118,30 +120,30 @@ fn open_until<C: Dialect + Days>(connection: &mut C, last: ClearingDay) -> Resul
 }
 
 /// Every case or none: whoever adds them up must not take some for all.
-fn all(found: Found) -> Result<Vec<Case>, Unavailable> {
+fn all(found: LoadedRows) -> Result<Vec<Case>, UnavailableError> {
     found.into_cases().into_iter().map(|(_, _, case)| case.map_err(inconsistent)).collect()
 }
 
 #[async_trait]
-impl<C: Dialect + Reads + Days> SettlementStore for SqlStore<C> {
-    async fn closed_day(&self, day: ClearingDay) -> Result<Option<ClosedDay>, Unavailable> {
+impl<C: Dialect + Reads + DayTables> SettlementStore for SqlStore<C> {
+    async fn closed_day(&self, day: ClearingDay) -> Result<Option<ClosedDay>, UnavailableError> {
         let row = read(&self.readers, move |connection: &mut C| connection.day(day)).await?;
         row.map_or(Ok(None), |row| row.into_closed().map_err(inconsistent))
     }
 
-    async fn closing(&self, day: ClearingDay) -> Result<Closing, Unavailable> {
+    async fn closing(&self, day: ClearingDay) -> Result<DayClosing, UnavailableError> {
         let closed = read(&self.readers, move |connection: &mut C| connection.closed_days_before(day)).await?;
         let closed: Result<Vec<_>, _> = closed.iter().map(|closed| ClearingDay::parse(closed)).collect();
-        Ok(Closing::following(day, closed.map_err(inconsistent)?))
+        Ok(DayClosing::following(day, closed.map_err(inconsistent)?))
     }
 
-    async fn take_in(&self, closing: &Closing, step: &Step) -> Stepped {
-        let (pool, terms) = (self.writers.clone(), Arc::clone(&self.terms));
+    async fn assign_to_day(&self, closing: &DayClosing, step: &Step) -> Stepped {
+        let (pool, policy) = (self.writers.clone(), Arc::clone(&self.policy));
         let (closing, step) = (*closing, step.clone());
-        blocking(move || self::step(&mut *pool.take()?, &terms, (&closing, &step))).await
+        blocking(move || self::step(&mut *pool.take()?, &policy, (&closing, &step))).await
     }
 
-    async fn accounted(&self, day: ClearingDay, page: &Page) -> Result<Vec<Case>, Unavailable> {
+    async fn accounted(&self, day: ClearingDay, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         let page = page.clone();
         let found = read(&self.readers, move |connection: &mut C| {
             let ids = connection.accounted_ids(day, &page)?;
@@ -150,22 +152,22 @@ impl<C: Dialect + Reads + Days> SettlementStore for SqlStore<C> {
         all(found.await?)
     }
 
-    async fn close(&self, closed: &ClosedDay, revision: i64) -> Result<bool, Unavailable> {
+    async fn close(&self, closed: &ClosedDay, revision: i64) -> Result<bool, UnavailableError> {
         let (pool, closed) = (self.writers.clone(), closed.clone());
         blocking(move || close(&mut *pool.take()?, &closed, revision).map_err(|error| unavailable(&error))).await
     }
 
-    async fn open_before(&self, day: ClearingDay) -> Result<Vec<ClearingDay>, Unavailable> {
+    async fn open_before(&self, day: ClearingDay) -> Result<Vec<ClearingDay>, UnavailableError> {
         let Some(last) = day.previous() else { return Ok(Vec::new()) };
         read(&self.readers, move |connection: &mut C| open_until(connection, last)).await
     }
 
-    async fn find_all(&self, ids: &[PaymentRequestId]) -> Result<Vec<Case>, Unavailable> {
+    async fn find_all(&self, ids: &[PaymentRequestId]) -> Result<Vec<Case>, UnavailableError> {
         let ids: Vec<_> = ids.iter().map(PaymentRequestId::to_string).collect();
         all(read(&self.readers, move |connection: &mut C| connection.load(&ids)).await?)
     }
 
-    async fn find_refunded(&self, ids: &[RefundRequestId]) -> Result<Vec<Case>, Unavailable> {
+    async fn find_refunded(&self, ids: &[RefundRequestId]) -> Result<Vec<Case>, UnavailableError> {
         let refunds: Vec<_> = ids.iter().map(RefundRequestId::to_string).collect();
         let found = read(&self.readers, move |connection: &mut C| {
             let ids = connection.refunded_ids(&refunds)?;

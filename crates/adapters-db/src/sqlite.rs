@@ -8,13 +8,13 @@ use diesel::sql_types::Text;
 use diesel::sqlite::SqliteConnection;
 use ports::{Page, ReversalFilter};
 
-use crate::batch::{Found, Writes, ensure_written, json};
+use crate::batch::{LoadedRows, Writes, ensure_written, json};
 use crate::days::{Due, DueRow, days};
+use crate::deployment::{DeploymentPolicy, deployment};
 use crate::dialect::Dialect;
 use crate::reads::{HalfBalance, HalfBalanceRow, Reads, reads};
 use crate::rows::{CaseRow, DayRow, EntryRow, EventRow, RefundRow, ReversalRow};
-use crate::served::{ServedTerms, served};
-use crate::statement::Statement;
+use crate::statement::SqlStatement;
 
 /// `synchronous = full`, because a commit that a power failure takes back is a lie. The busy timeout is first: switching to WAL
 /// needs a lock already.
@@ -89,7 +89,7 @@ const INSERT_ENTRIES: &str = "
 
 reads!(SqliteConnection);
 days!(SqliteConnection);
-served!(SqliteConnection);
+deployment!(SqliteConnection);
 
 fn write_rows<T: serde::Serialize>(
     connection: &mut SqliteConnection,
@@ -99,7 +99,7 @@ fn write_rows<T: serde::Serialize>(
     if rows.is_empty() {
         return Ok(());
     }
-    let written = Statement::<_>::new(statement, vec![json(rows)?.as_str()]).execute(connection)?;
+    let written = SqlStatement::<_>::new(statement, vec![json(rows)?.as_str()]).execute(connection)?;
     ensure_written(table, rows.len(), written)
 }
 
@@ -124,7 +124,7 @@ impl Dialect for SqliteConnection {
         self.writing(|connection| connection.batch_execute("select 1 from cases limit 0"))
     }
 
-    fn lock_and_load(&mut self, ids: &[String], _opening: &[String]) -> Result<Found, DieselError> {
+    fn lock_and_load(&mut self, ids: &[String], _opening: &[String]) -> Result<LoadedRows, DieselError> {
         self.load(ids)
     }
 

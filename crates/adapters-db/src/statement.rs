@@ -29,25 +29,25 @@ where
 /// A statement with the parameters `P`; `R` are the SQL types of what comes back. Its text never changes, so it is prepared once for
 /// each connection, where `diesel::sql_query` would be parsed each time.
 #[derive(Debug)]
-pub(crate) struct Statement<P, R = ()> {
+pub(crate) struct SqlStatement<P, R = ()> {
     text: &'static str,
     parameters: Vec<P>,
     returns: PhantomData<R>,
 }
 
-impl<P, R> Statement<P, R> {
+impl<P, R> SqlStatement<P, R> {
     pub(crate) fn new(text: &'static str, parameters: Vec<P>) -> Self {
         Self { text, parameters, returns: PhantomData }
     }
 }
 
-impl<P, R> QueryId for Statement<P, R> {
+impl<P, R> QueryId for SqlStatement<P, R> {
     type QueryId = ();
     /// The text is looked at instead.
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<DB: Backend, P: Parameter<DB>, R> QueryFragment<DB> for Statement<P, R> {
+impl<DB: Backend, P: Parameter<DB>, R> QueryFragment<DB> for SqlStatement<P, R> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let mut pieces = self.text.split(PARAMETER);
         out.push_sql(pieces.next().unwrap_or_default());
@@ -59,8 +59,8 @@ impl<DB: Backend, P: Parameter<DB>, R> QueryFragment<DB> for Statement<P, R> {
     }
 }
 
-impl<P, R> Query for Statement<P, R> {
+impl<P, R> Query for SqlStatement<P, R> {
     type SqlType = R;
 }
 
-impl<C, P, R> RunQueryDsl<C> for Statement<P, R> {}
+impl<C, P, R> RunQueryDsl<C> for SqlStatement<P, R> {}

@@ -7,14 +7,17 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::result::Error as DieselError;
-use domain::{AccountId, Case, Command, Currency, Outcome, PaymentRequestId, Terms};
+use domain::{AccountId, Case, Command, Currency, PaymentRequestId, Policy};
 use metrics::counter;
-use ports::{Asked, Backlog, CancellationStore, CaseFile, Claim, Page, ReversalFilter, Statement, Unavailable};
+use ports::{
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
+    UnavailableError,
+};
 use tracing::{error, warn};
 
-use crate::batch::{Decided, Found, decide_all};
-use crate::claims::claim_due;
+use crate::batch::{BatchResult, LoadedRows, decide_all};
 use crate::dialect::Dialect;
+use crate::leases::lease_due;
 use crate::pool::{Connections, blocking, unavailable};
 use crate::reads::{HalfBalance, Reads};
 use crate::rows::{EntryRow, EventRow};
@@ -24,37 +27,37 @@ const REPLAY_WITHIN: Duration = Duration::from_secs(3);
 
 /// The cases in one database.
 pub(crate) struct SqlStore<C: Dialect> {
-    pub(crate) terms: Arc<Terms>,
+    pub(crate) policy: Arc<Policy>,
     /// As many connections as batches can be committed at once.
     pub(crate) writers: Connections<C>,
     pub(crate) readers: Connections<C>,
 }
 
 impl<C: Dialect> SqlStore<C> {
-    pub(crate) fn new(terms: Terms, writers: Connections<C>, readers: Connections<C>) -> Self {
-        Self { terms: Arc::new(terms), writers, readers }
+    pub(crate) fn new(policy: Policy, writers: Connections<C>, readers: Connections<C>) -> Self {
+        Self { policy: Arc::new(policy), writers, readers }
     }
 }
 
-type Outcomes = Vec<Result<Outcome, Unavailable>>;
+type Outcomes = Vec<Result<Decided, UnavailableError>>;
 
 /// One batch in one transaction: lock, load, decide, record, commit.
-fn decide_batch<C: Dialect>(connection: &mut C, terms: &Terms, batch: &[Asked]) -> Result<Outcomes, DieselError> {
+fn decide_batch<C: Dialect>(connection: &mut C, policy: &Policy, batch: &[ReceivedCommand]) -> Result<Outcomes, DieselError> {
     let ids: BTreeSet<_> = batch.iter().map(|asked| asked.command.id.as_str().to_owned()).collect();
     let opens = batch.iter().filter(|asked| asked.command.action.opens_case());
     let opening: BTreeSet<_> = opens.map(|asked| asked.command.id.as_str().to_owned()).collect();
     let (ids, opening) = (Vec::from_iter(ids), Vec::from_iter(opening));
-    let (outcomes, observed) = in_transaction(connection, |connection| {
+    let (outcomes, metrics) = in_transaction(connection, |connection| {
         let found = connection.lock_and_load(&ids, &opening)?;
         let now = connection.clock()?;
         let received: Vec<Command> = batch.iter().map(|asked| asked.as_received(now)).collect();
-        let Decided { outcomes, writes, observed } = decide_all(terms, found, &received);
+        let BatchResult { outcomes, writes, metrics } = decide_all(policy, found, &received);
         if !writes.is_empty() {
             connection.write(&writes)?;
         }
-        Ok((outcomes, observed))
+        Ok((outcomes, metrics))
     })?;
-    observed.committed(batch);
+    metrics.committed(batch);
     Ok(outcomes)
 }
 
@@ -76,9 +79,9 @@ pub(crate) fn in_transaction<C: Dialect, T>(
 
 /// Decides a batch, and one by one what fails together, so that one command's trouble is its own. It is safe whatever the failure
 /// was: what was rolled back is decided for the first time, and what was committed without our hearing of it is read back.
-fn decide_or_replay<C: Dialect>(pool: &Connections<C>, terms: &Terms, batch: &[Asked]) -> Outcomes {
+fn decide_or_replay<C: Dialect>(pool: &Connections<C>, policy: &Policy, batch: &[ReceivedCommand]) -> Outcomes {
     let begun = Instant::now();
-    let reason = match pool.take().map(|mut connection| decide_batch(&mut *connection, terms, batch)) {
+    let reason = match pool.take().map(|mut connection| decide_batch(&mut *connection, policy, batch)) {
         Ok(Ok(outcomes)) => return outcomes,
         Ok(Err(error)) => unavailable(&error),
         Err(unreachable) => return vec![Err(unreachable); batch.len()],
@@ -86,24 +89,24 @@ fn decide_or_replay<C: Dialect>(pool: &Connections<C>, terms: &Terms, batch: &[A
     warn!(error = %reason, size = batch.len(), "a batch failed and is replayed one by one");
     counter!("rescind_batch_replays_total").increment(1);
     let mut in_trouble = BTreeSet::new();
-    let mut alone = |asked: &Asked| {
+    let mut alone = |asked: &ReceivedCommand| {
         // What a case cannot do now it cannot do a moment later: its repeats must not use up the time of the others.
         if begun.elapsed() > REPLAY_WITHIN || in_trouble.contains(&asked.command.id) {
             return Err(reason.clone());
         }
         // A connection of its own: the last one may be lost.
-        let decided = decide_batch(&mut *pool.take()?, terms, std::slice::from_ref(asked));
+        let decided = decide_batch(&mut *pool.take()?, policy, std::slice::from_ref(asked));
         let outcome = decided.map_err(|error| {
             in_trouble.insert(asked.command.id.clone());
             unavailable(&error)
         });
-        outcome?.pop().unwrap_or_else(|| Err(Unavailable::because("a batch of one had no answer")))
+        outcome?.pop().unwrap_or_else(|| Err(UnavailableError::because("a batch of one had no answer")))
     };
     batch.iter().map(&mut alone).collect()
 }
 
 /// The cases that can be read. One that cannot must not hide the others from whoever has to act on them.
-pub(crate) fn readable(found: Found, otherwise: &'static str) -> Vec<Case> {
+pub(crate) fn readable(found: LoadedRows, otherwise: &'static str) -> Vec<Case> {
     let readable = |(id, _, case): (String, _, Result<Case, _>)| {
         case.inspect_err(|inconsistent| error!(payment_request_id = %id, error = %inconsistent, "{otherwise}")).ok()
     };
@@ -129,12 +132,12 @@ fn listed<C: Reads>(
     }
 }
 
-pub(crate) fn inconsistent(inconsistent: impl std::fmt::Display) -> Unavailable {
-    Unavailable::because(inconsistent.to_string())
+pub(crate) fn inconsistent(inconsistent: impl std::fmt::Display) -> UnavailableError {
+    UnavailableError::because(inconsistent.to_string())
 }
 
 /// What is given less what is taken, by currency.
-fn balances(halves: &[HalfBalance]) -> Result<BTreeMap<Currency, i128>, Unavailable> {
+fn balances(halves: &[HalfBalance]) -> Result<BTreeMap<Currency, i128>, UnavailableError> {
     let mut balances: BTreeMap<_, i128> = BTreeMap::new();
     for half in halves {
         let currency = Currency::parse(&half.currency).map_err(inconsistent)?;
@@ -146,7 +149,7 @@ fn balances(halves: &[HalfBalance]) -> Result<BTreeMap<Currency, i128>, Unavaila
 }
 
 /// Reads one state of the database, with however many queries.
-pub(crate) async fn read<C, T, W>(pool: &Connections<C>, work: W) -> Result<T, Unavailable>
+pub(crate) async fn read<C, T, W>(pool: &Connections<C>, work: W) -> Result<T, UnavailableError>
 where
     C: Dialect,
     T: Send + 'static,
@@ -158,18 +161,18 @@ where
 
 #[async_trait]
 impl<C: Dialect + Reads> CancellationStore for SqlStore<C> {
-    async fn decide(&self, batch: Vec<Asked>) -> Outcomes {
-        let (pool, terms, size) = (self.writers.clone(), Arc::clone(&self.terms), batch.len());
-        let decided = blocking(move || Ok(decide_or_replay(&pool, &terms, &batch))).await;
+    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Outcomes {
+        let (pool, policy, size) = (self.writers.clone(), Arc::clone(&self.policy), batch.len());
+        let decided = blocking(move || Ok(decide_or_replay(&pool, &policy, &batch))).await;
         decided.unwrap_or_else(|unavailable| vec![Err(unavailable); size])
     }
 
-    async fn claim_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, Unavailable> {
-        let (pool, terms) = (self.writers.clone(), Arc::clone(&self.terms));
-        blocking(move || claim_due(&pool, &terms, now, limit)).await
+    async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError> {
+        let (pool, policy) = (self.writers.clone(), Arc::clone(&self.policy));
+        blocking(move || lease_due(&pool, &policy, now, limit)).await
     }
 
-    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, Unavailable> {
+    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
         let id = id.as_str().to_owned();
         let (found, timeline) =
             read(&self.readers, move |connection| Ok((connection.load(std::slice::from_ref(&id))?, connection.timeline(&id)?)))
@@ -180,7 +183,7 @@ impl<C: Dialect + Reads> CancellationStore for SqlStore<C> {
         Ok(Some(CaseFile { case, timeline: entries.collect::<Result<_, _>>()? }))
     }
 
-    async fn account(&self, account: &AccountId, page: &Page) -> Result<Statement, Unavailable> {
+    async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {
         let (account, limit) = (account.as_str().to_owned(), i64::from(page.limit));
         // Positions are ours; what is none stands after everything, and its page is empty.
         let after = page.after.as_deref().map_or(0, |after| after.parse().unwrap_or(i64::MAX));
@@ -189,30 +192,30 @@ impl<C: Dialect + Reads> CancellationStore for SqlStore<C> {
         })
         .await?;
         let posted = entries.into_iter().map(|row| EntryRow::into_posted(row).map_err(inconsistent));
-        Ok(Statement { balances: balances(&halves)?, entries: posted.collect::<Result<_, _>>()? })
+        Ok(AccountStatement { balances: balances(&halves)?, entries: posted.collect::<Result<_, _>>()? })
     }
 
-    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, Unavailable> {
+    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         let page = page.clone();
         read(&self.readers, move |connection| listed(connection, page, |connection, page| connection.reversal_ids(filter, page)))
             .await
     }
 
-    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, Unavailable> {
+    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         let page = page.clone();
         read(&self.readers, move |connection| listed(connection, page, C::deferred_ids)).await
     }
 
-    async fn backlog(&self) -> Result<Backlog, Unavailable> {
-        let (deferred, owed, oldest) = read(&self.readers, |connection| {
-            Ok((connection.count_deferred()?, connection.count_owed()?, connection.oldest_open()?))
+    async fn backlog(&self) -> Result<Backlog, UnavailableError> {
+        let (deferred, reversal_request, oldest) = read(&self.readers, |connection| {
+            Ok((connection.count_deferred()?, connection.count_unfinished()?, connection.oldest_open()?))
         })
         .await?;
-        let count = |state: &str| owed.iter().find(|(of, _)| of == state).map_or(0, |(_, count)| *count);
+        let count = |state: &str| reversal_request.iter().find(|(of, _)| of == state).map_or(0, |(_, count)| *count);
         let oldest_open = oldest.map(|(id, opened_at)| {
             let id = PaymentRequestId::parse(id).map_err(inconsistent)?;
             let opened_at = DateTime::from_timestamp_micros(opened_at).ok_or_else(|| inconsistent("opened_at"))?;
-            Ok::<_, Unavailable>((id, opened_at))
+            Ok::<_, UnavailableError>((id, opened_at))
         });
         let whole = |count: i64| u64::try_from(count).unwrap_or_default();
         Ok(Backlog {
@@ -223,7 +226,7 @@ impl<C: Dialect + Reads> CancellationStore for SqlStore<C> {
         })
     }
 
-    async fn check(&self) -> Result<Option<DateTime<Utc>>, Unavailable> {
+    async fn check(&self) -> Result<Option<DateTime<Utc>>, UnavailableError> {
         let pool = self.writers.clone();
         for pool in [&self.readers, &self.writers] {
             pool.observe();

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 /// Why a text was not taken.
 #[derive(Debug)]
-pub(crate) enum Refused {
+pub(crate) enum JsonError {
     /// It is no JSON, or one of its objects has two members of one name.
     Malformed(serde_json::Error),
     /// It is JSON, but not the object that is wanted; tells where.
@@ -18,10 +18,10 @@ pub(crate) enum Refused {
 }
 
 /// Takes the text as one object. Members that nobody asks for are looked at no further than that they are JSON.
-pub(crate) fn object<T: DeserializeOwned>(text: &[u8]) -> Result<T, Refused> {
-    let EachMemberOnce = serde_json::from_slice(text).map_err(Refused::Malformed)?;
+pub(crate) fn object<T: DeserializeOwned>(text: &[u8]) -> Result<T, JsonError> {
+    let EachMemberOnce = serde_json::from_slice(text).map_err(JsonError::Malformed)?;
     let taken = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(text));
-    taken.map(|Object(taken)| taken).map_err(Refused::Unfit)
+    taken.map(|Object(taken)| taken).map_err(JsonError::Unfit)
 }
 
 /// A JSON object, where serde's own derived code would take an array of the members' values as well.

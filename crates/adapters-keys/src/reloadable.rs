@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use ports::{MessageSigner, MessageVerifier, Signature, SignedText, Unavailable};
+use ports::{MessageSigner, MessageVerifier, Signature, SignedText, UnavailableError};
 
 /// A signer or a verifier that is exchanged as a whole; clones share it.
 ///
@@ -41,7 +41,7 @@ impl<T> Clone for Reloadable<T> {
 
 #[async_trait]
 impl<T: MessageSigner> MessageSigner for Reloadable<T> {
-    async fn sign(&self, text: &[u8]) -> Result<Signature, Unavailable> {
+    async fn sign(&self, text: &[u8]) -> Result<Signature, UnavailableError> {
         self.current().sign(text).await
     }
 }

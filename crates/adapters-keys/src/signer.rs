@@ -9,7 +9,7 @@ use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
-use ports::{MessageSigner, Signature, Unavailable};
+use ports::{MessageSigner, Signature, UnavailableError};
 
 use crate::KeyError;
 use crate::encoded::{Encoded, accepted_bits, wrong_length};
@@ -64,10 +64,10 @@ impl FileSigner {
         self.signed.lock().unwrap_or_else(PoisonError::into_inner).0.get(digest).cloned()
     }
 
-    fn sign_anew(&self, text: &[u8], digest: [u8; 32]) -> Result<Vec<u8>, Unavailable> {
+    fn sign_anew(&self, text: &[u8], digest: [u8; 32]) -> Result<Vec<u8>, UnavailableError> {
         let mut bytes = vec![0; self.key.public_modulus_len()];
         let signed = self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text, &mut bytes);
-        signed.map_err(|_| Unavailable::because("the RSA signature could not be made"))?;
+        signed.map_err(|_| UnavailableError::because("the RSA signature could not be made"))?;
         self.signed.lock().unwrap_or_else(PoisonError::into_inner).remember(digest, &bytes);
         Ok(bytes)
     }
@@ -83,9 +83,9 @@ fn not_usable(rejected: &KeyRejected) -> KeyError {
 
 #[async_trait]
 impl MessageSigner for FileSigner {
-    async fn sign(&self, text: &[u8]) -> Result<Signature, Unavailable> {
+    async fn sign(&self, text: &[u8]) -> Result<Signature, UnavailableError> {
         let of_text = <[u8; 32]>::try_from(digest(&SHA256, text).as_ref());
-        let digest = of_text.map_err(|_| Unavailable::because("a SHA-256 digest had not 32 bytes"))?;
+        let digest = of_text.map_err(|_| UnavailableError::because("a SHA-256 digest had not 32 bytes"))?;
         let known = self.signed_before(&digest);
         let bytes = known.map_or_else(|| self.sign_anew(text, digest), Ok)?;
         Ok(Signature { key_version: self.key_version, bytes })

@@ -5,43 +5,43 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::{
-    Action, Answer, Cancel, CancellationState, Case, Command, Decision, DeferReason, FinalAnswer, Lookup, Outcome, Payment,
-    PaymentKind, PaymentRequestId, PaymentStatus, RefundState, Refusal, ReversalState, Rule, Settlement, Terms, decide,
+    Action, Answer, Cancel, CancelReply, CancellationState, Case, Command, DeferReason, FinalAnswer, Lookup, Payment,
+    PaymentRequestId, PaymentStatus, Policy, RefundState, Refusal, ReversalState, Rule, RuleRow, Settlement, decide,
 };
 use ports::{CaseFile, Clock, TimelineEntry};
 
 use crate::clock::SystemClock;
-use crate::output::{Failure, say};
+use crate::output::{CliError, print_line};
 use crate::settings::Settings;
 use crate::wiring;
 
 /// Looks the payment up and explains it.
-pub(crate) async fn explain(settings: Settings, id: PaymentRequestId) -> Result<ExitCode, Failure> {
+pub(crate) async fn explain(settings: Settings, id: PaymentRequestId) -> Result<ExitCode, CliError> {
     let found = wiring::store(&settings)?.find(&id).await;
-    let file = found.map_err(|error| Failure::new(format!("the database cannot be asked: {error}")))?;
-    let file = file.ok_or_else(|| Failure::new(format!("nothing is known of {id}: neither a payment nor a cancel came")))?;
-    say(in_words(&settings.terms, &file, SystemClock.now()).trim_end())?;
+    let file = found.map_err(|error| CliError::new(format!("the database cannot be asked: {error}")))?;
+    let file = file.ok_or_else(|| CliError::new(format!("nothing is known of {id}: neither a payment nor a cancel came")))?;
+    print_line(in_words(&settings.policy, &file, SystemClock.now()).trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn in_words(terms: &Terms, CaseFile { case, timeline }: &CaseFile, now: DateTime<Utc>) -> String {
+fn in_words(policy: &Policy, CaseFile { case, timeline }: &CaseFile, now: DateTime<Utc>) -> String {
     let mut text = format!("Payment request {}\n", case.id);
     let mut part = |title: &str, lines: Vec<String>| {
         // Writing to a text cannot fail.
         let _ = write!(text, "\n{title}\n  {}\n", lines.join("\n  "));
     };
-    part("What is known", known(terms, case));
+    part("What is known", known(policy, case));
     part("Timeline", timeline.iter().map(line).collect());
     part("Rule", vec![rule(case, timeline)]);
-    part("Answer to Alipay+ now", vec![answer(terms, case, now)]);
+    part("Answer to Alipay+ now", vec![answer(policy, case, now)]);
     part("Next", vec![next(case)]);
     text
 }
 
-fn known(terms: &Terms, case: &Case) -> Vec<String> {
+fn known(policy: &Policy, case: &Case) -> Vec<String> {
     let mut lines = match &case.payment {
         None => vec!["payment      never announced by the wallet".to_owned()],
-        Some(payment) => about_payment(terms, payment),
+        Some(payment) => about_payment(policy, payment),
     };
     for refund in &case.refunds {
         let state = match refund.state {
@@ -64,22 +64,19 @@ fn known(terms: &Terms, case: &Case) -> Vec<String> {
         Some(Settlement::Settled { day, at }) => {
             lines.push(format!("settlement   settles in the statement of {day}, since {}", time(at)))
         }
-        Some(Settlement::LeftOut { day }) => lines.push(format!("settlement   left out of the statement of {day}")),
+        Some(Settlement::Excluded { day }) => lines.push(format!("settlement   left out of the statement of {day}")),
     }
     lines
 }
 
-fn about_payment(terms: &Terms, payment: &Payment) -> Vec<String> {
-    let kind = match payment.kind {
-        PaymentKind::Payment => "payment",
-        PaymentKind::Authorization => "authorization",
-    };
+fn about_payment(policy: &Policy, payment: &Payment) -> Vec<String> {
+    let kind = payment.kind.as_str();
     let status = match &payment.status {
         PaymentStatus::InProgress => "in progress (U)".to_owned(),
         PaymentStatus::Succeeded { completed_at, .. } => format!("succeeded (S) at {}", time(*completed_at)),
         PaymentStatus::Failed { completed_at } => format!("failed (F) at {}", time(*completed_at)),
     };
-    let end = time(terms.period.end(payment.initiated_at));
+    let end = time(policy.period.end(payment.initiated_at));
     vec![
         format!("{kind:<13}{} from account {}, {status}", payment.amount, payment.account),
         format!("acquirer     {}", payment.acquirer_id),
@@ -101,33 +98,28 @@ fn line(TimelineEntry { at, what, details }: &TimelineEntry) -> String {
     format!("{}  {what:<18}{details}", time(*at)).trim_end().to_owned()
 }
 
-/// The row that decided. A cancelled case's row is in its timeline, because the case may have changed since.
+/// The rule that decided. A cancelled case's rule is in its timeline, because the case may have changed since.
 fn rule(case: &Case, timeline: &[TimelineEntry]) -> String {
     let Some(cancellation) = &case.cancellation else {
         return "none has decided yet: no cancel came".to_owned();
     };
-    let recorded = || {
-        let cancelled = timeline.iter().find(|entry| entry.what == "cancelled")?;
-        Rule::numbered(cancelled.details.get("rule")?.parse().ok()?)
-    };
-    let rule = match cancellation.state {
-        CancellationState::Deferred(_) => Some(Rule::NotDecidable),
+    let recorded = || timeline.iter().find(|entry| entry.what == "cancelled")?.details.get("rule").map(String::as_str);
+    let name = match cancellation.state {
+        CancellationState::Deferred(reason) => Some(Rule::Deferred(reason).name()),
         CancellationState::Open { .. } | CancellationState::Cancelled { .. } => recorded(),
-        CancellationState::Refused { refusal } => Some(refused_by(refusal)),
-        CancellationState::AlreadyRefunded => Some(Rule::FullyRefunded),
+        CancellationState::Refused { refusal } => Some(refused_by(refusal).name()),
+        CancellationState::AlreadyRefunded => Some(Rule::FullyRefunded.name()),
     };
-    rule.map_or_else(
+    let row = name.and_then(Rule::row_named);
+    row.map_or_else(
         || "the timeline does not name it".to_owned(),
-        |rule| {
-            let [when, decision, answer] = rule.row();
-            format!("row {}: {when} → {decision}; answer {answer}", rule.number())
-        },
+        |RuleRow { name, when, decision, answer }| format!("{name}: {when} → {decision}; answer {answer}"),
     )
 }
 
 fn refused_by(refusal: Refusal) -> Rule {
     match refusal {
-        Refusal::DifferentRequest => Rule::DifferentRequest,
+        Refusal::DifferentRequest => Rule::DifferentAcquirer,
         Refusal::PeriodOver(_) => Rule::PeriodOver,
         Refusal::PartlyRefunded => Rule::PartlyRefunded,
         Refusal::NeverReceived => Rule::NeverReceived,
@@ -135,17 +127,17 @@ fn refused_by(refusal: Refusal) -> Rule {
 }
 
 /// What a cancel from the recorded acquirer would be answered at `now`: the very decision that would be made, not recorded.
-fn answer(terms: &Terms, case: &Case, now: DateTime<Utc>) -> String {
-    let Some(acquirer_id) = case.acquirer_id().cloned() else { return "nothing to say: no acquirer is known".to_owned() };
+fn answer(policy: &Policy, case: &Case, now: DateTime<Utc>) -> String {
+    let Some(acquirer_id) = case.acquirer_id().cloned() else { return "not known: no acquirer is recorded".to_owned() };
     let action = Action::Cancel(Cancel::now(acquirer_id, Lookup::Recorded));
-    let Decision { outcome, change: _ } = decide(terms, case, &Command { id: case.id.clone(), at: now, action });
-    let told = match outcome {
-        Outcome::Answered(Answer::Cancelled) => "S SUCCESS".to_owned(),
-        Outcome::Answered(Answer::Refused(refusal)) => format!("F {}", refusal.code().as_str()),
-        Outcome::Answered(Answer::Pending) | Outcome::MoneyOwed { .. } => "U UNKNOWN_EXCEPTION".to_owned(),
-        Outcome::Disposed(_) | Outcome::NotFound { .. } | Outcome::Conflict(_) => "no answer".to_owned(),
+    let decision = decide(policy, case, &Command { id: case.id.clone(), at: now, action });
+    let answer = match CancelReply::try_from(decision.reply) {
+        Ok(CancelReply::Answered(Answer::Cancelled)) => "S SUCCESS".to_owned(),
+        Ok(CancelReply::Answered(Answer::Refused(refusal))) => format!("F {}", refusal.code()),
+        Ok(CancelReply::Answered(Answer::Pending) | CancelReply::ReversalPending { .. }) => "U UNKNOWN_EXCEPTION".to_owned(),
+        Err(mismatch) => mismatch.to_string(),
     };
-    format!("{told}, because {}", why(case))
+    format!("{answer}, because {}", why(case))
 }
 
 fn why(case: &Case) -> &'static str {
@@ -166,8 +158,8 @@ fn why(case: &Case) -> &'static str {
 }
 
 fn next(case: &Case) -> String {
-    let owed = case.reversal.as_ref().map(|reversal| &reversal.state);
-    let told = match (case.cancellation.as_ref().map(|cancellation| cancellation.state), owed) {
+    let reversal_request = case.reversal.as_ref().map(|reversal| &reversal.state);
+    let next = match (case.cancellation.as_ref().map(|cancellation| cancellation.state), reversal_request) {
         (_, Some(ReversalState::Parked { .. })) => "An operator decides: the wallet core says the money cannot go back.",
         (_, Some(ReversalState::Open { .. })) => "The money is given back, again and again until there is a receipt.",
         (None, _) => "Nothing until Alipay+ cancels or the wallet reports more.",
@@ -184,7 +176,7 @@ fn next(case: &Case) -> String {
             Some(_) => "If the payment succeeds late, the money goes back in the commit that records it.",
         },
     };
-    told.to_owned()
+    next.to_owned()
 }
 
 fn time(at: DateTime<Utc>) -> String {

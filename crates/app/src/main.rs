@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     match cli::run() {
         Ok(code) => code,
         Err(failure) => {
-            output::complain(&failure);
+            output::print_error(&failure);
             ExitCode::FAILURE
         }
     }

@@ -5,17 +5,18 @@ use std::time::Duration;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
-use crate::output::Failure;
+use crate::output::CliError;
 
-/// How often what was measured is put into its buckets where nobody looks: until then each value takes memory of its own.
+/// How often what was measured is put into its buckets while /metrics is not read: until then each value takes memory of its own.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// From a repeat on an idle machine to what an operator has paid by hand after days.
-const MONEY: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 86400.0];
+const MONEY_BUCKETS: &[f64] =
+    &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 86400.0];
 /// From a repeat on an idle machine to Alipay+'s patience.
-const ANSWER: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 6.0, 8.0];
+const ANSWER_BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 6.0, 8.0];
 /// From a commit on a fast disk to the database's own patience.
-const WORK: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0];
+const WORK_BUCKETS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0];
 /// From a core beside it to the longest timeout.
 const CORE: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 30.0, 60.0];
 /// From one command to the most that share a commit.
@@ -46,17 +47,23 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
     ),
     (
         "rescind_answer_seconds",
-        Kind::Histogram(ANSWER),
+        Kind::Histogram(ANSWER_BUCKETS),
         Unit::Seconds,
         "From the arrival of a well-signed cancel's head until its answer is signed.",
     ),
     (
         "rescind_time_to_money_seconds",
-        Kind::Histogram(MONEY),
+        Kind::Histogram(MONEY_BUCKETS),
         Unit::Seconds,
         "From the first byte of the first cancel, or from the debit where that came later, until the commit by which the reversal is done.",
     ),
     ("rescind_repeats_total", Kind::Counter, Unit::Count, "Cancels that were given a recorded answer again."),
+    (
+        "rescind_decisions_total",
+        Kind::Counter,
+        Unit::Count,
+        "Decisions about cancels, by rule: the name of the row of the rule table.",
+    ),
     (
         "rescind_open_reversals",
         Kind::Gauge,
@@ -82,12 +89,17 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
     ("rescind_commands_waiting", Kind::Gauge, Unit::Count, "Commands that wait in this process's lanes for the next batch."),
     ("rescind_commands_not_decided_total", Kind::Counter, Unit::Count, "Commands that were not decided, by reason."),
     ("rescind_batch_commands", Kind::Histogram(BATCH), Unit::Count, "How many commands shared a commit."),
-    ("rescind_batch_seconds", Kind::Histogram(WORK), Unit::Seconds, "How long a batch took, from the lane to the commit."),
+    (
+        "rescind_batch_seconds",
+        Kind::Histogram(WORK_BUCKETS),
+        Unit::Seconds,
+        "How long a batch took, from the lane to the commit.",
+    ),
     ("rescind_batch_replays_total", Kind::Counter, Unit::Count, "Batches that failed and were decided again one by one."),
     ("rescind_database_connections", Kind::Gauge, Unit::Count, "Open connections to the database, by pool and state."),
     (
         "rescind_database_connection_wait_seconds",
-        Kind::Histogram(WORK),
+        Kind::Histogram(WORK_BUCKETS),
         Unit::Seconds,
         "How long a connection was waited for, by pool.",
     ),
@@ -102,8 +114,8 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
 ];
 
 /// Starts counting, once in a process, and returns what renders the counts.
-pub(crate) fn start() -> Result<impl Fn() -> String + Send + Sync + 'static, Failure> {
-    let cannot = |error: &dyn std::fmt::Display| Failure::new(format!("metrics cannot start: {error}"));
+pub(crate) fn start() -> Result<impl Fn() -> String + Send + Sync + 'static, CliError> {
+    let cannot = |error: &dyn std::fmt::Display| CliError::new(format!("metrics cannot start: {error}"));
     let mut builder = PrometheusBuilder::new();
     for (name, kind, _, _) in METRICS {
         if let Kind::Histogram(buckets) = kind {
@@ -127,6 +139,9 @@ pub(crate) fn start() -> Result<impl Fn() -> String + Send + Sync + 'static, Fai
     }
     for outcome in ["impossible", "partly-refunded", "unknown", "not-begun"] {
         counter!("rescind_reversal_attempts_total", "outcome" => outcome).absolute(0);
+    }
+    for row in &domain::Rule::TABLE {
+        counter!("rescind_decisions_total", "rule" => row.name).absolute(0);
     }
     for name in ["rescind_answers_out_of_time_total", "rescind_batch_replays_total", "rescind_repeats_total"] {
         counter!(name).absolute(0);

@@ -7,7 +7,7 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
-use adapters_http::signature::Claim;
+use adapters_http::signature::SignatureHeader;
 use common::partner::now;
 use common::{CLIENT_ID, Deployment, Engine, PATH};
 use ports::Signature;
@@ -41,7 +41,7 @@ async fn is_answered_and_signed(engine: Engine) {
 
     let answered_at = headers["response-time"].to_str().unwrap();
     std::fs::write(dir.join("response"), format!("POST {PATH}\n{CLIENT_ID}.{answered_at}.{body}")).unwrap();
-    std::fs::write(dir.join("signature"), Claim::parse(headers["signature"].as_bytes()).unwrap().signature).unwrap();
+    std::fs::write(dir.join("signature"), SignatureHeader::parse(headers["signature"].as_bytes()).unwrap().signature).unwrap();
     let verified = openssl(dir, &["dgst", "-sha256", "-verify", "keys/wallet-public.pem", "-signature", "signature", "response"]);
     assert_eq!(String::from_utf8(verified).unwrap(), "Verified OK\n");
 }

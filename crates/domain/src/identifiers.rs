@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-/// The text is no identifier.
+/// The text is not an identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvalidIdentifier;
+pub struct IdentifierError;
 
-impl fmt::Display for InvalidIdentifier {
+impl fmt::Display for IdentifierError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("must be 1 to 64 visible ASCII characters, and neither \".\" nor \"..\"")
     }
 }
 
-impl std::error::Error for InvalidIdentifier {}
+impl std::error::Error for IdentifierError {}
 
 /// Alipay+ allows 64 characters; the two dot names are left out because an identifier also stands in a URL's path.
 fn is_identifier(text: &str) -> bool {
@@ -29,10 +29,10 @@ macro_rules! identifier {
             /// Takes 1 to 64 visible ASCII characters, but not `.` or `..`.
             ///
             /// # Errors
-            /// [`InvalidIdentifier`] for any other text.
-            pub fn parse(text: impl Into<String>) -> Result<Self, InvalidIdentifier> {
+            /// [`IdentifierError`] for any other text.
+            pub fn parse(text: impl Into<String>) -> Result<Self, IdentifierError> {
                 let text = text.into();
-                if is_identifier(&text) { Ok(Self(text)) } else { Err(InvalidIdentifier) }
+                if is_identifier(&text) { Ok(Self(text)) } else { Err(IdentifierError) }
             }
 
             /// The identifier as it was given.
@@ -85,7 +85,7 @@ mod tests {
             assert_eq!(PaymentRequestId::parse(good).map(|id| id.to_string()).as_deref(), Ok(good));
         }
         for bad in ["", ".", "..", " ", "a b", "a\0", "a\n", "é", "\u{7f}", &"9".repeat(65)] {
-            assert_eq!(PaymentRequestId::parse(bad), Err(InvalidIdentifier), "{bad:?}");
+            assert_eq!(PaymentRequestId::parse(bad), Err(IdentifierError), "{bad:?}");
         }
     }
 }

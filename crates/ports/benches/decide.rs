@@ -3,15 +3,15 @@
 
 use divan::{Bencher, black_box};
 use domain::{Case, ReportedResult, decide};
-use ports::testing::{Wallet, ledger_terms};
+use ports::testing::{Wallet, ledger_policy};
 
 fn main() {
     divan::main();
 }
 
 /// The case as a command leaves it.
-fn after(case: &Case, asked: &ports::Asked) -> Case {
-    decide(&ledger_terms(), case, &asked.command).change.unwrap().case
+fn after(case: &Case, asked: &ports::ReceivedCommand) -> Case {
+    decide(&ledger_policy(), case, &asked.command).change.unwrap().case
 }
 
 fn paid(wallet: &Wallet) -> Case {
@@ -20,14 +20,14 @@ fn paid(wallet: &Wallet) -> Case {
 
 #[divan::bench]
 fn first_cancel_of_a_paid_payment(bencher: Bencher<'_, '_>) {
-    let (terms, wallet) = (ledger_terms(), Wallet::of("20260301190741010700166001"));
+    let (policy, wallet) = (ledger_policy(), Wallet::of("20260301190741010700166001"));
     let (case, asked) = (paid(&wallet), wallet.is_cancelled());
-    bencher.bench_local(|| decide(black_box(&terms), black_box(&case), black_box(&asked.command)));
+    bencher.bench_local(|| decide(black_box(&policy), black_box(&case), black_box(&asked.command)));
 }
 
 #[divan::bench]
 fn repeated_cancel(bencher: Bencher<'_, '_>) {
-    let (terms, wallet) = (ledger_terms(), Wallet::of("20260301190741010700166001"));
+    let (policy, wallet) = (ledger_policy(), Wallet::of("20260301190741010700166001"));
     let (case, asked) = (after(&paid(&wallet), &wallet.is_cancelled()), wallet.is_cancelled());
-    bencher.bench_local(|| decide(black_box(&terms), black_box(&case), black_box(&asked.command)));
+    bencher.bench_local(|| decide(black_box(&policy), black_box(&case), black_box(&asked.command)));
 }

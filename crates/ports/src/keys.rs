@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::Unavailable;
+use crate::UnavailableError;
 
 /// Signs our answers. Asynchronous, because a key-management service or a hardware module may stand behind it.
 #[async_trait]
@@ -11,8 +11,8 @@ pub trait MessageSigner: Send + Sync {
     /// Signs `text` with RSASSA-PKCS1-v1_5 and SHA-256 by the key that is current.
     ///
     /// - The signature's key version MUST be that of the key that made it, also while keys are exchanged.
-    /// - [`Unavailable`] MUST NOT tell anything about the key.
-    async fn sign(&self, text: &[u8]) -> Result<Signature, Unavailable>;
+    /// - [`UnavailableError`] MUST NOT tell anything about the key.
+    async fn sign(&self, text: &[u8]) -> Result<Signature, UnavailableError>;
 }
 
 /// A signature with the version of the key that made it.

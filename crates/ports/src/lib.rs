@@ -1,9 +1,10 @@
 //! What Rescind asks of the world outside, each promise in prose.
 //!
 //! An adapter keeps these promises or is wrong; the suites in `testing` hold it to them. Three kinds of trouble are never
-//! mixed: a refusal is a value inside an [`Outcome`]; [`Unavailable`] is a failure to know, and leads to the answer U; what is
+//! mixed: a refusal is a value inside an [`Reply`]; [`UnavailableError`] is a failure to know, and leads to the answer U; what is
 //! malformed ends at the door and never reaches a port.
 
+mod files;
 mod keys;
 mod settlement;
 mod store;
@@ -15,10 +16,16 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+pub use files::{
+    ClearingFile, ClearingFileReader, ColumnNames, FINDING_COLUMNS, FileColumn, FindingTotals, FindingsWriter, ListedLine,
+    ListedTransaction, LocatedFinding, MalformedFileError, STATEMENT_COLUMNS, SortedTransactions, SourceLine, StatementFile,
+    StatementWriter, TransactionSorter, statement_fields,
+};
 pub use keys::{MessageSigner, MessageVerifier, Signature, SignedText};
-pub use settlement::{Accounted, ClosedDay, DuePosition, SettlementStore, Step};
+pub use settlement::{ClosedDay, DuePosition, SettlementStore, Step, StepOutcome};
 pub use store::{
-    Asked, Backlog, CancellationStore, CaseFile, Claim, Page, PostedEntry, ReversalFilter, Statement, TimelineEntry,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, PostedEntry, ReceivedCommand,
+    ReversalFilter, TimelineEntry,
 };
 pub use wallet_core::{FundsGateway, Payments};
 
@@ -30,11 +37,11 @@ pub trait Clock: Send + Sync {
 
 /// A failure to know: whatever was asked may or may not have happened. Nobody may conclude anything from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unavailable {
+pub struct UnavailableError {
     reason: String,
 }
 
-impl Unavailable {
+impl UnavailableError {
     /// `reason` is for the log: it MUST NOT hold keys, tokens or bodies.
     #[must_use]
     pub fn because(reason: impl Into<String>) -> Self {
@@ -42,10 +49,10 @@ impl Unavailable {
     }
 }
 
-impl fmt::Display for Unavailable {
+impl fmt::Display for UnavailableError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)
     }
 }
 
-impl std::error::Error for Unavailable {}
+impl std::error::Error for UnavailableError {}

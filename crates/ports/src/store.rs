@@ -5,20 +5,23 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{AccountId, Action, Case, Command, Currency, Entry, Outcome, Owed, PaymentRequestId};
+use domain::{
+    AccountId, Action, Case, Command, Currency, Decision, Entry, PaymentRequestId, Reply, ReplyMismatchError, ReversalRequest,
+    Rule,
+};
 
-use crate::Unavailable;
+use crate::UnavailableError;
 
 /// One command in a batch.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct ReceivedCommand {
     /// What is asked of which case. Its instant is by this process's clock.
     pub command: Command,
     /// The same moment as `command.at` on the monotonic clock, so that the time it has waited can be told.
     pub arrived: Instant,
 }
 
-impl Asked {
+impl ReceivedCommand {
     /// The command as it has to be decided now, where the store's own clock says `store_now`: it came at the earlier of the two
     /// clocks' readings. So neither a fast clock nor a long queue costs a user the right to a cancel, and no lease or back-off of a
     /// process whose clock is ahead keeps the others away from a reversal.
@@ -34,7 +37,32 @@ impl Asked {
     }
 }
 
-/// The cases, their timelines and the embedded ledger. A store knows the [`domain::Terms`] that it decides under.
+/// What a command came to. Its reply has the type of the command's replies once that is asked for ([`Self::typed`]).
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decided<R = Reply> {
+    /// What the caller is told.
+    pub reply: R,
+    /// The rule that decided a cancel; `None` where no cancel was decided.
+    pub rule: Option<Rule>,
+}
+
+impl Decided {
+    /// The part of a decision that leaves the store.
+    pub fn of(decision: &Decision) -> Self {
+        Self { reply: decision.reply, rule: decision.rule }
+    }
+
+    /// The same with the reply's own type.
+    ///
+    /// # Errors
+    /// [`ReplyMismatchError`] where the store replied to another kind of command.
+    pub fn typed<R: TryFrom<Reply, Error = ReplyMismatchError>>(self) -> Result<Decided<R>, ReplyMismatchError> {
+        Ok(Decided { reply: self.reply.try_into()?, rule: self.rule })
+    }
+}
+
+/// The cases, their timelines and the embedded ledger. A store knows the [`domain::Policy`] that it decides under.
 #[async_trait]
 pub trait CancellationStore: Send + Sync {
     /// Decides a batch of commands: locks all its cases, loads them, calls [`domain::decide()`] for each command and records the
@@ -46,45 +74,45 @@ pub trait CancellationStore: Send + Sync {
     /// - Two batches that share cases MUST NOT wait for each other for ever, in whatever order they name them.
     /// - The number of statements MUST NOT depend on the batch's size.
     /// - Where the batch fails for the sake of one command, the others MUST be decided all the same; that one command alone is
-    ///   [`Unavailable`].
-    /// - [`Unavailable`] means that it is not known whether the command was recorded. Asking again is harmless.
+    ///   [`UnavailableError`].
+    /// - [`UnavailableError`] means that it is not known whether the command was recorded. Asking again is harmless.
     /// - A command that opens no case ([`domain::Action::opens_case`]) MUST leave no trace of an unknown one.
-    async fn decide(&self, batch: Vec<Asked>) -> Vec<Result<Outcome, Unavailable>>;
+    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Decided, UnavailableError>>;
 
     /// Leases the next attempt of at most `limit` reversals that are due by `now`, the earliest due first, in one transaction, as
-    /// [`domain::Action::Attempt`] decides it for each.
+    /// [`domain::Action::LeaseAttempt`] decides it for each.
     ///
     /// - A case that somebody else has locked MUST be passed over and not waited for.
     /// - Where the store's own clock is behind `now`, it MUST count instead: a fast clock takes no lease away from others.
     /// - What is claimed MUST be durable as leased: nobody else claims it before the lease ends.
-    async fn claim_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, Unavailable>;
+    async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError>;
 
     /// The case with its timeline in order, as last committed; `None` where nothing is known of it.
-    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, Unavailable>;
+    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError>;
 
     /// What the embedded ledger says of an account: the balance of each currency as the sum of all its entries, and one page of
     /// the entries in the order they were booked. An account without entries has an empty statement.
-    async fn account(&self, account: &AccountId, page: &Page) -> Result<Statement, Unavailable>;
+    async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError>;
 
     /// One page of the cases whose reversal is open or parked, in the order of their ids.
-    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, Unavailable>;
+    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, UnavailableError>;
 
     /// One page of the cases whose cancel is deferred, in the order of their ids.
-    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, Unavailable>;
+    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, UnavailableError>;
 
     /// How much is waiting, and for how long.
-    async fn backlog(&self) -> Result<Backlog, Unavailable>;
+    async fn backlog(&self) -> Result<Backlog, UnavailableError>;
 
     /// Whether the store can decide now: MUST ask the database and not only the pool. Tells what time it is by the store's own
     /// clock; `None` where it has none but the process's.
-    async fn check(&self) -> Result<Option<DateTime<Utc>>, Unavailable>;
+    async fn check(&self) -> Result<Option<DateTime<Utc>>, UnavailableError>;
 }
 
 /// The right to make one attempt to give money back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    /// What is owed.
-    pub owed: Owed,
+pub struct LeasedReversal {
+    /// What the wallet core is asked for.
+    pub request: ReversalRequest,
     /// The attempt's number, which its end has to quote.
     pub attempt: u32,
 }
@@ -103,9 +131,9 @@ pub struct CaseFile {
 pub struct TimelineEntry {
     /// When.
     pub at: DateTime<Utc>,
-    /// What: one of [`domain::What::name`].
+    /// What: one of [`domain::EventKind::name`].
     pub what: String,
-    /// What else is known: [`domain::What::details`].
+    /// What else is known: [`domain::EventKind::details`].
     pub details: BTreeMap<String, String>,
 }
 
@@ -142,7 +170,7 @@ pub enum ReversalFilter {
 
 /// What the embedded ledger says of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Statement {
+pub struct AccountStatement {
     /// The sum of all entries, by currency; negative where more was taken than given (the ledger never authorises), and wide
     /// enough for any number of the largest amounts.
     pub balances: BTreeMap<Currency, i128>,

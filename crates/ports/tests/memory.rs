@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{PaymentRequestId, Terms};
-use ports::testing::{Damage, MemoryStore, Subject, ledger_terms};
+use domain::{PaymentRequestId, Policy};
+use ports::testing::{Damage, MemoryStore, Subject, ledger_policy};
 use ports::{CancellationStore, SettlementStore};
 
 struct InMemory(MemoryStore);
 
 #[async_trait]
 impl Subject for InMemory {
-    fn open(&self, terms: Terms) -> Arc<dyn CancellationStore> {
-        Arc::new(self.0.under(terms))
+    fn open(&self, policy: Policy) -> Arc<dyn CancellationStore> {
+        Arc::new(self.0.under(policy))
     }
 
-    fn open_days(&self, terms: Terms) -> Arc<dyn SettlementStore> {
-        Arc::new(self.0.under(terms))
+    fn open_days(&self, policy: Policy) -> Arc<dyn SettlementStore> {
+        Arc::new(self.0.under(policy))
     }
 
     async fn damage(&self, id: &PaymentRequestId, how: Damage) {
@@ -26,10 +26,10 @@ impl Subject for InMemory {
     }
 }
 
-ports::store_contract!(InMemory(MemoryStore::new(ledger_terms())));
+ports::store_contract!(InMemory(MemoryStore::new(ledger_policy())));
 
 mod settlement {
     use super::*;
 
-    ports::settlement_contract!(InMemory(MemoryStore::new(ledger_terms())));
+    ports::settlement_contract!(InMemory(MemoryStore::new(ledger_policy())));
 }

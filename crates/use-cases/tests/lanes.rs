@@ -7,13 +7,16 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{AccountId, AcquirerId, Answer, Case, Disposition, Outcome, PaymentRequestId, ReportedResult};
-use ports::testing::{ManualClock, MemoryStore, Wallet, ledger_terms, moment};
-use ports::{Asked, Backlog, CancellationStore, CaseFile, Claim, Page, ReversalFilter, Statement, Unavailable};
+use domain::{AccountId, AcquirerId, Answer, CancelReply, Case, CommandReply, Disposition, PaymentRequestId, ReportedResult};
+use ports::testing::{ManualClock, MemoryStore, Wallet, ledger_policy, moment};
+use ports::{
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
+    UnavailableError,
+};
 use tokio::sync::Semaphore;
-use use_cases::{CancelReply, LaneSettings, Lanes, NotDecided, Ports, ReceivedCancel, Told, cancel, tell};
+use use_cases::{LaneSettings, Lanes, OverloadedError, Ports, ReceivedCancel, SubmitError, cancel, submit};
 
-const CANCELLED: Outcome = Outcome::Answered(Answer::Cancelled);
+const CANCELLED: CancelReply = CancelReply::Answered(Answer::Cancelled);
 
 /// A store in memory that begins a batch only when it is let, and remembers how large each was.
 struct HeldUp {
@@ -24,7 +27,7 @@ struct HeldUp {
 
 impl HeldUp {
     fn new(lets: usize) -> Arc<Self> {
-        let cases = MemoryStore::new(ledger_terms());
+        let cases = MemoryStore::new(ledger_policy());
         Arc::new(Self { cases, lets: Semaphore::new(lets), batches: Mutex::default() })
     }
 
@@ -49,38 +52,38 @@ impl HeldUp {
 
 #[async_trait]
 impl CancellationStore for HeldUp {
-    async fn decide(&self, batch: Vec<Asked>) -> Vec<Result<Outcome, Unavailable>> {
+    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Decided, UnavailableError>> {
         self.batches.lock().unwrap().push(batch.len());
         self.lets.acquire().await.unwrap().forget();
         assert!(batch.iter().all(|asked| asked.command.id.as_str() != "panic"), "a bug in the adapter");
         self.cases.decide(batch).await
     }
-    async fn claim_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, Unavailable> {
-        self.cases.claim_due(now, limit).await
+    async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError> {
+        self.cases.lease_due(now, limit).await
     }
-    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, Unavailable> {
+    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
         self.cases.find(id).await
     }
-    async fn account(&self, account: &AccountId, page: &Page) -> Result<Statement, Unavailable> {
+    async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {
         self.cases.account(account, page).await
     }
-    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, Unavailable> {
+    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         self.cases.reversals(filter, page).await
     }
-    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, Unavailable> {
+    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         self.cases.deferred(page).await
     }
-    async fn backlog(&self) -> Result<Backlog, Unavailable> {
+    async fn backlog(&self) -> Result<Backlog, UnavailableError> {
         self.cases.backlog().await
     }
-    async fn check(&self) -> Result<Option<DateTime<Utc>>, Unavailable> {
+    async fn check(&self) -> Result<Option<DateTime<Utc>>, UnavailableError> {
         self.cases.check().await
     }
 }
 
-fn submitted(ports: &Arc<Ports>, asked: Asked) -> tokio::task::JoinHandle<Result<Outcome, NotDecided>> {
+fn submitted(ports: &Arc<Ports>, asked: ReceivedCommand) -> tokio::task::JoinHandle<Result<CancelReply, SubmitError>> {
     let ports = Arc::clone(ports);
-    tokio::spawn(async move { ports.lanes.submit(asked).await })
+    tokio::spawn(async move { ports.lanes.submit(asked).await.map(|decided| decided.reply) })
 }
 
 fn received(name: &str) -> ReceivedCancel {
@@ -114,14 +117,14 @@ async fn f40_a_lane_that_is_late_refuses_until_it_has_caught_up() {
     store.lets.add_permits(1);
     store.begun(2).await;
     let refused = submitted(&ports, Wallet::of("refused").is_cancelled()).await.unwrap();
-    assert_eq!(refused, Err(NotDecided::Overloaded));
+    assert_eq!(refused, Err(SubmitError::Overloaded));
     store.lets.add_permits(2);
     for taken in [slow, late] {
         assert_eq!(taken.await.unwrap(), Ok(CANCELLED), "what was taken is decided");
     }
     // The lane says that it has caught up right after its last answer.
     let again = || submitted(&ports, Wallet::of("refused").is_cancelled());
-    while again().await.unwrap() == Err(NotDecided::Overloaded) {
+    while again().await.unwrap() == Err(SubmitError::Overloaded) {
         tokio::task::yield_now().await;
     }
     assert_eq!(store.batches(), [1, 1, 1]);
@@ -133,7 +136,7 @@ async fn what_took_long_before_the_queue_makes_no_lane_late() {
     let store = HeldUp::new(0);
     let ports = store.ports(100, 1);
     let early = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
-    let slow = submitted(&ports, Asked { arrived: early, ..Wallet::of("slow").is_cancelled() });
+    let slow = submitted(&ports, ReceivedCommand { arrived: early, ..Wallet::of("slow").is_cancelled() });
     store.begun(1).await;
     let other = submitted(&ports, Wallet::of("other").is_cancelled());
     store.lets.add_permits(2);
@@ -151,8 +154,8 @@ async fn a_full_queue_refuses_before_anything_changes() {
     let waiting = [submitted(&ports, Wallet::of("a").is_cancelled()), submitted(&ports, Wallet::of("b").is_cancelled())];
     tokio::task::yield_now().await;
     let deadline = Instant::now() + Duration::from_secs(60);
-    assert_eq!(cancel(&ports, received("too-much"), deadline).await, CancelReply::Overloaded);
-    assert_eq!(tell(&ports.lanes, Wallet::of("too-much").pays()).await, Err(NotDecided::Overloaded));
+    assert_eq!(cancel(&ports, received("too-much"), deadline).await, Err(OverloadedError));
+    assert_eq!(submit(&ports.lanes, Wallet::of("too-much").pays()).await, Err(SubmitError::Overloaded));
     store.lets.add_permits(100);
     for caller in [begun].into_iter().chain(waiting) {
         assert_eq!(caller.await.unwrap(), Ok(CANCELLED));
@@ -170,9 +173,11 @@ async fn what_has_happened_waits_for_its_place_in_a_full_queue() {
     store.begun(1).await;
     let waiting = submitted(&ports, Wallet::of("waiting").is_cancelled());
     tokio::task::yield_now().await;
-    assert_eq!(ports.lanes.submit(Wallet::of("refused").is_cancelled()).await, Err(NotDecided::Overloaded));
+    assert_eq!(ports.lanes.submit::<CancelReply>(Wallet::of("refused").is_cancelled()).await, Err(SubmitError::Overloaded));
     let of_patient = Arc::clone(&ports);
-    let patient = tokio::spawn(async move { of_patient.lanes.submit_patiently(Wallet::of("patient").is_cancelled()).await });
+    let patient = tokio::spawn(async move {
+        of_patient.lanes.submit_patiently(Wallet::of("patient").is_cancelled()).await.map(|decided| decided.reply)
+    });
     tokio::task::yield_now().await;
     assert!(!patient.is_finished());
     store.lets.add_permits(100);
@@ -180,7 +185,7 @@ async fn what_has_happened_waits_for_its_place_in_a_full_queue() {
         assert_eq!(caller.await.unwrap(), Ok(CANCELLED));
     }
     ports.lanes.stop().await;
-    assert_eq!(ports.lanes.submit_patiently(Wallet::of("late").is_cancelled()).await, Err(NotDecided::Stopping));
+    assert_eq!(ports.lanes.submit_patiently::<CancelReply>(Wallet::of("late").is_cancelled()).await, Err(SubmitError::Stopping));
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,7 +232,7 @@ async fn past_the_budget_the_answer_is_u_and_the_work_goes_on() {
     let store = HeldUp::new(0);
     let ports = store.ports(100, 8);
     let deadline = Instant::now() + Duration::from_secs(6);
-    assert_eq!(cancel(&ports, received("slow"), deadline).await, CancelReply::Answer(Answer::Pending));
+    assert_eq!(cancel(&ports, received("slow"), deadline).await.map(|known| known.answer), Ok(Answer::Pending));
     store.lets.add_permits(100);
     ports.stop().await;
     let file = store.find(&ports::testing::id("slow")).await.unwrap().unwrap();
@@ -245,7 +250,7 @@ async fn stopping_finishes_what_was_taken_and_takes_no_more() {
         tokio::spawn(async move { ports.stop().await })
     };
     tokio::task::yield_now().await;
-    assert_eq!(ports.lanes.submit(Wallet::of("late").is_cancelled()).await, Err(NotDecided::Stopping));
+    assert_eq!(ports.lanes.submit::<CancelReply>(Wallet::of("late").is_cancelled()).await, Err(SubmitError::Stopping));
     store.lets.add_permits(100);
     stopping.await.unwrap();
     for caller in taken {
@@ -258,10 +263,10 @@ async fn stopping_finishes_what_was_taken_and_takes_no_more() {
 async fn a_batch_that_dies_costs_only_its_own_answers() {
     let store = HeldUp::new(100);
     let ports = store.ports(100, 8);
-    let died = ports.lanes.submit(Wallet::of("panic").is_cancelled()).await;
-    assert!(matches!(died, Err(NotDecided::Unavailable(_))), "{died:?}");
+    let died = ports.lanes.submit::<CancelReply>(Wallet::of("panic").is_cancelled()).await;
+    assert!(matches!(died, Err(SubmitError::Unavailable(_))), "{died:?}");
     let deadline = Instant::now() + Duration::from_secs(60);
-    assert_eq!(cancel(&ports, received("next"), deadline).await, CancelReply::Answer(Answer::Cancelled));
+    assert_eq!(cancel(&ports, received("next"), deadline).await.map(|known| known.answer), Ok(Answer::Cancelled));
 }
 
 #[tokio::test]
@@ -271,14 +276,14 @@ async fn the_wallet_is_told_what_was_decided() {
     let wallet = Wallet::of("told");
     let told = |asked| {
         let ports = Arc::clone(&ports);
-        async move { tell(&ports.lanes, asked).await }
+        async move { submit(&ports.lanes, asked).await }
     };
-    assert_eq!(told(wallet.reports(ReportedResult::Failed)).await, Ok(Told::NotFound));
-    assert_eq!(told(wallet.pays()).await, Ok(Told::Disposed(Disposition::Proceed)));
+    assert_eq!(told(wallet.reports(ReportedResult::Failed)).await, Ok(CommandReply::NotFound { fenced: false }));
+    assert_eq!(told(wallet.pays()).await, Ok(CommandReply::Done(Disposition::Proceed)));
     assert_eq!(
         told(Wallet { amount: 1, ..wallet.clone() }.pays()).await,
-        Ok(Told::Conflict("the payment is recorded with other content"))
+        Ok(CommandReply::Conflict("the payment is recorded with other content"))
     );
-    assert_eq!(told(wallet.reports(ReportedResult::Succeeded)).await, Ok(Told::Disposed(Disposition::Stands)));
-    assert_eq!(told(wallet.refunds("r", 1001)).await, Ok(Told::Disposed(Disposition::Refused)));
+    assert_eq!(told(wallet.reports(ReportedResult::Succeeded)).await, Ok(CommandReply::Done(Disposition::Stands)));
+    assert_eq!(told(wallet.refunds("r", 1001)).await, Ok(CommandReply::Done(Disposition::Refused)));
 }

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use domain::{AcquirerId, Answer, GiveBack, Outcome, Owed};
-use ports::testing::{ManualClock, MemoryStore, Wallet, core_terms, id, moment};
+use domain::{AcquirerId, Answer, CancelReply, Reply, ReversalOutcome, ReversalRequest};
+use ports::testing::{ManualClock, MemoryStore, Wallet, core_policy, id, moment, replies};
 use ports::{Backlog, CancellationStore, FundsGateway};
 use tokio::sync::{Semaphore, watch};
-use use_cases::{CancelReply, Core, LaneSettings, Lanes, Ports, ReceivedCancel, cancel, work};
+use use_cases::{Core, LaneSettings, Lanes, Ports, ReceivedCancel, cancel, run_worker};
 
 /// A core that holds every attempt whose id begins with "held" until it is let, and then answers as it is told.
 struct HoldingCore {
@@ -18,18 +18,18 @@ struct HoldingCore {
     /// The ids of all attempts, in the order they were begun.
     begun: Mutex<Vec<String>>,
     /// The answers to held attempts, the next one last; without one, the money goes back.
-    answers: Mutex<Vec<GiveBack>>,
+    answers: Mutex<Vec<ReversalOutcome>>,
 }
 
 #[async_trait]
 impl FundsGateway for HoldingCore {
-    async fn give_back(&self, owed: &Owed) -> GiveBack {
-        self.begun.lock().unwrap().push(owed.id.to_string());
-        if owed.id.as_str().starts_with("held") {
+    async fn reverse(&self, reversal_request: &ReversalRequest) -> ReversalOutcome {
+        self.begun.lock().unwrap().push(reversal_request.id.to_string());
+        if reversal_request.id.as_str().starts_with("held") {
             self.lets.acquire().await.unwrap().forget();
-            return self.answers.lock().unwrap().pop().unwrap_or(GiveBack::Done);
+            return self.answers.lock().unwrap().pop().unwrap_or(ReversalOutcome::Done);
         }
-        GiveBack::Done
+        ReversalOutcome::Done
     }
 }
 
@@ -40,9 +40,9 @@ struct Process {
 }
 
 impl Process {
-    fn with(answers: Vec<GiveBack>) -> Self {
+    fn with(answers: Vec<ReversalOutcome>) -> Self {
         let core = HoldingCore { lets: Semaphore::new(0), begun: Mutex::default(), answers: Mutex::new(answers) };
-        let (core, store) = (Arc::new(core), MemoryStore::new(core_terms()));
+        let (core, store) = (Arc::new(core), MemoryStore::new(core_policy()));
         let kept: Arc<dyn CancellationStore> = Arc::new(store.clone());
         let lanes = Lanes::start(&kept, LaneSettings { lanes: 1, queue: 1000, batch: 64 });
         let funds = Core { funds: Arc::clone(&core) as _, payments: None };
@@ -55,12 +55,7 @@ impl Process {
         let (ports, acquirer_id) = (Arc::clone(&self.ports), AcquirerId::parse("acquirer-1").unwrap());
         let received = ReceivedCancel { id: id(name), acquirer_id, received_at: moment(0), arrived: Instant::now() };
         let deadline = tokio::time::Instant::now() + Duration::from_secs(6);
-        tokio::spawn(async move {
-            match cancel(&ports, received, deadline.into_std()).await {
-                CancelReply::Answer(answer) => answer,
-                CancelReply::Overloaded => unreachable!("the queue is long enough"),
-            }
-        })
+        tokio::spawn(async move { cancel(&ports, received, deadline.into_std()).await.expect("the queue is long enough").answer })
     }
 
     fn begun(&self) -> usize {
@@ -78,7 +73,7 @@ impl Process {
     async fn owes(&self, name: &str) {
         let long_ago = Wallet { at: moment(-60), ..Wallet::of(name) };
         let decided = self.store.decide(vec![long_ago.is_cancelled()]).await;
-        assert_eq!(decided, [Ok(Outcome::MoneyOwed { attempt: Some(1) })]);
+        assert_eq!(replies(decided), [Ok(Reply::Cancel(CancelReply::ReversalPending { attempt: Some(1) }))]);
     }
 }
 
@@ -89,7 +84,7 @@ async fn a_cancel_waits_for_nothing_the_worker_catches_up_on() {
         process.owes(&format!("held-{number}")).await;
     }
     let (stop, stopped) = watch::channel(false);
-    let worker = tokio::spawn(work(Arc::clone(&process.ports), stopped));
+    let worker = tokio::spawn(run_worker(Arc::clone(&process.ports), stopped));
     process.begins(1).await;
     // Until it begins no more.
     let mut before = 0;
@@ -110,7 +105,7 @@ async fn a_cancel_waits_for_nothing_the_worker_catches_up_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancel_goes_on_where_the_attempt_of_another_failed() {
-    let process = Process::with(vec![GiveBack::Unknown("timeout".to_owned())]);
+    let process = Process::with(vec![ReversalOutcome::Unknown("timeout".to_owned())]);
     let first = process.cancels("held");
     process.begins(1).await;
     let second = process.cancels("held");
@@ -137,7 +132,7 @@ async fn f07_cancels_at_once_make_one_attempt_and_get_one_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancel_that_an_operator_has_to_decide_is_u_at_once() {
-    let process = Process::with(vec![GiveBack::Impossible("closed".to_owned())]);
+    let process = Process::with(vec![ReversalOutcome::Impossible("closed".to_owned())]);
     process.core.lets.add_permits(1);
     assert_eq!(process.cancels("held").await.unwrap(), Answer::Pending);
     let asked = tokio::time::Instant::now();
@@ -154,7 +149,7 @@ async fn f42_a_day_without_work_writes_nothing() {
     assert_eq!(process.cancels("held").await.unwrap(), Answer::Cancelled);
     let file = process.store.find(&id("held")).await;
     let (stop, stopped) = watch::channel(false);
-    let worker = tokio::spawn(work(Arc::clone(&process.ports), stopped));
+    let worker = tokio::spawn(run_worker(Arc::clone(&process.ports), stopped));
     tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
     assert_eq!((process.store.find(&id("held")).await, process.begun()), (file, 1));
     assert_eq!(process.store.backlog().await, Ok(Backlog::default()));

@@ -9,14 +9,16 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    AccountId, AcquirerId, Answer, Case, GiveBack, Outcome, Owed, PaymentRequestId, Refusal, RefusalCode, ReportedResult, Terms,
+    AccountId, AcquirerId, Answer, Case, CommandReply, PaymentRequestId, Policy, Refusal, RefusalCode, Reply, ReportedResult,
+    ReversalOutcome, ReversalRequest,
 };
-use ports::testing::{ManualClock, MemoryStore, Wallet, core_terms, id, moment};
+use ports::testing::{ManualClock, MemoryStore, Wallet, core_policy, id, moment};
 use ports::{
-    Asked, Backlog, CancellationStore, CaseFile, Claim, Clock, FundsGateway, Page, ReversalFilter, Statement, Unavailable,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Clock, FundsGateway, LeasedReversal, Page, ReceivedCommand,
+    ReversalFilter, UnavailableError,
 };
 use tokio::sync::watch;
-use use_cases::{CancelReply, Core, LaneSettings, Lanes, Ports, ReceivedCancel, cancel, work};
+use use_cases::{Core, LaneSettings, Lanes, Ports, ReceivedCancel, cancel, run_worker};
 
 /// One second before the period of a payment of `moment(0)`, which is noon, ends at half past midnight.
 const LAST_SECOND: i64 = 12 * 3600 + 30 * 60 - 1;
@@ -31,13 +33,13 @@ struct AwayCore {
 
 #[async_trait]
 impl FundsGateway for AwayCore {
-    async fn give_back(&self, _: &Owed) -> GiveBack {
+    async fn reverse(&self, _: &ReversalRequest) -> ReversalOutcome {
         self.asked.fetch_add(1, Ordering::Relaxed);
         if !self.is_back.load(Ordering::Relaxed) {
-            return GiveBack::Unknown("no connection".to_owned());
+            return ReversalOutcome::Unknown("no connection".to_owned());
         }
         self.given_back.fetch_add(1, Ordering::Relaxed);
-        GiveBack::Done
+        ReversalOutcome::Done
     }
 }
 
@@ -48,39 +50,39 @@ struct AwayStore {
 }
 
 impl AwayStore {
-    fn reached(&self) -> Result<&MemoryStore, Unavailable> {
+    fn reached(&self) -> Result<&MemoryStore, UnavailableError> {
         let is_away = self.is_away.load(Ordering::Relaxed);
-        if is_away { Err(Unavailable::because("no connection")) } else { Ok(&self.cases) }
+        if is_away { Err(UnavailableError::because("no connection")) } else { Ok(&self.cases) }
     }
 }
 
 #[async_trait]
 impl CancellationStore for AwayStore {
-    async fn decide(&self, batch: Vec<Asked>) -> Vec<Result<Outcome, Unavailable>> {
+    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<ports::Decided, UnavailableError>> {
         match self.reached() {
             Ok(cases) => cases.decide(batch).await,
             Err(away) => vec![Err(away); batch.len()],
         }
     }
-    async fn claim_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, Unavailable> {
-        self.reached()?.claim_due(now, limit).await
+    async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError> {
+        self.reached()?.lease_due(now, limit).await
     }
-    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, Unavailable> {
+    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
         self.reached()?.find(id).await
     }
-    async fn account(&self, account: &AccountId, page: &Page) -> Result<Statement, Unavailable> {
+    async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {
         self.reached()?.account(account, page).await
     }
-    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, Unavailable> {
+    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         self.reached()?.reversals(filter, page).await
     }
-    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, Unavailable> {
+    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         self.reached()?.deferred(page).await
     }
-    async fn backlog(&self) -> Result<Backlog, Unavailable> {
+    async fn backlog(&self) -> Result<Backlog, UnavailableError> {
         self.reached()?.backlog().await
     }
-    async fn check(&self) -> Result<Option<DateTime<Utc>>, Unavailable> {
+    async fn check(&self) -> Result<Option<DateTime<Utc>>, UnavailableError> {
         self.reached()?.check().await
     }
 }
@@ -94,12 +96,15 @@ struct Process {
 }
 
 impl Process {
-    async fn under(terms: Terms) -> Self {
+    async fn under(policy: Policy) -> Self {
         let (clock, core) = (Arc::new(ManualClock::at(moment(LAST_SECOND))), Arc::new(AwayCore::default()));
-        let store = Arc::new(AwayStore { cases: MemoryStore::new(terms), is_away: AtomicBool::new(false) });
+        let store = Arc::new(AwayStore { cases: MemoryStore::new(policy), is_away: AtomicBool::new(false) });
         let wallet = Wallet::of("r");
         for decided in store.decide(vec![wallet.pays(), wallet.reports(ReportedResult::Succeeded)]).await {
-            assert!(matches!(decided, Ok(Outcome::Disposed(_))), "{decided:?}");
+            assert!(
+                matches!(&decided, Ok(decided) if matches!(decided.reply, Reply::Command(CommandReply::Done(_)))),
+                "{decided:?}"
+            );
         }
         let kept: Arc<dyn CancellationStore> = Arc::clone(&store) as _;
         let lanes = Lanes::start(&kept, LaneSettings { lanes: 1, queue: 8, batch: 8 });
@@ -112,10 +117,7 @@ impl Process {
         let (acquirer_id, received_at) = (AcquirerId::parse("acquirer-1").unwrap(), self.clock.now());
         let received = ReceivedCancel { id: id("r"), acquirer_id, received_at, arrived: Instant::now() };
         let deadline = tokio::time::Instant::now() + Duration::from_secs(6);
-        match cancel(&self.ports, received, deadline.into_std()).await {
-            CancelReply::Answer(answer) => answer,
-            CancelReply::Overloaded => unreachable!("nothing else is asked"),
-        }
+        cancel(&self.ports, received, deadline.into_std()).await.expect("nothing else is asked").answer
     }
 
     async fn state(&self) -> Option<Case> {
@@ -123,17 +125,17 @@ impl Process {
     }
 }
 
-fn with_grace(minutes: i64) -> Terms {
-    let mut terms = core_terms();
-    terms.period.grace = TimeDelta::minutes(minutes);
-    terms
+fn with_grace(minutes: i64) -> Policy {
+    let mut policy = core_policy();
+    policy.period.grace = TimeDelta::minutes(minutes);
+    policy
 }
 
 const PERIOD_OVER: Answer = Answer::Refused(Refusal::PeriodOver(RefusalCode::ProcessFail));
 
 #[tokio::test(start_paused = true)]
 async fn a_cancel_in_the_last_second_is_given_back_by_its_retry() {
-    let process = Process::under(core_terms()).await;
+    let process = Process::under(core_policy()).await;
     assert_eq!(process.cancel().await, Answer::Pending);
     assert!(process.state().await.unwrap().is_cancelled());
     process.clock.advance(TimeDelta::minutes(10));
@@ -148,9 +150,9 @@ async fn a_cancel_in_the_last_second_is_given_back_by_its_retry() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancel_in_the_last_second_is_given_back_by_the_worker() {
-    let process = Process::under(core_terms()).await;
+    let process = Process::under(core_policy()).await;
     let (stop, stopped) = watch::channel(false);
-    let worker = tokio::spawn(work(Arc::clone(&process.ports), stopped));
+    let worker = tokio::spawn(run_worker(Arc::clone(&process.ports), stopped));
     assert_eq!(process.cancel().await, Answer::Pending);
     // Ten minutes in which the worker asks again and again.
     let asked = || process.core.asked.load(Ordering::Relaxed);
@@ -164,7 +166,7 @@ async fn a_cancel_in_the_last_second_is_given_back_by_the_worker() {
     while process.core.given_back.load(Ordering::Relaxed) == 0 {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    while process.state().await.unwrap().reversal.is_some_and(|reversal| reversal.is_owed()) {
+    while process.state().await.unwrap().reversal.is_some_and(|reversal| reversal.is_unfinished()) {
         tokio::task::yield_now().await;
     }
     stop.send(true).unwrap();
@@ -175,8 +177,8 @@ async fn a_cancel_in_the_last_second_is_given_back_by_the_worker() {
 }
 
 /// The first cancel meets no database, so that nobody knows when it came; its retry comes ten minutes later.
-async fn retried_after_an_outage_of_the_database(terms: Terms) -> (Process, Answer) {
-    let process = Process::under(terms).await;
+async fn retried_after_an_outage_of_the_database(policy: Policy) -> (Process, Answer) {
+    let process = Process::under(policy).await;
     process.core.is_back.store(true, Ordering::Relaxed);
     process.store.is_away.store(true, Ordering::Relaxed);
     assert_eq!(process.cancel().await, Answer::Pending);
@@ -203,7 +205,7 @@ async fn without_grace_a_receipt_nobody_recorded_is_lost() {
 
 #[tokio::test(start_paused = true)]
 async fn a_first_cancel_after_the_period_is_refused() {
-    let process = Process::under(core_terms()).await;
+    let process = Process::under(core_policy()).await;
     process.clock.advance(TimeDelta::seconds(1));
     assert_eq!(process.cancel().await, PERIOD_OVER);
 }

@@ -17,13 +17,13 @@ pub(crate) use settlement::DayRow;
 
 /// A row says what can never be: somebody changed it behind our back. Only its own case suffers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Inconsistent {
+pub(crate) struct InconsistentRowError {
     table: &'static str,
     column: &'static str,
     id: String,
 }
 
-impl fmt::Display for Inconsistent {
+impl fmt::Display for InconsistentRowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the row of {} in {} has an impossible {}", self.id, self.table, self.column)
     }
@@ -31,35 +31,35 @@ impl fmt::Display for Inconsistent {
 
 /// Names a row, for its complaints.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct RowRef<'a> {
     pub(crate) table: &'static str,
     pub(crate) id: &'a str,
 }
 
-impl Place<'_> {
-    pub(crate) fn wrong(&self, column: &'static str) -> Inconsistent {
-        Inconsistent { table: self.table, column, id: self.id.to_owned() }
+impl RowRef<'_> {
+    pub(crate) fn wrong(&self, column: &'static str) -> InconsistentRowError {
+        InconsistentRowError { table: self.table, column, id: self.id.to_owned() }
     }
 
     /// The value of a column that cannot be empty here.
-    pub(crate) fn given<T>(&self, column: &'static str, value: Option<T>) -> Result<T, Inconsistent> {
+    pub(crate) fn required<T>(&self, column: &'static str, value: Option<T>) -> Result<T, InconsistentRowError> {
         value.ok_or_else(|| self.wrong(column))
     }
 
     /// What a column's text stands for.
-    pub(crate) fn parsed<T, E>(&self, column: &'static str, parsed: Result<T, E>) -> Result<T, Inconsistent> {
+    pub(crate) fn parsed<T, E>(&self, column: &'static str, parsed: Result<T, E>) -> Result<T, InconsistentRowError> {
         parsed.map_err(|_| self.wrong(column))
     }
 
-    pub(crate) fn moment(&self, column: &'static str, micros: i64) -> Result<DateTime<Utc>, Inconsistent> {
-        self.given(column, DateTime::from_timestamp_micros(micros))
+    pub(crate) fn moment(&self, column: &'static str, micros: i64) -> Result<DateTime<Utc>, InconsistentRowError> {
+        self.required(column, DateTime::from_timestamp_micros(micros))
     }
 
-    pub(crate) fn dated(&self, column: &'static str, micros: Option<i64>) -> Result<DateTime<Utc>, Inconsistent> {
-        self.moment(column, self.given(column, micros)?)
+    pub(crate) fn dated(&self, column: &'static str, micros: Option<i64>) -> Result<DateTime<Utc>, InconsistentRowError> {
+        self.moment(column, self.required(column, micros)?)
     }
 
-    pub(crate) fn day(&self, column: &'static str, day: Option<&str>) -> Result<Option<ClearingDay>, Inconsistent> {
+    pub(crate) fn day(&self, column: &'static str, day: Option<&str>) -> Result<Option<ClearingDay>, InconsistentRowError> {
         self.parsed(column, day.map(ClearingDay::parse).transpose())
     }
 
@@ -69,7 +69,7 @@ impl Place<'_> {
         column: &'static str,
         value: Option<i64>,
         currency: Option<&str>,
-    ) -> Result<Option<Money>, Inconsistent> {
+    ) -> Result<Option<Money>, InconsistentRowError> {
         match (value, currency) {
             (None, None) => Ok(None),
             (Some(value), Some(currency)) => {

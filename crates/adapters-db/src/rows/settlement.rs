@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use diesel::{AsChangeset, Queryable, Selectable};
-use domain::{ClearingDay, Currency, DayStatement, LeftOut, LeftOutReason, PaymentRequestId, Totals};
+use domain::{ClearingDay, Currency, DayStatement, Excluded, ExclusionReason, PaymentRequestId, Totals};
 use ports::ClosedDay;
 use serde::{Deserialize, Serialize};
 
-use super::{Inconsistent, Place};
+use super::{InconsistentRowError, RowRef};
 use crate::schema::settlement_days;
 
 #[derive(Debug, Clone, Queryable, Selectable, AsChangeset)]
@@ -31,7 +31,7 @@ struct TotalsJson {
 }
 
 #[derive(Serialize, Deserialize)]
-struct LeftOutJson {
+struct ExcludedJson {
     totals: TotalsJson,
     named: Vec<String>,
 }
@@ -41,7 +41,8 @@ struct StatementJson {
     payments: TotalsJson,
     refunds: TotalsJson,
     fees: Sums,
-    left_out: BTreeMap<String, LeftOutJson>,
+    #[serde(rename = "left_out")]
+    excluded: BTreeMap<String, ExcludedJson>,
 }
 
 fn texts(sums: &BTreeMap<Currency, i128>) -> Sums {
@@ -60,23 +61,23 @@ fn totals(json: &TotalsJson) -> Option<Totals> {
     Some(Totals { count: json.count, late: json.late, amounts: sums(&json.amounts)? })
 }
 
-fn left_out((name, json): (&String, &LeftOutJson)) -> Option<(LeftOutReason, LeftOut)> {
-    let reason = LeftOutReason::ALL.into_iter().find(|reason| reason.name() == name)?;
+fn excluded((name, json): (&String, &ExcludedJson)) -> Option<(ExclusionReason, Excluded)> {
+    let reason = ExclusionReason::parse(name)?;
     let named = json.named.iter().map(|id| PaymentRequestId::parse(id.as_str()).ok()).collect::<Option<_>>()?;
-    Some((reason, LeftOut { totals: totals(&json.totals)?, named }))
+    Some((reason, Excluded { totals: totals(&json.totals)?, named }))
 }
 
 impl StatementJson {
     fn of(statement: &DayStatement) -> Self {
-        let left_out = |(reason, left_out): (&LeftOutReason, &LeftOut)| {
-            let named = left_out.named.iter().map(PaymentRequestId::to_string).collect();
-            (reason.name().to_owned(), LeftOutJson { totals: totals_json(&left_out.totals), named })
+        let excluded = |(reason, excluded): (&ExclusionReason, &Excluded)| {
+            let named = excluded.named.iter().map(PaymentRequestId::to_string).collect();
+            (reason.to_string(), ExcludedJson { totals: totals_json(&excluded.totals), named })
         };
         Self {
             payments: totals_json(&statement.payments),
             refunds: totals_json(&statement.refunds),
             fees: texts(&statement.fees),
-            left_out: statement.left_out.iter().map(left_out).collect(),
+            excluded: statement.excluded.iter().map(excluded).collect(),
         }
     }
 
@@ -86,7 +87,7 @@ impl StatementJson {
             payments: totals(&self.payments)?,
             refunds: totals(&self.refunds)?,
             fees: sums(&self.fees)?,
-            left_out: self.left_out.iter().map(left_out).collect::<Option<_>>()?,
+            excluded: self.excluded.iter().map(excluded).collect::<Option<_>>()?,
         })
     }
 }
@@ -103,14 +104,14 @@ impl DayRow {
     }
 
     /// The closed day; `None` while it is open.
-    pub(crate) fn into_closed(self) -> Result<Option<ClosedDay>, Inconsistent> {
-        let place = Place { table: "settlement_days", id: &self.day };
+    pub(crate) fn into_closed(self) -> Result<Option<ClosedDay>, InconsistentRowError> {
+        let place = RowRef { table: "settlement_days", id: &self.day };
         let Some(closed_at) = self.closed_at else { return Ok(None) };
         let closed_at: DateTime<Utc> = place.moment("closed_at", closed_at)?;
         let day = place.parsed("day", ClearingDay::parse(&self.day))?;
-        let text = place.given("statement", self.statement.as_deref())?;
+        let text = place.required("statement", self.statement.as_deref())?;
         let json: StatementJson = place.parsed("statement", serde_json::from_str(text))?;
-        let statement = place.given("statement", json.into_statement(day))?;
-        Ok(Some(ClosedDay { statement, closed_at, digest: place.given("digest", self.digest.clone())? }))
+        let statement = place.required("statement", json.into_statement(day))?;
+        Ok(Some(ClosedDay { statement, closed_at, digest: place.required("digest", self.digest.clone())? }))
     }
 }

@@ -10,10 +10,10 @@ use domain::{
     AccountId, AcquirerId, Action, Cancel, Currency, Lookup, Money, PayResult, Payment, PaymentId, PaymentKind, PaymentRequestId,
     PaymentStatus, ReportedResult,
 };
-use ports::testing::{ledger_terms, moment};
+use ports::testing::{ledger_policy, moment};
 use serde_json::{Map, Value};
 
-use crate::given::{Postgres, Sqlite, TestDatabase, decided};
+use crate::fixtures::{Postgres, Sqlite, TestDatabase, decided};
 
 const ID: &str = "bench-0000000001";
 const TABLES: [&str; 5] = ["cases", "refunds", "reversals", "events", "ledger_entries"];
@@ -62,8 +62,8 @@ fn rows_of_sqlite(database: &Sqlite) -> BTreeSet<String> {
 async fn do_to_the_case(database: &impl TestDatabase, action: Action) {
     let id = PaymentRequestId::parse(ID).unwrap();
     let command = domain::Command { id, at: moment(1), action };
-    let store = database.open_database(1).store(ledger_terms());
-    decided(&store, vec![ports::Asked { command, arrived: Instant::now() }]).await;
+    let store = database.open_database(1).store(ledger_policy());
+    decided(&store, vec![ports::ReceivedCommand { command, arrived: Instant::now() }]).await;
 }
 
 /// As the wallet's two calls record it.

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Command, ReversalState};
-use ports::Asked;
-use ports::testing::{Subject, Wallet, core_terms, ledger_terms};
+use ports::ReceivedCommand;
+use ports::testing::{Subject, Wallet, core_policy, ledger_policy};
 
-use crate::given::{Postgres, TestDatabase, decided};
+use crate::fixtures::{Postgres, TestDatabase, decided};
 
 fn database_now(database: &Postgres) -> DateTime<Utc> {
     let now = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint::text as value";
@@ -16,11 +16,11 @@ fn database_now(database: &Postgres) -> DateTime<Utc> {
 
 /// When a cancel is recorded to have been received.
 async fn received(database: &Postgres, name: &str, (at, waited): (DateTime<Utc>, Duration)) -> DateTime<Utc> {
-    let store = database.open(ledger_terms());
+    let store = database.open(ledger_policy());
     let wallet = Wallet::of(name);
-    let Asked { command, .. } = wallet.is_cancelled();
+    let ReceivedCommand { command, .. } = wallet.is_cancelled();
     let arrived = Instant::now().checked_sub(waited).unwrap();
-    decided(&store, vec![Asked { command: Command { at, ..command }, arrived }]).await;
+    decided(&store, vec![ReceivedCommand { command: Command { at, ..command }, arrived }]).await;
     let file = store.find(&wallet.id).await.unwrap().unwrap();
     file.case.cancellation.unwrap().first_received_at
 }
@@ -58,7 +58,7 @@ async fn time_spent_in_the_queue_is_taken_off_the_databases_clock() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_an_hour_ahead_keeps_nobody_away_from_a_reversal() {
     let database = Postgres::migrated();
-    let store = database.open(core_terms());
+    let store = database.open(core_policy());
     let (now, an_hour) = (database_now(&database), TimeDelta::hours(1));
     let lease_until = async |wallet: &Wallet| {
         let reversal = store.find(&wallet.id).await.unwrap().unwrap().case.reversal.unwrap();
@@ -67,13 +67,13 @@ async fn a_clock_an_hour_ahead_keeps_nobody_away_from_a_reversal() {
     };
     let of_cancel = Wallet { at: now + an_hour, ..Wallet::of("leased-by-a-cancel") };
     let waited = Duration::from_secs(20 * 60);
-    let Asked { command, .. } = of_cancel.is_cancelled();
-    decided(&store, vec![Asked { command, arrived: Instant::now().checked_sub(waited).unwrap() }]).await;
+    let ReceivedCommand { command, .. } = of_cancel.is_cancelled();
+    decided(&store, vec![ReceivedCommand { command, arrived: Instant::now().checked_sub(waited).unwrap() }]).await;
     assert!(is_about(lease_until(&of_cancel).await, now), "the lease counts from the decision, by the database's clock");
 
     let of_worker = Wallet { at: now - an_hour, ..Wallet::of("leased-by-a-worker") };
     decided(&store, vec![of_worker.is_cancelled()]).await;
-    let claims = store.claim_due(now + an_hour, 10).await.unwrap();
+    let claims = store.lease_due(now + an_hour, 10).await.unwrap();
     assert_eq!(claims.len(), 1, "the other one's lease has not ended");
     assert!(is_about(lease_until(&of_worker).await, now));
 }

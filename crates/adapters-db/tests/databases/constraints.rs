@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use domain::Outcome;
-use ports::testing::{Wallet, ledger_terms};
+use domain::Reply;
+use ports::testing::{Wallet, ledger_policy};
 
-use crate::given::{Postgres, Sqlite, TestDatabase, decided, on_both_engines, paid};
+use crate::fixtures::{Postgres, Sqlite, TestDatabase, decided, on_both_engines, paid};
 
 type Row = &'static [(&'static str, &'static str)];
 
@@ -310,9 +310,12 @@ async fn rows_as_decisions_make_them_are_taken(database: &impl TestDatabase) {
 
 /// The locking is not the only thing between a user and money given twice.
 async fn f10_a_second_credit_or_reversal_is_refused_by_the_database(database: &impl TestDatabase) {
-    let store = database.open(ledger_terms());
+    let store = database.open(ledger_policy());
     let wallet = paid(&store, "given-back").await;
-    assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [Outcome::Answered(domain::Answer::Cancelled)]);
+    assert_eq!(
+        decided(&store, vec![wallet.is_cancelled()]).await,
+        [Reply::Cancel(domain::CancelReply::Answered(domain::Answer::Cancelled))]
+    );
     let again = "insert into ledger_entries (payment_request_id, kind, account, contra_account, value, currency, at)
                  select payment_request_id, kind, account, contra_account, value, currency, at
                  from ledger_entries where kind = 'credit'";
@@ -327,7 +330,7 @@ async fn f10_a_second_credit_or_reversal_is_refused_by_the_database(database: &i
 
 /// Nor is the key the only thing: without it the locking is enough.
 async fn f10_without_its_key_the_ledger_is_credited_once_all_the_same(database: &impl TestDatabase) {
-    let stores = [database.open(ledger_terms()), database.open(ledger_terms())];
+    let stores = [database.open(ledger_policy()), database.open(ledger_policy())];
     let wallets = [paid(&stores[0], "hot-1").await, paid(&stores[0], "hot-2").await];
     let without_key = database.in_its_sql(
         "alter table ledger_entries drop constraint ledger_entries_once",
@@ -343,7 +346,7 @@ async fn f10_without_its_key_the_ledger_is_credited_once_all_the_same(database: 
         tokio::spawn(async move { decided(&store, cancels).await })
     });
     for caller in callers.collect::<Vec<_>>() {
-        assert_eq!(caller.await.unwrap(), [Outcome::Answered(domain::Answer::Cancelled); 2]);
+        assert_eq!(caller.await.unwrap(), [Reply::Cancel(domain::CancelReply::Answered(domain::Answer::Cancelled)); 2]);
     }
     let credits = "select cast(count(*) as text) as value from ledger_entries where kind = 'credit'";
     assert_eq!(database.number(credits), 2);

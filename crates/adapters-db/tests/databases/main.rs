@@ -1,18 +1,18 @@
 //! What the databases promise, on real ones: a PostgreSQL server and files of SQLite's.
 #![cfg(test)]
 
-mod given;
+mod fixtures;
 
 mod benches;
 mod callers;
 mod clocks;
 mod constraints;
 mod contract;
+mod deployment;
 mod migrations;
 mod outages;
 mod proxy;
 mod rows;
-mod served;
 #[allow(dead_code, reason = "the tests of failovers use the rest")]
 mod server;
 mod sqlite;

@@ -7,9 +7,9 @@ use diesel::backend::Backend;
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-use ports::testing::ledger_terms;
+use ports::testing::ledger_policy;
 
-use crate::given::{Postgres, Sqlite, TestDatabase, decided, on_both_engines, open, paid, served_terms};
+use crate::fixtures::{Postgres, Sqlite, TestDatabase, decided, deployment_policy, on_both_engines, open, paid};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
@@ -37,7 +37,7 @@ const SQLITE_SCHEMA: &str = "
 on_both_engines!(migrating_again_takes_nothing);
 
 async fn migrating_again_takes_nothing(database: &impl TestDatabase) {
-    let store = database.open(ledger_terms());
+    let store = database.open(ledger_policy());
     let wallet = paid(&store, "kept").await;
     assert_eq!(database.open_database(1).migrate(), Ok(vec![]));
     assert!(store.find(&wallet.id).await.unwrap().is_some());
@@ -51,7 +51,7 @@ fn two_at_once(database: &impl TestDatabase) {
     });
     one.extend(two);
     assert_eq!(one, ["0001", "0002"]);
-    assert_eq!(database.open_database(1).check_served(&served_terms()), Ok(()));
+    assert_eq!(database.open_database(1).check_deployment(&deployment_policy()), Ok(()));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn of_two_that_migrate_sqlite_at_once_one_does() {
 fn an_unmigrated_postgres_is_refused_and_left_alone() {
     let database = Postgres::create();
     let served = database.open_database(1);
-    for refused in [served.check_served(&served_terms()), served.adopt(&served_terms())] {
+    for refused in [served.check_deployment(&deployment_policy()), served.adopt(&deployment_policy())] {
         let sentence = refused.unwrap_err().to_string();
         assert_eq!(sentence, "the database is not migrated: run `rescind migrate` first");
     }
@@ -86,8 +86,8 @@ async fn a_role_without_the_right_to_make_tables_can_serve() {
     database.execute(&grants).unwrap();
     let (_, place) = database.url().rsplit_once('@').map(|(user, place)| (user.to_owned(), place.to_owned())).unwrap();
     let served = open(&format!("postgres://{role}:secret@{place}"), 2).unwrap();
-    assert_eq!(served.check_served(&served_terms()), Ok(()));
-    let store = served.store(ledger_terms());
+    assert_eq!(served.check_deployment(&deployment_policy()), Ok(()));
+    let store = served.store(ledger_policy());
     let wallet = paid(&store, "by-role").await;
     decided(&store, vec![wallet.is_cancelled()]).await;
     assert!(store.check().await.is_ok());

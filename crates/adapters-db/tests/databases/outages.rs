@@ -4,21 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use domain::{Action, Answer, GiveBack, Jitter, Outcome, ReportedResult};
-use ports::testing::{Subject, Wallet, ledger_terms};
-use ports::{Asked, CancellationStore};
+use domain::{Action, Answer, AttemptEnd, CancelReply, Jitter, Reply, ReportedResult, ReversalOutcome};
+use ports::testing::{Subject, Wallet, ledger_policy, replies};
+use ports::{CancellationStore, ReceivedCommand};
 
-use crate::given::{Postgres, TestDatabase, decided, open, paid, served_terms};
+use crate::fixtures::{Postgres, TestDatabase, decided, deployment_policy, open, paid};
 use crate::proxy::{Trouble, between};
 
 /// Where nothing listens.
 const NOBODY: &str = "postgres://postgres@127.0.0.1:1/nothing";
 
-const CANCELLED: Outcome = Outcome::Answered(Answer::Cancelled);
+const CANCELLED: Reply = Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
 
 /// Every command there is.
-fn every_command(wallet: &Wallet) -> Vec<Asked> {
-    let close = Action::Close { attempt: 1, outcome: GiveBack::Done, jitter: Jitter(0) };
+fn every_command(wallet: &Wallet) -> Vec<ReceivedCommand> {
+    let close = Action::CompleteAttempt(AttemptEnd { attempt: 1, outcome: ReversalOutcome::Done, jitter: Jitter(0) });
     let resolve = Action::Resolve { note: "paid".to_owned(), by: "operator".to_owned() };
     vec![
         wallet.pays(),
@@ -36,7 +36,7 @@ async fn cancel_until_decided(store: &Arc<dyn CancellationStore>, wallet: &Walle
     let mut met = Vec::new();
     while met.len() < 20 {
         match store.decide(vec![wallet.is_cancelled()]).await.remove(0) {
-            Ok(outcome) => return assert_eq!(outcome, CANCELLED),
+            Ok(decided) => return assert_eq!(decided.reply, CANCELLED),
             Err(unavailable) => met.push(unavailable),
         }
     }
@@ -65,7 +65,7 @@ async fn waiting_for_a_lock(database: &Postgres) -> String {
 async fn without_a_server_there_is_a_sentence_and_no_file() {
     let migrating = std::thread::spawn(|| open(NOBODY, 2).unwrap().migrate());
     let database = open(NOBODY, 2).unwrap();
-    for refused in [database.check_served(&served_terms()), migrating.join().unwrap().map(|_| ())] {
+    for refused in [database.check_deployment(&deployment_policy()), migrating.join().unwrap().map(|_| ())] {
         let sentence = refused.unwrap_err().to_string();
         assert!(sentence.contains("database.url") && sentence.contains("refused"), "{sentence}");
     }
@@ -77,7 +77,7 @@ async fn without_a_server_there_is_a_sentence_and_no_file() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_server_every_command_is_unavailable() {
-    let store = open(NOBODY, 2).unwrap().store(ledger_terms());
+    let store = open(NOBODY, 2).unwrap().store(ledger_policy());
     let wallet = Wallet::of("away");
     let commands = every_command(&wallet);
     let alone = commands.iter().cloned().map(|command| {
@@ -98,14 +98,14 @@ async fn without_a_server_every_command_is_unavailable() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_nobody_answers_are_given_up() {
     let database = Postgres::migrated();
-    let store = open(&between(&database, Trouble::Silent(4)), 4).unwrap().store(ledger_terms());
+    let store = open(&between(&database, Trouble::Silent(4)), 4).unwrap().store(ledger_policy());
     cancel_until_decided(&store, &Wallet::of("silence")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_all_connections_are_terminated_the_next_batch_works() {
     let database = Postgres::migrated();
-    let store = database.open(ledger_terms());
+    let store = database.open(ledger_policy());
     let wallet = paid(&store, "idle").await;
     let ended = format!(
         "select count(pg_terminate_backend(pid))::text as value from pg_stat_activity where datname = '{}' and pid <> pg_backend_pid()",
@@ -118,7 +118,7 @@ async fn after_all_connections_are_terminated_the_next_batch_works() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_whose_connection_is_terminated_is_decided_on_another() {
     let database = Postgres::migrated();
-    let store = database.open(ledger_terms());
+    let store = database.open(ledger_policy());
     let (held, free) = (paid(&store, "held").await, paid(&store, "free").await);
     let mut stranger = database.connection();
     stranger.batch_execute("begin; select 1 from cases where payment_request_id = 'held' for update").unwrap();
@@ -128,7 +128,7 @@ async fn a_batch_whose_connection_is_terminated_is_decided_on_another() {
     });
     let pid = waiting_for_a_lock(&database).await;
     stranger.batch_execute(&format!("select pg_terminate_backend({pid}); rollback")).unwrap();
-    assert_eq!(deciding.await.unwrap(), [Ok(CANCELLED), Ok(CANCELLED)]);
+    assert_eq!(replies(deciding.await.unwrap()), [Ok(CANCELLED), Ok(CANCELLED)]);
     assert_eq!(credits(&database), 2);
 }
 
@@ -136,8 +136,8 @@ async fn a_batch_whose_connection_is_terminated_is_decided_on_another() {
 #[tokio::test(flavor = "multi_thread")]
 async fn f20_a_commit_without_an_answer_is_read_back() {
     let database = Postgres::migrated();
-    let wallets = [paid(&database.open(ledger_terms()), "one").await, paid(&database.open(ledger_terms()), "two").await];
-    let store = open(&between(&database, Trouble::LostCommit), 1).unwrap().store(ledger_terms());
+    let wallets = [paid(&database.open(ledger_policy()), "one").await, paid(&database.open(ledger_policy()), "two").await];
+    let store = open(&between(&database, Trouble::LostCommit), 1).unwrap().store(ledger_policy());
     let outcomes = decided(&store, wallets.iter().map(Wallet::is_cancelled).collect()).await;
     assert_eq!(outcomes, [CANCELLED; 2]);
     assert_eq!(credits(&database), 2);
@@ -157,7 +157,7 @@ async fn f35_a_batch_that_is_rolled_back_is_decided_as_if_nothing_had_been() {
              create trigger fails before insert on events for each row when (new.what = 'cancelled') execute function fail()"
         );
         database.execute(&failing).unwrap();
-        let store = database.open(ledger_terms());
+        let store = database.open(ledger_policy());
         let wallets = ["a", "b", "c"].map(Wallet::of);
         let whole_lives = wallets.iter().flat_map(|wallet| {
             [wallet.pays(), wallet.reports(ReportedResult::Succeeded), wallet.is_cancelled(), wallet.is_cancelled()]
@@ -172,7 +172,7 @@ async fn f35_a_batch_that_is_rolled_back_is_decided_as_if_nothing_had_been() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_a_stranger_locks_holds_up_nothing_else() {
     let database = Postgres::migrated();
-    let store = database.open(ledger_terms());
+    let store = database.open(ledger_policy());
     let mut wallets = Vec::new();
     for n in 0..9 {
         wallets.push(paid(&store, &format!("case-{n}")).await);
@@ -183,7 +183,7 @@ async fn a_row_that_a_stranger_locks_holds_up_nothing_else() {
     for (place, outcome) in outcomes.iter().enumerate() {
         match place {
             8 => assert!(outcome.is_err(), "{outcome:?}"),
-            _ => assert_eq!(*outcome, Ok(CANCELLED), "{place}"),
+            _ => assert_eq!(outcome.clone().map(|decided| decided.reply), Ok(CANCELLED), "{place}"),
         }
     }
     stranger.batch_execute("rollback").unwrap();
@@ -194,9 +194,9 @@ async fn a_row_that_a_stranger_locks_holds_up_nothing_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_takes_no_writes_is_not_ready() {
     let database = Postgres::migrated();
-    paid(&database.open(ledger_terms()), "before").await;
+    paid(&database.open(ledger_policy()), "before").await;
     database.execute(&format!("alter database {} set default_transaction_read_only = on", database.name())).unwrap();
-    let store = database.open(ledger_terms());
+    let store = database.open(ledger_policy());
     assert!(store.check().await.is_err());
     assert!(store.decide(vec![Wallet::of("before").is_cancelled()]).await.remove(0).is_err());
     assert!(store.find(&Wallet::of("before").id).await.unwrap().is_some());
@@ -206,7 +206,7 @@ async fn a_server_that_takes_no_writes_is_not_ready() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_case_is_read_as_it_was_at_one_moment() {
     let database = Postgres::migrated();
-    let store = database.open(ledger_terms());
+    let store = database.open(ledger_policy());
     let wallet = paid(&store, "moment").await;
     let before = store.find(&wallet.id).await.unwrap();
     let mut stranger = database.connection();

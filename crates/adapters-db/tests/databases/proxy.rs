@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::given::{Postgres, TestDatabase};
+use crate::fixtures::{Postgres, TestDatabase};
 
 /// What goes wrong.
 #[derive(Clone, Copy)]

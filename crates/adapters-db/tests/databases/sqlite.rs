@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
-use domain::{Answer, Outcome, ReportedResult};
-use ports::testing::{Subject, Wallet, ledger_terms};
+use domain::{Answer, CancelReply, Reply, ReportedResult};
+use ports::testing::{Subject, Wallet, ledger_policy, replies};
 
-use crate::given::{Sqlite, TestDatabase, decided, open, paid, served_terms};
+use crate::fixtures::{Sqlite, TestDatabase, decided, deployment_policy, open, paid};
 
-const CANCELLED: Outcome = Outcome::Answered(Answer::Cancelled);
+const CANCELLED: Reply = Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f21_sixty_four_writers_on_one_file_never_find_it_busy() {
     let database = Sqlite::migrated();
-    let stores = [database.open(ledger_terms()), database.open(ledger_terms())];
+    let stores = [database.open(ledger_policy()), database.open(ledger_policy())];
     let writers = (0..64).map(|n: usize| {
         let store = Arc::clone(&stores[n % 2]);
         tokio::spawn(async move {
@@ -28,7 +28,7 @@ async fn f21_sixty_four_writers_on_one_file_never_find_it_busy() {
     for writer in writers.collect::<Vec<_>>() {
         let outcomes = writer.await.unwrap();
         assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
-        assert_eq!(outcomes.last(), Some(&Ok(CANCELLED)));
+        assert_eq!(replies(outcomes).last(), Some(&Ok(CANCELLED)));
     }
     let credits = "select cast(count(*) as text) as value from ledger_entries where kind = 'credit'";
     assert_eq!(database.number(credits), 64);
@@ -42,7 +42,7 @@ fn a_folder_that_does_not_exist_is_named() {
         let url = url.clone();
         move || open(&url, 2).unwrap().migrate()
     });
-    let served = open(&url, 2).unwrap().check_served(&served_terms());
+    let served = open(&url, 2).unwrap().check_deployment(&deployment_policy());
     for refused in [served, migrating.join().unwrap().map(|_| ())] {
         let sentence = refused.unwrap_err().to_string();
         assert!(sentence.contains(&url) && sentence.contains("folder must exist"), "{sentence}");
@@ -53,7 +53,7 @@ fn a_folder_that_does_not_exist_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn f20_a_transaction_that_sqlite_ends_by_itself_spoils_one_case() {
     let database = Sqlite::migrated();
-    let store = database.open(ledger_terms());
+    let store = database.open(ledger_policy());
     let mut wallets = Vec::new();
     for n in 0..9 {
         wallets.push(paid(&store, &format!("case-{n}")).await);
@@ -65,7 +65,7 @@ async fn f20_a_transaction_that_sqlite_ends_by_itself_spoils_one_case() {
     for (place, outcome) in outcomes.into_iter().enumerate() {
         match place {
             4 => assert_eq!(outcome.unwrap_err().to_string(), "database: the disk is full"),
-            _ => assert_eq!(outcome, Ok(CANCELLED), "{place}"),
+            _ => assert_eq!(outcome.map(|decided| decided.reply), Ok(CANCELLED), "{place}"),
         }
     }
     database.execute("drop trigger ends").unwrap();
@@ -75,7 +75,7 @@ async fn f20_a_transaction_that_sqlite_ends_by_itself_spoils_one_case() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_a_stranger_keeps_locked_is_unavailable_until_it_is_free() {
     let database = Sqlite::migrated();
-    let store = database.open(ledger_terms());
+    let store = database.open(ledger_policy());
     let wallet = paid(&store, "locked").await;
     let mut stranger = database.connection();
     stranger.batch_execute("begin immediate").unwrap();

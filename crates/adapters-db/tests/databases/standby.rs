@@ -1,8 +1,8 @@
 //! A standby of PostgreSQL's answers from the past and records nothing.
 
-use ports::testing::{Wallet, ledger_terms};
+use ports::testing::{Wallet, ledger_policy};
 
-use crate::given::{open, served_terms};
+use crate::fixtures::{deployment_policy, open};
 use crate::server::Server;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -13,11 +13,11 @@ async fn f39_a_standby_is_refused_whatever_it_is_asked() {
     let url = Server::url(&[&standby], "postgres");
     // A pool for each, since a pool tells its reason to one of those who wait.
     let database = || open(&url, 1).unwrap();
-    let store = || database().store(ledger_terms());
+    let store = || database().store(ledger_policy());
     let (starting, migrating, [checking, reading, writing]) = (database(), database(), [store(), store(), store()]);
     let asked = Wallet::of("asked");
     let (served, migrated, checked, found, decided) = tokio::join!(
-        tokio::task::spawn_blocking(move || starting.check_served(&served_terms())),
+        tokio::task::spawn_blocking(move || starting.check_deployment(&deployment_policy())),
         tokio::task::spawn_blocking(move || migrating.migrate()),
         checking.check(),
         reading.find(&asked.id),

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
-use domain::{Action, GiveBack, Jitter, Lookup, ReportedResult, Terms};
-use ports::testing::{Wallet, core_terms, ledger_terms};
-use ports::{Asked, CancellationStore, Page, ReversalFilter};
+use domain::{Action, AttemptEnd, Jitter, Lookup, Policy, ReportedResult, ReversalOutcome};
+use ports::testing::{Wallet, core_policy, ledger_policy};
+use ports::{CancellationStore, Page, ReceivedCommand, ReversalFilter};
 
-use crate::given::{Postgres, Sqlite, TestDatabase, decided, paid};
+use crate::fixtures::{Postgres, Sqlite, TestDatabase, decided, paid};
 
 /// How many statements were begun, by the address of the database.
 static BEGUN: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
@@ -32,11 +32,11 @@ fn begun_at(place: &str) -> usize {
 }
 
 /// The lives of cases, one batch a step.
-fn steps(prefix: &str, size: usize) -> Vec<Vec<Asked>> {
+fn steps(prefix: &str, size: usize) -> Vec<Vec<ReceivedCommand>> {
     let wallets: Vec<_> = (0..size).map(|n| Wallet::of(&format!("{prefix}-{size}-{n}"))).collect();
     let succeeded = ReportedResult::Succeeded;
-    let close = |outcome| Action::Close { attempt: 1, outcome, jitter: Jitter(0) };
-    let step = |asks: &dyn Fn(&Wallet) -> Asked| wallets.iter().map(asks).collect::<Vec<_>>();
+    let close = |outcome| Action::CompleteAttempt(AttemptEnd { attempt: 1, outcome, jitter: Jitter(0) });
+    let step = |asks: &dyn Fn(&Wallet) -> ReceivedCommand| wallets.iter().map(asks).collect::<Vec<_>>();
     vec![
         step(&Wallet::pays),
         step(&|wallet| wallet.reports(succeeded)),
@@ -44,13 +44,13 @@ fn steps(prefix: &str, size: usize) -> Vec<Vec<Asked>> {
         step(&|wallet| wallet.is_cancelled_by("acquirer-1", Lookup::Recorded)),
         step(&|wallet| wallet.reports_refund("r", ReportedResult::Failed)),
         step(&Wallet::is_cancelled),
-        step(&|wallet| wallet.does(close(GiveBack::Impossible("closed".to_owned())))),
+        step(&|wallet| wallet.does(close(ReversalOutcome::Impossible("closed".to_owned())))),
         step(&|wallet| wallet.does(Action::Resolve { note: "paid".to_owned(), by: "operator".to_owned() })),
         step(&Wallet::is_cancelled),
     ]
 }
 
-async fn statements(store: &Arc<dyn CancellationStore>, place: &str, steps: Vec<Vec<Asked>>) -> Vec<usize> {
+async fn statements(store: &Arc<dyn CancellationStore>, place: &str, steps: Vec<Vec<ReceivedCommand>>) -> Vec<usize> {
     let mut counts = Vec::new();
     for batch in steps {
         let before = begun_at(place);
@@ -60,12 +60,12 @@ async fn statements(store: &Arc<dyn CancellationStore>, place: &str, steps: Vec<
     counts
 }
 
-async fn same_for_one_and_for_64(database: &impl TestDatabase, place: &str, terms: Terms) {
+async fn same_for_one_and_for_64(database: &impl TestDatabase, place: &str, policy: Policy) {
     set_default_instrumentation(|| Some(Box::new(Counting(String::new())))).unwrap();
-    let store = database.open_database(1).store(terms.clone());
+    let store = database.open_database(1).store(policy.clone());
     // The first use of a connection prepares it.
     store.check().await.unwrap();
-    let prefix = format!("{:?}", terms.funds);
+    let prefix = format!("{:?}", policy.funds);
     let for_one = statements(&store, place, steps(&prefix, 1)).await;
     let for_64 = statements(&store, place, steps(&prefix, 64)).await;
     assert_eq!(for_one, for_64);
@@ -76,16 +76,16 @@ async fn same_for_one_and_for_64(database: &impl TestDatabase, place: &str, term
 #[tokio::test(flavor = "multi_thread")]
 async fn sixty_four_cases_take_the_statements_of_one_on_postgres() {
     let database = Postgres::migrated();
-    for terms in [ledger_terms(), core_terms()] {
-        same_for_one_and_for_64(&database, database.name(), terms).await;
+    for policy in [ledger_policy(), core_policy()] {
+        same_for_one_and_for_64(&database, database.name(), policy).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sixty_four_cases_take_the_statements_of_one_on_sqlite() {
     let database = Sqlite::migrated();
-    for terms in [ledger_terms(), core_terms()] {
-        same_for_one_and_for_64(&database, &database.path(), terms).await;
+    for policy in [ledger_policy(), core_policy()] {
+        same_for_one_and_for_64(&database, &database.path(), policy).await;
     }
 }
 
@@ -113,7 +113,7 @@ async fn looking_at_what_is_owed_reads_nothing_that_is_done() {
         end $$";
     set_default_instrumentation(|| Some(Box::new(Listening))).unwrap();
     let database = Postgres::migrated();
-    let store = database.open_database(1).store(ledger_terms());
+    let store = database.open_database(1).store(ledger_policy());
     for number in 0..300 {
         let wallet = paid(&store, &format!("done-{number}")).await;
         decided(&store, vec![wallet.is_cancelled()]).await;
@@ -146,7 +146,7 @@ async fn a_cancel_changes_nothing_of_its_case_that_an_index_knows() {
         join pg_attribute on attrelid = refobjid and attnum = refobjsubid
         where classid = 'pg_class'::regclass and refobjid = 'cases'::regclass";
     let database = Postgres::migrated();
-    let store = database.open_database(1).store(ledger_terms());
+    let store = database.open_database(1).store(ledger_policy());
     let wallet = paid(&store, "indexed").await;
     let columns = || BTreeSet::from_iter(database.texts(COLUMNS));
     let (before, _, after) = (columns(), decided(&store, vec![wallet.is_cancelled()]).await, columns());

@@ -2,7 +2,7 @@
 
 mod freshness;
 pub mod message;
-mod peers;
+mod rejection_budget;
 pub mod signature;
 mod signed;
 mod wire;
@@ -23,8 +23,8 @@ use ports::{MessageSigner, MessageVerifier};
 use tracing::{error, info, warn};
 use use_cases::{Ports, cancel};
 
-pub(crate) use peers::REFUSALS_PER_PEER;
-use peers::RefusalBudgets;
+pub(crate) use rejection_budget::REFUSALS_PER_PEER;
+use rejection_budget::RefusalBudgets;
 use signature::Content;
 use signed::SignedCancel;
 use wire::{DoorRefusal, WireResult};
@@ -135,8 +135,10 @@ fn count_unsigned(status: StatusCode) {
 async fn cancel_payment(door: web::Data<Door>, signed: SignedCancel) -> HttpResponse {
     let SignedCancel { received, deadline, envelope } = signed;
     let (id, arrived) = (received.id.clone(), received.arrived);
-    let result = wire::of_reply(cancel(&door.callback().ports, received, deadline).await);
-    info!(payment_request_id = %id, result_code = result.code, "a cancel is answered");
+    let answer = cancel(&door.callback().ports, received, deadline).await;
+    let rule = answer.ok().and_then(|known| known.rule).map(domain::Rule::name);
+    let result = wire::of_answer(answer);
+    info!(payment_request_id = %id, result_code = result.code, rule, "a cancel is answered");
     let response = door.answer(result, &envelope).await;
     histogram!("rescind_answer_seconds").record(arrived.elapsed());
     response
@@ -150,8 +152,8 @@ mod tests {
     use actix_web::{App, http::Method};
     use async_trait::async_trait;
     use chrono::{DateTime, Utc};
-    use ports::testing::{ManualClock, MemoryStore, ledger_terms, moment};
-    use ports::{CancellationStore, Signature, SignedText, Unavailable};
+    use ports::testing::{ManualClock, MemoryStore, ledger_policy, moment};
+    use ports::{CancellationStore, Signature, SignedText, UnavailableError};
     use use_cases::{LaneSettings, Lanes};
 
     use super::*;
@@ -175,13 +177,13 @@ mod tests {
 
     #[async_trait]
     impl MessageSigner for Keys {
-        async fn sign(&self, _: &[u8]) -> Result<Signature, Unavailable> {
+        async fn sign(&self, _: &[u8]) -> Result<Signature, UnavailableError> {
             Ok(Signature { key_version: 1, bytes: vec![0; 3] })
         }
     }
 
     fn door(burst: u32) -> Door {
-        let store: Arc<dyn CancellationStore> = Arc::new(MemoryStore::new(ledger_terms()));
+        let store: Arc<dyn CancellationStore> = Arc::new(MemoryStore::new(ledger_policy()));
         let lanes = Lanes::start(&store, LaneSettings { lanes: 1, queue: 8, batch: 8 });
         let callback = Callback {
             path: "/cancel".into(),

@@ -43,7 +43,7 @@ pub fn header(signature: &Signature) -> String {
 
 /// What a `Signature` header claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
+pub struct SignatureHeader {
     /// Made with which key.
     pub key_version: ClaimedKey,
     /// The raw signature.
@@ -61,7 +61,7 @@ pub enum ClaimedKey {
     NotANumber,
 }
 
-impl Claim {
+impl SignatureHeader {
     /// Reads a `Signature` header: members `name=value` between commas, blanks around them do not matter, unknown members are
     /// passed over. The signature may be percent-encoded or not, of the standard or the URL-safe alphabet, padded or not: all
     /// of that is seen in use.
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn claimed(header: &str) -> Option<(ClaimedKey, Vec<u8>)> {
-        Claim::parse(header.as_bytes()).map(|claim| (claim.key_version, claim.signature))
+        SignatureHeader::parse(header.as_bytes()).map(|claim| (claim.key_version, claim.signature))
     }
 
     #[test]
@@ -188,6 +188,6 @@ mod tests {
         ] {
             assert_eq!(claimed(header), None, "{header}");
         }
-        assert_eq!(Claim::parse(b"algorithm=RSA256,keyVersion=1,signature=\xff"), None);
+        assert_eq!(SignatureHeader::parse(b"algorithm=RSA256,keyVersion=1,signature=\xff"), None);
     }
 }

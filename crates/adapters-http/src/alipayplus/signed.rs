@@ -17,7 +17,7 @@ use use_cases::ReceivedCancel;
 
 use super::freshness::is_fresh;
 use super::message::CancelMessage;
-use super::signature::{Claim, ClaimedKey, Content};
+use super::signature::{ClaimedKey, Content, SignatureHeader};
 use super::wire::DoorRefusal;
 use super::{Door, Envelope, unsigned};
 
@@ -158,11 +158,12 @@ fn verify<'a>(
     if clients.is_empty() {
         return Err(DoorRefusal::Client);
     }
-    let claims: Vec<Claim> = headers.get_all("signature").filter_map(|value| Claim::parse(value.as_bytes())).collect();
+    let claims: Vec<SignatureHeader> =
+        headers.get_all("signature").filter_map(|value| SignatureHeader::parse(value.as_bytes())).collect();
     if claims.is_empty() {
         return Err(DoorRefusal::SignatureHeader);
     }
-    let has_key = |client: &str, claim: &Claim| match claim.key_version {
+    let has_key = |client: &str, claim: &SignatureHeader| match claim.key_version {
         ClaimedKey::Any => verifier.knows_key(client, None, at),
         ClaimedKey::Version(version) => verifier.knows_key(client, Some(version), at),
         ClaimedKey::NotANumber => false,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, TimeDelta, Utc};
-use ports::{Backlog, Unavailable};
+use ports::{Backlog, UnavailableError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -128,7 +128,7 @@ async fn look(api: &WalletApi) -> Ready {
     }
     let asked = async { Ok((api.ports.store.check().await?, api.ports.store.backlog().await?)) };
     let answered = tokio::time::timeout(LOOK_WITHIN.min(api.call_budget), asked).await;
-    let (database_clock, backlog) = match answered.unwrap_or_else(|_| Err(Unavailable::because("no answer in time"))) {
+    let (database_clock, backlog) = match answered.unwrap_or_else(|_| Err(UnavailableError::because("no answer in time"))) {
         Ok(answer) => answer,
         Err(unavailable) => return unready(format!("database: {unavailable}")),
     };

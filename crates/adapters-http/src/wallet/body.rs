@@ -9,7 +9,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
-use crate::json::{self, Refused};
+use crate::json::{self, JsonError};
 
 /// How long a body may be, in bytes.
 pub(crate) const LONGEST_BODY: usize = 64 * 1024;
@@ -34,14 +34,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     }
 }
 
-impl From<Refused> for Problem {
-    fn from(refused: Refused) -> Self {
+impl From<JsonError> for Problem {
+    fn from(refused: JsonError) -> Self {
         match refused {
-            Refused::Malformed(error) => Self::malformed(format!("the body: {error}")),
-            Refused::Unfit(error) if error.path().iter().next().is_none() => {
+            JsonError::Malformed(error) => Self::malformed(format!("the body: {error}")),
+            JsonError::Unfit(error) if error.path().iter().next().is_none() => {
                 Self::not_acceptable(format!("the body: {}", error.inner()))
             }
-            Refused::Unfit(error) => Self::not_acceptable(format!("{}: {}", error.path(), error.inner())),
+            JsonError::Unfit(error) => Self::not_acceptable(format!("{}: {}", error.path(), error.inner())),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! From the domain to the wire: what a question about many cases, or an account, is answered.
 
-use domain::{AccountId, Cancellation, CancellationState, Case, Currency, DeferReason, EntryKind, Reversal, ReversalState};
-use ports::{PostedEntry, Statement};
+use domain::{AccountId, Cancellation, Case, Currency, Reversal, ReversalState};
+use ports::{AccountStatement, PostedEntry};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::answers::{Amount, ReversalView, time};
+use super::responses::{Amount, ReversalView, time};
 
 /// An account in the embedded ledger.
 #[derive(Serialize, ToSchema)]
@@ -43,7 +43,7 @@ struct EntryView {
 /// A page of reversals.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ReversalList {
-    reversals: Vec<OwedReversal>,
+    reversals: Vec<UnfinishedReversal>,
     /// What to pass as `after`; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -53,7 +53,7 @@ pub(crate) struct ReversalList {
 /// A reversal whose money is not known to be back.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct OwedReversal {
+struct UnfinishedReversal {
     #[serde(flatten)]
     reversal: ReversalView,
     #[schema(format = DateTime)]
@@ -89,7 +89,7 @@ struct DeferredCancel {
 
 impl AccountView {
     /// A statement of which a page of `limit` entries was asked for.
-    pub(crate) fn of(account: &AccountId, statement: Statement, limit: u32) -> Self {
+    pub(crate) fn of(account: &AccountId, statement: AccountStatement, limit: u32) -> Self {
         let next = next(&statement.entries, limit, |entry| entry.position.clone());
         let balance = |(currency, value): (Currency, i128)| Balance { currency: currency.code(), value: value.to_string() };
         let balances = statement.balances.into_iter().map(balance).collect();
@@ -104,12 +104,7 @@ impl AccountView {
 
 impl From<PostedEntry> for EntryView {
     fn from(PostedEntry { position: _, payment_request_id, entry }: PostedEntry) -> Self {
-        let kind = match entry.kind {
-            EntryKind::Debit => "debit",
-            EntryKind::Credit => "credit",
-            EntryKind::Hold => "hold",
-            EntryKind::Release => "release",
-        };
+        let kind = entry.kind.as_str();
         let payment_request_id = payment_request_id.to_string();
         Self { payment_request_id, kind, amount: entry.amount.into(), at: time(entry.at) }
     }
@@ -118,12 +113,15 @@ impl From<PostedEntry> for EntryView {
 impl ReversalList {
     /// Of the page of `limit` cases that was asked for.
     pub(crate) fn of(cases: &[Case], limit: u32) -> Self {
-        let owed = |case: &Case| Some(OwedReversal::of(case, case.reversal.as_ref()?));
-        Self { reversals: cases.iter().filter_map(owed).collect(), next: next(cases, limit, |case| case.id.to_string()) }
+        let reversal_request = |case: &Case| Some(UnfinishedReversal::of(case, case.reversal.as_ref()?));
+        Self {
+            reversals: cases.iter().filter_map(reversal_request).collect(),
+            next: next(cases, limit, |case| case.id.to_string()),
+        }
     }
 }
 
-impl OwedReversal {
+impl UnfinishedReversal {
     fn of(case: &Case, reversal: &Reversal) -> Self {
         let (next_attempt_at, last_error) = match &reversal.state {
             ReversalState::Open { next_attempt_at, last_error, .. } => (Some(time(*next_attempt_at)), last_error.clone()),
@@ -144,12 +142,7 @@ impl DeferredList {
 
 impl DeferredCancel {
     fn of(case: &Case, cancellation: &Cancellation) -> Option<Self> {
-        let reason = match cancellation.state {
-            CancellationState::Deferred(DeferReason::RefundRunning) => "refund-running",
-            CancellationState::Deferred(DeferReason::LookupFailed) => "lookup-failed",
-            CancellationState::Open { .. } | CancellationState::Cancelled { .. } => return None,
-            CancellationState::Refused { .. } | CancellationState::AlreadyRefunded => return None,
-        };
+        let reason = cancellation.state.defer_reason()?.as_str();
         Some(Self {
             payment_request_id: case.id.to_string(),
             acquirer_id: cancellation.acquirer_id.to_string(),

@@ -2,16 +2,16 @@
 //!
 //! Every command goes through the same lanes as `cancelPayment` and so meets the same row lock.
 
-mod answers;
 mod body;
-mod document;
+mod commands;
+mod extractors;
 mod lists;
-mod operating;
-mod place;
+mod openapi;
+mod operator_commands;
 mod problem;
-mod questions;
-mod recording;
+mod queries;
 mod requests;
+mod responses;
 mod settlement;
 mod tokens;
 
@@ -22,22 +22,22 @@ use std::time::{Duration, Instant};
 use actix_web::dev::Server;
 use actix_web::{HttpResponse, web};
 use chrono::TimeDelta;
-use domain::{Action, Command, PaymentRequestId, PspId};
-use ports::{Asked, SettlementStore, Unavailable};
+use domain::{Action, Command, CommandReply, PaymentRequestId, PspId};
+use ports::{ReceivedCommand, SettlementStore, UnavailableError};
 use tracing::{debug, error, info, warn};
-use use_cases::{NotDecided, Ports, Told};
+use use_cases::{Ports, SubmitError};
 
 use crate::ops::Readiness;
 use crate::server::{Listening, serve};
-use answers::Disposed;
-pub(crate) use answers::time;
-pub use document::openapi;
+pub use openapi::openapi;
 use problem::Problem;
+use responses::DispositionBody;
+pub(crate) use responses::time;
 pub use tokens::Tokens;
 use tokens::{Caller, Role};
 
 /// How a command is answered.
-type Disposing = Result<web::Json<Disposed>, Problem>;
+type Disposing = Result<web::Json<DispositionBody>, Problem>;
 
 /// What the wallet-side API works with.
 pub struct WalletApi {
@@ -71,7 +71,7 @@ pub fn serve_wallet_api(listening: Listening, api: WalletApi) -> std::io::Result
     let api = web::Data::new(api);
     serve(listening, patience, move |service| {
         service.app_data(api.clone()).app_data(web::PayloadConfig::new(body::LONGEST_BODY));
-        document::routes(service);
+        openapi::routes(service);
         service.default_service(web::to(no_such_route));
     })
 }
@@ -83,10 +83,11 @@ async fn no_such_route() -> Result<HttpResponse, Problem> {
 impl WalletApi {
     /// Has a command decided, as long as the call's budget lasts.
     async fn record(&self, caller: &Caller, id: PaymentRequestId, action: Action) -> Disposing {
-        let asked = Asked { command: Command { id: id.clone(), at: self.ports.clock.now(), action }, arrived: Instant::now() };
-        let told = tokio::time::timeout(self.call_budget, use_cases::tell(&self.ports.lanes, asked)).await;
+        let asked =
+            ReceivedCommand { command: Command { id: id.clone(), at: self.ports.clock.now(), action }, arrived: Instant::now() };
+        let told = tokio::time::timeout(self.call_budget, use_cases::submit(&self.ports.lanes, asked)).await;
         match told {
-            Ok(Ok(Told::Disposed(disposition))) => {
+            Ok(Ok(CommandReply::Done(disposition))) => {
                 let Caller { name, role } = caller;
                 match role {
                     Role::Pay => {
@@ -98,12 +99,12 @@ impl WalletApi {
                 }
                 Ok(web::Json(disposition.into()))
             }
-            Ok(Ok(Told::NotFound)) => Err(Problem::not_found("no such payment, refund or reversal is recorded")),
-            Ok(Ok(Told::Conflict(why))) => Err(Problem::conflict(why)),
-            Ok(Err(NotDecided::Overloaded | NotDecided::Stopping)) => {
+            Ok(Ok(CommandReply::NotFound { .. })) => Err(Problem::not_found("no such payment, refund or reversal is recorded")),
+            Ok(Ok(CommandReply::Conflict(why))) => Err(Problem::conflict(why)),
+            Ok(Err(SubmitError::Overloaded | SubmitError::Stopping)) => {
                 Err(Problem::unavailable("nothing was recorded; repeat the call"))
             }
-            Ok(Err(NotDecided::Unavailable(_))) => Err(not_known()),
+            Ok(Err(SubmitError::Unavailable(_))) => Err(not_known()),
             Err(_) => {
                 warn!(payment_request_id = %id, "the wallet's command was not decided within the call's budget and goes on");
                 Err(not_known())
@@ -112,9 +113,9 @@ impl WalletApi {
     }
 
     /// Waits for what the store is asked, as long as the call's budget lasts.
-    async fn read<T>(&self, asked: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Problem> {
+    async fn read<T>(&self, asked: impl Future<Output = Result<T, UnavailableError>>) -> Result<T, Problem> {
         let read = tokio::time::timeout(self.call_budget, asked).await;
-        read.unwrap_or_else(|_| Err(Unavailable::because("no answer within the call's budget"))).map_err(|unavailable| {
+        read.unwrap_or_else(|_| Err(UnavailableError::because("no answer within the call's budget"))).map_err(|unavailable| {
             error!(error = %unavailable, "the store did not answer a question of the wallet-side API");
             Problem::unavailable("the store does not answer; repeat the call")
         })

@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use domain::{
-    AccountId, AcquirerId, Action, Currency, InvalidIdentifier, Money, PayResult, Payment, PaymentId, PaymentKind, PaymentStatus,
+    AccountId, AcquirerId, Action, Currency, IdentifierError, Money, PayResult, Payment, PaymentId, PaymentKind, PaymentStatus,
     PspId, RefundRequest, RefundRequestId, RefundResult, ReportedResult,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::answers::Amount;
 use super::problem::Problem;
+use super::responses::Amount;
 use crate::json::Object;
 
 /// How far the wallet's clock may be ahead of this one.
@@ -191,7 +191,7 @@ impl Amount {
     }
 }
 
-pub(crate) fn identifier<T>(member: &str, parsed: Result<T, InvalidIdentifier>) -> Result<T, Problem> {
+pub(crate) fn identifier<T>(member: &str, parsed: Result<T, IdentifierError>) -> Result<T, Problem> {
     parsed.map_err(|invalid| Problem::not_acceptable(format!("{member}: {invalid}")))
 }
 

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use actix_web::{get, web};
-use domain::{ClearingDay, Currency, LeftOut, LeftOutReason, PaymentRequestId, Totals};
+use domain::{ClearingDay, Currency, Excluded, ExclusionReason, PaymentRequestId, Totals};
 use ports::ClosedDay;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::WalletApi;
-use super::answers::time;
-use super::place::InPath;
+use super::extractors::InPath;
 use super::problem::{Problem, Questioned, StillOpen};
+use super::responses::time;
 use super::tokens::Caller;
 
 /// The statement of a closed day. None of it changes any more.
@@ -30,7 +30,8 @@ pub(crate) struct SettlementView {
     /// What the payments that settle cost the wallet, by currency.
     fees: Vec<Sum>,
     /// Completed payments that settle nowhere, by reason; a reason that there is none for is absent.
-    left_out: Vec<LeftOutView>,
+    #[serde(rename = "leftOut")]
+    excluded: Vec<ExcludedView>,
 }
 
 /// How many, and how much.
@@ -52,7 +53,7 @@ struct Sum {
 /// What does not settle for one reason.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct LeftOutView {
+struct ExcludedView {
     /// `cancelled`, or `money-not-back`: cancelled, and the money was not known to be back when the day was closed.
     reason: &'static str,
     #[serde(flatten)]
@@ -71,10 +72,10 @@ impl From<&Totals> for TotalsView {
     }
 }
 
-impl From<(&LeftOutReason, &LeftOut)> for LeftOutView {
-    fn from((reason, left_out): (&LeftOutReason, &LeftOut)) -> Self {
-        let payment_request_ids = left_out.named.iter().map(PaymentRequestId::to_string).collect();
-        Self { reason: reason.name(), totals: (&left_out.totals).into(), payment_request_ids }
+impl From<(&ExclusionReason, &Excluded)> for ExcludedView {
+    fn from((reason, excluded): (&ExclusionReason, &Excluded)) -> Self {
+        let payment_request_ids = excluded.named.iter().map(PaymentRequestId::to_string).collect();
+        Self { reason: reason.as_str(), totals: (&excluded.totals).into(), payment_request_ids }
     }
 }
 
@@ -87,7 +88,7 @@ impl From<ClosedDay> for SettlementView {
             payments: (&statement.payments).into(),
             refunds: (&statement.refunds).into(),
             fees: sums(&statement.fees),
-            left_out: statement.left_out.iter().map(LeftOutView::from).collect(),
+            excluded: statement.excluded.iter().map(ExcludedView::from).collect(),
         }
     }
 }

@@ -14,10 +14,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AccountId, Case, PaymentRequestId, PspId};
-use ports::testing::{ManualClock, MemoryStore, ledger_terms};
+use ports::testing::{ManualClock, MemoryStore, ledger_policy};
 use ports::{
-    Asked, Backlog, CancellationStore, CaseFile, Claim, MessageSigner, MessageVerifier, Page, ReversalFilter, Signature,
-    SignedText, Statement, Unavailable,
+    AccountStatement, Backlog, CancellationStore, CaseFile, LeasedReversal, MessageSigner, MessageVerifier, Page,
+    ReceivedCommand, ReversalFilter, Signature, SignedText, UnavailableError,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
@@ -69,7 +69,7 @@ struct Wallet;
 
 #[async_trait]
 impl MessageSigner for Wallet {
-    async fn sign(&self, text: &[u8]) -> Result<Signature, Unavailable> {
+    async fn sign(&self, text: &[u8]) -> Result<Signature, UnavailableError> {
         Ok(Signature { key_version: 9, bytes: signature(WALLET, text) })
     }
 }
@@ -79,8 +79,8 @@ pub(crate) struct Unreachable;
 
 #[async_trait]
 impl MessageSigner for Unreachable {
-    async fn sign(&self, _: &[u8]) -> Result<Signature, Unavailable> {
-        Err(Unavailable::because("the key cannot be reached"))
+    async fn sign(&self, _: &[u8]) -> Result<Signature, UnavailableError> {
+        Err(UnavailableError::because("the key cannot be reached"))
     }
 }
 
@@ -100,37 +100,37 @@ impl GatedStore {
 
 #[async_trait]
 impl CancellationStore for GatedStore {
-    async fn decide(&self, batch: Vec<Asked>) -> Vec<Result<domain::Outcome, Unavailable>> {
+    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<ports::Decided, UnavailableError>> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let _open = self.gate.acquire().await;
         self.memory.decide(batch).await
     }
 
-    async fn claim_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, Unavailable> {
-        self.memory.claim_due(now, limit).await
+    async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError> {
+        self.memory.lease_due(now, limit).await
     }
 
-    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, Unavailable> {
+    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
         self.memory.find(id).await
     }
 
-    async fn account(&self, account: &AccountId, page: &Page) -> Result<Statement, Unavailable> {
+    async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {
         self.memory.account(account, page).await
     }
 
-    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, Unavailable> {
+    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         self.memory.reversals(filter, page).await
     }
 
-    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, Unavailable> {
+    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         self.memory.deferred(page).await
     }
 
-    async fn backlog(&self) -> Result<Backlog, Unavailable> {
+    async fn backlog(&self) -> Result<Backlog, UnavailableError> {
         self.memory.backlog().await
     }
 
-    async fn check(&self) -> Result<Option<DateTime<Utc>>, Unavailable> {
+    async fn check(&self) -> Result<Option<DateTime<Utc>>, UnavailableError> {
         self.memory.check().await
     }
 }
@@ -175,7 +175,7 @@ impl Service {
         let runtime = Runtime::new().unwrap();
         let entered = runtime.enter();
         let gate = Semaphore::new(usize::from(setup.gate_is_open));
-        let store = Arc::new(GatedStore { memory: MemoryStore::new(ledger_terms()), gate, waiting: AtomicUsize::new(0) });
+        let store = Arc::new(GatedStore { memory: MemoryStore::new(ledger_policy()), gate, waiting: AtomicUsize::new(0) });
         let as_store: Arc<dyn CancellationStore> = Arc::clone(&store) as _;
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

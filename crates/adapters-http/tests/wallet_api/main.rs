@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{AccountId, Case, GiveBack, Lookup, Outcome, PaymentRequestId};
+use domain::{AccountId, Case, Lookup, PaymentRequestId, ReversalOutcome};
 use ports::testing::Wallet;
-use ports::{Asked, CancellationStore, CaseFile, Page, ReversalFilter, Statement, Unavailable};
+use ports::{AccountStatement, CancellationStore, CaseFile, Page, ReceivedCommand, ReversalFilter, UnavailableError};
 use serde_json::{Value, json};
 use wallet_side::{Api, PAY, changed, disposition, failure, payment, refund_of, success};
 
@@ -136,7 +136,7 @@ fn f12_a_late_payment_of_a_fenced_request_is_closed_and_its_success_reversed() {
     }
     let known = api.case("p1");
     let amount = json!({"value": "1000", "currency": "JPY"});
-    let reversal = json!({"reversalId": "p1", "kind": "refund", "amount": amount, "state": "done", "attempts": 1});
+    let reversal = json!({"reversalId": "p1", "taken": "debit", "amount": amount, "state": "done", "attempts": 1});
     assert_eq!((&known["status"], &known["reversal"]), (&json!("S"), &reversal));
     let told = ["cancel-received", "cancelled", "payment-recorded", "succeeded", "reversal-opened", "reversal-done"];
     assert_eq!(names(&known["events"]), told);
@@ -176,18 +176,18 @@ fn a_cancellation_shows_in_every_state_what_a_repeat_is_answered() {
 fn open_and_parked_reversals_are_listed_with_what_they_met() {
     let api = Api::with_core();
     for (id, outcome) in [
-        ("p1", GiveBack::Impossible("the account is closed".to_owned())),
-        ("p2", GiveBack::Unknown("connection refused".to_owned())),
+        ("p1", ReversalOutcome::Impossible("the account is closed".to_owned())),
+        ("p2", ReversalOutcome::Unknown("connection refused".to_owned())),
     ] {
         api.owes(&Wallet::of(id), outcome);
     }
     let amount = json!({"value": "1000", "currency": "JPY"});
     let open = json!([{
-        "reversalId": "p2", "kind": "refund", "amount": amount, "state": "open", "attempts": 1,
+        "reversalId": "p2", "taken": "debit", "amount": amount, "state": "open", "attempts": 1,
         "openedAt": "2026-03-01T04:00:00Z", "nextAttemptAt": "2026-03-01T04:00:00.100000Z", "lastError": "connection refused",
     }]);
     let parked = json!([{
-        "reversalId": "p1", "kind": "refund", "amount": amount, "state": "parked", "attempts": 1,
+        "reversalId": "p1", "taken": "debit", "amount": amount, "state": "parked", "attempts": 1,
         "openedAt": "2026-03-01T04:00:00Z", "nextAttemptAt": null, "lastError": "the account is closed",
     }]);
     assert_eq!(api.get("/wallet/v1/reversals").json(), json!({"reversals": open}));
@@ -427,7 +427,7 @@ fn an_id_may_have_every_visible_character_in_a_path() {
 
 #[test]
 fn a_case_that_cannot_be_decided_is_not_answered() {
-    let store = ports::testing::MemoryStore::new(ports::testing::ledger_terms());
+    let store = ports::testing::MemoryStore::new(ports::testing::ledger_policy());
     store.damage(&ports::testing::id("p1"));
     let api = Api::over(Arc::new(store), Duration::from_secs(60));
     assert_not_answered(&api.put("p1", &payment()));
@@ -456,41 +456,41 @@ struct Lost {
 }
 
 impl Lost {
-    async fn answer<T>(&self) -> Result<T, Unavailable> {
-        if self.silent { pending().await } else { Err(Unavailable::because("connection refused")) }
+    async fn answer<T>(&self) -> Result<T, UnavailableError> {
+        if self.silent { pending().await } else { Err(UnavailableError::because("connection refused")) }
     }
 }
 
 #[async_trait]
 impl CancellationStore for Lost {
-    async fn decide(&self, _: Vec<Asked>) -> Vec<Result<Outcome, Unavailable>> {
+    async fn decide(&self, _: Vec<ReceivedCommand>) -> Vec<Result<ports::Decided, UnavailableError>> {
         vec![self.answer().await]
     }
 
-    async fn claim_due(&self, _: chrono::DateTime<chrono::Utc>, _: u32) -> Result<Vec<ports::Claim>, Unavailable> {
+    async fn lease_due(&self, _: chrono::DateTime<chrono::Utc>, _: u32) -> Result<Vec<ports::LeasedReversal>, UnavailableError> {
         self.answer().await
     }
-    async fn find(&self, _: &PaymentRequestId) -> Result<Option<CaseFile>, Unavailable> {
-        self.answer().await
-    }
-
-    async fn account(&self, _: &AccountId, _: &Page) -> Result<Statement, Unavailable> {
+    async fn find(&self, _: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
         self.answer().await
     }
 
-    async fn reversals(&self, _: ReversalFilter, _: &Page) -> Result<Vec<Case>, Unavailable> {
+    async fn account(&self, _: &AccountId, _: &Page) -> Result<AccountStatement, UnavailableError> {
         self.answer().await
     }
 
-    async fn deferred(&self, _: &Page) -> Result<Vec<Case>, Unavailable> {
+    async fn reversals(&self, _: ReversalFilter, _: &Page) -> Result<Vec<Case>, UnavailableError> {
         self.answer().await
     }
 
-    async fn backlog(&self) -> Result<ports::Backlog, Unavailable> {
+    async fn deferred(&self, _: &Page) -> Result<Vec<Case>, UnavailableError> {
         self.answer().await
     }
 
-    async fn check(&self) -> Result<Option<chrono::DateTime<chrono::Utc>>, Unavailable> {
+    async fn backlog(&self) -> Result<ports::Backlog, UnavailableError> {
+        self.answer().await
+    }
+
+    async fn check(&self) -> Result<Option<chrono::DateTime<chrono::Utc>>, UnavailableError> {
         self.answer().await
     }
 }

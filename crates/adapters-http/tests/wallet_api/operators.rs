@@ -1,6 +1,6 @@
 //! What an operator may do about a reversal that the wallet core called impossible.
 
-use domain::GiveBack;
+use domain::ReversalOutcome;
 use ports::testing::Wallet;
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::wallet_side::{Api, PAY, disposition};
 /// Money is owed for `id`, and the core says that it cannot go back.
 fn with_parked(id: &str) -> Api {
     let api = Api::with_core();
-    api.owes(&Wallet::of(id), GiveBack::Impossible("the account is closed".to_owned()));
+    api.owes(&Wallet::of(id), ReversalOutcome::Impossible("the account is closed".to_owned()));
     assert_eq!(api.case(id)["reversal"]["state"], "parked");
     api
 }
@@ -66,8 +66,8 @@ fn the_pay_flow_may_not_decide_about_a_reversal() {
 fn only_a_parked_reversal_is_an_operators() {
     let api = Api::with_core();
     api.pay("paid");
-    api.owes(&Wallet::of("open"), GiveBack::Unknown("timeout".to_owned()));
-    api.owes(&Wallet::of("done"), GiveBack::Done);
+    api.owes(&Wallet::of("open"), ReversalOutcome::Unknown("timeout".to_owned()));
+    api.owes(&Wallet::of("done"), ReversalOutcome::Done);
     let known = ["paid", "open", "done"].map(|id| (id, api.case(id)));
     for (id, status) in [("unknown", 404), ("paid", 404), ("open", 409), ("done", 409)] {
         for (action, body) in [("retry", json!({})), ("resolve", json!({"note": "paid by hand"}))] {

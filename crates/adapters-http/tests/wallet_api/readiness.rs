@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::GiveBack;
-use ports::testing::{ManualClock, MemoryStore, Wallet, ledger_terms, moment};
+use domain::ReversalOutcome;
+use ports::testing::{ManualClock, MemoryStore, Wallet, ledger_policy, moment};
 use serde_json::json;
 
 use crate::wallet_side::{Api, disposition};
 
-fn timeout() -> GiveBack {
-    GiveBack::Unknown("timeout".to_owned())
+fn timeout() -> ReversalOutcome {
+    ReversalOutcome::Unknown("timeout".to_owned())
 }
 
 #[test]
@@ -35,7 +35,11 @@ fn a_reversal_that_is_open_for_too_long_is_named_until_it_is_done() {
 
     let p2 = Wallet { at: moment(301), ..Wallet::of("p2") };
     api.decide(p2.is_cancelled());
-    api.decide(p2.does(domain::Action::Close { attempt: 2, outcome: GiveBack::Done, jitter: domain::Jitter(0) }));
+    api.decide(p2.does(domain::Action::CompleteAttempt(domain::AttemptEnd {
+        attempt: 2,
+        outcome: ReversalOutcome::Done,
+        jitter: domain::Jitter(0),
+    })));
     let oldest = json!({"reversalId": "p1", "openedAt": "2026-03-01T04:01:00Z"});
     let better = json!({"ready": true, "deferred": 0, "openReversals": 1, "parkedReversals": 0, "oldestOpenReversal": oldest});
     assert_eq!(api.readiness(), (200, better));
@@ -44,7 +48,7 @@ fn a_reversal_that_is_open_for_too_long_is_named_until_it_is_done() {
 #[test]
 fn a_parked_reversal_is_counted_and_leaves_the_process_ready() {
     let api = Api::with_core();
-    api.owes(&Wallet::of("p1"), GiveBack::Impossible("the account is closed".to_owned()));
+    api.owes(&Wallet::of("p1"), ReversalOutcome::Impossible("the account is closed".to_owned()));
     api.clock.advance(TimeDelta::days(30));
     let counted = |parked: u64| json!({"ready": true, "deferred": 0, "openReversals": 0, "parkedReversals": parked});
     assert_eq!(api.readiness(), (200, counted(1)));
@@ -55,7 +59,7 @@ fn a_parked_reversal_is_counted_and_leaves_the_process_ready() {
 #[test]
 fn clocks_more_than_five_seconds_apart_make_the_process_unready() {
     let of_database = Arc::new(ManualClock::at(moment(0)));
-    let store = MemoryStore::new(ledger_terms()).with_clock(Arc::clone(&of_database));
+    let store = MemoryStore::new(ledger_policy()).with_clock(Arc::clone(&of_database));
     let api = Api::over(Arc::new(store), Duration::from_secs(60));
     let together = json!({"ready": true, "deferred": 0, "openReversals": 0, "parkedReversals": 0});
     let apart = |seconds: i64| {

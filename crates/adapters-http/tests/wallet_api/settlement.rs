@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use domain::{ClearingDay, ReportedResult};
-use ports::testing::{Wallet, ledger_terms, moment};
+use ports::testing::{MemoryStatements, Wallet, ledger_policy, moment};
 use serde_json::json;
-use use_cases::{Settling, close_day};
+use use_cases::{SettlementPorts, close_day};
 
 use crate::wallet_side::Api;
 
@@ -44,11 +44,12 @@ fn a_closed_day_tells_what_settles_and_what_is_left_out() {
     api.decide(refunded.reports_refund("r1", ReportedResult::Succeeded));
     api.decide(Wallet::of("cancelled").is_cancelled());
     api.clock.advance(TimeDelta::days(1));
-    let settling = Settling {
+    let settling = SettlementPorts {
         cases: Arc::clone(&api.store),
         days: Arc::clone(&api.days),
+        statements: Arc::new(MemoryStatements::default()),
         clock: Arc::clone(&api.clock) as _,
-        terms: ledger_terms(),
+        policy: ledger_policy(),
     };
     let closed = api.wait_for(close_day(&settling, ClearingDay::of(moment(0)))).unwrap();
     let yen = |value: &str| json!([{"currency": "JPY", "value": value}]);

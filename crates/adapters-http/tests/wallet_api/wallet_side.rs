@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use adapters_http::{Listening, Readiness, Tokens, WalletApi, serve_wallet_api};
 use chrono::TimeDelta;
-use domain::{Action, GiveBack, Jitter, PspId, Terms};
-use ports::testing::{ManualClock, MemoryStore, Wallet, core_terms, ledger_terms, moment};
-use ports::{Asked, CancellationStore, SettlementStore};
+use domain::{Action, AttemptEnd, Jitter, Policy, PspId, ReversalOutcome};
+use ports::testing::{ManualClock, MemoryStore, Wallet, core_policy, ledger_policy, moment};
+use ports::{CancellationStore, ReceivedCommand, SettlementStore};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use use_cases::{LaneSettings, Lanes, Ports};
@@ -60,20 +60,20 @@ impl Reply {
 
 impl Api {
     pub(crate) fn with_ledger() -> Self {
-        Self::under(ledger_terms())
+        Self::under(ledger_policy())
     }
 
     pub(crate) fn with_core() -> Self {
-        Self::under(core_terms())
+        Self::under(core_policy())
     }
 
-    fn under(terms: Terms) -> Self {
-        let store = MemoryStore::new(terms);
+    fn under(policy: Policy) -> Self {
+        let store = MemoryStore::new(policy);
         Self::over_both((Arc::new(store.clone()), Arc::new(store)), Duration::from_secs(60))
     }
 
     pub(crate) fn over(store: Arc<dyn CancellationStore>, call_budget: Duration) -> Self {
-        Self::over_both((store, Arc::new(MemoryStore::new(ledger_terms()))), call_budget)
+        Self::over_both((store, Arc::new(MemoryStore::new(ledger_policy()))), call_budget)
     }
 
     fn over_both((store, days): (Arc<dyn CancellationStore>, Arc<dyn SettlementStore>), call_budget: Duration) -> Self {
@@ -150,7 +150,7 @@ impl Api {
     }
 
     /// Has the store decide something that comes by another door.
-    pub(crate) fn decide(&self, asked: Asked) {
+    pub(crate) fn decide(&self, asked: ReceivedCommand) {
         let decided = self.runtime.block_on(self.store.decide(vec![asked]));
         assert!(matches!(decided[..], [Ok(_)]), "{decided:?}");
     }
@@ -161,15 +161,15 @@ impl Api {
     }
 
     /// Pays and cancels, and has the first attempt to give the money back end like this; all at `wallet.at`.
-    pub(crate) fn owes(&self, wallet: &Wallet, outcome: GiveBack) {
+    pub(crate) fn owes(&self, wallet: &Wallet, outcome: ReversalOutcome) {
         self.pay(wallet.id.as_str());
         self.decide(wallet.is_cancelled());
         self.closes(wallet, outcome);
     }
 
     /// The first attempt to give the money back ends like this.
-    pub(crate) fn closes(&self, wallet: &Wallet, outcome: GiveBack) {
-        self.decide(wallet.does(Action::Close { attempt: 1, outcome, jitter: Jitter(0) }));
+    pub(crate) fn closes(&self, wallet: &Wallet, outcome: ReversalOutcome) {
+        self.decide(wallet.does(Action::CompleteAttempt(AttemptEnd { attempt: 1, outcome, jitter: Jitter(0) })));
     }
 
     /// What `/readyz` says.

@@ -1,7 +1,7 @@
 //! `rescind demo`: every rule at work, over HTTP, with keys and a database of its own.
 
 mod folder;
-mod hand;
+mod manual_cancel;
 mod partner;
 mod rows;
 mod wallet;
@@ -15,7 +15,7 @@ use ports::Clock;
 use reqwest::Client;
 
 use crate::clock::SystemClock;
-use crate::output::{Failure, say};
+use crate::output::{CliError, print_line};
 use crate::serve::{Signals, until_stopped};
 use crate::settings::{Settings, Sources};
 use crate::telemetry::{self, LogTo};
@@ -33,21 +33,25 @@ struct Players {
 }
 
 /// A client that never leaves this machine: it needs neither a proxy nor the certificates that a small system may not have.
-fn loopback_client() -> Result<Client, Failure> {
+fn loopback_client() -> Result<Client, CliError> {
     let client = Client::builder().tls_certs_only([]).no_proxy().build();
-    client.map_err(|error| Failure::new(format!("HTTP cannot be used: {error}")))
+    client.map_err(|error| CliError::new(format!("HTTP cannot be used: {error}")))
 }
 
 /// Makes the folder, starts the service in this process, plays every row, and goes on serving unless it is `once`.
-pub(crate) async fn run(dir: Option<PathBuf>, once: bool) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(dir: Option<PathBuf>, once: bool) -> Result<ExitCode, CliError> {
     let folder = Folder::make(dir)?;
     let (log, file) = folder.log()?;
     let _writing = telemetry::start(LogTo::File(file))?;
     let settings = Settings::load(&Sources { file: Some(folder.settings()), flags: vec![], isolated: true })?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let Service { callback, wallet_api, servers, stop, keys: _ } = wiring::start(&settings, &clock)?;
-    say(format_args!("Keys, settings and database are in {}, the service's log in {}.", folder.path().display(), log.display()))?;
-    say(format_args!("Alipay+ calls http://{callback}, the wallet calls http://{wallet_api}.\n"))?;
+    print_line(format_args!(
+        "Keys, settings and database are in {}, the service's log in {}.",
+        folder.path().display(),
+        log.display()
+    ))?;
+    print_line(format_args!("Alipay+ calls http://{callback}, the wallet calls http://{wallet_api}.\n"))?;
 
     let http = loopback_client()?;
     let players = Players {
@@ -62,27 +66,27 @@ pub(crate) async fn run(dir: Option<PathBuf>, once: bool) -> Result<ExitCode, Fa
     for call in TO_TRY_CALLS {
         players.wallet.tell(&TO_TRY, call).await?;
     }
-    say(hand::snippet(&folder, &settings, [callback, wallet_api]))?;
+    print_line(manual_cancel::snippet(&folder, &settings, [callback, wallet_api]))?;
     until_stopped(servers, stop, &mut Signals::new()?).await
 }
 
 impl Players {
     /// Plays the rows and prints one line for each; returns how many are not as they should be.
-    async fn play_all(&self) -> Result<usize, Failure> {
-        say(format_args!("{:>65}{:>24}", "", "user's balance in JPY"))?;
-        say(line(["cancelPayment for", "answer", "ms", "before", "after", ""]))?;
+    async fn play_all(&self) -> Result<usize, CliError> {
+        print_line(format_args!("{:>65}{:>24}", "", "user's balance in JPY"))?;
+        print_line(line(["cancelPayment for", "answer", "ms", "before", "after", ""]))?;
         let mut wrong = 0;
         for row in &ROWS {
             wrong += usize::from(!self.play(row).await?);
         }
         match wrong {
-            0 => say(format_args!("\nAll {} are as they should be.", ROWS.len()))?,
-            _ => say(format_args!("\n{wrong} of {} are not as they should be.", ROWS.len()))?,
+            0 => print_line(format_args!("\nAll {} are as they should be.", ROWS.len()))?,
+            _ => print_line(format_args!("\n{wrong} of {} are not as they should be.", ROWS.len()))?,
         }
         Ok(wrong)
     }
 
-    async fn play(&self, row: &Row) -> Result<bool, Failure> {
+    async fn play(&self, row: &Row) -> Result<bool, CliError> {
         for call in row.before {
             self.wallet.tell(row.payment, *call).await?;
         }
@@ -97,7 +101,7 @@ impl Players {
         let after = self.wallet.balance(row.payment.account).await?;
         let difference = row.difference(&answer, [before, after]);
         let verdict = difference.as_deref().unwrap_or("ok");
-        say(line([row.what, &answer, &took, &before.to_string(), &after.to_string(), verdict]))?;
+        print_line(line([row.what, &answer, &took, &before.to_string(), &after.to_string(), verdict]))?;
         Ok(difference.is_none())
     }
 }

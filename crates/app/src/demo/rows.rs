@@ -10,7 +10,7 @@ const OTHER_ACQUIRER: &str = "1022188000000000002";
 pub(super) const CURRENCY: &str = "JPY";
 
 /// One payment of one user.
-pub(super) struct Payment {
+pub(super) struct DemoPayment {
     pub(super) id: &'static str,
     pub(super) account: &'static str,
     /// `payment` or `authorization`
@@ -34,7 +34,7 @@ pub(super) enum Call {
 pub(super) enum Exchange {
     /// Alipay+ cancels for this acquirer.
     Cancel { acquirer: &'static str },
-    /// Somebody cancels and signs something else than what is sent.
+    /// The cancel's signature is over another text than the one that is sent.
     CancelSignedBadly,
     /// The wallet calls.
     Wallet(Call),
@@ -43,8 +43,8 @@ pub(super) enum Exchange {
 /// One exchange, and how it should be.
 pub(super) struct Row {
     pub(super) what: &'static str,
-    pub(super) payment: &'static Payment,
-    /// What the wallet told before.
+    pub(super) payment: &'static DemoPayment,
+    /// What the wallet reports before.
     pub(super) before: &'static [Call],
     pub(super) exchange: Exchange,
     pub(super) answer: &'static str,
@@ -63,20 +63,20 @@ impl Row {
 
 const CANCEL: Exchange = Exchange::Cancel { acquirer: ACQUIRER };
 
-const fn payment(id: &'static str, account: &'static str, amount: &'static str) -> Payment {
-    Payment { id, account, kind: "payment", amount, initiated_days_ago: 0 }
+const fn payment(id: &'static str, account: &'static str, amount: &'static str) -> DemoPayment {
+    DemoPayment { id, account, kind: "payment", amount, initiated_days_ago: 0 }
 }
 
-static PAID: Payment = payment("20200101234567890132", "user-1", "1500");
-static HELD: Payment = Payment { kind: "authorization", ..payment("20200101234567890133", "user-2", "20000") };
-static IN_PROGRESS: Payment = payment("20200101234567890134", "user-3", "800");
-static FAILED: Payment = payment("20200101234567890135", "user-4", "900");
-static NEVER_SEEN: Payment = payment("20200101234567890136", "user-5", "1200");
-static TOO_OLD: Payment = Payment { initiated_days_ago: 2, ..payment("20200101234567890137", "user-6", "3000") };
-static NOT_SIGNED: Payment = payment("20200101234567890138", "user-7", "700");
+static PAID: DemoPayment = payment("20200101234567890132", "user-1", "1500");
+static HELD: DemoPayment = DemoPayment { kind: "authorization", ..payment("20200101234567890133", "user-2", "20000") };
+static IN_PROGRESS: DemoPayment = payment("20200101234567890134", "user-3", "800");
+static FAILED: DemoPayment = payment("20200101234567890135", "user-4", "900");
+static NEVER_SEEN: DemoPayment = payment("20200101234567890136", "user-5", "1200");
+static TOO_OLD: DemoPayment = DemoPayment { initiated_days_ago: 2, ..payment("20200101234567890137", "user-6", "3000") };
+static NOT_SIGNED: DemoPayment = payment("20200101234567890138", "user-7", "700");
 /// Paid and left alone, to be cancelled by hand.
-pub(super) static TO_TRY: Payment = payment("20200101234567890139", "user-8", "2500");
-/// What the wallet told of it.
+pub(super) static TO_TRY: DemoPayment = payment("20200101234567890139", "user-8", "2500");
+/// What the wallet said about it.
 pub(super) const TO_TRY_CALLS: [Call; 2] = [Call::Announce, Call::Report("S")];
 
 /// In the order in which they are played.

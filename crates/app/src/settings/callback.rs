@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::PspId;
 
-use super::section::{Section, Wrong};
+use super::section::{Section, SettingError};
 use super::values::{ANSWER_BUDGET, CLIENT_ID, FRESHNESS, INSTANT, KEY_VERSION, LISTEN, PATH, PSP_ID, SettingFile};
 
 /// The callback's settings.
@@ -46,7 +46,7 @@ pub(crate) struct ClientKeySetting {
 }
 
 impl CallbackSettings {
-    pub(super) fn read(section: &mut Section) -> Result<Self, Wrong> {
+    pub(super) fn read(section: &mut Section) -> Result<Self, SettingError> {
         Ok(Self {
             listen: section.or("listen", "127.0.0.1:8080", &LISTEN)?,
             cancel_payment_path: section.or("cancel_payment_path", "/aps/api/v1/payments/cancelPayment", &PATH)?,
@@ -61,7 +61,7 @@ impl CallbackSettings {
 }
 
 impl Tls {
-    pub(super) fn read(section: &mut Section) -> Result<Option<Self>, Wrong> {
+    pub(super) fn read(section: &mut Section) -> Result<Option<Self>, SettingError> {
         let Some(mut tls) = section.table("tls")? else { return Ok(None) };
         let certificate = SettingFile::required(&mut tls, "certificate_file")?;
         let private_key = SettingFile::required(&mut tls, "private_key_file")?;
@@ -70,9 +70,9 @@ impl Tls {
     }
 }
 
-fn signing_key(section: &mut Section) -> Result<SigningKey, Wrong> {
+fn signing_key(section: &mut Section) -> Result<SigningKey, SettingError> {
     let Some(mut key) = section.table("signing_key")? else {
-        return Err(Wrong::new(format!(
+        return Err(SettingError::new(format!(
             "{} is missing: it must be {{ version = 1, private_key_file = \"keys/wallet-private.pem\" }}, the key that signs answers",
             section.path_of("signing_key")
         )));
@@ -83,12 +83,12 @@ fn signing_key(section: &mut Section) -> Result<SigningKey, Wrong> {
     Ok(SigningKey { version, file })
 }
 
-fn clients(section: &mut Section) -> Result<Vec<ClientKeySetting>, Wrong> {
+fn clients(section: &mut Section) -> Result<Vec<ClientKeySetting>, SettingError> {
     let (mut keys, mut ids) = (Vec::new(), HashSet::new());
     for mut client in section.tables("clients")? {
         let client_id = client.required("client_id", &CLIENT_ID)?;
         if !ids.insert(client_id.clone()) {
-            return Err(Wrong::new(format!(
+            return Err(SettingError::new(format!(
                 "{} is {client_id:?} a second time: list all keys of a client in one entry",
                 client.path_of("client_id")
             )));
@@ -97,7 +97,7 @@ fn clients(section: &mut Section) -> Result<Vec<ClientKeySetting>, Wrong> {
         section.end(client)?;
     }
     if keys.is_empty() {
-        return Err(Wrong::new(format!(
+        return Err(SettingError::new(format!(
             "{} is missing: name each client of Alipay+ with client_id and keys, or nobody can call",
             section.path_of("clients")
         )));
@@ -105,13 +105,15 @@ fn clients(section: &mut Section) -> Result<Vec<ClientKeySetting>, Wrong> {
     Ok(keys)
 }
 
-fn keys_of(client: &mut Section, client_id: &str) -> Result<Vec<ClientKeySetting>, Wrong> {
+fn keys_of(client: &mut Section, client_id: &str) -> Result<Vec<ClientKeySetting>, SettingError> {
     let (mut keys, mut versions) = (Vec::new(), HashSet::new());
     for mut key in client.tables("keys")? {
         let version = key.required("version", &KEY_VERSION)?;
         if !versions.insert(version) {
             let path = key.path_of("version");
-            return Err(Wrong::new(format!("{path} is {version} a second time: each key of a client has a version of its own")));
+            return Err(SettingError::new(format!(
+                "{path} is {version} a second time: each key of a client has a version of its own"
+            )));
         }
         let file = SettingFile::required(&mut key, "public_key_file")?;
         let not_before = key.optional("not_before", &INSTANT)?;
@@ -119,14 +121,14 @@ fn keys_of(client: &mut Section, client_id: &str) -> Result<Vec<ClientKeySetting
         if let (Some(from), Some(to)) = (not_before, not_after)
             && from >= to
         {
-            return Err(Wrong::new(format!("{} is {to}, but must be later than not_before", key.path_of("not_after"))));
+            return Err(SettingError::new(format!("{} is {to}, but must be later than not_before", key.path_of("not_after"))));
         }
         client.end(key)?;
         keys.push(ClientKeySetting { client_id: client_id.to_owned(), version, file, not_before, not_after });
     }
     if keys.is_empty() {
         let path = client.path_of("keys");
-        return Err(Wrong::new(format!("{path} is missing: it must be [{{ version = 1, public_key_file = \"…\" }}]")));
+        return Err(SettingError::new(format!("{path} is missing: it must be [{{ version = 1, public_key_file = \"…\" }}]")));
     }
     Ok(keys)
 }

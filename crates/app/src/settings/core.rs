@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::FundsKind;
 
-use super::section::{Kind, Section, Wrong};
+use super::section::{Kind, Section, SettingError};
 use super::values::{HTTP_URL, SettingFile, TIMEOUT};
 
 /// What a cancel needs besides the core's answers: two commits and the way between them.
@@ -12,7 +12,7 @@ const OWN_TIME: Duration = Duration::from_secs(1);
 
 const FUNDS_KIND: Kind<FundsKind> = Kind::new("\"ledger\" or \"http\"", |text| match text {
     "ledger" => Some(FundsKind::Ledger),
-    "http" => Some(FundsKind::Core),
+    "http" => Some(FundsKind::Http),
     _ => None,
 });
 
@@ -30,7 +30,7 @@ const PAYMENTS_KIND: Kind<PaymentsKind> = Kind::new("\"recorded\" or \"core\"", 
 });
 
 /// The wallet core, as far as it is used.
-pub(crate) struct CoreSettings {
+pub(crate) struct CoreSection {
     /// Gives money back; `None` where the embedded ledger has it.
     pub(crate) funds: Option<CoreSetting>,
     /// Knows the payments; `None` where they are announced.
@@ -49,9 +49,9 @@ pub(crate) struct CoreSetting {
     pub(crate) client_key: Option<SettingFile>,
 }
 
-impl CoreSettings {
+impl CoreSection {
     /// Reads both sections and checks that the core's answers fit into the answer budget.
-    pub(super) fn read(root: &mut Section, answer_budget: Duration) -> Result<Self, Wrong> {
+    pub(super) fn read(root: &mut Section, answer_budget: Duration) -> Result<Self, SettingError> {
         let mut section = root.table_or_empty("payments")?;
         let payments_kind = section.or("kind", "recorded", &PAYMENTS_KIND)?;
         let payments = Some(CoreSetting::read(&mut section)?).filter(|_| payments_kind == PaymentsKind::Core);
@@ -61,23 +61,25 @@ impl CoreSettings {
         let funds = CoreSetting::read(&mut section)?;
         root.end(section)?;
         let attempt = funds.timeout;
-        let funds = Some(funds).filter(|_| funds_kind == FundsKind::Core);
+        let funds = Some(funds).filter(|_| funds_kind == FundsKind::Http);
         if payments.is_some() && funds.is_none() {
-            return Err(Wrong::new("payments.kind is \"core\", but funds.kind is \"ledger\": it must be \"http\" as well"));
+            return Err(SettingError::new(
+                "payments.kind is \"core\", but funds.kind is \"ledger\": it must be \"http\" as well",
+            ));
         }
         let core = Self { funds, payments, attempt };
         core.fit(answer_budget)?;
         Ok(core)
     }
 
-    fn fit(&self, answer_budget: Duration) -> Result<(), Wrong> {
+    fn fit(&self, answer_budget: Duration) -> Result<(), SettingError> {
         let used = |core: &Option<CoreSetting>| core.as_ref().map_or(Duration::ZERO, |core| core.timeout);
         let (funds, payments) = (used(&self.funds), used(&self.payments));
         if self.funds.is_none() || funds + payments + OWN_TIME <= answer_budget {
             return Ok(());
         }
         let shown = |duration: Duration| humantime::format_duration(duration).to_string();
-        Err(Wrong::new(format!(
+        Err(SettingError::new(format!(
             "callback.answer_budget is \"{}\", but must be at least the sum of funds.timeout ({}), payments.timeout ({}) and {} for \
              the database",
             shown(answer_budget),
@@ -89,7 +91,7 @@ impl CoreSettings {
 }
 
 impl CoreSetting {
-    fn read(section: &mut Section) -> Result<Self, Wrong> {
+    fn read(section: &mut Section) -> Result<Self, SettingError> {
         let setting = Self {
             url: section.or("url", "http://127.0.0.1:9090", &HTTP_URL)?,
             timeout: section.or("timeout", "2s", &TIMEOUT)?,
@@ -100,7 +102,7 @@ impl CoreSetting {
         };
         if setting.client_certificate.is_some() != setting.client_key.is_some() {
             let (certificate, key) = (section.path_of("client_certificate_file"), section.path_of("client_key_file"));
-            return Err(Wrong::new(format!("{certificate} and {key} must be there both or not at all")));
+            return Err(SettingError::new(format!("{certificate} and {key} must be there both or not at all")));
         }
         Ok(setting)
     }

@@ -1,6 +1,6 @@
 //! `[database]`: where the cases are kept.
 
-use super::section::{Kind, Section, Wrong};
+use super::section::{Kind, Section, SettingError};
 use super::values::{POOL_SIZE, SettingFile};
 
 /// Where the cases are kept.
@@ -21,7 +21,7 @@ const URL: Kind<String> = Kind {
 };
 
 impl DatabaseSetting {
-    pub(super) fn read(section: &mut Section) -> Result<Self, Wrong> {
+    pub(super) fn read(section: &mut Section) -> Result<Self, SettingError> {
         Ok(Self {
             url: section.or("url", "sqlite://rescind.db", &URL)?,
             password: SettingFile::optional(section, "password_file")?,
@@ -30,7 +30,7 @@ impl DatabaseSetting {
     }
 
     /// The password in `password_file`.
-    pub(crate) fn read_password(&self) -> Result<Option<String>, Wrong> {
+    pub(crate) fn read_password(&self) -> Result<Option<String>, SettingError> {
         self.password.as_ref().map(SettingFile::read_line).transpose()
     }
 }

@@ -1,4 +1,4 @@
-//! The settings: `rescind.toml`, then the environment, then flags; the later wins. Whatever is wrong is told in one sentence.
+//! The settings: `rescind.toml`, then the environment, then flags; the later wins. Each mistake is one sentence.
 
 mod callback;
 mod core;
@@ -13,16 +13,17 @@ use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 use config::{Config, Environment, File, FileFormat};
-use domain::Terms;
+use domain::Policy;
+use ports::ColumnNames;
 
-pub(crate) use self::core::{CoreSetting, CoreSettings};
+pub(crate) use self::core::{CoreSection, CoreSetting};
 pub(crate) use callback::{CallbackSettings, Tls};
 pub(crate) use database::DatabaseSetting;
-pub(crate) use section::{Shown, Wrong};
-pub(crate) use settlement::Columns;
+pub(crate) use section::{SettingError, Shown};
 pub(crate) use values::SettingFile;
 
 use section::Section;
+use settlement::read_columns;
 use values::{ALARM_AGE, LISTEN};
 
 /// Where the settings come from.
@@ -48,10 +49,10 @@ pub(crate) struct Settings {
     pub(crate) callback: CallbackSettings,
     pub(crate) wallet_api: WalletApiSettings,
     pub(crate) database: DatabaseSetting,
-    pub(crate) core: CoreSettings,
-    pub(crate) terms: Terms,
+    pub(crate) core: CoreSection,
+    pub(crate) policy: Policy,
     /// How Alipay+'s files name their columns.
-    pub(crate) columns: Columns,
+    pub(crate) columns: ColumnNames,
     /// Every setting in force, as it may be shown.
     pub(crate) shown: Vec<Shown>,
     /// Where all of this came from.
@@ -69,7 +70,7 @@ pub(crate) struct WalletApiSettings {
 
 impl Settings {
     /// Reads and checks all settings. Files that settings name are not read yet.
-    pub(crate) fn load(sources: &Sources) -> Result<Self, Wrong> {
+    pub(crate) fn load(sources: &Sources) -> Result<Self, SettingError> {
         let mut root = gather(sources)?;
         let mut section = root.table_or_empty("callback")?;
         let callback = CallbackSettings::read(&mut section)?;
@@ -80,19 +81,19 @@ impl Settings {
         let mut section = root.table_or_empty("database")?;
         let database = DatabaseSetting::read(&mut section)?;
         root.end(section)?;
-        let core = CoreSettings::read(&mut root, callback.answer_budget)?;
-        let terms = rules::read(&mut root, &core)?;
-        let columns = Columns::read(&mut root)?;
+        let core = CoreSection::read(&mut root, callback.answer_budget)?;
+        let policy = rules::read(&mut root, &core)?;
+        let columns = read_columns(&mut root)?;
         if callback.listen == wallet_api.listen && callback.listen.port() != 0 {
             let taken = wallet_api.listen;
-            return Err(Wrong::new(format!("wallet_api.listen is \"{taken}\", but must differ from callback.listen")));
+            return Err(SettingError::new(format!("wallet_api.listen is \"{taken}\", but must differ from callback.listen")));
         }
-        Ok(Self { callback, wallet_api, database, core, terms, columns, shown: root.close()?, sources: sources.clone() })
+        Ok(Self { callback, wallet_api, database, core, policy, columns, shown: root.close()?, sources: sources.clone() })
     }
 }
 
 impl WalletApiSettings {
-    fn read(section: &mut Section) -> Result<Self, Wrong> {
+    fn read(section: &mut Section) -> Result<Self, SettingError> {
         let listen = section.or("listen", "127.0.0.1:8081", &LISTEN)?;
         let tokens = SettingFile::or(section, "tokens_file", "keys/wallet-api-tokens")?;
         let tls = Tls::read(section)?;
@@ -102,7 +103,7 @@ impl WalletApiSettings {
 }
 
 /// Values of the environment stay texts: an id that begins with a zero must not become a number.
-fn gather(sources: &Sources) -> Result<Section, Wrong> {
+fn gather(sources: &Sources) -> Result<Section, SettingError> {
     let environment = Environment::with_prefix("RESCIND").prefix_separator("__").separator("__");
     let mut builder = Config::builder();
     if let Some(content) = file_content(sources.file.as_deref())? {
@@ -112,18 +113,18 @@ fn gather(sources: &Sources) -> Result<Section, Wrong> {
         builder = builder.add_source(environment);
     }
     for (key, value) in &sources.flags {
-        builder = builder.set_override(*key, value.as_str()).map_err(|error| Wrong::new(error.to_string()))?;
+        builder = builder.set_override(*key, value.as_str()).map_err(|error| SettingError::new(error.to_string()))?;
     }
     let name = sources.path().display();
     let gathered = builder.build().and_then(|config| config.cache.into_table());
     gathered.map(Section::root).map_err(|error| {
         let what = without_quotation(&error.to_string());
-        Wrong::new(format!("the settings ({name}, environment) cannot be read: {what}"))
+        SettingError::new(format!("the settings ({name}, environment) cannot be read: {what}"))
     })
 }
 
 /// The reader of TOML quotes the line that it stumbled over, and a password may stand in it: of its message only the first line,
-/// which says where, and the last, which says what, are told.
+/// which says where, and the last, which says what, are shown.
 fn without_quotation(message: &str) -> String {
     let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
     match (lines.next(), lines.next_back()) {
@@ -135,11 +136,13 @@ fn without_quotation(message: &str) -> String {
 
 const DEFAULT_FILE: &str = "rescind.toml";
 
-fn file_content(named: Option<&Path>) -> Result<Option<String>, Wrong> {
+fn file_content(named: Option<&Path>) -> Result<Option<String>, SettingError> {
     let path = named.unwrap_or(Path::new(DEFAULT_FILE));
     match std::fs::read_to_string(path) {
         Ok(content) => Ok(Some(content)),
         Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Wrong::new(format!("the settings file {:?} cannot be read: {error}", path.display().to_string()))),
+        Err(error) => {
+            Err(SettingError::new(format!("the settings file {:?} cannot be read: {error}", path.display().to_string())))
+        }
     }
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::{CancellablePeriod, FundsKind, NeverReceived, OtherAcquirer, PeriodOver, Results, Terms};
+use domain::{CancellablePeriod, FundsKind, NeverReceived, OtherAcquirer, PeriodOver, Policy, Results};
 
-use super::core::CoreSettings;
-use super::section::{Kind, Section, Wrong};
+use super::core::CoreSection;
+use super::section::{Kind, Section, SettingError};
 use super::values::{GRACE, TIME_OF_DAY, ZONE};
 
 /// What an attempt's lease lasts beyond the attempt's own timeout: its end has to be committed too.
@@ -31,13 +31,13 @@ const OTHER_ACQUIRER: Kind<OtherAcquirer> = Kind::new("\"PARAM_ILLEGAL\" or \"ig
 });
 
 /// Reads the sections; `core` says where the money is, and how long an attempt to give it back may take.
-pub(super) fn read(root: &mut Section, core: &CoreSettings) -> Result<Terms, Wrong> {
-    let funds = if core.funds.is_some() { FundsKind::Core } else { FundsKind::Ledger };
+pub(super) fn read(root: &mut Section, core: &CoreSection) -> Result<Policy, SettingError> {
+    let funds = if core.funds.is_some() { FundsKind::Http } else { FundsKind::Ledger };
     let lease = TimeDelta::from_std(core.attempt + LEASED_LONGER).unwrap_or(TimeDelta::MAX);
-    Ok(Terms { period: period(root)?, funds, lease, results: results(root)? })
+    Ok(Policy { period: period(root)?, funds, lease, results: results(root)? })
 }
 
-fn period(root: &mut Section) -> Result<CancellablePeriod, Wrong> {
+fn period(root: &mut Section) -> Result<CancellablePeriod, SettingError> {
     let mut section = root.table_or_empty("cancellable_period")?;
     let period = CancellablePeriod {
         closes_next_day_at: section.or("closes_next_day_at", "00:30", &TIME_OF_DAY)?,
@@ -48,7 +48,7 @@ fn period(root: &mut Section) -> Result<CancellablePeriod, Wrong> {
     Ok(period)
 }
 
-fn results(root: &mut Section) -> Result<Results, Wrong> {
+fn results(root: &mut Section) -> Result<Results, SettingError> {
     let mut section = root.table_or_empty("results")?;
     let results = Results {
         never_received: section.or("never_received", "SUCCESS", &NEVER_RECEIVED)?,

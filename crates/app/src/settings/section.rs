@@ -1,4 +1,4 @@
-//! Reading settings key by key, so that whatever is wrong is told in one sentence that names the key.
+//! Reading settings key by key, so that each mistake is one sentence that names the key.
 
 use std::fmt;
 
@@ -6,15 +6,15 @@ use config::{Config, File, FileFormat, Map, Value, ValueKind};
 
 /// One sentence: the key, the value (never a secret) and what would be right.
 #[derive(Debug)]
-pub(crate) struct Wrong(String);
+pub(crate) struct SettingError(String);
 
-impl Wrong {
+impl SettingError {
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
         Self(sentence.into())
     }
 }
 
-impl fmt::Display for Wrong {
+impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -41,7 +41,7 @@ impl<T> Kind<T> {
 /// A setting in force: its key and its value as it may be shown.
 pub(crate) type Shown = (String, String);
 
-/// One table of the settings. Every key is asked for by name; [`Section::close`] refuses what nobody asked for.
+/// One table of the settings. Every key is asked for by name; [`Section::close`] refuses every other key.
 pub(super) struct Section {
     path: String,
     values: Map<String, Value>,
@@ -60,7 +60,7 @@ impl Section {
     }
 
     /// A value that may be missing.
-    pub(super) fn optional<T>(&mut self, key: &'static str, kind: &Kind<T>) -> Result<Option<T>, Wrong> {
+    pub(super) fn optional<T>(&mut self, key: &'static str, kind: &Kind<T>) -> Result<Option<T>, SettingError> {
         let path = self.path_of(key);
         let Some(value) = self.take(key) else { return Ok(None) };
         let text = match value.kind {
@@ -70,80 +70,80 @@ impl Section {
             ValueKind::I128(number) => number.to_string(),
             ValueKind::U128(number) => number.to_string(),
             ValueKind::Boolean(_) | ValueKind::Float(_) | ValueKind::Nil | ValueKind::Table(_) | ValueKind::Array(_) => {
-                return Err(Wrong(format!("{path} must be {}, written as a text in quotes", kind.must_be)));
+                return Err(SettingError(format!("{path} must be {}, written as a text in quotes", kind.must_be)));
             }
         };
         self.accept(key, &text, kind).map(Some)
     }
 
     /// A value that has a default.
-    pub(super) fn or<T>(&mut self, key: &'static str, default: &str, kind: &Kind<T>) -> Result<T, Wrong> {
+    pub(super) fn or<T>(&mut self, key: &'static str, default: &str, kind: &Kind<T>) -> Result<T, SettingError> {
         match self.optional(key, kind)? {
             Some(value) => Ok(value),
             None => self.accept(key, default, kind),
         }
     }
 
-    /// A value that nobody can guess.
-    pub(super) fn required<T>(&mut self, key: &'static str, kind: &Kind<T>) -> Result<T, Wrong> {
+    /// A value that has no default.
+    pub(super) fn required<T>(&mut self, key: &'static str, kind: &Kind<T>) -> Result<T, SettingError> {
         let found = self.optional(key, kind)?;
-        found.ok_or_else(|| Wrong(format!("{} is missing: it must be {}", self.path_of(key), kind.must_be)))
+        found.ok_or_else(|| SettingError(format!("{} is missing: it must be {}", self.path_of(key), kind.must_be)))
     }
 
-    fn accept<T>(&mut self, key: &'static str, text: &str, kind: &Kind<T>) -> Result<T, Wrong> {
+    fn accept<T>(&mut self, key: &'static str, text: &str, kind: &Kind<T>) -> Result<T, SettingError> {
         let (path, shown) = (self.path_of(key), kind.shown(text));
         if text.trim().is_empty() {
-            return Err(Wrong(format!("{path} is blank, but must be {}", kind.must_be)));
+            return Err(SettingError(format!("{path} is blank, but must be {}", kind.must_be)));
         }
         let value = (kind.parse)(text);
-        let value = value.ok_or_else(|| Wrong(format!("{path} is {shown:?}, but must be {}", kind.must_be)))?;
+        let value = value.ok_or_else(|| SettingError(format!("{path} is {shown:?}, but must be {}", kind.must_be)))?;
         self.shown.push((path, shown));
         Ok(value)
     }
 
     /// A table within this one, if it is there.
-    pub(super) fn table(&mut self, key: &'static str) -> Result<Option<Self>, Wrong> {
+    pub(super) fn table(&mut self, key: &'static str) -> Result<Option<Self>, SettingError> {
         let path = self.path_of(key);
         self.take(key).map(|value| Self::of(path, value)).transpose()
     }
 
     /// A table within this one, empty where it is missing.
-    pub(super) fn table_or_empty(&mut self, key: &'static str) -> Result<Self, Wrong> {
+    pub(super) fn table_or_empty(&mut self, key: &'static str) -> Result<Self, SettingError> {
         let path = self.path_of(key);
         Ok(self.table(key)?.unwrap_or(Self { path, ..Self::root(Map::new()) }))
     }
 
     /// The tables of a list; a list that is missing is empty. The environment has no lists, so there one is written as in the
     /// file: `[{ … }, { … }]`.
-    pub(super) fn tables(&mut self, key: &'static str) -> Result<Vec<Self>, Wrong> {
+    pub(super) fn tables(&mut self, key: &'static str) -> Result<Vec<Self>, SettingError> {
         let path = self.path_of(key);
         let Some(value) = self.take(key) else { return Ok(Vec::new()) };
         let kind = if let ValueKind::String(text) = &value.kind { list_in_toml(text) } else { Some(value.kind) };
         let Some(ValueKind::Array(items)) = kind else {
-            return Err(Wrong(format!("{path} must be a list of tables, such as [{{ … }}, {{ … }}]")));
+            return Err(SettingError(format!("{path} must be a list of tables, such as [{{ … }}, {{ … }}]")));
         };
         items.into_iter().enumerate().map(|(place, item)| Self::of(format!("{path}[{place}]"), item)).collect()
     }
 
     /// Ends a table within this one: nothing may be left over in it.
-    pub(super) fn end(&mut self, inner: Self) -> Result<(), Wrong> {
+    pub(super) fn end(&mut self, inner: Self) -> Result<(), SettingError> {
         self.shown.extend(inner.close()?);
         Ok(())
     }
 
-    /// Ends the section: what nobody asked for is no setting.
-    pub(super) fn close(self) -> Result<Vec<Shown>, Wrong> {
+    /// Ends the section: a key that was not asked for is not a setting.
+    pub(super) fn close(self) -> Result<Vec<Shown>, SettingError> {
         match self.values.keys().min() {
             None => Ok(self.shown),
             Some(unknown) => {
                 let place = if self.path.is_empty() { "the settings have".to_owned() } else { format!("{} has", self.path) };
                 let known = self.known.join(", ");
-                Err(Wrong(format!("{} is not a setting; {place} {known}", self.path_of(unknown))))
+                Err(SettingError(format!("{} is not a setting; {place} {known}", self.path_of(unknown))))
             }
         }
     }
 
-    fn of(path: String, value: Value) -> Result<Self, Wrong> {
+    fn of(path: String, value: Value) -> Result<Self, SettingError> {
         match value.kind {
             ValueKind::Table(values) => Ok(Self { path, ..Self::root(values) }),
             ValueKind::String(_)
@@ -154,7 +154,7 @@ impl Section {
             | ValueKind::Boolean(_)
             | ValueKind::Float(_)
             | ValueKind::Nil
-            | ValueKind::Array(_) => Err(Wrong(format!("{path} must be a table of settings, not a single value"))),
+            | ValueKind::Array(_) => Err(SettingError(format!("{path} must be a table of settings, not a single value"))),
         }
     }
 

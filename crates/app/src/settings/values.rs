@@ -11,7 +11,7 @@ use chrono_tz::Tz;
 use domain::PspId;
 use zeroize::Zeroizing;
 
-use super::section::{Kind, Section, Wrong};
+use super::section::{Kind, Section, SettingError};
 
 /// A file that a setting names. A relative path starts in the working directory.
 #[derive(Debug, Clone)]
@@ -21,21 +21,21 @@ pub(crate) struct SettingFile {
 }
 
 impl SettingFile {
-    pub(super) fn required(section: &mut Section, key: &'static str) -> Result<Self, Wrong> {
+    pub(super) fn required(section: &mut Section, key: &'static str) -> Result<Self, SettingError> {
         Ok(Self { key: section.path_of(key), path: section.required(key, &FILE)? })
     }
 
-    pub(super) fn optional(section: &mut Section, key: &'static str) -> Result<Option<Self>, Wrong> {
+    pub(super) fn optional(section: &mut Section, key: &'static str) -> Result<Option<Self>, SettingError> {
         let path = section.optional(key, &FILE)?;
         Ok(path.map(|path| Self { key: section.path_of(key), path }))
     }
 
-    pub(super) fn or(section: &mut Section, key: &'static str, default: &str) -> Result<Self, Wrong> {
+    pub(super) fn or(section: &mut Section, key: &'static str, default: &str) -> Result<Self, SettingError> {
         Ok(Self { key: section.path_of(key), path: section.or(key, default, &FILE)? })
     }
 
     /// What the file holds.
-    pub(crate) fn read(&self) -> Result<Vec<u8>, Wrong> {
+    pub(crate) fn read(&self) -> Result<Vec<u8>, SettingError> {
         std::fs::read(&self.path).map_err(|error| self.wrong(format!("cannot be read: {error}")))
     }
 
@@ -45,7 +45,7 @@ impl SettingFile {
     }
 
     /// What a file with a secret in it holds; wiped when it is dropped.
-    pub(crate) fn read_wiped(&self) -> Result<Zeroizing<Vec<u8>>, Wrong> {
+    pub(crate) fn read_wiped(&self) -> Result<Zeroizing<Vec<u8>>, SettingError> {
         self.read_into_place().map_err(|error| self.wrong(format!("cannot be read: {error}")))
     }
 
@@ -70,12 +70,12 @@ impl SettingFile {
     }
 
     /// What the file holds, as text.
-    pub(crate) fn read_text(&self) -> Result<String, Wrong> {
+    pub(crate) fn read_text(&self) -> Result<String, SettingError> {
         String::from_utf8(self.read()?).map_err(|_| self.wrong("is not text in UTF-8"))
     }
 
     /// The one secret that the file holds, without the line's end.
-    pub(crate) fn read_line(&self) -> Result<String, Wrong> {
+    pub(crate) fn read_line(&self) -> Result<String, SettingError> {
         let content = self.read_text()?;
         match content.trim_end_matches(['\r', '\n']) {
             "" => Err(self.wrong("is blank, but must hold a secret")),
@@ -84,8 +84,8 @@ impl SettingFile {
     }
 
     /// The file says something that cannot be used.
-    pub(crate) fn wrong(&self, why: impl std::fmt::Display) -> Wrong {
-        Wrong::new(format!("{} names the file {:?}, which {why}", self.key, self.path.display().to_string()))
+    pub(crate) fn wrong(&self, why: impl std::fmt::Display) -> SettingError {
+        SettingError::new(format!("{} names the file {:?}, which {why}", self.key, self.path.display().to_string()))
     }
 }
 

@@ -5,12 +5,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use domain::{ClearingDay, Currency, DayStatement, LeftOutReason};
-use ports::{ClosedDay, SettlementStore, Unavailable};
-use use_cases::{NotWritten, close_day, write_statement};
+use domain::{ClearingDay, Currency, DayStatement, ExclusionReason};
+use ports::{ClosedDay, UnavailableError};
+use use_cases::{close_day, write_statement};
 
-use super::whole::WholeFile;
-use crate::output::{Failure, say};
+use crate::output::{CliError, print_line};
 use crate::settings::Settings;
 use crate::wiring;
 
@@ -18,32 +17,26 @@ use crate::wiring;
 const NAMED: usize = 5;
 
 /// Closes the day, if it is open, and writes its statement. The file is there whole or not at all.
-pub(crate) async fn export(settings: Settings, day: ClearingDay, out: &Path) -> Result<ExitCode, Failure> {
+pub(crate) async fn export(settings: Settings, day: ClearingDay, out: &Path) -> Result<ExitCode, CliError> {
     if settings.core.payments.is_some() {
-        return Err(Failure::new(
+        return Err(CliError::new(
             "payments.kind is \"core\": the wallet core keeps the payments and knows what settles, so there is no statement here; \
              `rescind settlement check` finds cancelled payments in Alipay+'s files all the same",
         ));
     }
-    let settling = wiring::settling(&settings)?;
-    let closed = close_day(&settling, day).await;
-    let closed = closed.map_err(|why| Failure::new(format!("the day {day} is not closed: {why}")))?;
-    let written = write_whole(settling.days.as_ref(), &closed, out).await;
-    written.map_err(|why| Failure::new(format!("the day {day} is closed, but {} is not written: {why}", out.display())))?;
-    let open = settling.days.open_before(day).await;
-    say(summary(&closed, &open, out).trim_end())?;
+    let ports = wiring::settlement_ports(&settings)?;
+    let closed = close_day(&ports, day).await;
+    let closed = closed.map_err(|why| CliError::new(format!("the day {day} is not closed: {why}")))?;
+    let written = write_statement(&ports, &closed, out).await;
+    written.map_err(|why| CliError::new(format!("the day {day} is closed, but {} is not written: {why}", out.display())))?;
+    let open = ports.days.open_before(day).await;
+    print_line(summary(&closed, &open, out).trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn write_whole(days: &dyn SettlementStore, closed: &ClosedDay, out: &Path) -> Result<(), NotWritten> {
-    let mut file = WholeFile::create(out).map_err(NotWritten::Refused)?;
-    write_statement(days, closed, &mut file).await?;
-    file.keep().map_err(NotWritten::Refused)
-}
-
-fn summary(closed: &ClosedDay, open: &Result<Vec<ClearingDay>, Unavailable>, out: &Path) -> String {
+fn summary(closed: &ClosedDay, open: &Result<Vec<ClearingDay>, UnavailableError>, out: &Path) -> String {
     let ClosedDay { statement, closed_at: _, digest } = closed;
-    let DayStatement { day, payments, refunds, fees, left_out } = statement;
+    let DayStatement { day, payments, refunds, fees, excluded } = statement;
     let mut text = format!("the day {day} is closed: {} payments and {} refunds settle", payments.count, refunds.count);
     let late = payments.late + refunds.late;
     // Writing to a text cannot fail.
@@ -56,20 +49,20 @@ fn summary(closed: &ClosedDay, open: &Result<Vec<ClearingDay>, Unavailable>, out
     line("payments", &payments.amounts);
     line("refunds", &refunds.amounts);
     line("fees", fees);
-    for (reason, left_out) in left_out {
+    for (reason, excluded) in excluded {
         let why = match reason {
-            LeftOutReason::Cancelled => "cancelled",
-            LeftOutReason::MoneyNotBack => "cancelled, and the money is not back yet",
+            ExclusionReason::Cancelled => "cancelled",
+            ExclusionReason::MoneyNotBack => "cancelled, and the money is not back yet",
         };
-        let _ = writeln!(text, "left out: {} {why}", left_out.totals.count);
+        let _ = writeln!(text, "left out: {} {why}", excluded.totals.count);
     }
     text.push_str(&still_open(open));
     let _ = writeln!(text, "{digest}  {}", out.display());
     text
 }
 
-/// What a timer that failed once left behind, which nobody else would tell of.
-fn still_open(open: &Result<Vec<ClearingDay>, Unavailable>) -> String {
+/// The days that a failed timer left open: no other command tells of them.
+fn still_open(open: &Result<Vec<ClearingDay>, UnavailableError>) -> String {
     let open = match open {
         Ok(open) if open.is_empty() => return String::new(),
         Ok(open) => open,

@@ -1,6 +1,6 @@
 //! A request of Alipay+'s, as lines and bytes, and both sides' keys.
 
-use adapters_http::signature::{Claim, ClaimedKey, Content, header};
+use adapters_http::signature::{ClaimedKey, Content, SignatureHeader, header};
 use adapters_keys::{ClientKey, FileSigner, Keyring};
 use ports::{MessageSigner, MessageVerifier, SignedText};
 
@@ -132,8 +132,8 @@ impl Keys {
         let (Some(claim), Some(time), Some(client_id)) = (part("signature"), part("response-time"), part("client-id")) else {
             return false;
         };
-        let claim = Claim::parse(claim.as_bytes());
-        let Some(Claim { key_version: ClaimedKey::Version(1), signature }) = claim else { return false };
+        let claim = SignatureHeader::parse(claim.as_bytes());
+        let Some(SignatureHeader { key_version: ClaimedKey::Version(1), signature }) = claim else { return false };
         let text = Content { method, uri, client_id, time: time.as_bytes(), body: &response.body }.text();
         let signed = SignedText { client_id: CLIENT_ID, key_version: Some(1), text: &text, signature: &signature };
         self.wallet.verify(&signed, chrono::DateTime::UNIX_EPOCH)

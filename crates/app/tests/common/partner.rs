@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use adapters_http::signature::{Claim, ClaimedKey, Content, header};
+use adapters_http::signature::{ClaimedKey, Content, SignatureHeader, header};
 use adapters_keys::{ClientKey, FileSigner, Keyring};
 use chrono::SecondsFormat;
 use ports::{MessageSigner, MessageVerifier, SignedText};
@@ -81,7 +81,10 @@ impl AlipayPlus {
 
     /// The version that the signature names, where the key of that version made it.
     fn signed_with(&self, claim: &str, time: &str, body: &[u8]) -> Option<u32> {
-        let Claim { key_version: ClaimedKey::Version(version), signature } = Claim::parse(claim.as_bytes())? else { return None };
+        let SignatureHeader { key_version: ClaimedKey::Version(version), signature } = SignatureHeader::parse(claim.as_bytes())?
+        else {
+            return None;
+        };
         let text = content(time, body);
         let signed = SignedText { client_id: CLIENT_ID, key_version: Some(version), text: &text, signature: &signature };
         self.wallet.verify(&signed, chrono::DateTime::UNIX_EPOCH).then_some(version)

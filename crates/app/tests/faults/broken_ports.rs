@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{AccountId, Case, CorePayment, GiveBack, Outcome, Owed, PaymentRequestId};
+use domain::{AccountId, Case, CorePayment, PaymentRequestId, ReversalOutcome, ReversalRequest};
 use ports::{
-    Asked, Backlog, CancellationStore, CaseFile, Claim, FundsGateway, MessageSigner, Page, Payments, ReversalFilter, Signature,
-    Statement, Unavailable,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, FundsGateway, LeasedReversal, MessageSigner, Page, Payments,
+    ReceivedCommand, ReversalFilter, Signature, UnavailableError,
 };
 use tokio::sync::watch;
 
@@ -65,19 +65,19 @@ impl Crossing {
         &self,
         name: &'static str,
         call: impl Future<Output = T> + Send,
-        failure: impl FnOnce(Unavailable) -> T + Send,
+        failure: impl FnOnce(UnavailableError) -> T + Send,
     ) -> T {
         self.life.goes_on().await;
         let fault = self.plan.counts(name);
         if self.goes_wrong(fault, Side::Before).await {
-            return failure(Unavailable::because("injected before the call"));
+            return failure(UnavailableError::because("injected before the call"));
         }
         let missed = Missed(&self.plan, fault.filter(|fault| fault.side == Side::After));
         let answer = call.await;
         missed.takes_place();
         self.life.goes_on().await;
         if self.goes_wrong(fault, Side::After).await {
-            return failure(Unavailable::because("injected after the call"));
+            return failure(UnavailableError::because("injected after the call"));
         }
         answer
     }
@@ -137,51 +137,51 @@ pub(crate) struct Broken<P> {
 
 #[async_trait]
 impl CancellationStore for Broken<Arc<dyn CancellationStore>> {
-    async fn decide(&self, batch: Vec<Asked>) -> Vec<Result<Outcome, Unavailable>> {
+    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Decided, UnavailableError>> {
         let size = batch.len();
         self.crossing.pass("decide", self.port.decide(batch), |unavailable| vec![Err(unavailable); size]).await
     }
 
-    async fn claim_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, Unavailable> {
-        self.crossing.pass("claim_due", self.port.claim_due(now, limit), Err).await
+    async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError> {
+        self.crossing.pass("claim_due", self.port.lease_due(now, limit), Err).await
     }
 
-    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, Unavailable> {
+    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
         self.crossing.pass("find", self.port.find(id), Err).await
     }
 
-    async fn account(&self, account: &AccountId, page: &Page) -> Result<Statement, Unavailable> {
+    async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {
         self.crossing.pass("account", self.port.account(account, page), Err).await
     }
 
-    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, Unavailable> {
+    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         self.crossing.pass("reversals", self.port.reversals(filter, page), Err).await
     }
 
-    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, Unavailable> {
+    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         self.crossing.pass("deferred", self.port.deferred(page), Err).await
     }
 
-    async fn backlog(&self) -> Result<Backlog, Unavailable> {
+    async fn backlog(&self) -> Result<Backlog, UnavailableError> {
         self.crossing.pass("backlog", self.port.backlog(), Err).await
     }
 
-    async fn check(&self) -> Result<Option<DateTime<Utc>>, Unavailable> {
+    async fn check(&self) -> Result<Option<DateTime<Utc>>, UnavailableError> {
         self.crossing.pass("check", self.port.check(), Err).await
     }
 }
 
 #[async_trait]
 impl<P: FundsGateway> FundsGateway for Broken<Arc<P>> {
-    async fn give_back(&self, owed: &Owed) -> GiveBack {
-        let unknown = |met: Unavailable| GiveBack::Unknown(met.to_string());
-        self.crossing.pass("give_back", self.port.give_back(owed), unknown).await
+    async fn reverse(&self, reversal_request: &ReversalRequest) -> ReversalOutcome {
+        let unknown = |met: UnavailableError| ReversalOutcome::Unknown(met.to_string());
+        self.crossing.pass("give_back", self.port.reverse(reversal_request), unknown).await
     }
 }
 
 #[async_trait]
 impl<P: Payments> Payments for Broken<Arc<P>> {
-    async fn look_up(&self, id: &PaymentRequestId) -> Result<Option<CorePayment>, Unavailable> {
+    async fn look_up(&self, id: &PaymentRequestId) -> Result<Option<CorePayment>, UnavailableError> {
         self.crossing.pass("look_up", self.port.look_up(id), Err).await
     }
 }
@@ -191,7 +191,7 @@ pub(crate) struct Seal;
 
 #[async_trait]
 impl MessageSigner for Broken<Seal> {
-    async fn sign(&self, _: &[u8]) -> Result<Signature, Unavailable> {
+    async fn sign(&self, _: &[u8]) -> Result<Signature, UnavailableError> {
         let signature = Signature { key_version: 1, bytes: Vec::new() };
         self.crossing.pass("sign", std::future::ready(Ok(signature)), Err).await
     }

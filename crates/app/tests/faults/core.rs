@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{CorePayment, GiveBack, Owed, Payment, PaymentRequestId};
-use ports::{FundsGateway, Payments, Unavailable};
+use domain::{CorePayment, Payment, PaymentRequestId, ReversalOutcome, ReversalRequest};
+use ports::{FundsGateway, Payments, UnavailableError};
 use tokio::sync::Semaphore;
 
 use crate::plan::held;
@@ -117,14 +117,14 @@ impl Books {
         self.journal.iter().filter(|(of, _)| of == id).map(|(_, effect)| *effect).collect()
     }
 
-    fn give_back(&mut self, id: &PaymentRequestId) -> GiveBack {
+    fn reverse(&mut self, id: &PaymentRequestId) -> ReversalOutcome {
         match self.moods.get(id) {
-            Some(Mood::Refuses) => return GiveBack::Impossible("the account is closed".to_owned()),
-            Some(Mood::Breaks) => return GiveBack::Unknown("the core broke".to_owned()),
-            Some(Mood::Lies) => return GiveBack::Done,
+            Some(Mood::Refuses) => return ReversalOutcome::Impossible("the account is closed".to_owned()),
+            Some(Mood::Breaks) => return ReversalOutcome::Unknown("the core broke".to_owned()),
+            Some(Mood::Lies) => return ReversalOutcome::Done,
             Some(Mood::GivesTwice) => {
                 self.journal.extend([(id.clone(), Effect::GivenBack(1000)), (id.clone(), Effect::GivenBack(1000))]);
-                return GiveBack::Done;
+                return ReversalOutcome::Done;
             }
             Some(Mood::Hangs | Mood::IsMute) | None => {}
         }
@@ -137,13 +137,13 @@ impl Books {
             }
         }
         match taken - refunded - given {
-            0 if taken == 0 => GiveBack::NothingToDo,
-            0 if given == 0 => GiveBack::FullyRefunded,
-            0 => GiveBack::Done,
-            _ if refunded > 0 => GiveBack::PartlyRefunded,
+            0 if taken == 0 => ReversalOutcome::NothingToDo,
+            0 if given == 0 => ReversalOutcome::FullyRefunded,
+            0 => ReversalOutcome::Done,
+            _ if refunded > 0 => ReversalOutcome::PartlyRefunded,
             left => {
                 self.journal.push((id.clone(), Effect::GivenBack(left)));
-                GiveBack::Done
+                ReversalOutcome::Done
             }
         }
     }
@@ -174,14 +174,14 @@ impl Drop for Inside<'_> {
 
 #[async_trait]
 impl FundsGateway for WalletCore {
-    async fn give_back(&self, owed: &Owed) -> GiveBack {
-        let _inside = Inside::comes(self, &owed.id);
+    async fn reverse(&self, reversal_request: &ReversalRequest) -> ReversalOutcome {
+        let _inside = Inside::comes(self, &reversal_request.id);
         // Others come in meanwhile, if anybody may.
         tokio::task::yield_now().await;
-        while held(&self.books).moods.get(&owed.id) == Some(&Mood::Hangs) {
+        while held(&self.books).moods.get(&reversal_request.id) == Some(&Mood::Hangs) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let outcome = held(&self.books).give_back(&owed.id);
+        let outcome = held(&self.books).reverse(&reversal_request.id);
         if let Some(lets_out) = &self.holds {
             lets_out.acquire().await.unwrap().forget();
         }
@@ -191,10 +191,10 @@ impl FundsGateway for WalletCore {
 
 #[async_trait]
 impl Payments for WalletCore {
-    async fn look_up(&self, id: &PaymentRequestId) -> Result<Option<CorePayment>, Unavailable> {
+    async fn look_up(&self, id: &PaymentRequestId) -> Result<Option<CorePayment>, UnavailableError> {
         let books = held(&self.books);
         if books.moods.get(id) == Some(&Mood::IsMute) {
-            return Err(Unavailable::because("the core says nothing"));
+            return Err(UnavailableError::because("the core says nothing"));
         }
         let payment = books.payments.get(id).cloned();
         Ok(payment.map(|payment| CorePayment { payment, refunded: 0, refund_running: false }))

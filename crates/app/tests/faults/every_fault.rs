@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use domain::Terms;
-use ports::testing::{core_terms, ledger_terms};
+use domain::Policy;
+use ports::testing::{core_policy, ledger_policy};
 
 use crate::core::WalletCore;
 use crate::places::{Engine, Place, RunningClock};
@@ -86,9 +86,9 @@ struct Run<'a> {
 }
 
 /// Says which run it was that failed.
-struct Told(Stage, Option<(usize, Fault)>, Arc<Plan>);
+struct FailedRun(Stage, Option<(usize, Fault)>, Arc<Plan>);
 
-impl Drop for Told {
+impl Drop for FailedRun {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("{:?}\nwith the fault {:?}, after the calls {:?}", self.0, self.1, self.2.calls());
@@ -97,20 +97,20 @@ impl Drop for Told {
 }
 
 impl Stage {
-    pub(crate) fn terms(&self) -> Terms {
-        let terms = match self.money {
-            Money::Ledger => ledger_terms(),
-            Money::Core | Money::CoreWithPayments => core_terms(),
+    pub(crate) fn policy(&self) -> Policy {
+        let policy = match self.money {
+            Money::Ledger => ledger_policy(),
+            Money::Core | Money::CoreWithPayments => core_policy(),
         };
-        Terms { lease: self.lease.unwrap_or(self.engine.pace().lease), ..terms }
+        Policy { lease: self.lease.unwrap_or(self.engine.pace().lease), ..policy }
     }
 
     /// A world on this stage; to be called on a runtime of the engine's.
     pub(crate) async fn world(&self, name: &str, place: &Arc<Place>, (core, plan): (WalletCore, Arc<Plan>)) -> World {
-        let terms = self.terms();
-        let clock = Arc::new(RunningClock::beside(&place.open(&terms)).await);
+        let policy = self.policy();
+        let clock = Arc::new(RunningClock::beside(&place.open(&policy)).await);
         let (money, pace) = (self.money, self.engine.pace());
-        let around = Surroundings { place: Arc::clone(place), terms, clock, money, core: Arc::new(core), plan, pace };
+        let around = Surroundings { place: Arc::clone(place), policy, clock, money, core: Arc::new(core), plan, pace };
         World::new(name, around, self.processes)
     }
 
@@ -121,7 +121,7 @@ impl Stage {
 
     /// Plays one thing without faults, on a fresh place.
     pub(crate) fn plays(&self, core: WalletCore, play: impl AsyncFnOnce(&World)) {
-        let place = Arc::new(Place::new(self.engine, &self.terms()));
+        let place = Arc::new(Place::new(self.engine, &self.policy()));
         self.engine.runtime().block_on(async {
             let world = self.world("case", &place, (core, Arc::new(Plan::undisturbed()))).await;
             play(&world).await;
@@ -132,7 +132,7 @@ impl Stage {
 impl Run<'_> {
     fn goes(&self, fault: Option<(usize, Fault)>, play: &impl AsyncFn(&World)) -> Arc<Plan> {
         let plan = Arc::new(fault.map_or_else(Plan::undisturbed, |(place, fault)| Plan::with(place, fault)));
-        let _told = Told(self.stage, fault, Arc::clone(&plan));
+        let _told = FailedRun(self.stage, fault, Arc::clone(&plan));
         self.stage.engine.runtime().block_on(async {
             let name = format!("run-{}", self.number);
             let world = self.stage.world(&name, self.place, (WalletCore::default(), Arc::clone(&plan))).await;
@@ -169,13 +169,13 @@ pub(crate) fn took_place(planned: usize, hit: usize) {
 
 /// Plays it with these faults at every call. The cases of a database's runs stand beside each other, as they do in a wallet.
 pub(crate) fn with_faults(stage: Stage, faults: &[Fault], play: impl AsyncFn(&World)) {
-    let mut place = Arc::new(Place::new(stage.engine, &stage.terms()));
+    let mut place = Arc::new(Place::new(stage.engine, &stage.policy()));
     let calls = Run { stage, place: &place, number: 0 }.goes(None, &play).calls();
     let jobs = planned(&stage, calls.len(), faults);
     let mut hit = 0;
     for (number, job) in (1..).zip(&jobs) {
         if stage.engine == Engine::Memory {
-            place = Arc::new(Place::new(stage.engine, &stage.terms()));
+            place = Arc::new(Place::new(stage.engine, &stage.policy()));
         }
         hit += Run { stage, place: &place, number }.goes(Some(*job), &play).hit();
     }

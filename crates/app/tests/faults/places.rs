@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use adapters_db::{Database, DatabaseSettings};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::Terms;
+use domain::Policy;
 use ports::testing::{MemoryStore, moment};
 use ports::{CancellationStore, Clock};
 use tokio::time::Instant;
@@ -63,9 +63,9 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    pub(crate) fn new(engine: Engine, terms: &Terms) -> Self {
+    pub(crate) fn new(engine: Engine, policy: &Policy) -> Self {
         let place = match engine {
-            Engine::Memory => Self::Memory(MemoryStore::new(terms.clone())),
+            Engine::Memory => Self::Memory(MemoryStore::new(policy.clone())),
             Engine::Sqlite => Self::File(tempfile::tempdir().unwrap()),
             Engine::Postgres => Self::Server(new_database()),
         };
@@ -76,10 +76,10 @@ impl Place {
     }
 
     /// A connection of its own to the same cases, as each process has one.
-    pub(crate) fn open(&self, terms: &Terms) -> Arc<dyn CancellationStore> {
+    pub(crate) fn open(&self, policy: &Policy) -> Arc<dyn CancellationStore> {
         match (self, self.database(3)) {
-            (Self::Memory(store), _) => Arc::new(store.under(terms.clone())),
-            (Self::File(_) | Self::Server(_), database) => database.unwrap().store(terms.clone()),
+            (Self::Memory(store), _) => Arc::new(store.under(policy.clone())),
+            (Self::File(_) | Self::Server(_), database) => database.unwrap().store(policy.clone()),
         }
     }
 

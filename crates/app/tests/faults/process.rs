@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use domain::Terms;
+use domain::Policy;
 use ports::{CancellationStore, Clock, MessageSigner};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use use_cases::{Core, LaneSettings, Lanes, Ports, work};
+use use_cases::{Core, LaneSettings, Lanes, Ports, run_worker};
 
 use crate::broken_ports::{Broken, Crossing, Life, Seal};
 use crate::core::WalletCore;
@@ -32,7 +32,7 @@ pub(crate) mod named {
 #[derive(Clone)]
 pub(crate) struct Surroundings {
     pub(crate) place: Arc<Place>,
-    pub(crate) terms: Terms,
+    pub(crate) policy: Policy,
     pub(crate) clock: Arc<RunningClock>,
     pub(crate) money: Money,
     pub(crate) core: Arc<WalletCore>,
@@ -53,7 +53,7 @@ impl Process {
     pub(crate) fn start(around: &Surroundings) -> Arc<Self> {
         let life = Life::begins();
         let crossing = Crossing { plan: Arc::clone(&around.plan), life: Arc::clone(&life), slow: around.pace.slow };
-        let port = around.place.open(&around.terms);
+        let port = around.place.open(&around.policy);
         let store: Arc<dyn CancellationStore> = Arc::new(Broken { port, crossing: crossing.clone() });
         let broken = || Arc::new(Broken { port: Arc::clone(&around.core), crossing: crossing.clone() });
         let core = match around.money {
@@ -66,7 +66,7 @@ impl Process {
         let clock: Arc<dyn Clock> = Arc::clone(&around.clock) as _;
         let ports = Arc::new(Ports::new(lanes, store, clock, core));
         let (stop, stopped) = watch::channel(false);
-        let worker = tokio::spawn(work(Arc::clone(&ports), stopped));
+        let worker = tokio::spawn(run_worker(Arc::clone(&ports), stopped));
         Arc::new(Self { ports, signer, life, worker, _stop: stop })
     }
 }

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
-use domain::{AcquirerId, Action, Answer, Disposition, Payment, PaymentRequestId, PaymentStatus, ReportedResult};
+use domain::{AcquirerId, Action, Answer, CommandReply, Disposition, Payment, PaymentRequestId, PaymentStatus, ReportedResult};
 use ports::testing::Wallet;
-use ports::{Asked, CancellationStore, Clock};
+use ports::{CancellationStore, Clock, ReceivedCommand};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
-use use_cases::{CancelReply, ReceivedCancel, Told, cancel, tell};
+use use_cases::{CancelAnswer, ReceivedCancel, cancel, submit};
 
 use crate::core::Mood;
 use crate::plan::held;
@@ -41,7 +41,7 @@ impl<T> Drop for Request<T> {
 
 impl World {
     pub(crate) fn new(name: &str, around: Surroundings, processes: usize) -> Self {
-        let cases = around.place.open(&around.terms);
+        let cases = around.place.open(&around.policy);
         let processes = (0..processes).map(|_| Mutex::new(Process::start(&around))).collect();
         Self { id: ports::testing::id(name), around, cases, processes: Arc::new(processes), heard: Mutex::default() }
     }
@@ -100,7 +100,7 @@ impl World {
 
     /// Alipay+ asks once. What it hears is held against the money at once.
     pub(crate) async fn asks_once(&self, process: usize) -> Option<Answer> {
-        let owed = self.moved().await.taken;
+        let reversal_request = self.moved().await.taken;
         let knew_it = self.final_answers().contains(&Answer::Cancelled);
         let received = ReceivedCancel {
             id: self.id.clone(),
@@ -114,13 +114,16 @@ impl World {
             // Without a signature nothing leaves.
             process.signer.sign(b"the answer").await.is_ok().then_some(reply)
         };
-        let Some(CancelReply::Answer(answer)) = self.at(process, signed).await? else { return None };
+        let Some(Ok(CancelAnswer { answer, .. })) = self.at(process, signed).await? else { return None };
         held(&self.heard).push(answer);
         match answer {
             Answer::Cancelled => {
                 let moved = self.moved().await;
                 // Once it is answered, S is repeated also while a later success is on its way back.
-                assert!(knew_it || moved.refunded + moved.given_back >= owed, "S before the money was back: {moved:?}");
+                assert!(
+                    knew_it || moved.refunded + moved.given_back >= reversal_request,
+                    "S before the money was back: {moved:?}"
+                );
             }
             Answer::Refused(refusal) => {
                 let moved = self.moved().await;
@@ -166,10 +169,10 @@ impl World {
     }
 
     /// The wallet repeats a call until it is answered.
-    pub(crate) async fn tells(&self, process: usize, what: impl Fn(&Wallet) -> Asked) -> Told {
+    pub(crate) async fn tells(&self, process: usize, what: impl Fn(&Wallet) -> ReceivedCommand) -> CommandReply {
         for _ in 0..PATIENCE {
             let asked = what(&self.wallet());
-            if let Some(Ok(told)) = self.at(process, |process| async move { tell(&process.ports.lanes, asked).await }).await {
+            if let Some(Ok(told)) = self.at(process, |process| async move { submit(&process.ports.lanes, asked).await }).await {
                 return told;
             }
             self.waits().await;
@@ -178,7 +181,7 @@ impl World {
     }
 
     /// The payment as it is announced, initiated a moment before the run.
-    fn payment(&self, wallet: &Wallet) -> Asked {
+    fn payment(&self, wallet: &Wallet) -> ReceivedCommand {
         let mut asked = wallet.pays();
         if let Action::Pay(payment) = &mut asked.command.action {
             payment.initiated_at = self.around.clock.begins();
@@ -206,9 +209,9 @@ impl World {
     /// The wallet announces the payment; whether it may take the money.
     pub(crate) async fn is_announced(&self, process: usize) -> bool {
         match self.tells(process, |wallet| self.payment(wallet)).await {
-            Told::Disposed(Disposition::Proceed) => true,
-            Told::Disposed(Disposition::Closed) => false,
-            other @ (Told::Disposed(_) | Told::NotFound | Told::Conflict(_)) => {
+            CommandReply::Done(Disposition::Proceed) => true,
+            CommandReply::Done(Disposition::Closed) => false,
+            other @ (CommandReply::Done(_) | CommandReply::NotFound { .. } | CommandReply::Conflict(_)) => {
                 panic!("the wallet that announces is told {other:?}")
             }
         }
@@ -222,7 +225,7 @@ impl World {
     }
 
     /// The wallet reports that the payment succeeded; with the core that keeps payments there is nothing to report.
-    pub(crate) async fn succeeds(&self, process: usize) -> Option<Told> {
+    pub(crate) async fn succeeds(&self, process: usize) -> Option<CommandReply> {
         match self.around.money {
             Money::CoreWithPayments => None,
             Money::Ledger | Money::Core => Some(self.tells(process, |wallet| wallet.reports(ReportedResult::Succeeded)).await),
@@ -233,21 +236,21 @@ impl World {
     pub(crate) async fn has_paid(&self, process: usize) {
         assert!(self.pays(process).await, "nothing is cancelled yet");
         let told = self.succeeds(process).await;
-        assert!(matches!(told, None | Some(Told::Disposed(Disposition::Stands))), "{told:?}");
+        assert!(matches!(told, None | Some(CommandReply::Done(Disposition::Stands))), "{told:?}");
     }
 
     /// The wallet refunds on its own, if it may.
     pub(crate) async fn refunds(&self, process: usize, amount: i64) -> bool {
         let told = self.tells(process, |wallet| wallet.refunds("r-1", amount)).await;
-        if told != Told::Disposed(Disposition::Proceed) {
-            assert_eq!(told, Told::Disposed(Disposition::Refused));
+        if told != CommandReply::Done(Disposition::Proceed) {
+            assert_eq!(told, CommandReply::Done(Disposition::Refused));
             return false;
         }
         if self.around.money == Money::Core {
             self.around.core.refunds(&self.id, amount);
         }
         let told = self.tells(process, |wallet| wallet.reports_refund("r-1", ReportedResult::Succeeded)).await;
-        assert_eq!(told, Told::Disposed(Disposition::Stands));
+        assert_eq!(told, CommandReply::Done(Disposition::Stands));
         true
     }
 

@@ -5,11 +5,11 @@ use std::process::Output;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use ports::testing::{Wallet, core_terms, ledger_terms};
+use ports::testing::{Wallet, core_policy, ledger_policy};
 use serde_json::{Value, json};
 
 use crate::common::{Deployment, Engine};
-use crate::given::{DAY, SUCCEEDED, a_day_of_three, decided, stores};
+use crate::fixtures::{DAY, SUCCEEDED, a_day_of_three, decided, stores};
 
 pub(crate) const DETAILS: &str = "transactionId,originalTransactionId,transactionRequestId,transactionType,transactionTime,\
                                   transactionAmountValue,transactionCurrency,settlementAmountValue,settlementCurrency";
@@ -43,7 +43,7 @@ fn told(output: &Output, code: i32) -> String {
 
 async fn with_three(engine: Engine) -> Deployment {
     let deployment = Deployment::on(engine);
-    a_day_of_three(&stores(&deployment, &ledger_terms()).0).await;
+    a_day_of_three(&stores(&deployment, &ledger_policy()).0).await;
     deployment
 }
 
@@ -121,7 +121,7 @@ fn everything_wrong() -> String {
 async fn every_difference_is_told_to_people_and_to_machines() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let deployment = with_three(engine).await;
-        let (cases, _) = stores(&deployment, &ledger_terms());
+        let (cases, _) = stores(&deployment, &ledger_policy());
         let other = Wallet { amount: 8, ..Wallet::of("other") };
         decided(&cases, vec![other.pays(), other.reports(SUCCEEDED), Wallet::of("running").pays()]).await;
         deployment.succeed(&["settlement", "export", "--day", DAY, "--out", "statement.csv"]);
@@ -264,7 +264,7 @@ async fn a_line_that_strayed_into_another_day_does_not_make_all_of_that_day_miss
 async fn refunds_of_two_payments_may_have_the_same_id() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let deployment = with_three(engine).await;
-        let (cases, _) = stores(&deployment, &ledger_terms());
+        let (cases, _) = stores(&deployment, &ledger_policy());
         // Before and after it by its id, with other ends.
         let (before, after) = (Wallet::of("a-payment"), Wallet::of("z-payment"));
         for wallet in [&before, &after] {
@@ -292,7 +292,7 @@ async fn refunds_of_two_payments_may_have_the_same_id() {
 #[tokio::test]
 async fn each_line_of_an_id_that_several_refunds_have_means_another_of_them() {
     let deployment = Deployment::on(Engine::Sqlite);
-    let (cases, _) = stores(&deployment, &ledger_terms());
+    let (cases, _) = stores(&deployment, &ledger_policy());
     let mut lines = Vec::new();
     for name in ["one", "two", "three"] {
         let wallet = Wallet::of(name);
@@ -319,7 +319,7 @@ async fn columns_are_named_by_the_settings() {
 #[tokio::test]
 async fn where_the_core_keeps_the_payments_only_cancelled_ones_are_looked_for() {
     let mut deployment = Deployment::on(Engine::Sqlite);
-    let (cases, _) = stores(&deployment, &core_terms());
+    let (cases, _) = stores(&deployment, &core_policy());
     decided(&cases, vec![Wallet::of("cancelled").is_cancelled()]).await;
     for (key, value) in [("funds.kind", "http"), ("payments.kind", "core")] {
         deployment.set(key, value);

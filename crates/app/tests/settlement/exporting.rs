@@ -3,12 +3,12 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use ports::testing::{Wallet, ledger_terms};
+use ports::testing::{Wallet, ledger_policy};
 use serde_json::json;
 
 use crate::common::wallet::payment_of;
 use crate::common::{Deployment, Engine};
-use crate::given::{DAY, HEADER, a_day_of_three, decided, later, paid, stores};
+use crate::fixtures::{DAY, HEADER, a_day_of_three, decided, later, paid, stores};
 
 const EXPORT: [&str; 6] = ["settlement", "export", "--day", DAY, "--out", "statement.csv"];
 
@@ -23,7 +23,7 @@ fn sentence(deployment: &Deployment, args: &[&str]) -> String {
 async fn a_closed_day_is_a_file_and_an_answer_and_the_end_of_cancelling() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let deployment = Deployment::on(engine);
-        let (cases, _) = stores(&deployment, &ledger_terms());
+        let (cases, _) = stores(&deployment, &ledger_policy());
         a_day_of_three(&cases).await;
         let process = deployment.start().await;
         let asked = format!("/settlement/{DAY}");
@@ -64,7 +64,7 @@ async fn a_closed_day_is_a_file_and_an_answer_and_the_end_of_cancelling() {
 #[tokio::test]
 async fn a_late_success_is_in_the_next_open_day() {
     let deployment = Deployment::on(Engine::Sqlite);
-    let (cases, _) = stores(&deployment, &ledger_terms());
+    let (cases, _) = stores(&deployment, &ledger_policy());
     assert!(deployment.succeed(&EXPORT).contains("0 payments and 0 refunds settle\n"));
     assert_eq!(std::fs::read_to_string(deployment.dir().join("statement.csv")).unwrap(), format!("{HEADER}\n"));
     paid(&cases, &Wallet::of("late")).await;
@@ -81,7 +81,7 @@ async fn a_late_success_is_in_the_next_open_day() {
 async fn a_day_that_was_left_out_is_told_of_with_every_later_one() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let deployment = Deployment::on(engine);
-        let (cases, _) = stores(&deployment, &ledger_terms());
+        let (cases, _) = stores(&deployment, &ledger_policy());
         for days in 0..9 {
             paid(&cases, &Wallet { at: later(days), ..Wallet::of(&format!("of-day-{days}")) }).await;
         }
@@ -100,7 +100,7 @@ async fn a_day_that_was_left_out_is_told_of_with_every_later_one() {
 async fn a_day_that_cannot_be_closed_says_why_and_leaves_no_file() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let deployment = Deployment::on(engine);
-        let (cases, _) = stores(&deployment, &ledger_terms());
+        let (cases, _) = stores(&deployment, &ledger_policy());
         a_day_of_three(&cases).await;
         let kept = Wallet::of("kept");
         decided(&cases, vec![kept.refunds("running", 1), kept.is_cancelled()]).await;
@@ -117,7 +117,7 @@ async fn a_day_that_cannot_be_closed_says_why_and_leaves_no_file() {
     }
 }
 
-/// Whoever closes with another grace than whoever answers would settle what can still be cancelled.
+/// A closing with another grace than that of the answers would settle what can still be cancelled.
 #[tokio::test]
 async fn a_day_is_closed_by_the_period_that_is_served_and_no_other() {
     let mut deployment = Deployment::on(Engine::Sqlite);
@@ -159,7 +159,7 @@ fn a_file_that_cannot_be_written_is_named_and_the_day_is_written_later() {
 #[tokio::test]
 async fn a_case_changed_behind_our_back_is_found_out() {
     let deployment = Deployment::on(Engine::Sqlite);
-    let (cases, _) = stores(&deployment, &ledger_terms());
+    let (cases, _) = stores(&deployment, &ledger_policy());
     a_day_of_three(&cases).await;
     deployment.succeed(&EXPORT);
     let file = deployment.dir().join("statement.csv");

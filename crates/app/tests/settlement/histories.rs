@@ -9,10 +9,10 @@ use ports::{CaseFile, Page};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use tokio::runtime::Runtime;
-use use_cases::{NotClosed, close_day, write_statement};
+use use_cases::{CloseDayError, close_day};
 
 use crate::common::Engine;
-use crate::given::{Kept, SUCCEEDED, day, decided, later};
+use crate::fixtures::{Kept, SUCCEEDED, day, decided, later};
 
 /// Days of one history. The days between two histories stay open, and all of them are over by any real clock.
 const DAYS: i64 = 5;
@@ -80,8 +80,8 @@ impl History<'_> {
 
     /// Only what is deferred keeps a day open: its period is over long ago.
     async fn closes(&self, of: i64) {
-        match close_day(&self.kept.settling(later(APART)), self.day(of)).await {
-            Ok(_) | Err(NotClosed::Deferred { .. }) => {}
+        match close_day(&self.kept.settlement(later(APART)), self.day(of)).await {
+            Ok(_) | Err(CloseDayError::Deferred { .. }) => {}
             Err(other) => panic!("{other}"),
         }
     }
@@ -124,12 +124,9 @@ impl History<'_> {
         for of in 0..=DAYS {
             // A day on which nothing completed may be left out.
             let Some(closed) = self.kept.days.closed_day(self.day(of)).await.unwrap() else { continue };
-            let mut files = [Vec::new(), Vec::new()];
-            for file in &mut files {
-                write_statement(self.kept.days.as_ref(), &closed, file).await.unwrap();
-            }
-            assert_eq!(files[0], files[1]);
-            let rows = String::from_utf8(files[0].clone()).unwrap().lines().skip(1).map(str::to_owned).collect();
+            let file = self.kept.written(&closed).await.unwrap();
+            assert_eq!(self.kept.written(&closed).await.unwrap(), file);
+            let rows = file.lines().skip(1).map(str::to_owned).collect();
             statements.insert(self.day(of), (closed.statement, rows));
         }
         statements
@@ -144,7 +141,7 @@ impl History<'_> {
                 seen.entry((cell(row, 1), cell(row, 3))).or_default().push(*day);
             }
         }
-        let (mut settled, mut left_out) = (0, 0);
+        let (mut settled, mut excluded) = (0, 0);
         for CaseFile { case, timeline } in self.files().await {
             let key = |refund: &str| (case.id.to_string(), refund.to_owned());
             let of_payment = seen.remove(&key("")).unwrap_or_default();
@@ -152,9 +149,9 @@ impl History<'_> {
             assert_eq!(told.count(), of_payment.len());
             match (case.completed_at(), case.is_cancelled(), case.settlement) {
                 (None, _, settlement) => assert_eq!((settlement, of_payment), (None, vec![]), "what did not complete"),
-                (Some(_), true, Some(Settlement::LeftOut { .. })) => {
+                (Some(_), true, Some(Settlement::Excluded { .. })) => {
                     assert_eq!(of_payment, [], "what is cancelled settles nowhere");
-                    left_out += 1;
+                    excluded += 1;
                 }
                 (Some(at), false, Some(Settlement::Settled { day, .. })) => {
                     assert_eq!(of_payment, [day], "what completed is in one day");
@@ -173,7 +170,7 @@ impl History<'_> {
         let count = |of: &dyn Fn(&DayStatement) -> u64| statements.values().map(|(statement, _)| of(statement)).sum::<u64>();
         let fees = statements.values().flat_map(|(statement, _)| statement.fees.values()).sum::<i128>();
         assert_eq!((count(&|statement| statement.payments.count), fees), (settled, 3 * i128::from(settled)));
-        assert_eq!(count(&|statement| statement.left_out.values().map(|out| out.totals.count).sum()), left_out);
+        assert_eq!(count(&|statement| statement.excluded.values().map(|out| out.totals.count).sum()), excluded);
         self.nothing_is_accounted_for_elsewhere(&statements).await;
     }
 
@@ -183,7 +180,7 @@ impl History<'_> {
             let ids: BTreeSet<PaymentRequestId> =
                 self.kept.days.accounted(*day, &page).await.unwrap().into_iter().map(|case| case.id).collect();
             assert!(ids.iter().all(|id| id.as_str().starts_with(&format!("{}-", self.number))));
-            assert!(ids.is_empty() == (statement.payments.count + statement.refunds.count == 0 && statement.left_out.is_empty()));
+            assert!(ids.is_empty() == (statement.payments.count + statement.refunds.count == 0 && statement.excluded.is_empty()));
         }
     }
 }

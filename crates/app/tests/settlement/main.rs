@@ -7,7 +7,7 @@ mod common;
 
 mod checking;
 mod exporting;
-mod given;
+mod fixtures;
 mod histories;
 mod malformed;
 mod races;

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use ports::testing::{Wallet, ledger_terms};
+use ports::testing::{Wallet, ledger_policy};
 
 use crate::checking::{DETAILS, line, write};
 use crate::common::{Deployment, Engine};
-use crate::given::{DAY, SUCCEEDED, decided, stores};
+use crate::fixtures::{DAY, SUCCEEDED, decided, stores};
 
 /// The most memory that a child used until it ended, in kB, and its exit code. It is read until it is gone, and only ever grows.
 fn peak_of(mut child: Child) -> (u64, Option<i32>) {
@@ -54,7 +54,7 @@ fn is_flat(deployment: &Deployment, kind: (&str, i32)) {
 #[tokio::test]
 async fn a_check_of_more_payments_than_are_held_takes_no_more_memory() {
     let deployment = Deployment::on(Engine::Sqlite);
-    let (cases, _) = stores(&deployment, &ledger_terms());
+    let (cases, _) = stores(&deployment, &ledger_policy());
     decided(&cases, vec![Wallet::of("many-00000000").is_cancelled()]).await;
     is_flat(&deployment, ("PAYMENT", 3));
 }
@@ -69,7 +69,7 @@ fn a_check_of_more_refunds_of_nothing_than_are_held_takes_no_more_memory() {
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_thousand_payments_are_closed_written_and_compared() {
     let deployment = Deployment::on(Engine::Postgres);
-    let (cases, _) = stores(&deployment, &ledger_terms());
+    let (cases, _) = stores(&deployment, &ledger_policy());
     let names: Vec<_> = (0..50_000).map(|n| format!("many-{n:08}")).collect();
     for some in names.chunks(500) {
         let wallets: Vec<_> = some.iter().map(|name| Wallet::of(name)).collect();

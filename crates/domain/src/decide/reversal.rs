@@ -2,97 +2,90 @@
 
 use chrono::{DateTime, Utc};
 
-use super::draft::Draft;
-use super::{Decision, Disposition, Outcome};
+use super::Decision;
+use super::update::CaseUpdate;
 use crate::{
-    Answer, CancellationState, Case, FinalAnswer, GiveBack, Jitter, NeverReceived, Refusal, Reversal, ReversalState, Terms, What,
-    retry_delay,
+    Answer, AttemptEnd, CancellationState, Case, CommandReply, Disposition, EventKind, FinalAnswer, LeaseReply, NeverReceived,
+    Policy, Refusal, Reversal, ReversalOutcome, ReversalState, retry_delay,
 };
 
-/// The end of one attempt.
-pub(super) struct Closing<'a> {
-    pub(super) attempt: u32,
-    pub(super) outcome: &'a GiveBack,
-    pub(super) jitter: Jitter,
-}
-
-/// Leases the next attempt to whoever asks, if the reversal is due and nobody is at it.
-pub(super) fn attempt(terms: &Terms, case: &Case, at: DateTime<Utc>) -> Decision {
+/// Leases the next attempt to the caller, if the reversal is due and not leased.
+pub(super) fn lease_attempt(policy: &Policy, case: &Case, at: DateTime<Utc>) -> Decision {
     let due = case.reversal.as_ref().filter(|reversal| reversal.is_due(at));
-    let Some(begun) = due.and_then(|reversal| reversal.begin_attempt(at, terms.lease)) else {
-        return Decision::unchanged(Outcome::MoneyOwed { attempt: None });
+    let Some(begun) = due.and_then(|reversal| reversal.begin_attempt(at, policy.lease)) else {
+        return Decision::unchanged(LeaseReply::NotDue);
     };
-    let outcome = Outcome::MoneyOwed { attempt: Some(begun.attempts) };
-    let mut draft = Draft::of(case, at);
-    draft.case.reversal = Some(begun);
-    draft.finish(outcome)
+    let reply = LeaseReply::Leased(begun.attempts);
+    let mut update = CaseUpdate::of(case, at);
+    update.case.reversal = Some(begun);
+    update.finish(reply)
 }
 
-/// Closes an attempt. One that no longer holds the lease is late and changes nothing: somebody else has asked since, or a
-/// success was recorded meanwhile that this attempt's answer did not know of.
-pub(super) fn close(terms: &Terms, case: &Case, closing: &Closing<'_>, at: DateTime<Utc>) -> Decision {
-    let Some(reversal) = case.reversal.as_ref().filter(|reversal| reversal.is_leased_to(closing.attempt)) else {
-        return Decision::unchanged(Outcome::Answered(answer_now(case)));
+/// Completes an attempt. One that no longer holds the lease is late and changes nothing: another attempt has begun since, or a
+/// success was recorded that this attempt's answer did not know of.
+pub(super) fn complete_attempt(policy: &Policy, case: &Case, end: &AttemptEnd, at: DateTime<Utc>) -> Decision {
+    let Some(reversal) = case.reversal.as_ref().filter(|reversal| reversal.is_leased_to(end.attempt)) else {
+        return Decision::unchanged(answer_now(case));
     };
-    let mut draft = Draft::of(case, at);
-    draft.note(What::ReversalTried { attempt: closing.attempt, outcome: closing.outcome.clone() });
-    match closing.outcome {
-        GiveBack::Done => draft.money_is_back(FinalAnswer::Cancelled),
-        GiveBack::NothingToDo => draft.money_is_back(nothing_to_do(terms, case)),
-        GiveBack::PartlyRefunded => {
-            draft.settle_reversal(CancellationState::Refused { refusal: Refusal::PartlyRefunded });
-            draft.note(What::ReversalDone);
+    let mut update = CaseUpdate::of(case, at);
+    update.record_event(EventKind::ReversalTried { attempt: end.attempt, outcome: end.outcome.clone() });
+    match &end.outcome {
+        ReversalOutcome::Done => update.money_is_back(FinalAnswer::Cancelled),
+        ReversalOutcome::NothingToDo => update.money_is_back(nothing_to_do(policy, case)),
+        ReversalOutcome::PartlyRefunded => {
+            update.settle_reversal(CancellationState::Refused { refusal: Refusal::PartlyRefunded });
+            update.record_event(EventKind::ReversalDone);
         }
-        GiveBack::FullyRefunded => {
-            draft.settle_reversal(CancellationState::AlreadyRefunded);
-            draft.note(What::ReversalDone);
+        ReversalOutcome::FullyRefunded => {
+            update.settle_reversal(CancellationState::AlreadyRefunded);
+            update.record_event(EventKind::ReversalDone);
         }
-        GiveBack::Impossible(reason) => {
+        ReversalOutcome::Impossible(reason) => {
             let state = ReversalState::Parked { reason: reason.clone() };
-            draft.case.reversal = Some(Reversal { state, ..reversal.clone() });
-            draft.note(What::ReversalParked { reason: reason.clone() });
+            update.case.reversal = Some(Reversal { state, ..reversal.clone() });
+            update.record_event(EventKind::ReversalParked { reason: reason.clone() });
         }
-        GiveBack::Unknown(met) => {
-            let next_attempt_at = at + retry_delay(closing.attempt, closing.jitter);
+        ReversalOutcome::Unknown(met) => {
+            let next_attempt_at = at + retry_delay(end.attempt, end.jitter);
             let state = ReversalState::Open { next_attempt_at, lease: None, last_error: Some(met.clone()) };
-            draft.case.reversal = Some(Reversal { state, ..reversal.clone() });
+            update.case.reversal = Some(Reversal { state, ..reversal.clone() });
         }
     }
-    let outcome = Outcome::Answered(answer_now(&draft.case));
-    draft.finish(outcome)
+    let answer = answer_now(&update.case);
+    update.finish(answer)
 }
 
 /// Has a parked reversal tried again.
 pub(super) fn retry(case: &Case, at: DateTime<Utc>) -> Decision {
     let reversal = match parked(case) {
         Ok(reversal) => reversal,
-        Err(outcome) => return Decision::unchanged(outcome),
+        Err(reply) => return Decision::unchanged(reply),
     };
-    let mut draft = Draft::of(case, at);
-    draft.note(What::ReversalOpened(reversal.amount));
-    draft.case.reversal = Some(reversal.clone().reopened(at));
-    draft.finish(Outcome::Disposed(Disposition::Reopened))
+    let mut update = CaseUpdate::of(case, at);
+    update.record_event(EventKind::ReversalOpened(reversal.amount));
+    update.case.reversal = Some(reversal.clone().reopened(at));
+    update.finish(CommandReply::Done(Disposition::Reopened))
 }
 
 /// Ends a parked reversal that was paid by hand.
 pub(super) fn resolve(case: &Case, (note, by): (&str, &str), at: DateTime<Utc>) -> Decision {
-    if let Err(outcome) = parked(case) {
-        return Decision::unchanged(outcome);
+    if let Err(reply) = parked(case) {
+        return Decision::unchanged(reply);
     }
-    let mut draft = Draft::of(case, at);
-    draft.note(What::ReversalResolved { note: note.to_owned(), by: by.to_owned() });
-    draft.settle_reversal(draft.cancelled_with(FinalAnswer::Cancelled));
-    if let Some(Reversal { state: ReversalState::Done { by_hand, .. }, .. }) = &mut draft.case.reversal {
+    let mut update = CaseUpdate::of(case, at);
+    update.record_event(EventKind::ReversalResolved { note: note.to_owned(), by: by.to_owned() });
+    update.settle_reversal(update.cancelled_with(FinalAnswer::Cancelled));
+    if let Some(Reversal { state: ReversalState::Done { by_hand, .. }, .. }) = &mut update.case.reversal {
         *by_hand = true;
     }
-    draft.finish(Outcome::Disposed(Disposition::Resolved))
+    update.finish(CommandReply::Done(Disposition::Resolved))
 }
 
-fn parked(case: &Case) -> Result<&Reversal, Outcome> {
+fn parked(case: &Case) -> Result<&Reversal, CommandReply> {
     match &case.reversal {
-        None => Err(Outcome::NotFound { fenced: false }),
+        None => Err(CommandReply::NotFound { fenced: false }),
         Some(reversal) if matches!(reversal.state, ReversalState::Parked { .. }) => Ok(reversal),
-        Some(_) => Err(Outcome::Conflict("the reversal is not parked")),
+        Some(_) => Err(CommandReply::Conflict("the reversal is not parked")),
     }
 }
 
@@ -101,17 +94,17 @@ fn answer_now(case: &Case) -> Answer {
     answer.map_or(Answer::Pending, Answer::from)
 }
 
-/// The answer where the core had nothing to give back: a contract may want to be told that the payment was never received.
-fn nothing_to_do(terms: &Terms, case: &Case) -> FinalAnswer {
-    match terms.results.never_received {
+/// The answer where the core had nothing to give back: by some contracts it is F for a payment that was never received.
+fn nothing_to_do(policy: &Policy, case: &Case) -> FinalAnswer {
+    match policy.results.never_received {
         NeverReceived::OrderNotExist if case.payment.is_none() => FinalAnswer::Refused(Refusal::NeverReceived),
         NeverReceived::OrderNotExist | NeverReceived::Success => FinalAnswer::Cancelled,
     }
 }
 
-impl Draft {
+impl CaseUpdate {
     fn money_is_back(&mut self, answer: FinalAnswer) {
         self.settle_reversal(self.cancelled_with(answer));
-        self.note(What::ReversalDone);
+        self.record_event(EventKind::ReversalDone);
     }
 }

@@ -2,42 +2,44 @@
 
 use chrono::{DateTime, Utc};
 
-use super::draft::Draft;
-use super::{Decision, Disposition, Outcome};
-use crate::{CancellationState, Case, ClearingDay, Closing, RefundRequestId, Settlement, Terms, What};
+use super::Decision;
+use super::update::CaseUpdate;
+use crate::{
+    CancellationState, Case, ClearingDay, CommandReply, DayClosing, Disposition, EventKind, Policy, RefundRequestId, Settlement,
+};
 
 /// Accounts for what is due. A case that may still change its side is a conflict and is left as it is.
-pub(super) fn settle(terms: &Terms, case: &Case, closing: &Closing, at: DateTime<Utc>) -> Decision {
+pub(super) fn settle(policy: &Policy, case: &Case, closing: &DayClosing, at: DateTime<Utc>) -> Decision {
     if !case.is_due(closing) {
-        return Decision::unchanged(Outcome::Disposed(Disposition::Stands));
+        return Decision::unchanged(CommandReply::Done(Disposition::Stands));
     }
     let state = case.cancellation.as_ref().map(|cancellation| cancellation.state);
     if let Some(CancellationState::Deferred(_)) = state {
-        return Decision::unchanged(Outcome::Conflict("its cancel is deferred"));
+        return Decision::unchanged(CommandReply::Conflict("its cancel is deferred"));
     }
-    let mut draft = Draft::of(case, at);
+    let mut update = CaseUpdate::of(case, at);
     let day = closing.day;
     if case.payment_is_due(closing) {
-        let cancellable = |payment: &crate::Payment| terms.period.includes(payment.initiated_at, at);
+        let cancellable = |payment: &crate::Payment| policy.period.includes(payment.initiated_at, at);
         if case.is_cancelled() {
-            draft.case.settlement = Some(Settlement::LeftOut { day });
+            update.case.settlement = Some(Settlement::Excluded { day });
         } else if case.payment.as_ref().is_some_and(cancellable) {
-            return Decision::unchanged(Outcome::Conflict("it can still be cancelled"));
+            return Decision::unchanged(CommandReply::Conflict("it can still be cancelled"));
         } else {
-            draft.case.settlement = Some(Settlement::Settled { day, at });
-            draft.note(settled(day, case.completed_at(), None));
+            update.case.settlement = Some(Settlement::Settled { day, at });
+            update.record_event(settled(day, case.completed_at(), None));
         }
     }
     for refund in case.refunds.iter().filter(|refund| refund.is_due(closing)) {
-        draft.note(settled(day, refund.completed_at(), Some(refund.id.clone())));
+        update.record_event(settled(day, refund.completed_at(), Some(refund.id.clone())));
     }
-    for refund in draft.case.refunds.iter_mut().filter(|refund| refund.is_due(closing)) {
+    for refund in update.case.refunds.iter_mut().filter(|refund| refund.is_due(closing)) {
         refund.settled_on = Some(day);
     }
-    draft.finish(Outcome::Disposed(Disposition::Stands))
+    update.finish(CommandReply::Done(Disposition::Stands))
 }
 
-fn settled(day: ClearingDay, completed_at: Option<DateTime<Utc>>, refund: Option<RefundRequestId>) -> What {
+fn settled(day: ClearingDay, completed_at: Option<DateTime<Utc>>, refund: Option<RefundRequestId>) -> EventKind {
     let late_from = completed_at.map(ClearingDay::of).filter(|own| *own < day);
-    What::Settled { day, late_from, refund }
+    EventKind::Settled { day, late_from, refund }
 }

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod decisions_page;
 #[cfg(test)]
-mod given;
+mod fixtures;
 #[cfg(test)]
 mod money_back;
 #[cfg(test)]

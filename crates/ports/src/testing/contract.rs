@@ -3,27 +3,30 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{AccountId, Answer, Disposition, Inquiry, Lookup, Outcome, PaymentRequestId, Refusal, ReportedResult, Terms};
+use domain::{
+    AccountId, Answer, CancelReply, CommandReply, Disposition, Inquiry, Lookup, PaymentRequestId, Policy, Refusal, Reply,
+    ReportedResult,
+};
 
-pub use super::due::{
+pub use super::identity::{
+    f05_a_recorded_code_is_repeated_whatever_the_settings_say, f46_ids_that_differ_at_all_are_different_cases,
+};
+pub use super::leases::{
     f14_a_lease_that_ended_is_claimed_again, f34_an_unreadable_case_that_is_due_holds_up_no_other, the_backlog_counts_what_waits,
     two_workers_never_claim_the_same_attempt, what_is_due_is_claimed_once_the_earliest_first,
 };
-pub use super::sameness::{
-    f05_a_recorded_code_is_repeated_whatever_the_settings_say, f46_ids_that_differ_at_all_are_different_cases,
-};
 
-use super::{Wallet, core_terms, id, ledger_terms};
-use crate::{Asked, CancellationStore, Page, ReversalFilter, SettlementStore, Statement};
+use super::{Wallet, core_policy, id, ledger_policy};
+use crate::{AccountStatement, CancellationStore, Page, ReceivedCommand, ReversalFilter, SettlementStore};
 
 /// An adapter under test: cases that several stores share, as several processes share a database.
 #[async_trait]
 pub trait Subject: Send + Sync {
-    /// One more connection to the same cases, which decides under `terms`.
-    fn open(&self, terms: Terms) -> Arc<dyn CancellationStore>;
+    /// One more connection to the same cases, which decides under `policy`.
+    fn open(&self, policy: Policy) -> Arc<dyn CancellationStore>;
 
     /// One more connection to the days of the same cases.
-    fn open_days(&self, terms: Terms) -> Arc<dyn SettlementStore>;
+    fn open_days(&self, policy: Policy) -> Arc<dyn SettlementStore>;
 
     /// Damages what is kept of a case, behind the stores' backs.
     async fn damage(&self, id: &PaymentRequestId, how: Damage);
@@ -80,15 +83,15 @@ macro_rules! store_contract {
     };
 }
 
-pub(super) const CANCELLED: Outcome = Outcome::Answered(Answer::Cancelled);
-const PROCEED: Outcome = Outcome::Disposed(Disposition::Proceed);
-const STANDS: Outcome = Outcome::Disposed(Disposition::Stands);
+pub(super) const CANCELLED: Reply = Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
+const PROCEED: Reply = Reply::Command(CommandReply::Done(Disposition::Proceed));
+const STANDS: Reply = Reply::Command(CommandReply::Done(Disposition::Stands));
 const SUCCEEDED: ReportedResult = ReportedResult::Succeeded;
 
 /// Decides a batch of which every command has an outcome.
-pub(super) async fn decided(store: &Arc<dyn CancellationStore>, batch: Vec<Asked>) -> Vec<Outcome> {
+pub(super) async fn decided(store: &Arc<dyn CancellationStore>, batch: Vec<ReceivedCommand>) -> Vec<Reply> {
     let outcomes = store.decide(batch).await;
-    outcomes.into_iter().map(|outcome| outcome.unwrap()).collect()
+    outcomes.into_iter().map(|outcome| outcome.unwrap().reply).collect()
 }
 
 pub(super) async fn paid(store: &Arc<dyn CancellationStore>, wallet: &Wallet) {
@@ -96,7 +99,7 @@ pub(super) async fn paid(store: &Arc<dyn CancellationStore>, wallet: &Wallet) {
     assert_eq!(outcomes, [PROCEED, STANDS]);
 }
 
-async fn statement(store: &Arc<dyn CancellationStore>, account: &str) -> Statement {
+async fn statement(store: &Arc<dyn CancellationStore>, account: &str) -> AccountStatement {
     let account = AccountId::parse(account).unwrap();
     let page = Page { limit: 1000, after: None };
     store.account(&account, &page).await.unwrap()
@@ -113,7 +116,7 @@ async fn events(store: &Arc<dyn CancellationStore>, id: &PaymentRequestId) -> Ve
 
 /// See the name.
 pub async fn f03_a_repeat_gets_the_first_answer_and_writes_nothing(subject: &impl Subject) {
-    let store = subject.open(ledger_terms());
+    let store = subject.open(ledger_policy());
     let wallet = Wallet::of("repeat");
     paid(&store, &wallet).await;
     assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [CANCELLED]);
@@ -127,7 +130,7 @@ pub async fn f03_a_repeat_gets_the_first_answer_and_writes_nothing(subject: &imp
 
 /// See the name.
 pub async fn a_paid_case_twice_in_a_batch_is_credited_once(subject: &impl Subject) {
-    let store = subject.open(ledger_terms());
+    let store = subject.open(ledger_policy());
     let wallet = Wallet::of("twice");
     let whole_life = vec![wallet.pays(), wallet.reports(SUCCEEDED), wallet.is_cancelled(), wallet.is_cancelled()];
     assert_eq!(decided(&store, whole_life).await, [PROCEED, STANDS, CANCELLED, CANCELLED]);
@@ -139,19 +142,22 @@ pub async fn a_paid_case_twice_in_a_batch_is_credited_once(subject: &impl Subjec
 
 /// See the name.
 pub async fn f36_a_case_never_seen_twice_in_a_batch_is_one_fence(subject: &impl Subject) {
-    let store = subject.open(ledger_terms());
+    let store = subject.open(ledger_policy());
     let wallet = Wallet::of("fence");
     assert_eq!(decided(&store, vec![wallet.is_cancelled(), wallet.is_cancelled()]).await, [CANCELLED; 2]);
     assert_eq!(events(&store, &wallet.id).await, ["cancel-received", "cancelled"]);
-    assert_eq!(decided(&store, vec![wallet.pays()]).await, [Outcome::Disposed(Disposition::Closed)]);
-    assert_eq!(decided(&store, vec![wallet.reports(SUCCEEDED)]).await, [Outcome::Disposed(Disposition::Reversed)]);
+    assert_eq!(decided(&store, vec![wallet.pays()]).await, [Reply::Command(CommandReply::Done(Disposition::Closed))]);
+    assert_eq!(
+        decided(&store, vec![wallet.reports(SUCCEEDED)]).await,
+        [Reply::Command(CommandReply::Done(Disposition::Reversed))]
+    );
     assert_eq!(balance(&store, "user-1").await, 0);
 }
 
 /// See the name.
 pub async fn the_other_acquirer_in_the_same_batch_is_refused(subject: &impl Subject) {
-    let store = subject.open(ledger_terms());
-    let refused = Outcome::Answered(Answer::Refused(Refusal::DifferentRequest));
+    let store = subject.open(ledger_policy());
+    let refused = Reply::Cancel(CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest)));
     for (name, is_paid) in [("other-paid", true), ("other-fence", false)] {
         let wallet = Wallet::of(name);
         if is_paid {
@@ -165,10 +171,10 @@ pub async fn the_other_acquirer_in_the_same_batch_is_refused(subject: &impl Subj
 
 /// See the name.
 pub async fn answers_come_in_the_order_of_the_batch(subject: &impl Subject) {
-    let store = subject.open(ledger_terms());
+    let store = subject.open(ledger_policy());
     let wallets: Vec<_> = (0..40).rev().map(|n| Wallet::of(&format!("order-{n}"))).collect();
     decided(&store, wallets.iter().step_by(2).map(Wallet::pays).collect()).await;
-    let unknown = Outcome::NotFound { fenced: false };
+    let unknown = Reply::Command(CommandReply::NotFound { fenced: false });
     let expected: Vec<_> = [STANDS, unknown].into_iter().cycle().take(wallets.len()).collect();
     let reports = wallets.iter().map(|wallet| wallet.reports(ReportedResult::Failed)).collect();
     assert_eq!(decided(&store, reports).await, expected);
@@ -176,7 +182,7 @@ pub async fn answers_come_in_the_order_of_the_batch(subject: &impl Subject) {
 
 /// See the name.
 pub async fn batches_that_cross_end_on_both_connections(subject: &impl Subject) {
-    let stores = [subject.open(ledger_terms()), subject.open(ledger_terms())];
+    let stores = [subject.open(ledger_policy()), subject.open(ledger_policy())];
     for round in 0..20 {
         let wallets: Vec<_> = (0..16).map(|n| Wallet::of(&format!("cross-{round}-{n}"))).collect();
         // Half of the cases are known before, the others are first heard of by both at once.
@@ -193,14 +199,14 @@ pub async fn batches_that_cross_end_on_both_connections(subject: &impl Subject) 
 
 /// See the name.
 pub async fn f47_a_case_first_heard_of_by_two_at_once_is_one_case(subject: &impl Subject) {
-    let stores = [subject.open(ledger_terms()), subject.open(ledger_terms())];
+    let stores = [subject.open(ledger_policy()), subject.open(ledger_policy())];
     for round in 0..50 {
         let wallet = Wallet::of(&format!("first-{round}"));
         let (pay, cancel) =
             tokio::join!(decided(&stores[0], vec![wallet.pays()]), decided(&stores[1], vec![wallet.is_cancelled()]));
         assert_eq!(cancel, [CANCELLED]);
         let result = decided(&stores[0], vec![wallet.reports(SUCCEEDED)]).await;
-        assert_eq!(result, [Outcome::Disposed(Disposition::Reversed)], "after {pay:?}");
+        assert_eq!(result, [Reply::Command(CommandReply::Done(Disposition::Reversed))], "after {pay:?}");
     }
     let statement = statement(&stores[0], "user-1").await;
     assert_eq!((statement.entries.len(), statement.balances.into_values().sum::<i128>()), (100, 0));
@@ -208,7 +214,7 @@ pub async fn f47_a_case_first_heard_of_by_two_at_once_is_one_case(subject: &impl
 
 /// See the name.
 pub async fn f04_a_thousand_cancels_over_two_connections_credit_once(subject: &impl Subject) {
-    let stores = [subject.open(ledger_terms()), subject.open(ledger_terms())];
+    let stores = [subject.open(ledger_policy()), subject.open(ledger_policy())];
     let wallet = Wallet::of("thousand");
     paid(&stores[0], &wallet).await;
     let callers = (0..100).map(|n| {
@@ -218,7 +224,7 @@ pub async fn f04_a_thousand_cancels_over_two_connections_credit_once(subject: &i
             loop {
                 let outcomes = store.decide(vec![cancel.clone(); 10]).await;
                 if let Ok(outcomes) = outcomes.into_iter().collect::<Result<Vec<_>, _>>() {
-                    return outcomes;
+                    return outcomes.into_iter().map(|decided| decided.reply).collect::<Vec<_>>();
                 }
             }
         })
@@ -241,7 +247,7 @@ pub async fn f34_an_unwritable_case_spoils_only_itself(subject: &impl Subject) {
 }
 
 async fn one_bad_case(subject: &impl Subject, how: Damage) {
-    let store = subject.open(ledger_terms());
+    let store = subject.open(ledger_policy());
     let wallets: Vec<_> = (0..9).map(|n| Wallet::of(&format!("bad-{n}"))).collect();
     for wallet in &wallets {
         paid(&store, wallet).await;
@@ -251,7 +257,7 @@ async fn one_bad_case(subject: &impl Subject, how: Damage) {
     for (place, outcome) in outcomes.iter().enumerate() {
         match place {
             4 => assert!(outcome.is_err(), "{outcome:?}"),
-            _ => assert_eq!(*outcome, Ok(CANCELLED), "{place}"),
+            _ => assert_eq!(outcome.clone().map(|decided| decided.reply), Ok(CANCELLED), "{place}"),
         }
     }
     for (place, wallet) in wallets.iter().enumerate().filter(|(place, _)| *place != 4) {
@@ -262,17 +268,17 @@ async fn one_bad_case(subject: &impl Subject, how: Damage) {
 
 /// See the name.
 pub async fn a_report_on_an_unknown_case_leaves_no_trace(subject: &impl Subject) {
-    let store = subject.open(ledger_terms());
+    let store = subject.open(ledger_policy());
     let wallet = Wallet::of("unknown");
     let reports = vec![wallet.reports(SUCCEEDED), wallet.refunds("r", 1), wallet.reports_refund("r", SUCCEEDED)];
-    assert_eq!(decided(&store, reports).await, [Outcome::NotFound { fenced: false }; 3]);
+    assert_eq!(decided(&store, reports).await, [Reply::Command(CommandReply::NotFound { fenced: false }); 3]);
     assert_eq!(store.find(&wallet.id).await, Ok(None));
     assert!(store.check().await.is_ok());
 }
 
 /// See the name.
 pub async fn lists_come_in_pages_by_id(subject: &impl Subject) {
-    let store = subject.open(core_terms());
+    let store = subject.open(core_policy());
     let names: Vec<_> = (0..7).map(|n| format!("list-{n}")).collect();
     for name in &names {
         let wallet = Wallet::of(name);
@@ -293,7 +299,7 @@ pub async fn lists_come_in_pages_by_id(subject: &impl Subject) {
 
 /// See the name.
 pub async fn a_statement_sums_all_and_shows_a_page(subject: &impl Subject) {
-    let store = subject.open(ledger_terms());
+    let store = subject.open(ledger_policy());
     for n in 0..5 {
         paid(&store, &Wallet::of(&format!("statement-{n}"))).await;
     }
@@ -313,7 +319,7 @@ pub async fn a_statement_sums_all_and_shows_a_page(subject: &impl Subject) {
 
 /// See the name.
 pub async fn the_largest_amounts_do_not_overflow_a_balance(subject: &impl Subject) {
-    let store = subject.open(ledger_terms());
+    let store = subject.open(ledger_policy());
     for n in 0..3 {
         let wallet = Wallet { amount: i64::MAX, ..Wallet::of(&format!("large-{n}")) };
         paid(&store, &wallet).await;

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use domain::{AccountId, Action, Closing, Command, GiveBack, Jitter, Lookup, PaymentKind, ReportedResult, Terms};
+use domain::{
+    AccountId, Action, AttemptEnd, Command, DayClosing, Jitter, Lookup, PaymentKind, Policy, ReportedResult, ReversalOutcome,
+};
 
 use super::contract::Subject;
-use super::{MemoryStore, Wallet, core_terms, ledger_terms, settling};
-use crate::{Asked, CancellationStore, Page, ReversalFilter};
+use super::{MemoryStore, Wallet, core_policy, ledger_policy, settlement_contract};
+use crate::{CancellationStore, Page, ReceivedCommand, ReversalFilter};
 
 /// A small generator (`SplitMix64`): the same histories on every run.
 struct Dice(u64);
@@ -28,25 +30,26 @@ impl Dice {
 }
 
 fn some_action(dice: &mut Dice) -> Action {
-    let outcomes = [GiveBack::Done, GiveBack::NothingToDo, GiveBack::PartlyRefunded, GiveBack::FullyRefunded];
+    let outcomes =
+        [ReversalOutcome::Done, ReversalOutcome::NothingToDo, ReversalOutcome::PartlyRefunded, ReversalOutcome::FullyRefunded];
     match dice.below(11) {
-        8 => Action::Attempt,
-        9..=10 => Action::Settle(Closing { first: settling::day(0), day: settling::day(0) }),
+        8 => Action::LeaseAttempt,
+        9..=10 => Action::Settle(DayClosing { first: settlement_contract::day(0), day: settlement_contract::day(0) }),
         0 => Action::Retry,
         1 => Action::Resolve { note: "by \"hand\" – ¥".to_owned(), by: "operator".to_owned() },
         kind => {
             let outcome = match kind {
-                2 => GiveBack::Impossible("the account is closed".to_owned()),
-                3 | 4 => GiveBack::Unknown("timeout\n\u{1F4B8}".to_owned()),
+                2 => ReversalOutcome::Impossible("the account is closed".to_owned()),
+                3 | 4 => ReversalOutcome::Unknown("timeout\n\u{1F4B8}".to_owned()),
                 _ => outcomes[usize::try_from(dice.below(4)).unwrap_or_default()].clone(),
             };
             let attempt = u32::try_from(dice.below(3)).unwrap_or_default() + 1;
-            Action::Close { attempt, outcome, jitter: Jitter(7) }
+            Action::CompleteAttempt(AttemptEnd { attempt, outcome, jitter: Jitter(7) })
         }
     }
 }
 
-fn some_command(dice: &mut Dice, step: i64) -> Asked {
+fn some_command(dice: &mut Dice, step: i64) -> ReceivedCommand {
     let mut wallet = Wallet::of(dice.one_of(&["a", "B", "b", "~", "a-2", "9"]));
     wallet.at += TimeDelta::microseconds(step * 1_500_001) + dice.one_of(&[TimeDelta::zero(), TimeDelta::hours(13)]);
     let result = dice.one_of(&[ReportedResult::Succeeded, ReportedResult::Succeeded, ReportedResult::Failed]);
@@ -69,24 +72,24 @@ fn some_command(dice: &mut Dice, step: i64) -> Asked {
 /// # Panics
 /// Where it does not.
 pub async fn histories_read_back(subject: &impl Subject) {
-    for (seed, terms) in [(1, ledger_terms()), (2, core_terms())] {
+    for (seed, policy) in [(1, ledger_policy()), (2, core_policy())] {
         let mut dice = Dice(seed);
         for history in 0..12 {
-            one_history(subject, &terms, (&mut dice, history)).await;
+            one_history(subject, &policy, (&mut dice, history)).await;
         }
     }
 }
 
 /// Every history has ids of its own, since the cases of the ones before are still there.
-fn renamed(asked: Asked, prefix: &str) -> Asked {
+fn renamed(asked: ReceivedCommand, prefix: &str) -> ReceivedCommand {
     let id = super::id(&format!("{prefix}{}", asked.command.id));
-    Asked { command: Command { id, ..asked.command }, ..asked }
+    ReceivedCommand { command: Command { id, ..asked.command }, ..asked }
 }
 
-async fn one_history(subject: &impl Subject, terms: &Terms, (dice, history): (&mut Dice, u32)) {
-    let memory = MemoryStore::new(terms.clone());
-    let store = subject.open(terms.clone());
-    let prefix = format!("{:?}-{history}-", terms.funds);
+async fn one_history(subject: &impl Subject, policy: &Policy, (dice, history): (&mut Dice, u32)) {
+    let memory = MemoryStore::new(policy.clone());
+    let store = subject.open(policy.clone());
+    let prefix = format!("{:?}-{history}-", policy.funds);
     for step in 0..25 {
         let size = dice.one_of(&[1, 1, 2, 7]);
         let batch: Vec<_> = (0..size).map(|_| renamed(some_command(dice, step), &prefix)).collect();
@@ -109,7 +112,7 @@ async fn same_lists(store: &Arc<dyn CancellationStore>, memory: &MemoryStore, pr
     }
     assert_eq!(store.deferred(&page).await.map(of_history), memory.deferred(&page).await);
     let account = AccountId::parse("user-1").unwrap();
-    let entries = |statement: crate::Statement| {
+    let entries = |statement: crate::AccountStatement| {
         let of_history = statement.entries.into_iter().filter(|posted| posted.payment_request_id.as_str().starts_with(prefix));
         of_history.map(|posted| (posted.payment_request_id, posted.entry)).collect::<Vec<_>>()
     };

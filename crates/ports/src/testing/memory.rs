@@ -1,19 +1,23 @@
 //! Adapters that live in memory. They keep every promise but durability.
 
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    AccountId, Action, CancellationState, Case, Change, Decision, Entry, Outcome, PaymentRequestId, ReversalState, Terms, decide,
+    AccountId, Action, CancellationState, Case, Change, Entry, LeaseReply, PaymentRequestId, Policy, Reply, ReversalState, decide,
 };
 
 use super::memory_settlement::Days;
 use crate::{
-    Asked, Backlog, CancellationStore, CaseFile, Claim, Clock, Page, PostedEntry, ReversalFilter, Statement, TimelineEntry,
-    Unavailable,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Clock, Decided, LeasedReversal, Page, PostedEntry, ReceivedCommand,
+    ReversalFilter, TimelineEntry, UnavailableError,
 };
+
+pub use files::{MemoryClearingFiles, MemoryFindings, MemorySorter, MemoryStatements};
 
 /// A clock that stands still until it is told to go on.
 #[derive(Debug)]
@@ -45,7 +49,7 @@ pub(super) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The cases in memory. Clones share them, as two processes share a database.
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
-    pub(super) terms: Terms,
+    pub(super) policy: Policy,
     pub(super) kept: Arc<Mutex<Kept>>,
     clock: Option<Arc<ManualClock>>,
 }
@@ -61,14 +65,14 @@ pub(super) struct Kept {
 impl MemoryStore {
     /// An empty store.
     #[must_use]
-    pub fn new(terms: Terms) -> Self {
-        Self { terms, kept: Arc::default(), clock: None }
+    pub fn new(policy: Policy) -> Self {
+        Self { policy, kept: Arc::default(), clock: None }
     }
 
     /// The same cases, decided under other terms.
     #[must_use]
-    pub fn under(&self, terms: Terms) -> Self {
-        Self { terms, ..self.clone() }
+    pub fn under(&self, policy: Policy) -> Self {
+        Self { policy, ..self.clone() }
     }
 
     /// The same cases in a store that has a clock of its own, as a database server has.
@@ -91,16 +95,17 @@ impl MemoryStore {
 }
 
 impl Kept {
-    pub(super) fn decide(&mut self, terms: &Terms, command: &domain::Command) -> Result<Outcome, Unavailable> {
+    pub(super) fn decide(&mut self, policy: &Policy, command: &domain::Command) -> Result<Decided, UnavailableError> {
         if self.damaged.contains(&command.id) {
-            return Err(Unavailable::because("the case is damaged"));
+            return Err(UnavailableError::because("the case is damaged"));
         }
         let known = self.cases.get(&command.id).map(|file| file.case.clone());
-        let Decision { outcome, change } = decide(terms, &known.unwrap_or_else(|| Case::unknown(command.id.clone())), command);
-        if let Some(change) = change {
+        let decision = decide(policy, &known.unwrap_or_else(|| Case::unknown(command.id.clone())), command);
+        let decided = Decided::of(&decision);
+        if let Some(change) = decision.change {
             self.record(change);
         }
-        Ok(outcome)
+        Ok(decided)
     }
 
     fn record(&mut self, Change { case, events, entries }: Change) {
@@ -109,8 +114,8 @@ impl Kept {
         let mut timeline = known.unwrap_or_default();
         timeline.extend(events.into_iter().map(|event| TimelineEntry {
             at: event.at,
-            what: event.what.name().to_owned(),
-            details: event.what.details().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            what: event.kind.name().to_owned(),
+            details: event.kind.details().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         }));
         self.entries.extend(entries.into_iter().map(|entry| (id.clone(), entry)));
         self.cases.insert(id, CaseFile { case, timeline });
@@ -119,13 +124,13 @@ impl Kept {
 
 #[async_trait]
 impl CancellationStore for MemoryStore {
-    async fn decide(&self, batch: Vec<Asked>) -> Vec<Result<Outcome, Unavailable>> {
+    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Decided, UnavailableError>> {
         let mut kept = held(&self.kept);
-        let received = |asked: &Asked| asked.as_received(self.clock.as_ref().map(|clock| clock.now()));
-        batch.iter().map(|asked| kept.decide(&self.terms, &received(asked))).collect()
+        let received = |asked: &ReceivedCommand| asked.as_received(self.clock.as_ref().map(|clock| clock.now()));
+        batch.iter().map(|asked| kept.decide(&self.policy, &received(asked))).collect()
     }
 
-    async fn claim_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Claim>, Unavailable> {
+    async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError> {
         let mut kept = held(&self.kept);
         let now = self.clock.as_ref().map_or(now, |clock| now.min(clock.now()));
         let due_at = |case: &Case| match case.reversal.as_ref().map(|reversal| &reversal.state) {
@@ -140,21 +145,21 @@ impl CancellationStore for MemoryStore {
         due.sort();
         let mut claims = Vec::new();
         for (_, id) in due.into_iter().take(limit as usize) {
-            let command = domain::Command { id: id.clone(), at: now, action: Action::Attempt };
+            let command = domain::Command { id: id.clone(), at: now, action: Action::LeaseAttempt };
             // What is damaged is nobody else's trouble.
-            if let Ok(Outcome::MoneyOwed { attempt: Some(attempt) }) = kept.decide(&self.terms, &command) {
-                let owed = kept.cases.get(&id).and_then(|file| file.case.owed());
-                claims.extend(owed.map(|owed| Claim { owed, attempt }));
+            if let Ok(Decided { reply: Reply::Lease(LeaseReply::Leased(attempt)), .. }) = kept.decide(&self.policy, &command) {
+                let reversal_request = kept.cases.get(&id).and_then(|file| file.case.reversal_request());
+                claims.extend(reversal_request.map(|reversal_request| LeasedReversal { request: reversal_request, attempt }));
             }
         }
         Ok(claims)
     }
 
-    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, Unavailable> {
+    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
         Ok(held(&self.kept).cases.get(id).cloned())
     }
 
-    async fn account(&self, account: &AccountId, page: &Page) -> Result<Statement, Unavailable> {
+    async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {
         let kept = held(&self.kept);
         let of_account = || kept.entries.iter().enumerate().filter(|(_, (_, entry))| entry.account == *account);
         let mut balances: BTreeMap<_, i128> = BTreeMap::new();
@@ -163,17 +168,17 @@ impl CancellationStore for MemoryStore {
             *balances.entry(entry.amount.currency()).or_default() += if entry.kind.gives() { minor } else { -minor };
         }
         let after = page.after.as_deref().map_or(Ok(0), str::parse::<usize>);
-        let after = after.map_err(|_| Unavailable::because("no such position"))?;
+        let after = after.map_err(|_| UnavailableError::because("no such position"))?;
         let entries = of_account().skip_while(|(place, _)| *place < after).take(page.limit as usize);
         let posted = entries.map(|(place, (id, entry))| PostedEntry {
             position: (place + 1).to_string(),
             payment_request_id: id.clone(),
             entry: entry.clone(),
         });
-        Ok(Statement { balances, entries: posted.collect() })
+        Ok(AccountStatement { balances, entries: posted.collect() })
     }
 
-    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, Unavailable> {
+    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         let wanted = |case: &Case| match (case.reversal.as_ref().map(|reversal| &reversal.state), filter) {
             (Some(ReversalState::Open { .. }), ReversalFilter::Open) => true,
             (Some(ReversalState::Parked { .. }), ReversalFilter::Parked) => true,
@@ -182,7 +187,7 @@ impl CancellationStore for MemoryStore {
         Ok(self.page_of_cases(page, wanted))
     }
 
-    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, Unavailable> {
+    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         let deferred = |case: &Case| {
             let state = case.cancellation.as_ref().map(|cancellation| cancellation.state);
             matches!(state, Some(CancellationState::Deferred(_)))
@@ -190,7 +195,7 @@ impl CancellationStore for MemoryStore {
         Ok(self.page_of_cases(page, deferred))
     }
 
-    async fn backlog(&self) -> Result<Backlog, Unavailable> {
+    async fn backlog(&self) -> Result<Backlog, UnavailableError> {
         let everything = Page { limit: u32::MAX, after: None };
         let open = self.reversals(ReversalFilter::Open, &everything).await?;
         let since = |case: &Case| case.reversal.as_ref().map(|reversal| (reversal.opened_at, case.id.clone()));
@@ -202,7 +207,7 @@ impl CancellationStore for MemoryStore {
         })
     }
 
-    async fn check(&self) -> Result<Option<DateTime<Utc>>, Unavailable> {
+    async fn check(&self) -> Result<Option<DateTime<Utc>>, UnavailableError> {
         Ok(self.clock.as_ref().map(|clock| clock.now()))
     }
 }

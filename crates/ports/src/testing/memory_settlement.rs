@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{Action, Case, ClearingDay, Closing, Outcome, PaymentRequestId, Refund, RefundRequestId};
+use domain::{Action, Case, ClearingDay, CommandReply, DayClosing, PaymentRequestId, Refund, RefundRequestId, Reply};
 
 use super::memory::{Kept, MemoryStore, held};
-use crate::{Accounted, ClosedDay, DuePosition, Page, SettlementStore, Step, Unavailable};
+use crate::{ClosedDay, DuePosition, Page, SettlementStore, Step, StepOutcome, UnavailableError};
 
 /// A day that a closing has begun.
 #[derive(Debug, Default)]
@@ -17,14 +17,14 @@ pub(super) struct BegunDay {
 }
 
 /// When the first thing of a case completed that a closing has to account for.
-fn due_at(case: &Case, closing: &Closing) -> Option<DateTime<Utc>> {
+fn due_at(case: &Case, closing: &DayClosing) -> Option<DateTime<Utc>> {
     let payment = case.completed_at().filter(|_| case.payment_is_due(closing));
     let refunds = case.refunds.iter().filter(|refund| refund.is_due(closing)).filter_map(Refund::completed_at);
     refunds.chain(payment).min()
 }
 
 impl Kept {
-    fn due(&self, closing: &Closing, step: &Step) -> BTreeSet<DuePosition> {
+    fn due(&self, closing: &DayClosing, step: &Step) -> BTreeSet<DuePosition> {
         let position = |case: &Case| Some(DuePosition { completed_at: due_at(case, closing)?, id: case.id.clone() });
         let due = self.cases.values().filter_map(|file| position(&file.case));
         let due: BTreeSet<_> = due.filter(|position| step.after.as_ref().is_none_or(|after| position > after)).collect();
@@ -34,20 +34,20 @@ impl Kept {
 
 #[async_trait]
 impl SettlementStore for MemoryStore {
-    async fn closed_day(&self, day: ClearingDay) -> Result<Option<ClosedDay>, Unavailable> {
+    async fn closed_day(&self, day: ClearingDay) -> Result<Option<ClosedDay>, UnavailableError> {
         Ok(held(&self.kept).days.get(&day).and_then(|begun| begun.closed.clone()))
     }
 
-    async fn closing(&self, day: ClearingDay) -> Result<Closing, Unavailable> {
+    async fn closing(&self, day: ClearingDay) -> Result<DayClosing, UnavailableError> {
         let kept = held(&self.kept);
         let closed = kept.days.range(..day).rev().filter(|(_, begun)| begun.closed.is_some());
-        Ok(Closing::following(day, closed.map(|(closed, _)| *closed)))
+        Ok(DayClosing::following(day, closed.map(|(closed, _)| *closed)))
     }
 
-    async fn take_in(&self, closing: &Closing, step: &Step) -> Result<Accounted, Unavailable> {
+    async fn assign_to_day(&self, closing: &DayClosing, step: &Step) -> Result<StepOutcome, UnavailableError> {
         let mut kept = held(&self.kept);
         if kept.days.entry(closing.day).or_default().closed.is_some() {
-            return Ok(Accounted::Closed);
+            return Ok(StepOutcome::Closed);
         }
         let due = kept.due(closing, step);
         let command =
@@ -55,21 +55,23 @@ impl SettlementStore for MemoryStore {
         for position in &due {
             let Some(file) = kept.cases.get(&position.id) else { continue };
             if kept.damaged.contains(&position.id) {
-                return Err(Unavailable::because("the case is damaged"));
+                return Err(UnavailableError::because("the case is damaged"));
             }
-            if let Outcome::Conflict(why) = domain::decide(&self.terms, &file.case, &command(position)).outcome {
-                return Ok(Accounted::Blocked { id: position.id.clone(), why });
+            if let Reply::Command(CommandReply::Conflict(why)) =
+                domain::decide(&self.policy, &file.case, &command(position)).reply
+            {
+                return Ok(StepOutcome::Blocked { id: position.id.clone(), why });
             }
         }
         for position in &due {
-            let _ = kept.decide(&self.terms, &command(position))?;
+            let _ = kept.decide(&self.policy, &command(position))?;
         }
         let begun = kept.days.entry(closing.day).or_default();
         begun.revision += i64::from(!due.is_empty());
-        Ok(Accounted::Taken { last: due.into_iter().next_back(), revision: begun.revision })
+        Ok(StepOutcome::Taken { last: due.into_iter().next_back(), revision: begun.revision })
     }
 
-    async fn accounted(&self, day: ClearingDay, page: &Page) -> Result<Vec<Case>, Unavailable> {
+    async fn accounted(&self, day: ClearingDay, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         let accounts = |case: &Case| {
             let payment = case.settlement.is_some_and(|settlement| settlement.day() == day);
             payment || case.refunds.iter().any(|refund| refund.settled_on == Some(day))
@@ -77,7 +79,7 @@ impl SettlementStore for MemoryStore {
         Ok(self.page_of_cases(page, accounts))
     }
 
-    async fn close(&self, closed: &ClosedDay, revision: i64) -> Result<bool, Unavailable> {
+    async fn close(&self, closed: &ClosedDay, revision: i64) -> Result<bool, UnavailableError> {
         let mut kept = held(&self.kept);
         let begun = kept.days.entry(closed.statement.day).or_default();
         let closes = begun.closed.is_none() && begun.revision == revision;
@@ -87,7 +89,7 @@ impl SettlementStore for MemoryStore {
         Ok(closes)
     }
 
-    async fn open_before(&self, day: ClearingDay) -> Result<Vec<ClearingDay>, Unavailable> {
+    async fn open_before(&self, day: ClearingDay) -> Result<Vec<ClearingDay>, UnavailableError> {
         let kept = held(&self.kept);
         let payment = |case: &Case| case.completed_at().filter(|_| case.settlement.is_none());
         let refund = |refund: &Refund| refund.completed_at().filter(|_| refund.settled_on.is_none());
@@ -101,12 +103,12 @@ impl SettlementStore for MemoryStore {
         Ok(days.into_iter().collect())
     }
 
-    async fn find_all(&self, ids: &[PaymentRequestId]) -> Result<Vec<Case>, Unavailable> {
+    async fn find_all(&self, ids: &[PaymentRequestId]) -> Result<Vec<Case>, UnavailableError> {
         let kept = held(&self.kept);
         Ok(ids.iter().filter_map(|id| kept.cases.get(id)).map(|file| file.case.clone()).collect())
     }
 
-    async fn find_refunded(&self, ids: &[RefundRequestId]) -> Result<Vec<Case>, Unavailable> {
+    async fn find_refunded(&self, ids: &[RefundRequestId]) -> Result<Vec<Case>, UnavailableError> {
         let refunded = |case: &Case| case.refunds.iter().any(|refund| ids.contains(&refund.id));
         Ok(self.page_of_cases(&Page { limit: u32::MAX, after: None }, refunded))
     }

@@ -6,15 +6,18 @@
 #![allow(clippy::unwrap_used, reason = "a broken promise has to end the test that found it")]
 
 pub mod contract;
-mod due;
-mod given;
+pub mod contracts;
+mod fixtures;
 mod histories;
+mod identity;
+mod leases;
 mod memory;
 mod memory_settlement;
-mod sameness;
-pub mod settling;
+pub mod settlement_contract;
+mod sha256;
 
 pub use contract::{Damage, Subject};
-pub use given::{Wallet, core_terms, id, ledger_terms, moment};
+pub use fixtures::{Wallet, core_policy, id, ledger_policy, moment, replies};
 pub use histories::histories_read_back;
-pub use memory::{ManualClock, MemoryStore};
+pub use memory::{ManualClock, MemoryClearingFiles, MemoryFindings, MemorySorter, MemoryStatements, MemoryStore};
+pub use sha256::sha256;

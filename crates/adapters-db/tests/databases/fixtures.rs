@@ -1,0 +1,235 @@
+//! Databases for tests: a fresh one for each.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use adapters_db::{Database, DatabaseSettings, DeploymentPolicy};
+use async_trait::async_trait;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use domain::{PaymentRequestId, Policy, Reply, ReportedResult};
+use ports::testing::{Damage, Subject, Wallet};
+use ports::{CancellationStore, ReceivedCommand, SettlementStore};
+
+/// A database that tests also look into behind the stores' backs.
+pub(crate) trait TestDatabase: Subject {
+    fn url(&self) -> String;
+
+    fn execute(&self, statements: &str) -> QueryResult<()>;
+
+    /// The column `value` of what a query finds.
+    fn texts(&self, query: &str) -> Vec<String>;
+
+    fn number(&self, query: &str) -> i64 {
+        self.texts(query).first().expect("one row").parse().expect("a number")
+    }
+
+    /// Whichever of two texts is in the engine's own SQL.
+    fn in_its_sql<'a>(&self, postgres: &'a str, sqlite: &'a str) -> &'a str {
+        if self.url().starts_with("postgres") { postgres } else { sqlite }
+    }
+
+    fn open_database(&self, pool_size: u32) -> Database {
+        open(&self.url(), pool_size).unwrap()
+    }
+}
+
+#[derive(QueryableByName)]
+struct Value {
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+fn values(rows: Vec<Value>) -> Vec<String> {
+    rows.into_iter().map(|Value { value }| value).collect()
+}
+
+/// Runs each test on a migrated database of either engine.
+macro_rules! on_both_engines {
+    ($($test:ident),+ $(,)?) => {
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(&crate::fixtures::Postgres::migrated()).await;
+            })+
+        }
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(&crate::fixtures::Sqlite::migrated()).await;
+            })+
+        }
+    };
+}
+
+pub(crate) use on_both_engines;
+
+/// Opens a database.
+pub(crate) fn open(url: &str, pool_size: u32) -> Result<Database, adapters_db::DatabaseError> {
+    Database::open(&DatabaseSettings { url: url.to_owned(), password: None, pool_size })
+}
+
+fn migrated(url: &str) -> Database {
+    let database = open(url, 4).unwrap();
+    database.migrate().unwrap();
+    database
+}
+
+/// The terms of a deployment on the embedded ledger.
+pub(crate) fn deployment_policy() -> DeploymentPolicy {
+    let [psp_id, funds, payments, period] = ["psp-1", "ledger", "recorded", "until 00:30 Asia/Shanghai"].map(str::to_owned);
+    DeploymentPolicy { psp_id, funds, payments, period }
+}
+
+/// Decides a batch of which every command has an outcome.
+pub(crate) async fn decided(store: &Arc<dyn CancellationStore>, batch: Vec<ReceivedCommand>) -> Vec<Reply> {
+    let outcomes = store.decide(batch).await;
+    outcomes.into_iter().map(|outcome| outcome.unwrap().reply).collect()
+}
+
+/// A payment that succeeded.
+pub(crate) async fn paid(store: &Arc<dyn CancellationStore>, name: &str) -> Wallet {
+    let wallet = Wallet::of(name);
+    decided(store, vec![wallet.pays(), wallet.reports(ReportedResult::Succeeded)]).await;
+    wallet
+}
+
+/// What somebody does to a case behind the stores' backs.
+fn damage(database: &impl TestDatabase, id: &PaymentRequestId, how: Damage) {
+    let statement = match how {
+        Damage::Unreadable => format!("update cases set account = 'no identifier' where payment_request_id = '{id}'"),
+        Damage::Unwritable => format!(
+            "insert into ledger_entries (payment_request_id, kind, account, contra_account, value, currency, at)
+             values ('{id}', 'credit', 'thief', 'merchant payable', 1, 'JPY', 0)"
+        ),
+    };
+    database.execute(&statement).unwrap();
+}
+
+/// The server that `RESCIND_TEST_POSTGRES_URL` names.
+pub(crate) fn server() -> String {
+    std::env::var("RESCIND_TEST_POSTGRES_URL")
+        .expect("RESCIND_TEST_POSTGRES_URL names no PostgreSQL server; scripts/test starts one")
+}
+
+/// A database of a PostgreSQL server, dropped with the server.
+pub(crate) struct Postgres {
+    url: String,
+}
+
+impl Postgres {
+    /// A new, empty database.
+    pub(crate) fn create() -> Self {
+        // By chance and not by the process's number: those come again, and the server may outlive many runs.
+        let name = format!("store_{:016x}", RandomState::new().hash_one(()));
+        let mut connection = PgConnection::establish(&server()).unwrap();
+        connection.batch_execute(&format!("create database {name}")).unwrap();
+        let server = server();
+        let (address, _) = server.rsplit_once('/').expect("the server's URL ends with a database");
+        Self { url: format!("{address}/{name}") }
+    }
+
+    /// Created and migrated.
+    pub(crate) fn migrated() -> Self {
+        let database = Self::create();
+        migrated(&database.url);
+        database
+    }
+
+    pub(crate) fn connection(&self) -> PgConnection {
+        PgConnection::establish(&self.url).unwrap()
+    }
+
+    /// The database's name.
+    pub(crate) fn name(&self) -> &str {
+        self.url.rsplit_once('/').expect("ends with a name").1
+    }
+}
+
+impl TestDatabase for Postgres {
+    fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    fn execute(&self, statements: &str) -> QueryResult<()> {
+        self.connection().batch_execute(statements)
+    }
+
+    fn texts(&self, query: &str) -> Vec<String> {
+        values(diesel::sql_query(query).load(&mut self.connection()).unwrap())
+    }
+}
+
+#[async_trait]
+impl Subject for Postgres {
+    fn open(&self, policy: Policy) -> Arc<dyn CancellationStore> {
+        self.open_database(4).store(policy)
+    }
+
+    fn open_days(&self, policy: Policy) -> Arc<dyn SettlementStore> {
+        self.open_database(4).settlements(policy)
+    }
+
+    async fn damage(&self, id: &PaymentRequestId, how: Damage) {
+        damage(self, id, how);
+    }
+}
+
+/// A file of SQLite's, removed afterwards.
+pub(crate) struct Sqlite {
+    folder: tempfile::TempDir,
+}
+
+impl Sqlite {
+    /// A new folder, where the file will be.
+    pub(crate) fn create() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// Created and migrated.
+    pub(crate) fn migrated() -> Self {
+        let database = Self::create();
+        migrated(&database.url());
+        database
+    }
+
+    pub(crate) fn path(&self) -> String {
+        self.folder.path().join("cases.db").display().to_string()
+    }
+
+    pub(crate) fn connection(&self) -> SqliteConnection {
+        let mut connection = SqliteConnection::establish(&self.path()).unwrap();
+        connection.batch_execute("pragma busy_timeout = 5000; pragma foreign_keys = on").unwrap();
+        connection
+    }
+}
+
+impl TestDatabase for Sqlite {
+    fn url(&self) -> String {
+        format!("sqlite://{}", self.path())
+    }
+
+    fn execute(&self, statements: &str) -> QueryResult<()> {
+        self.connection().batch_execute(statements)
+    }
+
+    fn texts(&self, query: &str) -> Vec<String> {
+        values(diesel::sql_query(query).load(&mut self.connection()).unwrap())
+    }
+}
+
+#[async_trait]
+impl Subject for Sqlite {
+    fn open(&self, policy: Policy) -> Arc<dyn CancellationStore> {
+        self.open_database(4).store(policy)
+    }
+
+    fn open_days(&self, policy: Policy) -> Arc<dyn SettlementStore> {
+        self.open_database(4).settlements(policy)
+    }
+
+    async fn damage(&self, id: &PaymentRequestId, how: Damage) {
+        damage(self, id, how);
+    }
+}

@@ -1,0 +1,148 @@
+//! `GET /payments/{paymentRequestId}`: the payment as the wallet core has it.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Datelike, Utc};
+use domain::{
+    AccountId, AcquirerId, CorePayment, Currency, IdentifierError, Money, Payment, PaymentId, PaymentKind, PaymentRequestId,
+    PaymentStatus,
+};
+use ports::{Payments, UnavailableError};
+use reqwest::StatusCode;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::WalletCore;
+use crate::answer::{Met, Object};
+use crate::connection::ask;
+
+#[async_trait]
+impl Payments for WalletCore {
+    async fn look_up(&self, id: &PaymentRequestId) -> Result<Option<CorePayment>, UnavailableError> {
+        asked_for_payment(self, id).await.map_err(|met| UnavailableError::because(met.to_string()))
+    }
+}
+
+async fn asked_for_payment(core: &WalletCore, id: &PaymentRequestId) -> Result<Option<CorePayment>, Met> {
+    let answer = ask(core.get("payments", id)).await?;
+    match answer.status() {
+        StatusCode::OK => answer.object::<Found>().await?.payment().map(Some),
+        StatusCode::NOT_FOUND => answer.absence().await.map(|()| None),
+        _ => Err(answer.unexpected()),
+    }
+}
+
+/// The body of a 200.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Found {
+    status: String,
+    acquirer_id: String,
+    payment_id: Option<String>,
+    account: String,
+    amount: Object<Amount>,
+    kind: String,
+    initiated_at: String,
+    completed_at: Option<String>,
+    refunded: Option<Refunded>,
+    refund_running: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Amount {
+    value: String,
+    currency: String,
+}
+
+impl Found {
+    fn payment(self) -> Result<CorePayment, Met> {
+        let amount = Money::parse(&self.amount.0.value, &self.amount.0.currency).map_err(|invalid| wrong("amount", invalid))?;
+        let initiated_at = time("initiatedAt", &self.initiated_at)?;
+        let completed_at = self.completed_at.as_deref().map(|text| time("completedAt", text)).transpose()?;
+        let completed_at = completed_at.unwrap_or(initiated_at);
+        let payment = Payment {
+            acquirer_id: identifier("acquirerId", AcquirerId::parse(self.acquirer_id))?,
+            account: identifier("account", AccountId::parse(self.account))?,
+            amount,
+            settlement_amount: None,
+            kind: match self.kind.as_str() {
+                "payment" => PaymentKind::Payment,
+                "authorization" => PaymentKind::Authorization,
+                _ => return Err(wrong("kind", "must be \"payment\" or \"authorization\"")),
+            },
+            initiated_at,
+            payment_id: self.payment_id.map(|id| identifier("paymentId", PaymentId::parse(id))).transpose()?,
+            status: match self.status.as_str() {
+                "S" => PaymentStatus::Succeeded { completed_at, fee: None },
+                "F" => PaymentStatus::Failed { completed_at },
+                "U" => PaymentStatus::InProgress,
+                _ => return Err(wrong("status", "must be \"S\", \"F\" or \"U\"")),
+            },
+        };
+        let refunded = self.refunded.map_or(Ok(0), |refunded| refunded.minor(amount.currency()))?;
+        Ok(CorePayment { payment, refunded, refund_running: self.refund_running.unwrap_or(false) })
+    }
+}
+
+/// How much refunds gave back: an amount, or its value alone.
+struct Refunded {
+    value: String,
+    currency: Option<String>,
+}
+
+impl Refunded {
+    fn minor(&self, of_payment: Currency) -> Result<i64, Met> {
+        let other_currency = self.currency.as_deref().is_some_and(|currency| currency != of_payment.code());
+        if other_currency {
+            return Err(wrong("refunded", "must be of the payment's currency"));
+        }
+        if self.value == "0" {
+            return Ok(0);
+        }
+        let refunded = Money::parse(&self.value, &of_payment.code()).map_err(|invalid| wrong("refunded", invalid))?;
+        Ok(refunded.minor())
+    }
+}
+
+impl<'de> Deserialize<'de> for Refunded {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RefundedVisitor)
+    }
+}
+
+struct RefundedVisitor;
+
+impl<'de> Visitor<'de> for RefundedVisitor {
+    type Value = Refunded;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an amount or its value in a string")
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Refunded, E> {
+        Ok(Refunded { value: value.to_owned(), currency: None })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Refunded, A::Error> {
+        let Amount { value, currency } = Amount::deserialize(MapAccessDeserializer::new(members))?;
+        Ok(Refunded { value, currency: Some(currency) })
+    }
+}
+
+fn wrong(member: &str, invalid: impl fmt::Display) -> Met {
+    Met::new(format!("status 200, {member}: {invalid}"))
+}
+
+fn identifier<T>(member: &str, parsed: Result<T, IdentifierError>) -> Result<T, Met> {
+    parsed.map_err(|invalid| wrong(member, invalid))
+}
+
+/// Cut to microseconds, which is what is kept: the same text has to be the same moment whenever it is asked for.
+fn time(member: &str, text: &str) -> Result<DateTime<Utc>, Met> {
+    let given = DateTime::parse_from_rfc3339(text).ok();
+    let kept = given.and_then(|at| DateTime::from_timestamp_micros(at.timestamp_micros()));
+    let kept = kept.filter(|at| (0..=9999).contains(&at.year()));
+    kept.ok_or_else(|| wrong(member, "must be an RFC 3339 time with an offset"))
+}

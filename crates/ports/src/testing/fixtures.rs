@@ -1,0 +1,144 @@
+//! Words for tests: terms, ids, and a wallet that speaks in commands.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use domain::{
+    AccountId, AcquirerId, Action, Cancel, CancellablePeriod, Command, Currency, FundsKind, Lookup, Money, NeverReceived,
+    OtherAcquirer, PayResult, Payment, PaymentKind, PaymentRequestId, PaymentStatus, PeriodOver, Policy, RefundRequest,
+    RefundRequestId, RefundResult, Reply, ReportedResult, Results,
+};
+
+use crate::{Decided, ReceivedCommand, UnavailableError};
+
+/// The default settings, with the embedded ledger.
+#[must_use]
+pub fn ledger_policy() -> Policy {
+    let results = Results {
+        never_received: NeverReceived::Success,
+        period_over: PeriodOver::ProcessFail,
+        other_acquirer: OtherAcquirer::ParamIllegal,
+    };
+    let closes_next_day_at = NaiveTime::from_hms_opt(0, 30, 0).unwrap_or_default();
+    let zone = "Asia/Shanghai".parse().unwrap_or_default();
+    let period = CancellablePeriod { closes_next_day_at, zone, grace: TimeDelta::zero() };
+    Policy { period, funds: FundsKind::Ledger, lease: TimeDelta::seconds(3), results }
+}
+
+/// The default settings, with a wallet core.
+#[must_use]
+pub fn core_policy() -> Policy {
+    Policy { funds: FundsKind::Http, ..ledger_policy() }
+}
+
+/// A moment of a day whose period is long over by any real clock: `seconds` after noon at UTC+8 of 2026-03-01.
+#[must_use]
+pub fn moment(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_772_337_600 + seconds, 0).unwrap_or_default()
+}
+
+/// A case's key.
+///
+/// # Panics
+/// Where the text is no identifier.
+#[must_use]
+pub fn id(text: &str) -> PaymentRequestId {
+    PaymentRequestId::parse(text).unwrap()
+}
+
+/// The replies alone, without the rules that decided.
+#[must_use]
+pub fn replies(decided: Vec<Result<Decided, UnavailableError>>) -> Vec<Result<Reply, UnavailableError>> {
+    decided.into_iter().map(|decided| decided.map(|decided| decided.reply)).collect()
+}
+
+/// Speaks of one case, as its wallet and as Alipay+.
+#[derive(Debug, Clone)]
+pub struct Wallet {
+    /// The case.
+    pub id: PaymentRequestId,
+    /// The account that pays.
+    pub account: &'static str,
+    /// How much, in yen.
+    pub amount: i64,
+    /// When the commands are given.
+    pub at: DateTime<Utc>,
+}
+
+impl Wallet {
+    /// 1000 yen from the account `user-1`.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        Self { id: id(text), account: "user-1", amount: 1000, at: moment(0) }
+    }
+
+    fn asks(&self, action: Action) -> ReceivedCommand {
+        // Still to come, so that it has waited for nothing, and whatever follows from that is the same in every store.
+        let arrived = Instant::now() + Duration::from_secs(86_400);
+        ReceivedCommand { command: Command { id: self.id.clone(), at: self.at, action }, arrived }
+    }
+
+    fn yen(minor: i64) -> Money {
+        Money::new(minor, Currency::parse("JPY").unwrap()).unwrap()
+    }
+
+    /// Announces the payment.
+    #[must_use]
+    pub fn pays(&self) -> ReceivedCommand {
+        self.announces(PaymentKind::Payment)
+    }
+
+    /// Announces a debit or a hold, initiated at [`moment`] 0 or, where it is announced before, then.
+    #[must_use]
+    pub fn announces(&self, kind: PaymentKind) -> ReceivedCommand {
+        self.asks(Action::Pay(Payment {
+            acquirer_id: AcquirerId::parse("acquirer-1").unwrap(),
+            account: AccountId::parse(self.account).unwrap(),
+            amount: Self::yen(self.amount),
+            settlement_amount: None,
+            kind,
+            initiated_at: self.at.min(moment(0)),
+            payment_id: None,
+            status: PaymentStatus::InProgress,
+        }))
+    }
+
+    /// Reports the payment's result; a success costs a fee of 3 yen.
+    #[must_use]
+    pub fn reports(&self, result: ReportedResult) -> ReceivedCommand {
+        let fee = Some(Self::yen(3)).filter(|_| result == ReportedResult::Succeeded);
+        self.asks(Action::Result(PayResult { result, completed_at: self.at, payment_id: None, fee }))
+    }
+
+    /// Announces a refund of its own.
+    #[must_use]
+    pub fn refunds(&self, refund: &str, minor: i64) -> ReceivedCommand {
+        let id = RefundRequestId::parse(refund).unwrap();
+        self.asks(Action::Refund(RefundRequest { id, amount: Self::yen(minor) }))
+    }
+
+    /// Reports that refund's result.
+    #[must_use]
+    pub fn reports_refund(&self, refund: &str, result: ReportedResult) -> ReceivedCommand {
+        let id = RefundRequestId::parse(refund).unwrap();
+        self.asks(Action::RefundResult(RefundResult { id, result, completed_at: self.at }))
+    }
+
+    /// Alipay+ cancels for the payment's acquirer.
+    #[must_use]
+    pub fn is_cancelled(&self) -> ReceivedCommand {
+        self.is_cancelled_by("acquirer-1", Lookup::Recorded)
+    }
+
+    /// Alipay+ cancels for an acquirer.
+    #[must_use]
+    pub fn is_cancelled_by(&self, acquirer: &str, lookup: Lookup) -> ReceivedCommand {
+        self.asks(Action::Cancel(Cancel::now(AcquirerId::parse(acquirer).unwrap(), lookup)))
+    }
+
+    /// Anything else.
+    #[must_use]
+    pub fn does(&self, action: Action) -> ReceivedCommand {
+        self.asks(action)
+    }
+}
