@@ -1,7 +1,5 @@
 //! `docs/reference/cli.md` lists every command and option of the simulator; it is compared with the program's own help.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
