@@ -11,8 +11,8 @@ use ports::TimelineEntry;
 use serde::Serialize;
 
 use super::{InconsistentRowError, ReversalRow, RowRef, code, text};
-use crate::columns::columns;
 use crate::schema::{cases, events, refunds};
+use crate::sql::columns;
 
 #[derive(Debug, Clone, Default, Queryable, Selectable, Serialize)]
 #[diesel(table_name = cases)]
@@ -44,10 +44,12 @@ pub(crate) struct CaseRow {
 }
 
 columns! {
-    CaseRow:
-    payment_request_id, status, acquirer_id, account, amount_value, amount_currency, settlement_value, settlement_currency,
-    kind, initiated_at, payment_id, completed_at, fee_value, fee_currency, cancellation, cancel_acquirer_id,
-    first_received_at, defer_reason, cancelled_at, refusal, result_code, settled_at, last_event, settlement_day,
+    CaseRow in cases
+    key payment_request_id;
+    changing
+        status, acquirer_id, account, amount_value, amount_currency, settlement_value, settlement_currency, kind, initiated_at,
+        payment_id, completed_at, fee_value, fee_currency, cancellation, cancel_acquirer_id, first_received_at, defer_reason,
+        cancelled_at, refusal, result_code, settled_at, last_event, settlement_day;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize)]
@@ -64,8 +66,10 @@ pub(crate) struct RefundRow {
 }
 
 columns! {
-    RefundRow:
-    payment_request_id, refund_request_id, place, amount_value, amount_currency, state, completed_at, settlement_day,
+    RefundRow in refunds
+    key payment_request_id, refund_request_id;
+    fixed place, amount_value, amount_currency;
+    changing state, completed_at, settlement_day;
 }
 
 #[derive(Debug, Clone, Queryable, Selectable, Serialize)]
@@ -79,8 +83,9 @@ pub(crate) struct EventRow {
 }
 
 columns! {
-    EventRow:
-    payment_request_id, number, at, what, details,
+    EventRow in events
+    key payment_request_id, number;
+    fixed at, what, details;
 }
 
 const SUCCESS: &str = "SUCCESS";

@@ -6,8 +6,8 @@ use ports::PostedEntry;
 use serde::Serialize;
 
 use super::{InconsistentRowError, RowRef};
-use crate::columns::columns;
 use crate::schema::ledger_entries;
+use crate::sql::columns;
 
 #[derive(Debug, Clone, Queryable, Selectable, Serialize)]
 #[diesel(table_name = ledger_entries)]
@@ -26,8 +26,9 @@ pub(crate) struct EntryRow {
 }
 
 columns! {
-    EntryRow:
-    payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at,
+    EntryRow in ledger_entries
+    fixed payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at;
+    assigned position;
 }
 
 impl EntryRow {

@@ -5,8 +5,8 @@ use domain::{Lease, PaymentRequestId, Reversal, ReversalKind, ReversalState};
 use serde::Serialize;
 
 use super::{InconsistentRowError, RowRef, code, text};
-use crate::columns::columns;
 use crate::schema::reversals;
+use crate::sql::columns;
 
 #[derive(Debug, Clone, Queryable, Selectable, Serialize)]
 #[diesel(table_name = reversals)]
@@ -26,9 +26,11 @@ pub(crate) struct ReversalRow {
 }
 
 columns! {
-    ReversalRow:
-    payment_request_id, kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at, lease_attempt,
-    lease_until, last_error, done_at,
+    ReversalRow in reversals
+    key payment_request_id;
+    changing
+        kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at, lease_attempt, lease_until, last_error,
+        done_at;
 }
 
 /// Attempts are counted in 31 bits: at one a minute they last four thousand years.
