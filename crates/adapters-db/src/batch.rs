@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use diesel::result::Error as DieselError;
 use domain::{Case, Change, Command, Decision, Outcome, PaymentRequestId, Policy, decide};
 use ports::UnavailableError;
-use serde::Serialize;
 
 use crate::metrics::BatchMetrics;
 use crate::rows::{CaseRow, EntryRow, EventRow, LoadedRows, RefundRow, ReversalRow, inconsistent};
 
 /// What has to be written, at most one row a case in `cases` and `reversals`.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default)]
 pub(crate) struct Writes {
     pub(crate) cases: Vec<CaseRow>,
     pub(crate) refunds: Vec<RefundRow>,
@@ -20,7 +19,7 @@ pub(crate) struct Writes {
     pub(crate) entries: Vec<EntryRow>,
 }
 
-/// What a batch came to.
+/// What a batch decided.
 pub(crate) struct BatchResult {
     /// One for each command.
     pub(crate) outcomes: Vec<Result<Outcome, UnavailableError>>,
@@ -28,7 +27,7 @@ pub(crate) struct BatchResult {
     pub(crate) metrics: BatchMetrics,
 }
 
-/// A case with the number of its timeline's last line.
+/// A case before the batch and now, with the number of its timeline's last line.
 struct CaseInBatch {
     before: Case,
     now: Case,

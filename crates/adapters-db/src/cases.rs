@@ -18,7 +18,7 @@ use crate::batch::{BatchResult, decide_all};
 use crate::engine::SqlConnection;
 use crate::leases::lease_due;
 use crate::pool::{blocking, unavailable};
-use crate::rows::{EntryRow, EventRow, inconsistent};
+use crate::rows::{EntryRow, EventRow, InconsistentRowError, RowRef, inconsistent};
 use crate::store::SqlStore;
 use crate::tables::{CaseTables, HalfBalance};
 use crate::transaction::{in_transaction, read};
@@ -163,16 +163,17 @@ impl<C: SqlConnection> CancellationStore for SqlStore<C> {
         .await?;
         let count = |state: &str| unfinished.iter().find(|(of, _)| of == state).map_or(0, |(_, count)| *count);
         let oldest_open = oldest.map(|(id, opened_at)| {
-            let id = PaymentRequestId::parse(id).map_err(inconsistent)?;
-            let opened_at = DateTime::from_timestamp_micros(opened_at).ok_or_else(|| inconsistent("opened_at"))?;
-            Ok::<_, UnavailableError>((id, opened_at))
+            let row = RowRef { table: "reversals", id: &id };
+            let (id, opened_at) =
+                (row.parsed("payment_request_id", PaymentRequestId::parse(row.id))?, row.moment("opened_at", opened_at)?);
+            Ok::<_, InconsistentRowError>((id, opened_at))
         });
         let whole = |count: i64| u64::try_from(count).unwrap_or_default();
         Ok(Backlog {
             deferred: whole(deferred),
             open: whole(count("open")),
             parked: whole(count("parked")),
-            oldest_open: oldest_open.transpose()?,
+            oldest_open: oldest_open.transpose().map_err(inconsistent)?,
         })
     }
 

@@ -1,7 +1,6 @@
 //! Closed days in a database, as the port promises them.
 
 use async_trait::async_trait;
-use chrono::DateTime;
 use diesel::result::Error as DieselError;
 use domain::{Action, Case, ClearingDay, Command, DayClosing, Outcome, PaymentRequestId, RefundRequestId};
 use ports::{ClosedDay, DuePosition, Page, SettlementStore, Step, StepOutcome, UnavailableError};
@@ -9,7 +8,7 @@ use ports::{ClosedDay, DuePosition, Page, SettlementStore, Step, StepOutcome, Un
 use crate::batch::{BatchResult, decide_all, ensure_written};
 use crate::engine::{Engine, SqlConnection};
 use crate::pool::{blocking, unavailable};
-use crate::rows::{DayRow, LoadedRows, inconsistent};
+use crate::rows::{DayRow, InconsistentRowError, LoadedRows, RowRef, inconsistent};
 use crate::store::SqlStore;
 use crate::tables::{DayTables, Due};
 use crate::transaction::{in_transaction, read};
@@ -36,7 +35,7 @@ fn step<C: SqlConnection>(store: &SqlStore<C>, (closing, step): (&DayClosing, &S
             day.revision += 1;
             write_day(connection, &day)?;
         }
-        let last = due.last().map(position).transpose();
+        let last = due.last().map(position).transpose().map_err(inconsistent);
         Ok(last.map(|last| StepOutcome::Taken { last, revision: day.revision }))
     });
     stepped.unwrap_or_else(|error| Err(unavailable(&error)))
@@ -60,10 +59,15 @@ fn settle<C: SqlConnection>(
         return Ok(None);
     }
     let rows = (store.engine.lock_and_load)(connection, &ids, &[])?;
-    let parsed: Result<Vec<_>, _> = ids.iter().map(|id| PaymentRequestId::parse(id.as_str())).collect();
-    let Ok(parsed) = parsed else { return Ok(Some(Err(inconsistent("a case's id is no identifier")))) };
-    let command = |id: PaymentRequestId| Command { id, at: step.at, action: Action::Settle(*closing) };
-    let commands: Vec<_> = parsed.into_iter().map(command).collect();
+    let command = |id: &String| {
+        let row = RowRef { table: "cases", id };
+        let id = row.parsed("payment_request_id", PaymentRequestId::parse(row.id))?;
+        Ok::<_, InconsistentRowError>(Command { id, at: step.at, action: Action::Settle(*closing) })
+    };
+    let commands: Vec<_> = match ids.iter().map(command).collect() {
+        Ok(commands) => commands,
+        Err(unreadable) => return Ok(Some(Err(inconsistent(unreadable)))),
+    };
     let BatchResult { outcomes, writes, metrics: _ } = decide_all(&store.policy, rows, &commands);
     for (command, outcome) in commands.into_iter().zip(outcomes) {
         match outcome {
@@ -79,10 +83,10 @@ fn settle<C: SqlConnection>(
     Ok(None)
 }
 
-fn position(due: &Due) -> Result<DuePosition, UnavailableError> {
-    let completed_at = DateTime::from_timestamp_micros(due.completed_at).ok_or_else(|| inconsistent("completed_at"))?;
-    let id = PaymentRequestId::parse(due.payment_request_id.as_str()).map_err(inconsistent)?;
-    Ok(DuePosition { completed_at, id })
+fn position(due: &Due) -> Result<DuePosition, InconsistentRowError> {
+    let row = RowRef { table: "cases", id: &due.payment_request_id };
+    let completed_at = row.moment("completed_at", due.completed_at)?;
+    Ok(DuePosition { completed_at, id: row.parsed("payment_request_id", PaymentRequestId::parse(row.id))? })
 }
 
 /// Closes the day, if it is as its statement knows it.

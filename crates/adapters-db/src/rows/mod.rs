@@ -33,6 +33,8 @@ impl fmt::Display for InconsistentRowError {
     }
 }
 
+impl std::error::Error for InconsistentRowError {}
+
 /// What was read says the impossible: nothing is known until somebody has looked at it.
 pub(crate) fn inconsistent(error: impl fmt::Display) -> UnavailableError {
     UnavailableError::because(error.to_string())
