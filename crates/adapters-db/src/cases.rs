@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::result::Error as DieselError;
-use domain::{AccountId, Case, Command, Currency, Outcome, PaymentRequestId};
+use domain::{AccountId, Case, Command, Currency, PaymentRequestId};
 use metrics::counter;
 use ports::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
     UnavailableError,
 };
 use tracing::warn;
@@ -26,7 +26,7 @@ use crate::transaction::{in_transaction, read};
 /// A batch that failed is replayed one by one, but only for so long: past it, its callers are no longer waiting.
 const REPLAY_WITHIN: Duration = Duration::from_secs(3);
 
-type Outcomes = Vec<Result<Outcome, UnavailableError>>;
+type Outcomes = Vec<Result<Decided, UnavailableError>>;
 
 /// One batch in one transaction: lock, load, decide, record, commit.
 fn decide_batch<C: SqlConnection>(

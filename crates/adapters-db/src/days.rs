@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use diesel::result::Error as DieselError;
-use domain::{Action, Case, ClearingDay, Command, DayClosing, Outcome, PaymentRequestId, RefundRequestId};
-use ports::{ClosedDay, DuePosition, Page, SettlementStore, Step, StepOutcome, UnavailableError};
+use domain::{Action, Case, ClearingDay, Command, CommandReply, DayClosing, PaymentRequestId, RefundRequestId};
+use ports::{ClosedDay, Decided, DuePosition, Page, SettlementStore, Step, StepOutcome, UnavailableError};
 
 use crate::batch::{BatchResult, decide_all, ensure_written};
 use crate::engine::{Engine, SqlConnection};
@@ -70,10 +70,12 @@ fn settle<C: SqlConnection>(
     };
     let BatchResult { outcomes, writes, metrics: _ } = decide_all(&store.policy, rows, &commands);
     for (command, outcome) in commands.into_iter().zip(outcomes) {
-        match outcome {
-            Ok(Outcome::DispositionBody(_)) => {}
-            Ok(Outcome::Conflict(why)) => return Ok(Some(Ok(StepOutcome::Blocked { id: command.id, why }))),
-            Ok(Outcome::Answered(_) | Outcome::ReversalPending { .. } | Outcome::NotFound { .. }) => {
+        match outcome.map(Decided::typed::<CommandReply>) {
+            Ok(Ok(Decided { reply: CommandReply::Done(_), .. })) => {}
+            Ok(Ok(Decided { reply: CommandReply::Conflict(why), .. })) => {
+                return Ok(Some(Ok(StepOutcome::Blocked { id: command.id, why })));
+            }
+            Ok(Ok(Decided { reply: CommandReply::NotFound { .. }, .. }) | Err(_)) => {
                 return Ok(Some(Err(inconsistent(format!("{} was not decided as a settlement", command.id)))));
             }
             Err(unreadable) => return Ok(Some(Err(unreadable))),

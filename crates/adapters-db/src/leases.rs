@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use diesel::result::Error as DieselError;
-use domain::{Action, Case, Command, Outcome};
-use ports::{LeasedReversal, UnavailableError};
+use domain::{Action, Case, Command, LeaseReply, Reply};
+use ports::{Decided, LeasedReversal, UnavailableError};
 use tracing::{error, warn};
 
 use crate::batch::{BatchResult, decide_all};
@@ -80,9 +80,9 @@ fn lease<C: SqlConnection>(
     let commands: Vec<_> = cases.iter().map(attempt).collect();
     let BatchResult { outcomes, writes, metrics: _ } = decide_all(&store.policy, rows, &commands);
     store.engine.record(connection, &writes)?;
-    let leased = |(case, outcome): (Case, Result<Outcome, UnavailableError>)| match (case.reversal_request(), outcome) {
-        (Some(reversal_request), Ok(Outcome::ReversalPending { attempt: Some(attempt) })) => {
-            Some(LeasedReversal { reversal_request, attempt })
+    let leased = |(case, outcome): (Case, Result<Decided, UnavailableError>)| match (case.reversal_request(), outcome) {
+        (Some(request), Ok(Decided { reply: Reply::Lease(LeaseReply::Leased(attempt)), .. })) => {
+            Some(LeasedReversal { request, attempt })
         }
         (Some(_) | None, Ok(_) | Err(_)) => None,
     };

@@ -9,8 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use adapters_db::{Database, DatabaseSettings};
 use common::{Deployment, Engine};
-use domain::{Action, Answer, Jitter, Outcome, ReversalOutcome};
-use ports::testing::{Wallet, core_policy};
+use domain::{Action, Answer, AttemptEnd, CancelReply, Jitter, Reply, ReversalOutcome};
+use ports::testing::{Wallet, core_policy, replies};
 
 #[test]
 fn generated_keys_are_private_and_never_overwritten() {
@@ -193,9 +193,12 @@ async fn park(deployment: &Deployment, id: &str) {
     let store = Database::open(&settings).unwrap().store(core_policy());
     let wallet = Wallet::of(id);
     let outcome = ReversalOutcome::Impossible("the account is closed".to_owned());
-    let parked = wallet.does(Action::CompleteAttempt { attempt: 1, outcome, jitter: Jitter(0) });
+    let parked = wallet.does(Action::CompleteAttempt(AttemptEnd { attempt: 1, outcome, jitter: Jitter(0) }));
     let decided = store.decide(vec![wallet.is_cancelled(), parked]).await;
-    assert_eq!(decided, [Ok(Outcome::ReversalPending { attempt: Some(1) }), Ok(Outcome::Answered(Answer::Pending))]);
+    assert_eq!(
+        replies(decided),
+        [Ok(Reply::Cancel(CancelReply::ReversalPending { attempt: Some(1) })), Ok(Reply::Attempt(Answer::Pending))]
+    );
 }
 
 #[tokio::test]

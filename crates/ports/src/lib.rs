@@ -1,7 +1,7 @@
 //! What Rescind asks of the world outside, each promise in prose.
 //!
 //! An adapter keeps these promises or is wrong; the suites in `testing` hold it to them. Three kinds of trouble are never
-//! mixed: a refusal is a value inside an [`Outcome`]; [`UnavailableError`] is a failure to know, and leads to the answer U; what is
+//! mixed: a refusal is a value inside an [`Reply`]; [`UnavailableError`] is a failure to know, and leads to the answer U; what is
 //! malformed ends at the door and never reaches a port.
 
 mod keys;
@@ -18,8 +18,8 @@ use chrono::{DateTime, Utc};
 pub use keys::{MessageSigner, MessageVerifier, Signature, SignedText};
 pub use settlement::{ClosedDay, DuePosition, SettlementStore, Step, StepOutcome};
 pub use store::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, LeasedReversal, Page, PostedEntry, ReceivedCommand, ReversalFilter,
-    TimelineEntry,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, PostedEntry, ReceivedCommand,
+    ReversalFilter, TimelineEntry,
 };
 pub use wallet_core::{FundsGateway, Payments};
 

@@ -52,7 +52,7 @@ impl Core {
 
     /// What is said to a reversal: its outcome, or the status without one.
     fn gives_back(&self, id: &str) -> io::Result<String> {
-        let body = json!({ "paymentRequestId": id, "kind": "refund" });
+        let body = json!({ "paymentRequestId": id, "taken": "debit" });
         let (status, body) = self.call("PUT", &format!("/reversals/{id}"), &body)?;
         Ok(body["outcome"].as_str().map_or_else(|| status.to_string(), ToOwned::to_owned))
     }
@@ -103,13 +103,13 @@ fn the_contract_is_kept_over_http() {
     assert_eq!(core.call("PUT", "/payments/a%2Fb", &payment("U")).unwrap().0, 200);
     assert_eq!(core.call("PUT", "/payments/a%2Fb", &payment("S")).unwrap().0, 200);
     assert_eq!(core.call("GET", "/payments/a%2Fb", &json!({})).unwrap(), (200, payment("S")));
-    let refund = json!({ "paymentRequestId": "a/b", "kind": "refund" });
+    let refund = json!({ "paymentRequestId": "a/b", "taken": "debit" });
     assert_eq!(core.call("PUT", "/reversals/a%2Fb", &refund).unwrap(), (200, json!({ "outcome": "done" })));
     assert_eq!(core.call("PUT", "/reversals/a%2Fb", &refund).unwrap(), (200, json!({ "outcome": "already-done" })));
     assert_eq!(core.gives_back("never").unwrap(), "nothing-to-do");
     assert_eq!(core.debits("never").0, 409, "the fence holds");
     for (method, path, body, status) in [
-        ("PUT", "/reversals/x", json!({ "paymentRequestId": "y", "kind": "void" }), 400),
+        ("PUT", "/reversals/x", json!({ "paymentRequestId": "y", "taken": "nothing-known" }), 400),
         ("PUT", "/reversals/x", json!({ "paymentRequestId": "x", "kind": "gift" }), 400),
         ("PUT", "/payments/x", json!({ "status": "S" }), 400),
         ("POST", "/payments/x", payment("S"), 404),

@@ -1,6 +1,9 @@
 //! What stands in the tables.
 
-use domain::{Action, Disposition, Inquiry, Jitter, Outcome, RefusalCode, ReportedResult, ReversalOutcome, ReversalState};
+use domain::{
+    Action, AttemptEnd, CancelReply, CommandReply, Disposition, Inquiry, Jitter, RefusalCode, Reply, ReportedResult,
+    ReversalOutcome, ReversalState,
+};
 use ports::testing::{Damage, Wallet, core_policy, ledger_policy, moment};
 use ports::{Page, ReversalFilter};
 
@@ -18,7 +21,7 @@ for_each_engine!(
 async fn a_report_on_an_unknown_case_leaves_no_row(database: &impl TestDatabase) {
     let store = database.open(ledger_policy());
     let wallet = Wallet::of("unknown");
-    let close = Action::CompleteAttempt { attempt: 1, outcome: ReversalOutcome::Done, jitter: Jitter(0) };
+    let close = Action::CompleteAttempt(AttemptEnd { attempt: 1, outcome: ReversalOutcome::Done, jitter: Jitter(0) });
     let resolve = Action::Resolve { note: "paid".to_owned(), by: "operator".to_owned() };
     let reports = vec![
         wallet.reports(ReportedResult::Succeeded),
@@ -48,7 +51,7 @@ async fn every_text_of_a_core_or_an_operator_reads_back(database: &impl TestData
     ];
     for (name, written, kept) in texts {
         let wallet = paid(&store, name).await;
-        let close = |attempt, outcome| wallet.does(Action::CompleteAttempt { attempt, outcome, jitter: Jitter(0) });
+        let close = |attempt, outcome| wallet.does(Action::CompleteAttempt(AttemptEnd { attempt, outcome, jitter: Jitter(0) }));
         let steps = [
             wallet.is_cancelled(),
             close(1, ReversalOutcome::Unknown(written.to_owned())),
@@ -106,7 +109,7 @@ async fn f34_a_reversal_that_cannot_be_leased_holds_up_no_other(database: &impl 
     database.execute(refuse).unwrap();
     let long_after = moment(3600);
     let due = store.lease_due(long_after, 10).await.unwrap();
-    let mut leased: Vec<_> = due.iter().map(|due| (due.reversal_request.id.as_str(), due.attempt)).collect();
+    let mut leased: Vec<_> = due.iter().map(|due| (due.request.id.as_str(), due.attempt)).collect();
     leased.sort_unstable();
     assert_eq!(leased, [("due-2", 2), ("due-3", 2)]);
     assert_eq!(store.lease_due(long_after, 10).await, Ok(vec![]), "they are leased now, and it still cannot be");
@@ -116,7 +119,7 @@ async fn f34_a_reversal_that_cannot_be_leased_holds_up_no_other(database: &impl 
 async fn f43_a_repeat_is_answered_from_the_tables(database: &impl TestDatabase) {
     let store = database.open(ledger_policy());
     let late = Wallet { at: moment(30 * 24 * 3600), ..paid(&store, "late").await };
-    let refused = |code| Outcome::Answered(domain::Answer::Refused(domain::Refusal::PeriodOver(code)));
+    let refused = |code| Reply::Cancel(CancelReply::Answered(domain::Answer::Refused(domain::Refusal::PeriodOver(code))));
     for _ in 0..3 {
         assert_eq!(decided(&store, vec![late.is_cancelled()]).await, [refused(RefusalCode::ProcessFail)]);
     }
@@ -128,7 +131,7 @@ async fn f43_a_repeat_is_answered_from_the_tables(database: &impl TestDatabase) 
     assert_eq!(store.find(&wallet.id).await.unwrap().map(|file| file.case.inquiry()), Some(Inquiry::Paid));
     decided(&other, vec![wallet.is_cancelled()]).await;
     assert_eq!(store.find(&wallet.id).await.unwrap().map(|file| file.case.inquiry()), Some(Inquiry::Closed));
-    assert_eq!(decided(&store, vec![wallet.pays()]).await, [Outcome::DispositionBody(Disposition::Closed)]);
+    assert_eq!(decided(&store, vec![wallet.pays()]).await, [Reply::Command(CommandReply::Done(Disposition::Closed))]);
 }
 
 async fn a_process_works_with_the_next_versions_schema(database: &impl TestDatabase) {
@@ -139,7 +142,7 @@ async fn a_process_works_with_the_next_versions_schema(database: &impl TestDatab
     }
     let late = paid(&store, "late").await;
     let cancelled = decided(&store, vec![wallet.is_cancelled(), late.is_cancelled()]).await;
-    assert_eq!(cancelled, [Outcome::Answered(domain::Answer::Cancelled); 2]);
+    assert_eq!(cancelled, [Reply::Cancel(CancelReply::Answered(domain::Answer::Cancelled)); 2]);
     assert_eq!(database.texts("select added_later as value from cases"), ["kept"; 2]);
     assert!(store.find(&wallet.id).await.unwrap().is_some());
 }

@@ -135,8 +135,10 @@ fn count_unsigned(status: StatusCode) {
 async fn cancel_payment(door: web::Data<Door>, signed: SignedCancel) -> HttpResponse {
     let SignedCancel { received, deadline, envelope } = signed;
     let (id, arrived) = (received.id.clone(), received.arrived);
-    let result = wire::of_reply(cancel(&door.callback().ports, received, deadline).await);
-    info!(payment_request_id = %id, result_code = result.code, "a cancel is answered");
+    let answer = cancel(&door.callback().ports, received, deadline).await;
+    let rule = answer.ok().and_then(|known| known.rule).map(domain::Rule::name);
+    let result = wire::of_answer(answer);
+    info!(payment_request_id = %id, result_code = result.code, rule, "a cancel is answered");
     let response = door.answer(result, &envelope).await;
     histogram!("rescind_answer_seconds").record(arrived.elapsed());
     response

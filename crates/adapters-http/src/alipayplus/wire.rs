@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use domain::{Answer, Refusal};
-use use_cases::CancelReply;
+use use_cases::{CancelAnswer, OverloadedError};
 
 /// The three members of `result`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +35,13 @@ fn unknown(code: &'static str, message: &'static str) -> WireResult {
     WireResult { code, status: "U", message }
 }
 
-/// What a cancel that passed the door is answered.
-pub(super) fn of_reply(reply: CancelReply) -> WireResult {
-    match reply {
-        CancelReply::Answer(Answer::Cancelled) => success(),
-        CancelReply::Answer(Answer::Refused(refusal)) => failure(refusal.code().as_str(), why(refusal)),
-        CancelReply::Answer(Answer::Pending) => unknown("UNKNOWN_EXCEPTION", "The result is not known yet"),
-        CancelReply::Overloaded => unknown("REQUEST_TRAFFIC_EXCEED_LIMIT", "Too many requests are waiting"),
+/// What a verified cancel is answered.
+pub(super) fn of_answer(answer: Result<CancelAnswer, OverloadedError>) -> WireResult {
+    match answer.map(|known| known.answer) {
+        Ok(Answer::Cancelled) => success(),
+        Ok(Answer::Refused(refusal)) => failure(refusal.code().as_str(), why(refusal)),
+        Ok(Answer::Pending) => unknown("UNKNOWN_EXCEPTION", "The result is not known yet"),
+        Err(OverloadedError) => unknown("REQUEST_TRAFFIC_EXCEED_LIMIT", "Too many requests are waiting"),
     }
 }
 
@@ -125,16 +125,16 @@ mod tests {
 
     #[test]
     fn a_success_has_exactly_these_bytes() {
-        let body = of_reply(CancelReply::Answer(Answer::Cancelled)).body();
+        let body = of_answer(Ok(CancelAnswer { answer: Answer::Cancelled, rule: None })).body();
         assert_eq!(body, r#"{"result":{"resultCode":"SUCCESS","resultStatus":"S","resultMessage":"Success"}}"#);
     }
 
     #[test]
     fn doubt_is_u_and_every_refusal_is_f_with_its_recorded_code() {
-        let answered = |answer| of_reply(CancelReply::Answer(answer));
+        let answered = |answer| of_answer(Ok(CancelAnswer { answer, rule: None }));
         let short = |WireResult { code, status, .. }| (code, status);
         assert_eq!(short(answered(Answer::Pending)), ("UNKNOWN_EXCEPTION", "U"));
-        assert_eq!(short(of_reply(CancelReply::Overloaded)), ("REQUEST_TRAFFIC_EXCEED_LIMIT", "U"));
+        assert_eq!(short(of_answer(Err(OverloadedError))), ("REQUEST_TRAFFIC_EXCEED_LIMIT", "U"));
         for (refusal, code) in [
             (Refusal::DifferentRequest, "PARAM_ILLEGAL"),
             (Refusal::PeriodOver(RefusalCode::ProcessFail), "PROCESS_FAIL"),

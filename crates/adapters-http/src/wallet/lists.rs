@@ -1,6 +1,6 @@
 //! From the domain to the wire: what a question about many cases, or an account, is answered.
 
-use domain::{AccountId, Cancellation, CancellationState, Case, Currency, DeferReason, EntryKind, Reversal, ReversalState};
+use domain::{AccountId, Cancellation, Case, Currency, Reversal, ReversalState};
 use ports::{AccountStatement, PostedEntry};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -104,12 +104,7 @@ impl AccountView {
 
 impl From<PostedEntry> for EntryView {
     fn from(PostedEntry { position: _, payment_request_id, entry }: PostedEntry) -> Self {
-        let kind = match entry.kind {
-            EntryKind::Debit => "debit",
-            EntryKind::Credit => "credit",
-            EntryKind::Hold => "hold",
-            EntryKind::Release => "release",
-        };
+        let kind = entry.kind.as_str();
         let payment_request_id = payment_request_id.to_string();
         Self { payment_request_id, kind, amount: entry.amount.into(), at: time(entry.at) }
     }
@@ -147,12 +142,7 @@ impl DeferredList {
 
 impl DeferredCancel {
     fn of(case: &Case, cancellation: &Cancellation) -> Option<Self> {
-        let reason = match cancellation.state {
-            CancellationState::Deferred(DeferReason::RefundRunning) => "refund-running",
-            CancellationState::Deferred(DeferReason::LookupFailed) => "lookup-failed",
-            CancellationState::Open { .. } | CancellationState::Cancelled { .. } => return None,
-            CancellationState::Refused { .. } | CancellationState::AlreadyRefunded => return None,
-        };
+        let reason = cancellation.state.defer_reason()?.as_str();
         Some(Self {
             payment_request_id: case.id.to_string(),
             acquirer_id: cancellation.acquirer_id.to_string(),

@@ -22,10 +22,10 @@ use std::time::{Duration, Instant};
 use actix_web::dev::Server;
 use actix_web::{HttpResponse, web};
 use chrono::TimeDelta;
-use domain::{Action, Command, PaymentRequestId, PspId};
+use domain::{Action, Command, CommandReply, PaymentRequestId, PspId};
 use ports::{ReceivedCommand, SettlementStore, UnavailableError};
 use tracing::{debug, error, info, warn};
-use use_cases::{CommandReply, Ports, SubmitError};
+use use_cases::{Ports, SubmitError};
 
 use crate::ops::Readiness;
 use crate::server::{Listening, serve};
@@ -87,7 +87,7 @@ impl WalletApi {
             ReceivedCommand { command: Command { id: id.clone(), at: self.ports.clock.now(), action }, arrived: Instant::now() };
         let told = tokio::time::timeout(self.call_budget, use_cases::submit(&self.ports.lanes, asked)).await;
         match told {
-            Ok(Ok(CommandReply::DispositionBody(disposition))) => {
+            Ok(Ok(CommandReply::Done(disposition))) => {
                 let Caller { name, role } = caller;
                 match role {
                     Role::Pay => {
@@ -99,7 +99,7 @@ impl WalletApi {
                 }
                 Ok(web::Json(disposition.into()))
             }
-            Ok(Ok(CommandReply::NotFound)) => Err(Problem::not_found("no such payment, refund or reversal is recorded")),
+            Ok(Ok(CommandReply::NotFound { .. })) => Err(Problem::not_found("no such payment, refund or reversal is recorded")),
             Ok(Ok(CommandReply::Conflict(why))) => Err(Problem::conflict(why)),
             Ok(Err(SubmitError::Overloaded | SubmitError::Stopping)) => {
                 Err(Problem::unavailable("nothing was recorded; repeat the call"))

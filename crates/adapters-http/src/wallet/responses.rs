@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Timelike, Utc};
-use domain::{
-    Answer, Cancellation, CancellationState, Case, Disposition, Inquiry, Money, PaymentStatus, Refund, RefundState, Reversal,
-    ReversalKind, ReversalState,
-};
+use domain::{Answer, Cancellation, Case, Disposition, Inquiry, Money, PaymentStatus, Refund, Reversal, ReversalStateName};
 use ports::{CaseFile, TimelineEntry};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -64,8 +61,8 @@ struct CancellationView {
 pub(super) struct ReversalView {
     /// The same as `paymentRequestId`.
     reversal_id: String,
-    /// `refund`, `release` or `void`.
-    kind: &'static str,
+    /// `debit`, `hold` or `nothing-known`.
+    taken: &'static str,
     amount: Option<Amount>,
     /// `open`, `parked` or `done`.
     state: &'static str,
@@ -115,16 +112,7 @@ impl From<Money> for Amount {
 
 impl From<Disposition> for DispositionBody {
     fn from(disposition: Disposition) -> Self {
-        let disposition = match disposition {
-            Disposition::Proceed => "proceed",
-            Disposition::Closed => "closed",
-            Disposition::Stands => "stands",
-            Disposition::Reversed => "reversed",
-            Disposition::Refused => "refused",
-            Disposition::Reopened => "reopened",
-            Disposition::Resolved => "resolved",
-        };
-        Self { disposition }
+        Self { disposition: disposition.as_str() }
     }
 }
 
@@ -150,13 +138,7 @@ impl From<CaseFile> for CaseView {
 
 impl From<&Cancellation> for CancellationView {
     fn from(cancellation: &Cancellation) -> Self {
-        let state = match cancellation.state {
-            CancellationState::Deferred(_) => "deferred",
-            CancellationState::Open { .. } => "open",
-            CancellationState::Cancelled { .. } => "cancelled",
-            CancellationState::Refused { .. } => "refused",
-            CancellationState::AlreadyRefunded => "already-refunded",
-        };
+        let state = cancellation.state.name().as_str();
         let (result_status, result_code) = match cancellation.final_answer().map_or(Answer::Pending, Answer::from) {
             Answer::Cancelled => ("S", "SUCCESS"),
             Answer::Refused(refusal) => ("F", refusal.code().as_str()),
@@ -170,17 +152,13 @@ impl ReversalView {
     pub(super) fn of(case: &Case, reversal: &Reversal) -> Self {
         Self {
             reversal_id: case.id.to_string(),
-            kind: match reversal.kind {
-                ReversalKind::Refund => "refund",
-                ReversalKind::Release => "release",
-                ReversalKind::Void => "void",
-            },
+            taken: reversal.taken.as_str(),
             amount: reversal.amount.map(Amount::from),
-            state: match reversal.state {
-                ReversalState::Open { .. } => "open",
-                ReversalState::Parked { .. } => "parked",
-                ReversalState::Done { .. } => "done",
-            },
+            state: match reversal.state.name() {
+                ReversalStateName::Resolved => ReversalStateName::Done,
+                name => name,
+            }
+            .as_str(),
             attempts: reversal.attempts,
         }
     }
@@ -188,11 +166,7 @@ impl ReversalView {
 
 impl From<&Refund> for RefundView {
     fn from(refund: &Refund) -> Self {
-        let state = match refund.state {
-            RefundState::Reserved => "reserved",
-            RefundState::Succeeded { .. } => "succeeded",
-            RefundState::Failed { .. } => "failed",
-        };
+        let state = refund.state.name().as_str();
         Self { refund_request_id: refund.id.to_string(), amount: refund.amount.into(), state }
     }
 }

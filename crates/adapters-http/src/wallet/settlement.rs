@@ -75,7 +75,7 @@ impl From<&Totals> for TotalsView {
 impl From<(&ExclusionReason, &Excluded)> for ExcludedView {
     fn from((reason, excluded): (&ExclusionReason, &Excluded)) -> Self {
         let payment_request_ids = excluded.named.iter().map(PaymentRequestId::to_string).collect();
-        Self { reason: reason.name(), totals: (&excluded.totals).into(), payment_request_ids }
+        Self { reason: reason.as_str(), totals: (&excluded.totals).into(), payment_request_ids }
     }
 }
 

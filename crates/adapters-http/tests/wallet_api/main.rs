@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{AccountId, Case, Lookup, Outcome, PaymentRequestId, ReversalOutcome};
+use domain::{AccountId, Case, Lookup, PaymentRequestId, ReversalOutcome};
 use ports::testing::Wallet;
 use ports::{AccountStatement, CancellationStore, CaseFile, Page, ReceivedCommand, ReversalFilter, UnavailableError};
 use serde_json::{Value, json};
@@ -136,7 +136,7 @@ fn f12_a_late_payment_of_a_fenced_request_is_closed_and_its_success_reversed() {
     }
     let known = api.case("p1");
     let amount = json!({"value": "1000", "currency": "JPY"});
-    let reversal = json!({"reversalId": "p1", "kind": "refund", "amount": amount, "state": "done", "attempts": 1});
+    let reversal = json!({"reversalId": "p1", "taken": "debit", "amount": amount, "state": "done", "attempts": 1});
     assert_eq!((&known["status"], &known["reversal"]), (&json!("S"), &reversal));
     let told = ["cancel-received", "cancelled", "payment-recorded", "succeeded", "reversal-opened", "reversal-done"];
     assert_eq!(names(&known["events"]), told);
@@ -183,11 +183,11 @@ fn open_and_parked_reversals_are_listed_with_what_they_met() {
     }
     let amount = json!({"value": "1000", "currency": "JPY"});
     let open = json!([{
-        "reversalId": "p2", "kind": "refund", "amount": amount, "state": "open", "attempts": 1,
+        "reversalId": "p2", "taken": "debit", "amount": amount, "state": "open", "attempts": 1,
         "openedAt": "2026-03-01T04:00:00Z", "nextAttemptAt": "2026-03-01T04:00:00.100000Z", "lastError": "connection refused",
     }]);
     let parked = json!([{
-        "reversalId": "p1", "kind": "refund", "amount": amount, "state": "parked", "attempts": 1,
+        "reversalId": "p1", "taken": "debit", "amount": amount, "state": "parked", "attempts": 1,
         "openedAt": "2026-03-01T04:00:00Z", "nextAttemptAt": null, "lastError": "the account is closed",
     }]);
     assert_eq!(api.get("/wallet/v1/reversals").json(), json!({"reversals": open}));
@@ -463,7 +463,7 @@ impl Lost {
 
 #[async_trait]
 impl CancellationStore for Lost {
-    async fn decide(&self, _: Vec<ReceivedCommand>) -> Vec<Result<Outcome, UnavailableError>> {
+    async fn decide(&self, _: Vec<ReceivedCommand>) -> Vec<Result<ports::Decided, UnavailableError>> {
         vec![self.answer().await]
     }
 

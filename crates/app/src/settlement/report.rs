@@ -54,7 +54,7 @@ impl Report {
         let count = self.counts.entry(finding.mismatch).or_default();
         *count += 1;
         let fields = [
-            finding.mismatch.name().to_owned(),
+            finding.mismatch.as_str().to_owned(),
             id.map(PaymentRequestId::to_string).unwrap_or_default(),
             finding.refund.as_ref().map(RefundRequestId::to_string).unwrap_or_default(),
             finding.listed.map(listed).unwrap_or_default(),
@@ -90,8 +90,7 @@ impl Report {
             csv.into_inner().map_err(csv::IntoInnerError::into_error)?.keep()?;
         }
         if let Some(mut json) = json {
-            let counts: serde_json::Map<_, _> =
-                counts.iter().map(|(kind, count)| (kind.name().to_owned(), json!(count))).collect();
+            let counts: serde_json::Map<_, _> = counts.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect();
             writeln!(
                 json,
                 "\n],\"counts\":{},\"lines\":{lines},\"gate\":{}}}",
@@ -115,9 +114,9 @@ fn table(counts: &BTreeMap<Mismatch, u64>, mut shown: Vec<[String; 7]>) -> Strin
     let mut text = String::new();
     for (mismatch, count) in counts {
         // Writing to a text cannot fail.
-        let _ = writeln!(text, "{:<22} {count:>9}", mismatch.name());
+        let _ = writeln!(text, "{:<22} {count:>9}", mismatch.as_str());
     }
-    let order = |name: &str| Mismatch::ALL.iter().position(|mismatch| mismatch.name() == name);
+    let order = |name: &str| Mismatch::ALL.iter().position(|mismatch| mismatch.as_str() == name);
     shown.sort_by_key(|fields| order(&fields[0]));
     shown.insert(0, COLUMNS.map(str::to_owned));
     let width = |column: usize| shown.iter().map(|fields| fields[column].len()).max().unwrap_or_default();

@@ -45,7 +45,7 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn start(ports: &Arc<Ports>) -> Self {
         let (stop, stopped) = watch::channel(false);
-        Self { stop, running: tokio::spawn(use_cases::work(Arc::clone(ports), stopped)) }
+        Self { stop, running: tokio::spawn(use_cases::run_worker(Arc::clone(ports), stopped)) }
     }
 
     /// Begins nothing more; what it has begun is finished by [`Ports::stop`].

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use adapters_db::{Database, DatabaseSettings};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{ClearingDay, Outcome, Policy, ReportedResult};
+use domain::{ClearingDay, Policy, Reply, ReportedResult};
 use ports::testing::{ManualClock, MemoryStore, Wallet, ledger_policy, moment};
 use ports::{CancellationStore, ReceivedCommand, SettlementStore};
 use use_cases::SettlementPorts;
@@ -60,9 +60,9 @@ pub(crate) fn stores(deployment: &Deployment, policy: &Policy) -> (Arc<dyn Cance
 }
 
 /// Decides a batch of which every command has an outcome.
-pub(crate) async fn decided(store: &Arc<dyn CancellationStore>, batch: Vec<ReceivedCommand>) -> Vec<Outcome> {
+pub(crate) async fn decided(store: &Arc<dyn CancellationStore>, batch: Vec<ReceivedCommand>) -> Vec<Reply> {
     let outcomes = store.decide(batch).await;
-    outcomes.into_iter().map(|outcome| outcome.unwrap()).collect()
+    outcomes.into_iter().map(|outcome| outcome.unwrap().reply).collect()
 }
 
 /// A payment that succeeded at `wallet.at`.

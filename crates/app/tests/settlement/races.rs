@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::{Answer, Outcome};
+use domain::{Answer, CancelReply, Reply};
 use ports::testing::Wallet;
 use ports::{CancellationStore, ClosedDay, ReceivedCommand};
 use tokio::task::JoinSet;
@@ -44,10 +44,10 @@ async fn closed_and_written(kept: Arc<Kept>, round: i64) -> (ClosedDay, String) 
 }
 
 /// As Alipay+ does it, a cancel is asked again until there is an answer.
-async fn answer_to(cases: &Arc<dyn CancellationStore>, cancel: &ReceivedCommand) -> Outcome {
+async fn answer_to(cases: &Arc<dyn CancellationStore>, cancel: &ReceivedCommand) -> Reply {
     loop {
         if let Ok(outcome) = cases.decide(vec![cancel.clone()]).await.remove(0) {
-            return outcome;
+            return outcome.reply;
         }
     }
 }
@@ -83,7 +83,7 @@ async fn one_round(kept: &Arc<Kept>, round: i64) -> (usize, usize) {
     assert_eq!(told, also_closing.await.unwrap(), "a day has one statement, whoever closes it");
     let (closed, file) = told;
 
-    let is_s = |outcome: &Outcome| *outcome == Outcome::Answered(Answer::Cancelled);
+    let is_s = |outcome: &Reply| *outcome == Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
     let asked = answers.len();
     let cancelled: BTreeSet<_> = answers.iter().filter(|(_, outcome)| is_s(outcome)).map(|(n, _)| *n).collect();
     let settled: BTreeSet<_> = file.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().to_owned()).collect();

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{AccountId, Answer, Disposition, Inquiry, Lookup, Outcome, PaymentRequestId, Policy, Refusal, ReportedResult};
+use domain::{
+    AccountId, Answer, CancelReply, CommandReply, Disposition, Inquiry, Lookup, PaymentRequestId, Policy, Refusal, Reply,
+    ReportedResult,
+};
 
 pub use super::identity::{
     f05_a_recorded_code_is_repeated_whatever_the_settings_say, f46_ids_that_differ_at_all_are_different_cases,
@@ -80,15 +83,15 @@ macro_rules! store_contract {
     };
 }
 
-pub(super) const CANCELLED: Outcome = Outcome::Answered(Answer::Cancelled);
-const PROCEED: Outcome = Outcome::DispositionBody(Disposition::Proceed);
-const STANDS: Outcome = Outcome::DispositionBody(Disposition::Stands);
+pub(super) const CANCELLED: Reply = Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
+const PROCEED: Reply = Reply::Command(CommandReply::Done(Disposition::Proceed));
+const STANDS: Reply = Reply::Command(CommandReply::Done(Disposition::Stands));
 const SUCCEEDED: ReportedResult = ReportedResult::Succeeded;
 
 /// Decides a batch of which every command has an outcome.
-pub(super) async fn decided(store: &Arc<dyn CancellationStore>, batch: Vec<ReceivedCommand>) -> Vec<Outcome> {
+pub(super) async fn decided(store: &Arc<dyn CancellationStore>, batch: Vec<ReceivedCommand>) -> Vec<Reply> {
     let outcomes = store.decide(batch).await;
-    outcomes.into_iter().map(|outcome| outcome.unwrap()).collect()
+    outcomes.into_iter().map(|outcome| outcome.unwrap().reply).collect()
 }
 
 pub(super) async fn paid(store: &Arc<dyn CancellationStore>, wallet: &Wallet) {
@@ -143,15 +146,18 @@ pub async fn f36_a_case_never_seen_twice_in_a_batch_is_one_fence(subject: &impl 
     let wallet = Wallet::of("fence");
     assert_eq!(decided(&store, vec![wallet.is_cancelled(), wallet.is_cancelled()]).await, [CANCELLED; 2]);
     assert_eq!(events(&store, &wallet.id).await, ["cancel-received", "cancelled"]);
-    assert_eq!(decided(&store, vec![wallet.pays()]).await, [Outcome::DispositionBody(Disposition::Closed)]);
-    assert_eq!(decided(&store, vec![wallet.reports(SUCCEEDED)]).await, [Outcome::DispositionBody(Disposition::Reversed)]);
+    assert_eq!(decided(&store, vec![wallet.pays()]).await, [Reply::Command(CommandReply::Done(Disposition::Closed))]);
+    assert_eq!(
+        decided(&store, vec![wallet.reports(SUCCEEDED)]).await,
+        [Reply::Command(CommandReply::Done(Disposition::Reversed))]
+    );
     assert_eq!(balance(&store, "user-1").await, 0);
 }
 
 /// See the name.
 pub async fn the_other_acquirer_in_the_same_batch_is_refused(subject: &impl Subject) {
     let store = subject.open(ledger_policy());
-    let refused = Outcome::Answered(Answer::Refused(Refusal::DifferentRequest));
+    let refused = Reply::Cancel(CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest)));
     for (name, is_paid) in [("other-paid", true), ("other-fence", false)] {
         let wallet = Wallet::of(name);
         if is_paid {
@@ -168,7 +174,7 @@ pub async fn answers_come_in_the_order_of_the_batch(subject: &impl Subject) {
     let store = subject.open(ledger_policy());
     let wallets: Vec<_> = (0..40).rev().map(|n| Wallet::of(&format!("order-{n}"))).collect();
     decided(&store, wallets.iter().step_by(2).map(Wallet::pays).collect()).await;
-    let unknown = Outcome::NotFound { fenced: false };
+    let unknown = Reply::Command(CommandReply::NotFound { fenced: false });
     let expected: Vec<_> = [STANDS, unknown].into_iter().cycle().take(wallets.len()).collect();
     let reports = wallets.iter().map(|wallet| wallet.reports(ReportedResult::Failed)).collect();
     assert_eq!(decided(&store, reports).await, expected);
@@ -200,7 +206,7 @@ pub async fn f47_a_case_first_heard_of_by_two_at_once_is_one_case(subject: &impl
             tokio::join!(decided(&stores[0], vec![wallet.pays()]), decided(&stores[1], vec![wallet.is_cancelled()]));
         assert_eq!(cancel, [CANCELLED]);
         let result = decided(&stores[0], vec![wallet.reports(SUCCEEDED)]).await;
-        assert_eq!(result, [Outcome::DispositionBody(Disposition::Reversed)], "after {pay:?}");
+        assert_eq!(result, [Reply::Command(CommandReply::Done(Disposition::Reversed))], "after {pay:?}");
     }
     let statement = statement(&stores[0], "user-1").await;
     assert_eq!((statement.entries.len(), statement.balances.into_values().sum::<i128>()), (100, 0));
@@ -218,7 +224,7 @@ pub async fn f04_a_thousand_cancels_over_two_connections_credit_once(subject: &i
             loop {
                 let outcomes = store.decide(vec![cancel.clone(); 10]).await;
                 if let Ok(outcomes) = outcomes.into_iter().collect::<Result<Vec<_>, _>>() {
-                    return outcomes;
+                    return outcomes.into_iter().map(|decided| decided.reply).collect::<Vec<_>>();
                 }
             }
         })
@@ -251,7 +257,7 @@ async fn one_bad_case(subject: &impl Subject, how: Damage) {
     for (place, outcome) in outcomes.iter().enumerate() {
         match place {
             4 => assert!(outcome.is_err(), "{outcome:?}"),
-            _ => assert_eq!(*outcome, Ok(CANCELLED), "{place}"),
+            _ => assert_eq!(outcome.clone().map(|decided| decided.reply), Ok(CANCELLED), "{place}"),
         }
     }
     for (place, wallet) in wallets.iter().enumerate().filter(|(place, _)| *place != 4) {
@@ -265,7 +271,7 @@ pub async fn a_report_on_an_unknown_case_leaves_no_trace(subject: &impl Subject)
     let store = subject.open(ledger_policy());
     let wallet = Wallet::of("unknown");
     let reports = vec![wallet.reports(SUCCEEDED), wallet.refunds("r", 1), wallet.reports_refund("r", SUCCEEDED)];
-    assert_eq!(decided(&store, reports).await, [Outcome::NotFound { fenced: false }; 3]);
+    assert_eq!(decided(&store, reports).await, [Reply::Command(CommandReply::NotFound { fenced: false }); 3]);
     assert_eq!(store.find(&wallet.id).await, Ok(None));
     assert!(store.check().await.is_ok());
 }

@@ -1,6 +1,9 @@
 //! The promises of a store about what is the same request, and what the same request is told; `contract` lists them.
 
-use domain::{Answer, FundsKind, NeverReceived, Outcome, PeriodOver, Policy, Refusal, RefusalCode, ReportedResult, Results};
+use domain::{
+    Answer, CancelReply, CommandReply, FundsKind, NeverReceived, PeriodOver, Policy, Refusal, RefusalCode, Reply, ReportedResult,
+    Results,
+};
 
 use super::contract::{CANCELLED, Subject, balance, decided, paid};
 use super::{Wallet, core_policy, ledger_policy, moment};
@@ -20,7 +23,8 @@ pub async fn f05_a_recorded_code_is_repeated_whatever_the_settings_say(subject: 
         paid(&store, wallet).await;
     }
     let period_over = Refusal::PeriodOver(RefusalCode::ProcessFail);
-    let [refused, unknown] = [period_over, Refusal::NeverReceived].map(|refusal| Outcome::Answered(Answer::Refused(refusal)));
+    let [refused, unknown] =
+        [period_over, Refusal::NeverReceived].map(|refusal| Reply::Cancel(CancelReply::Answered(Answer::Refused(refusal))));
     let asked = || [&cancelled, &late, &fence].map(Wallet::is_cancelled).to_vec();
     assert_eq!(decided(&store, asked()).await, [CANCELLED, refused, unknown]);
     let results = Results { period_over: PeriodOver::CancelWindowExceed, ..ledger_policy().results };
@@ -43,7 +47,10 @@ pub async fn f46_ids_that_differ_at_all_are_different_cases(subject: &impl Subje
     }
     let owing = subject.open(core_policy());
     let reversal_request = Wallet::of("kEy-1");
-    assert_eq!(decided(&owing, vec![reversal_request.is_cancelled()]).await, [Outcome::ReversalPending { attempt: Some(1) }]);
+    assert_eq!(
+        decided(&owing, vec![reversal_request.is_cancelled()]).await,
+        [Reply::Cancel(CancelReply::ReversalPending { attempt: Some(1) })]
+    );
     let reversal = owing.find(&reversal_request.id).await.unwrap().and_then(|file| file.case.reversal_request());
     assert_eq!(
         reversal.map(|reversal_request| reversal_request.id),
@@ -52,6 +59,6 @@ pub async fn f46_ids_that_differ_at_all_are_different_cases(subject: &impl Subje
     );
     assert_eq!(
         decided(&owing, vec![reversal_request.reports(ReportedResult::Succeeded)]).await,
-        [Outcome::NotFound { fenced: true }]
+        [Reply::Command(CommandReply::NotFound { fenced: true })]
     );
 }

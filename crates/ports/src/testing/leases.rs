@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::{Action, Answer, Jitter, Lookup, Outcome, ReversalOutcome};
+use domain::{Action, Answer, AttemptEnd, CancelReply, Jitter, Lookup, Reply, ReversalOutcome};
 
-use super::contract::{CANCELLED, Damage, Subject, decided};
+use super::contract::{Damage, Subject, decided};
 use super::{Wallet, core_policy, id, moment};
 use crate::{Backlog, CancellationStore};
 
@@ -12,10 +12,13 @@ use crate::{Backlog, CancellationStore};
 async fn owing(store: &Arc<dyn CancellationStore>, prefix: &str, count: i64) -> Vec<Wallet> {
     let mut wallets: Vec<_> = (0..count).map(|n| Wallet { at: moment(n), ..Wallet::of(&format!("{prefix}-{n}")) }).collect();
     for wallet in &wallets {
-        assert_eq!(decided(store, vec![wallet.is_cancelled()]).await, [Outcome::ReversalPending { attempt: Some(1) }]);
+        assert_eq!(
+            decided(store, vec![wallet.is_cancelled()]).await,
+            [Reply::Cancel(CancelReply::ReversalPending { attempt: Some(1) })]
+        );
         let outcome = ReversalOutcome::Unknown("timeout".to_owned());
-        let failed = Action::CompleteAttempt { attempt: 1, outcome, jitter: Jitter(0) };
-        assert_eq!(decided(store, vec![wallet.does(failed)]).await, [Outcome::Answered(Answer::Pending)]);
+        let failed = Action::CompleteAttempt(AttemptEnd { attempt: 1, outcome, jitter: Jitter(0) });
+        assert_eq!(decided(store, vec![wallet.does(failed)]).await, [Reply::Attempt(Answer::Pending)]);
     }
     // The latest first by id, so that an order by id is not taken for an order by time.
     wallets.reverse();
@@ -29,7 +32,7 @@ fn much_later(step: i64) -> chrono::DateTime<chrono::Utc> {
 
 async fn claimed(store: &Arc<dyn CancellationStore>, limit: u32) -> Vec<(String, u32)> {
     let claims = store.lease_due(much_later(0), limit).await.unwrap();
-    claims.into_iter().map(|claim| (claim.reversal_request.id.to_string(), claim.attempt)).collect()
+    claims.into_iter().map(|claim| (claim.request.id.to_string(), claim.attempt)).collect()
 }
 
 /// See the name.
@@ -50,13 +53,16 @@ pub async fn what_is_due_is_claimed_once_the_earliest_first(subject: &impl Subje
 pub async fn f14_a_lease_that_ended_is_claimed_again(subject: &impl Subject) {
     let store = subject.open(core_policy());
     let wallet = Wallet::of("lease");
-    assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [Outcome::ReversalPending { attempt: Some(1) }]);
+    assert_eq!(
+        decided(&store, vec![wallet.is_cancelled()]).await,
+        [Reply::Cancel(CancelReply::ReversalPending { attempt: Some(1) })]
+    );
     assert_eq!(store.lease_due(moment(2), 10).await, Ok(vec![]), "the cancel's own attempt is leased for three seconds");
     assert_eq!(claimed(&store, 10).await, [("lease".to_owned(), 2)]);
-    let late = Action::CompleteAttempt { attempt: 1, outcome: ReversalOutcome::Done, jitter: Jitter(0) };
-    assert_eq!(decided(&store, vec![wallet.does(late)]).await, [Outcome::Answered(Answer::Pending)], "a late close is ignored");
-    let done = Action::CompleteAttempt { attempt: 2, outcome: ReversalOutcome::Done, jitter: Jitter(0) };
-    assert_eq!(decided(&store, vec![wallet.does(done)]).await, [CANCELLED]);
+    let late = Action::CompleteAttempt(AttemptEnd { attempt: 1, outcome: ReversalOutcome::Done, jitter: Jitter(0) });
+    assert_eq!(decided(&store, vec![wallet.does(late)]).await, [Reply::Attempt(Answer::Pending)], "a late close is ignored");
+    let done = Action::CompleteAttempt(AttemptEnd { attempt: 2, outcome: ReversalOutcome::Done, jitter: Jitter(0) });
+    assert_eq!(decided(&store, vec![wallet.does(done)]).await, [Reply::Attempt(Answer::Cancelled)]);
     assert_eq!(claimed(&store, 10).await, []);
 }
 
@@ -84,7 +90,7 @@ pub async fn f34_an_unreadable_case_that_is_due_holds_up_no_other(subject: &impl
     subject.damage(&id("swept-0"), Damage::Unreadable).await;
     let mut all = store.lease_due(moment(3600), 3).await.unwrap();
     all.extend(store.lease_due(moment(3600), 3).await.unwrap());
-    let mut claimed: Vec<_> = all.iter().map(|claim| (claim.reversal_request.id.as_str(), claim.attempt)).collect();
+    let mut claimed: Vec<_> = all.iter().map(|claim| (claim.request.id.as_str(), claim.attempt)).collect();
     claimed.sort_unstable();
     assert_eq!(claimed, [("swept-1", 2), ("swept-2", 2), ("swept-3", 2), ("swept-4", 2)]);
 }
@@ -101,7 +107,7 @@ pub async fn the_backlog_counts_what_waits(subject: &impl Subject) {
     let outcomes =
         [ReversalOutcome::Done, ReversalOutcome::Impossible("closed".to_owned()), ReversalOutcome::Unknown("timeout".to_owned())];
     for (wallet, outcome) in wallets.iter().rev().zip(outcomes) {
-        decided(&store, vec![wallet.does(Action::CompleteAttempt { attempt: 2, outcome, jitter: Jitter(0) })]).await;
+        decided(&store, vec![wallet.does(Action::CompleteAttempt(AttemptEnd { attempt: 2, outcome, jitter: Jitter(0) }))]).await;
     }
     let oldest_open = Some((id("open-2"), moment(2)));
     assert_eq!(store.backlog().await, Ok(Backlog { deferred: 1, open: 1, parked: 1, oldest_open }));

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    AccountId, Action, CancellationState, Case, Change, Decision, Entry, Outcome, PaymentRequestId, Policy, ReversalState, decide,
+    AccountId, Action, CancellationState, Case, Change, Entry, LeaseReply, PaymentRequestId, Policy, Reply, ReversalState, decide,
 };
 
 use super::memory_settlement::Days;
 use crate::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, Clock, LeasedReversal, Page, PostedEntry, ReceivedCommand,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Clock, Decided, LeasedReversal, Page, PostedEntry, ReceivedCommand,
     ReversalFilter, TimelineEntry, UnavailableError,
 };
 
@@ -91,16 +91,17 @@ impl MemoryStore {
 }
 
 impl Kept {
-    pub(super) fn decide(&mut self, policy: &Policy, command: &domain::Command) -> Result<Outcome, UnavailableError> {
+    pub(super) fn decide(&mut self, policy: &Policy, command: &domain::Command) -> Result<Decided, UnavailableError> {
         if self.damaged.contains(&command.id) {
             return Err(UnavailableError::because("the case is damaged"));
         }
         let known = self.cases.get(&command.id).map(|file| file.case.clone());
-        let Decision { outcome, change } = decide(policy, &known.unwrap_or_else(|| Case::unknown(command.id.clone())), command);
-        if let Some(change) = change {
+        let decision = decide(policy, &known.unwrap_or_else(|| Case::unknown(command.id.clone())), command);
+        let decided = Decided::of(&decision);
+        if let Some(change) = decision.change {
             self.record(change);
         }
-        Ok(outcome)
+        Ok(decided)
     }
 
     fn record(&mut self, Change { case, events, entries }: Change) {
@@ -119,7 +120,7 @@ impl Kept {
 
 #[async_trait]
 impl CancellationStore for MemoryStore {
-    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Outcome, UnavailableError>> {
+    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Decided, UnavailableError>> {
         let mut kept = held(&self.kept);
         let received = |asked: &ReceivedCommand| asked.as_received(self.clock.as_ref().map(|clock| clock.now()));
         batch.iter().map(|asked| kept.decide(&self.policy, &received(asked))).collect()
@@ -142,9 +143,9 @@ impl CancellationStore for MemoryStore {
         for (_, id) in due.into_iter().take(limit as usize) {
             let command = domain::Command { id: id.clone(), at: now, action: Action::LeaseAttempt };
             // What is damaged is nobody else's trouble.
-            if let Ok(Outcome::ReversalPending { attempt: Some(attempt) }) = kept.decide(&self.policy, &command) {
+            if let Ok(Decided { reply: Reply::Lease(LeaseReply::Leased(attempt)), .. }) = kept.decide(&self.policy, &command) {
                 let reversal_request = kept.cases.get(&id).and_then(|file| file.case.reversal_request());
-                claims.extend(reversal_request.map(|reversal_request| LeasedReversal { reversal_request, attempt }));
+                claims.extend(reversal_request.map(|reversal_request| LeasedReversal { request: reversal_request, attempt }));
             }
         }
         Ok(claims)

@@ -15,6 +15,6 @@ mod memory_settlement;
 pub mod settlement_contract;
 
 pub use contract::{Damage, Subject};
-pub use fixtures::{Wallet, core_policy, id, ledger_policy, moment};
+pub use fixtures::{Wallet, core_policy, id, ledger_policy, moment, replies};
 pub use histories::histories_read_back;
 pub use memory::{ManualClock, MemoryStore};

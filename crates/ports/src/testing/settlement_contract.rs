@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::{
-    Case, ClearingDay, Currency, DayClosing, DayStatement, Excluded, ExclusionReason, Outcome, PaymentRequestId, RefundRequestId,
-    ReportedResult, Totals,
+    CancelReply, Case, ClearingDay, Currency, DayClosing, DayStatement, Excluded, ExclusionReason, PaymentRequestId,
+    RefundRequestId, Reply, ReportedResult, Totals,
 };
 
 use super::contract::{CANCELLED, Damage, Subject, decided};
@@ -302,7 +302,11 @@ pub async fn f28_a_cancel_beside_a_step_ends_on_one_side(subject: &impl Subject)
         for (wallet, outcome) in wallets.iter().zip(outcomes) {
             let case = both.cases.find(&wallet.id).await.unwrap().unwrap().case;
             assert_eq!(case.is_cancelled(), outcome == CANCELLED, "{outcome:?}");
-            assert_eq!(case.is_settled(), matches!(outcome, Outcome::Answered(domain::Answer::Refused(_))), "{outcome:?}");
+            assert_eq!(
+                case.is_settled(),
+                matches!(outcome, Reply::Cancel(CancelReply::Answered(domain::Answer::Refused(_)))),
+                "{outcome:?}"
+            );
             assert!(case.settlement.is_some(), "accounted for on one side or the other");
         }
     }

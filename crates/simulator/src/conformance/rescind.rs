@@ -103,7 +103,7 @@ impl RescindDriver {
         let refunds = case["refunds"].as_array().into_iter().flatten().filter(|refund| refund["state"] == "succeeded");
         let mut back: Vec<i64> = refunds.map(|refund| of(&refund["amount"])).collect();
         let reversal = &case["reversal"];
-        if case["status"] == "S" && reversal["state"] == "done" && reversal["kind"] != "void" {
+        if case["status"] == "S" && reversal["state"] == "done" && reversal["taken"] != "nothing-known" {
             back.push(payment.amount - back.iter().sum::<i64>());
         }
         let taken = if case["status"] == "S" { payment.amount } else { 0 };

@@ -162,8 +162,8 @@ impl WalletCore {
 
     fn reverse(&self, id: &str, request: &Received) -> Reply {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        if body["paymentRequestId"] != id || !["refund", "release", "void"].iter().any(|kind| body["kind"] == *kind) {
-            return Reply::problem(400, "A reversal has the paymentRequestId of its path, and a kind");
+        if body["paymentRequestId"] != id || !["debit", "hold", "nothing-known"].iter().any(|taken| body["taken"] == *taken) {
+            return Reply::problem(400, "A reversal has the paymentRequestId of its path, and what is known to be taken");
         }
         let mut state = self.state();
         let (answer, entry) = state.books.give_back(id);

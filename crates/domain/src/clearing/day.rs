@@ -10,7 +10,7 @@ use crate::Policy;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClearingDay(NaiveDate);
 
-/// The text is no day.
+/// The text is not a day of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClearingDayError;
 

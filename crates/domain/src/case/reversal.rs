@@ -2,37 +2,40 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::spelling::spelled;
 use crate::{AccountId, Money, PaymentId, PaymentKind, PaymentRequestId};
 
-/// What the reversal undoes; it informs the wallet core, whose duty is the same for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReversalKind {
-    /// A debit.
-    Refund,
-    /// A hold.
-    Release,
-    /// Whatever there may be: the payment failed, is in progress, or was never seen.
-    Void,
+spelled! {
+    /// What is known to be taken from the user, and so what a reversal undoes. It only informs the wallet core, whose duty is the same
+    /// for each.
+    Taken {
+        /// The account was debited.
+        Debit = "debit",
+        /// The amount is held.
+        Hold = "hold",
+        /// The payment failed, is in progress, or was never seen: the core may have taken something all the same.
+        NothingKnown = "nothing-known",
+    }
 }
 
-impl ReversalKind {
-    /// The kind that undoes a payment that succeeded.
+impl Taken {
+    /// What a payment of this kind takes when it succeeds.
     #[must_use]
-    pub fn undoing(kind: PaymentKind) -> Self {
+    pub fn by(kind: PaymentKind) -> Self {
         match kind {
-            PaymentKind::Payment => Self::Refund,
-            PaymentKind::Authorization => Self::Release,
+            PaymentKind::Payment => Self::Debit,
+            PaymentKind::Authorization => Self::Hold,
         }
     }
 }
 
-/// What is owed to the user, as a wallet core is told it: what is not known is left out, and the core knows it by the id.
+/// What the wallet core is asked to return. What is not known is left out: the core finds the payment by the id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReversalRequest {
     /// The reversal's id, which is the case's.
     pub id: PaymentRequestId,
-    /// What is to be undone.
-    pub kind: ReversalKind,
+    /// What is known to be taken.
+    pub taken: Taken,
     /// The wallet's own id of the payment.
     pub payment_id: Option<PaymentId>,
     /// Whose money it is.
@@ -44,8 +47,8 @@ pub struct ReversalRequest {
 /// The duty to give a payment's money back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reversal {
-    /// What it undoes.
-    pub kind: ReversalKind,
+    /// What is known to be taken, which the reversal undoes.
+    pub taken: Taken,
     /// The full amount of the payment, where the payment is known.
     pub amount: Option<Money>,
     /// When the duty arose.
@@ -63,7 +66,7 @@ pub enum ReversalState {
     Open {
         /// The next attempt is due from then on.
         next_attempt_at: DateTime<Utc>,
-        /// Who is at it now, if anybody.
+        /// The attempt that is running, if one is.
         lease: Option<Lease>,
         /// What the last attempt met.
         last_error: Option<String>,
@@ -87,7 +90,7 @@ pub enum ReversalState {
 pub struct Lease {
     /// The attempt's number; a close that quotes another is late and changes nothing.
     pub attempt: u32,
-    /// Past it, anybody may begin the next attempt.
+    /// From then on any process may begin the next attempt.
     pub until: DateTime<Utc>,
 }
 
@@ -104,21 +107,66 @@ pub enum ReversalOutcome {
     FullyRefunded,
     /// It can never be done, for this reason.
     Impossible(String),
-    /// Nobody knows; the text says what was met.
+    /// It is not known; the text says what was met instead of an outcome.
     Unknown(String),
 }
 
+spelled! {
+    /// The name of a [`ReversalOutcome`], as in the wallet core's contract and in timelines.
+    ReversalOutcomeName {
+        /// Nothing is left debited or held.
+        Done = "done",
+        /// Nothing had ever been taken.
+        NothingToDo = "nothing-to-do",
+        /// Refunds gave a part back.
+        PartlyRefunded = "partly-refunded",
+        /// Refunds gave everything back.
+        FullyRefunded = "fully-refunded",
+        /// It can never be done.
+        Impossible = "impossible",
+        /// Not known.
+        Unknown = "unknown",
+    }
+}
+
 impl ReversalOutcome {
-    /// A name for timelines.
+    /// Its name.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> ReversalOutcomeName {
         match self {
-            Self::Done => "done",
-            Self::NothingToDo => "nothing-to-do",
-            Self::PartlyRefunded => "partly-refunded",
-            Self::FullyRefunded => "fully-refunded",
-            Self::Impossible(_) => "impossible",
-            Self::Unknown(_) => "unknown",
+            Self::Done => ReversalOutcomeName::Done,
+            Self::NothingToDo => ReversalOutcomeName::NothingToDo,
+            Self::PartlyRefunded => ReversalOutcomeName::PartlyRefunded,
+            Self::FullyRefunded => ReversalOutcomeName::FullyRefunded,
+            Self::Impossible(_) => ReversalOutcomeName::Impossible,
+            Self::Unknown(_) => ReversalOutcomeName::Unknown,
+        }
+    }
+}
+
+spelled! {
+    /// The name of a [`ReversalState`].
+    ReversalStateName {
+        /// Tried until the money is back.
+        Open = "open",
+        /// An operator decides.
+        Parked = "parked",
+        /// The money is back.
+        Done = "done",
+        /// An operator paid by other means.
+        Resolved = "resolved",
+    }
+}
+
+impl ReversalState {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> ReversalStateName {
+        match self {
+            Self::Open { .. } => ReversalStateName::Open,
+            Self::Parked { .. } => ReversalStateName::Parked,
+            Self::Done { by_hand: false, .. } => ReversalStateName::Done,
+            Self::Done { by_hand: true, .. } => ReversalStateName::Resolved,
         }
     }
 }
@@ -141,18 +189,18 @@ pub fn retry_delay(attempt: u32, jitter: Jitter) -> TimeDelta {
 impl Reversal {
     /// A duty that arises now and is due at once.
     #[must_use]
-    pub fn open(kind: ReversalKind, amount: Option<Money>, at: DateTime<Utc>) -> Self {
+    pub fn open(taken: Taken, amount: Option<Money>, at: DateTime<Utc>) -> Self {
         let state = ReversalState::Open { next_attempt_at: at, lease: None, last_error: None };
-        Self { kind, amount, opened_at: at, attempts: 0, state }
+        Self { taken, amount, opened_at: at, attempts: 0, state }
     }
 
     /// A duty that arises and is fulfilled in the same commit: the embedded ledger's way.
     #[must_use]
-    pub fn booked(kind: ReversalKind, amount: Money, at: DateTime<Utc>) -> Self {
-        Self { kind, amount: Some(amount), opened_at: at, attempts: 1, state: ReversalState::Done { at, by_hand: false } }
+    pub fn booked(taken: Taken, amount: Money, at: DateTime<Utc>) -> Self {
+        Self { taken, amount: Some(amount), opened_at: at, attempts: 1, state: ReversalState::Done { at, by_hand: false } }
     }
 
-    /// Begins the next attempt if the reversal is open and nobody is at it; `None` otherwise. Should whoever begins it die, the
+    /// Begins the next attempt if the reversal is open and not leased; `None` otherwise. Should the process that begins it die, the
     /// next one is due as soon as the lease has run out, however long the wait would have been that it cut short.
     #[must_use]
     pub fn begin_attempt(&self, at: DateTime<Utc>, lease_for: TimeDelta) -> Option<Self> {
@@ -169,8 +217,8 @@ impl Reversal {
         }
     }
 
-    /// Open, due at once and leased to nobody, so that a close still on its way is late. Used where something new became known.
-    /// What was parked or done is owed anew from now on; what was open has been owed all the time.
+    /// Open, due at once and without a lease, so that an attempt that is still running ends too late. Used where something new became
+    /// known. What was parked or done begins to wait now; what was open has waited all the time.
     #[must_use]
     pub fn reopened(self, at: DateTime<Utc>) -> Self {
         let opened_at = match self.state {
@@ -193,7 +241,7 @@ impl Reversal {
         matches!(&self.state, ReversalState::Open { lease: Some(lease), .. } if lease.attempt == attempt)
     }
 
-    /// The operator or the core has to be asked about it: open or parked.
+    /// Whether the money is not back: the reversal is open or parked.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
         match self.state {

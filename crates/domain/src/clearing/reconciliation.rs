@@ -1,5 +1,6 @@
 //! Reconciliation: what Alipay+'s files list, compared with what is known, transaction by transaction.
 
+use crate::spelling::spelled;
 use crate::{Case, ClearingDay, Currency, Money, Payment, Refund, RefundRequestId};
 
 /// One transaction as a file lists it.
@@ -33,59 +34,31 @@ pub struct ListedAmount {
     pub currency: Currency,
 }
 
-/// In what a file and the record differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mismatch {
-    /// The payment is cancelled, and the file settles it.
-    CancelledButPresent,
-    /// The payment is cancelled, and the file takes a fee for it.
-    FeeOnCancelled,
-    /// A closed day settles it, and the files do not have it.
-    SettledButMissing,
-    /// Nothing is known of it.
-    Unknown,
-    /// The payment is known, but not that it succeeded.
-    NotCompleted,
-    /// The amount is another one.
-    AmountDiffers,
-    /// The currency is another one.
-    CurrencyDiffers,
-    /// No such refund succeeded, or not of this amount.
-    RefundMismatch,
-    /// It is listed twice.
-    ListedTwice,
+spelled! {
+    /// In what a file and the record differ, the gravest first.
+    Mismatch {
+        /// The payment is cancelled, and the file settles it.
+        CancelledButPresent = "cancelled-but-present",
+        /// The payment is cancelled, and the file takes a fee for it.
+        FeeOnCancelled = "fee-on-cancelled",
+        /// A closed day settles it, and the files do not have it.
+        SettledButMissing = "settled-but-missing",
+        /// Nothing is known of it.
+        Unknown = "unknown",
+        /// The payment is known, but not that it succeeded.
+        NotCompleted = "not-completed",
+        /// The amount is another one.
+        AmountDiffers = "amount-differs",
+        /// The currency is another one.
+        CurrencyDiffers = "currency-differs",
+        /// No such refund succeeded, or not of this amount.
+        RefundMismatch = "refund-mismatch",
+        /// It is listed twice.
+        ListedTwice = "listed-twice",
+    }
 }
 
 impl Mismatch {
-    /// All of them, the gravest first.
-    pub const ALL: [Self; 9] = [
-        Self::CancelledButPresent,
-        Self::FeeOnCancelled,
-        Self::SettledButMissing,
-        Self::Unknown,
-        Self::NotCompleted,
-        Self::AmountDiffers,
-        Self::CurrencyDiffers,
-        Self::RefundMismatch,
-        Self::ListedTwice,
-    ];
-
-    /// A name for tables and files.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::CancelledButPresent => "cancelled-but-present",
-            Self::FeeOnCancelled => "fee-on-cancelled",
-            Self::SettledButMissing => "settled-but-missing",
-            Self::Unknown => "unknown",
-            Self::NotCompleted => "not-completed",
-            Self::AmountDiffers => "amount-differs",
-            Self::CurrencyDiffers => "currency-differs",
-            Self::RefundMismatch => "refund-mismatch",
-            Self::ListedTwice => "listed-twice",
-        }
-    }
-
     /// Whether it must never be: a cancelled payment neither settles nor costs a fee.
     #[must_use]
     pub fn fails_the_gate(self) -> bool {

@@ -1,14 +1,8 @@
-//! Settlement: which day accounts for a payment or a refund, and what that day's statement says.
-
-mod day;
-mod statement;
+//! How a case stands to the statements of closed days.
 
 use chrono::{DateTime, Utc};
 
-pub use day::{ClearingDay, ClearingDayError, DayClosing, cutoff};
-pub use statement::{DayStatement, Excluded, ExclusionReason, StatementRow, Totals};
-
-use crate::{CancellationState, Case, PaymentStatus, Refund, RefundState};
+use crate::{CancellationState, Case, ClearingDay, DayClosing, PaymentStatus, Refund, RefundState};
 
 /// How the statement of a closed day accounts for a completed payment. It is in exactly one day's, as one or the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,17 +1,33 @@
 //! All that is known of one payment request.
 
+mod cancellation;
+mod event;
+mod payment;
+mod refund;
+mod reversal;
+mod settlement;
+
 use chrono::{DateTime, Utc};
 
-use crate::{
-    AcquirerId, Cancellation, Payment, PaymentRequestId, PaymentStatus, Refund, RefundState, Reversal, ReversalRequest,
-    Settlement,
+pub use cancellation::{
+    Answer, Cancellation, CancellationState, CancellationStateName, DeferReason, FinalAnswer, Refusal, RefusalCode, RefusalName,
 };
+pub use event::{Event, EventKind};
+pub use payment::{CorePayment, Payment, PaymentKind, PaymentStatus, PaymentStatusName};
+pub use refund::{Refund, RefundState, RefundStateName};
+pub use reversal::{
+    Jitter, Lease, Reversal, ReversalOutcome, ReversalOutcomeName, ReversalRequest, ReversalState, ReversalStateName, Taken,
+    retry_delay,
+};
+pub use settlement::Settlement;
 
-/// What is known of one `paymentRequestId`. A case of which nothing is known is a case too: a cancel may be the first to speak
-/// of it.
+use crate::{AcquirerId, PaymentRequestId};
+
+/// What is known of one `paymentRequestId`. A case of which nothing is known is a case too: a cancel may be the first message
+/// about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
-    /// Its key.
+    /// The key of the case, for ever.
     pub id: PaymentRequestId,
     /// The payment, if the wallet recorded one.
     pub payment: Option<Payment>,
@@ -60,9 +76,9 @@ impl Case {
         of_payment.or(self.cancellation.as_ref().map(|cancellation| &cancellation.acquirer_id))
     }
 
-    /// Whether somebody else asks than those the case is recorded for. Payment and first cancel can name two acquirers where the
-    /// settings once said that the difference is not looked at; what each of them was told then stands. A cancel that waits for the
-    /// payment to be looked up is recorded for nobody yet: whose the payment is, is not known.
+    /// Whether another acquirer asks than those the case is recorded for. Payment and first cancel can name two acquirers where the
+    /// settings once said that the difference is not compared; what each of them was answered then stands. A cancel that waits for the
+    /// lookup of its payment does not count: it is not known yet whose payment it is.
     #[must_use]
     pub fn is_foreign_to(&self, acquirer_id: &AcquirerId) -> bool {
         let of_payment = self.payment.as_ref().map(|payment| &payment.acquirer_id);
@@ -85,14 +101,14 @@ impl Case {
         answer.is_some() || self.is_cancelled()
     }
 
-    /// What is owed to the user by the case's reversal, whatever its state.
+    /// What the wallet core is asked to return by the case's reversal, in any state of it.
     #[must_use]
     pub fn reversal_request(&self) -> Option<ReversalRequest> {
         let reversal = self.reversal.as_ref()?;
         let payment = self.payment.as_ref();
         Some(ReversalRequest {
             id: self.id.clone(),
-            kind: reversal.kind,
+            taken: reversal.taken,
             payment_id: payment.and_then(|payment| payment.payment_id.clone()),
             account: payment.map(|payment| payment.account.clone()),
             amount: reversal.amount,
@@ -111,7 +127,7 @@ impl Case {
         })
     }
 
-    /// Whether the money went back by a reversal, as far as anybody asked for it.
+    /// Whether the money went back by a reversal, as far as one was opened.
     #[must_use]
     pub fn is_money_returned(&self) -> bool {
         self.reversal.as_ref().is_some_and(|reversal| !reversal.is_unfinished())

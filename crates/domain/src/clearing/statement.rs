@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{ClearingDay, Settlement};
+use crate::spelling::spelled;
 use crate::{
-    AcquirerId, CancellationState, Case, Currency, Money, Payment, PaymentId, PaymentRequestId, PaymentStatus, RefundRequestId,
+    AcquirerId, CancellationState, Case, ClearingDay, Currency, Money, Payment, PaymentId, PaymentRequestId, PaymentStatus,
+    RefundRequestId, Settlement,
 };
 
 /// How many of the cases that a day leaves out for one reason are named; the rest are counted.
@@ -38,26 +39,13 @@ pub struct Totals {
     pub amounts: BTreeMap<Currency, i128>,
 }
 
-/// Why a completed payment does not settle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ExclusionReason {
-    /// It was cancelled, and its money is back.
-    Cancelled,
-    /// It was cancelled, and its money is not known to be back.
-    MoneyNotBack,
-}
-
-impl ExclusionReason {
-    /// All reasons.
-    pub const ALL: [Self; 2] = [Self::Cancelled, Self::MoneyNotBack];
-
-    /// A name for the wallet-side API.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Cancelled => "cancelled",
-            Self::MoneyNotBack => "money-not-back",
-        }
+spelled! {
+    /// Why a completed payment does not settle.
+    ExclusionReason {
+        /// It was cancelled, and its money is back.
+        Cancelled = "cancelled",
+        /// It was cancelled, and its money is not known to be back.
+        MoneyNotBack = "money-not-back",
     }
 }
 

@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use crate::AcquirerId;
+use crate::spelling::spelled;
 
-/// What Alipay+ is told. Doubt is always [`Answer::Pending`]: a refusal can only be made from a [`Refusal`], and each of those is
+/// What Alipay+ is answered. Doubt is always [`Answer::Pending`]: a refusal can only be made from a [`Refusal`], and each of those is
 /// a proven, permanent fact.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,33 +46,21 @@ pub enum Refusal {
     PeriodOver(RefusalCode),
     /// A part of the payment went back by a refund; only a full amount can be cancelled.
     PartlyRefunded,
-    /// The payment was never received and the contract wants to be told so.
+    /// The payment was never received, and the contract wants F for that.
     NeverReceived,
 }
 
-/// Result codes of Alipay+ that a recorded refusal can have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalCode {
-    /// `PARAM_ILLEGAL`
-    ParamIllegal,
-    /// `PROCESS_FAIL`
-    ProcessFail,
-    /// `CANCEL_WINDOW_EXCEED`
-    CancelWindowExceed,
-    /// `ORDER_NOT_EXIST`
-    OrderNotExist,
-}
-
-impl RefusalCode {
-    /// The code as it stands on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ParamIllegal => "PARAM_ILLEGAL",
-            Self::ProcessFail => "PROCESS_FAIL",
-            Self::CancelWindowExceed => "CANCEL_WINDOW_EXCEED",
-            Self::OrderNotExist => "ORDER_NOT_EXIST",
-        }
+spelled! {
+    /// Result codes of Alipay+ that a recorded refusal can have, spelled as on the wire.
+    RefusalCode {
+        /// An identifier does not fit the record.
+        ParamIllegal = "PARAM_ILLEGAL",
+        /// The business refuses.
+        ProcessFail = "PROCESS_FAIL",
+        /// The cancellable period is over.
+        CancelWindowExceed = "CANCEL_WINDOW_EXCEED",
+        /// The payment was never received.
+        OrderNotExist = "ORDER_NOT_EXIST",
     }
 }
 
@@ -87,14 +76,14 @@ impl Refusal {
         }
     }
 
-    /// A name for timelines and tables.
+    /// Its name in timelines and tables.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> RefusalName {
         match self {
-            Self::DifferentRequest => "different-request",
-            Self::PeriodOver(_) => "period-over",
-            Self::PartlyRefunded => "partly-refunded",
-            Self::NeverReceived => "never-received",
+            Self::DifferentRequest => RefusalName::DifferentRequest,
+            Self::PeriodOver(_) => RefusalName::PeriodOver,
+            Self::PartlyRefunded => RefusalName::PartlyRefunded,
+            Self::NeverReceived => RefusalName::NeverReceived,
         }
     }
 }
@@ -136,13 +125,67 @@ pub enum CancellationState {
     AlreadyRefunded,
 }
 
-/// Why the rules cannot be applied yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeferReason {
-    /// A refund of the wallet's own has no result.
-    RefundRunning,
-    /// The payment could not be looked up.
-    LookupFailed,
+spelled! {
+    /// Why the rules cannot be applied yet.
+    DeferReason {
+        /// A refund by the wallet has no result.
+        RefundRunning = "refund-running",
+        /// The payment could not be looked up.
+        LookupFailed = "lookup-failed",
+    }
+}
+
+spelled! {
+    /// The name of a [`CancellationState`].
+    CancellationStateName {
+        /// Received, not decidable yet.
+        Deferred = "deferred",
+        /// Cancelled, the money is not back yet.
+        Open = "open",
+        /// Cancelled and answered.
+        Cancelled = "cancelled",
+        /// Refused for good.
+        Refused = "refused",
+        /// Answered S, because refunds had given everything back.
+        AlreadyRefunded = "already-refunded",
+    }
+}
+
+spelled! {
+    /// The name of a [`Refusal`].
+    RefusalName {
+        /// Another acquirer asks.
+        DifferentRequest = "different-request",
+        /// After the cancellable period.
+        PeriodOver = "period-over",
+        /// A part went back by refunds.
+        PartlyRefunded = "partly-refunded",
+        /// The payment was never received.
+        NeverReceived = "never-received",
+    }
+}
+
+impl CancellationState {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> CancellationStateName {
+        match self {
+            Self::Deferred(_) => CancellationStateName::Deferred,
+            Self::Open { .. } => CancellationStateName::Open,
+            Self::Cancelled { .. } => CancellationStateName::Cancelled,
+            Self::Refused { .. } => CancellationStateName::Refused,
+            Self::AlreadyRefunded => CancellationStateName::AlreadyRefunded,
+        }
+    }
+
+    /// Why it is deferred, if it is.
+    #[must_use]
+    pub fn defer_reason(&self) -> Option<DeferReason> {
+        match self {
+            Self::Deferred(reason) => Some(*reason),
+            Self::Open { .. } | Self::Cancelled { .. } | Self::Refused { .. } | Self::AlreadyRefunded => None,
+        }
+    }
 }
 
 impl Cancellation {

@@ -1,16 +1,18 @@
-//! What the wallet says of a payment, and of the refunds it makes itself.
+//! The payment, as the wallet announced it or as the wallet core has it.
 
 use chrono::{DateTime, Utc};
 
-use crate::{AccountId, AcquirerId, ClearingDay, Money, PaymentId, RefundRequestId};
+use crate::spelling::spelled;
+use crate::{AccountId, AcquirerId, Money, PaymentId};
 
-/// How the user's money is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PaymentKind {
-    /// The account is debited.
-    Payment,
-    /// The amount is held on the account (card-like products); giving it back is a release.
-    Authorization,
+spelled! {
+    /// How the user's money is taken.
+    PaymentKind {
+        /// The account is debited.
+        Payment = "payment",
+        /// The amount is held on the account (card-like products); giving it back is a release.
+        Authorization = "authorization",
+    }
 }
 
 /// One payment as the wallet recorded it before debiting.
@@ -63,7 +65,7 @@ pub enum PaymentStatus {
     Succeeded {
         /// When the wallet took it; decides the settlement day.
         completed_at: DateTime<Utc>,
-        /// What it costs the wallet. `None` is no fee: none was reported, or the payment is cancelled for good.
+        /// What it costs the wallet. `None` where no fee was reported, or where the payment is cancelled for good.
         fee: Option<Money>,
     },
     /// F: no money was taken.
@@ -84,32 +86,26 @@ pub struct CorePayment {
     pub refund_running: bool,
 }
 
-/// One refund that the wallet makes on its own, outside of any cancellation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refund {
-    /// Unique within the payment.
-    pub id: RefundRequestId,
-    /// How much of the payment goes back.
-    pub amount: Money,
-    /// Where it stands.
-    pub state: RefundState,
-    /// The day whose statement accounts for it, once one does.
-    pub settled_on: Option<ClearingDay>,
+spelled! {
+    /// The name of a [`PaymentStatus`].
+    PaymentStatusName {
+        /// U on the wire.
+        InProgress = "in-progress",
+        /// S on the wire.
+        Succeeded = "succeeded",
+        /// F on the wire.
+        Failed = "failed",
+    }
 }
 
-/// Where a refund stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefundState {
-    /// Announced and allowed; its result is not known.
-    Reserved,
-    /// The money went back.
-    Succeeded {
-        /// When it did.
-        completed_at: DateTime<Utc>,
-    },
-    /// It never will.
-    Failed {
-        /// When the wallet gave it up.
-        completed_at: DateTime<Utc>,
-    },
+impl PaymentStatus {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> PaymentStatusName {
+        match self {
+            Self::InProgress => PaymentStatusName::InProgress,
+            Self::Succeeded { .. } => PaymentStatusName::Succeeded,
+            Self::Failed { .. } => PaymentStatusName::Failed,
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{ClearingDay, Money, RefundRequestId, Refusal, ReversalOutcome};
+use crate::{ClearingDay, Money, RefundRequestId, Refusal, ReversalOutcome, Rule};
 
 /// One line of a case's timeline; written in the commit that made it true.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,14 +30,11 @@ pub enum EventKind {
     RefundFailed(RefundRequestId),
     /// A cancel came for the first time.
     CancelReceived,
-    /// The payment is cancelled, by this row of the rule table.
-    Cancelled {
-        /// The row's number.
-        rule: u8,
-    },
+    /// The payment is cancelled by this rule.
+    Cancelled(Rule),
     /// The cancel is refused.
     Refused(Refusal),
-    /// The money is owed to the user.
+    /// The money has to go back to the user.
     ReversalOpened(Option<Money>),
     /// An attempt to give it back ended.
     ReversalTried {
@@ -83,7 +80,7 @@ impl EventKind {
             Self::RefundSucceeded(_) => "refund-succeeded",
             Self::RefundFailed(_) => "refund-failed",
             Self::CancelReceived => "cancel-received",
-            Self::Cancelled { .. } => "cancelled",
+            Self::Cancelled(_) => "cancelled",
             Self::Refused(_) => "refused",
             Self::ReversalOpened(_) => "reversal-opened",
             Self::ReversalTried { .. } => "reversal-tried",
@@ -102,12 +99,12 @@ impl EventKind {
             Self::PaymentRecorded(amount) | Self::ReversalOpened(Some(amount)) => vec![("amount", amount.to_string())],
             Self::RefundReserved(id, amount) => vec![("refundRequestId", id.to_string()), ("amount", amount.to_string())],
             Self::RefundSucceeded(id) | Self::RefundFailed(id) => vec![("refundRequestId", id.to_string())],
-            Self::Cancelled { rule } => vec![("rule", rule.to_string())],
+            Self::Cancelled(rule) => vec![("rule", rule.name().to_owned())],
             Self::Refused(refusal) => {
-                vec![("reason", refusal.name().to_owned()), ("resultCode", refusal.code().as_str().to_owned())]
+                vec![("reason", refusal.name().to_string()), ("resultCode", refusal.code().to_string())]
             }
             Self::ReversalTried { attempt, outcome } => {
-                let mut details = vec![("attempt", attempt.to_string()), ("outcome", outcome.name().to_owned())];
+                let mut details = vec![("attempt", attempt.to_string()), ("outcome", outcome.name().to_string())];
                 if let ReversalOutcome::Unknown(met) = outcome {
                     details.push(("error", met.clone()));
                 }
