@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::result::Error as DieselError;
-use domain::{AccountId, Case, Command, Currency, PaymentRequestId};
+use domain::{AccountId, Case, Command, Currency, EntryKind, PaymentRequestId, ReversalStateName};
 use metrics::counter;
 use ports::{
     AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
@@ -103,8 +103,12 @@ fn balances(halves: &[HalfBalance]) -> Result<BTreeMap<Currency, i128>, Unavaila
     for half in halves {
         let currency = Currency::parse(&half.currency).map_err(inconsistent)?;
         let sum = (i128::from(half.high) << 32) + i128::from(half.low);
-        let gives = matches!(half.kind.as_str(), "credit" | "release");
-        *balances.entry(currency).or_default() += if gives { sum } else { -sum };
+        let change = match EntryKind::parse(&half.kind) {
+            Some(EntryKind::Credit | EntryKind::Release) => sum,
+            Some(EntryKind::Debit | EntryKind::Hold) => -sum,
+            None => return Err(inconsistent(format!("ledger_entries has entries of the unknown kind {}", half.kind))),
+        };
+        *balances.entry(currency).or_default() += change;
     }
     Ok(balances)
 }
@@ -161,7 +165,10 @@ impl<C: SqlConnection> CancellationStore for SqlStore<C> {
             Ok((connection.count_deferred()?, connection.count_unfinished()?, connection.oldest_open()?))
         })
         .await?;
-        let count = |state: &str| unfinished.iter().find(|(of, _)| of == state).map_or(0, |(_, count)| *count);
+        let count = |state: ReversalStateName| {
+            let counted = unfinished.iter().find(|(of, _)| of == state.as_str());
+            counted.map_or(0, |(_, count)| *count)
+        };
         let oldest_open = oldest.map(|(id, opened_at)| {
             let row = RowRef { table: "reversals", id: &id };
             let (id, opened_at) =
@@ -171,8 +178,8 @@ impl<C: SqlConnection> CancellationStore for SqlStore<C> {
         let whole = |count: i64| u64::try_from(count).unwrap_or_default();
         Ok(Backlog {
             deferred: whole(deferred),
-            open: whole(count("open")),
-            parked: whole(count("parked")),
+            open: whole(count(ReversalStateName::Open)),
+            parked: whole(count(ReversalStateName::Parked)),
             oldest_open: oldest_open.transpose().map_err(inconsistent)?,
         })
     }

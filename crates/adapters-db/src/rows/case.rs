@@ -173,9 +173,9 @@ impl CaseRow {
 
     /// The case that this row and its fellows speak of.
     pub(crate) fn into_case(self, refunds: Vec<RefundRow>, reversal: Option<ReversalRow>) -> Result<Case, InconsistentRowError> {
-        let place = RowRef { table: "cases", id: &self.payment_request_id };
-        let id = place.parsed("payment_request_id", PaymentRequestId::parse(place.id))?;
-        let settlement = self.settlement(place)?;
+        let row = RowRef { table: "cases", id: &self.payment_request_id };
+        let id = row.parsed("payment_request_id", PaymentRequestId::parse(row.id))?;
+        let settlement = self.settlement(row)?;
         let payment = self.status.as_deref().map(|status| self.payment(status)).transpose()?;
         let cancellation = self.cancellation.as_deref().map(|name| self.cancellation_named(name)).transpose()?;
         let refunds = refunds.iter().map(RefundRow::refund).collect::<Result<_, _>>()?;
@@ -183,82 +183,82 @@ impl CaseRow {
         Ok(Case { id, payment, refunds, cancellation, reversal, settlement })
     }
 
-    fn settlement(&self, place: RowRef<'_>) -> Result<Option<Settlement>, InconsistentRowError> {
-        let day = place.day("settlement_day", self.settlement_day.as_deref())?;
-        let settled_at = self.settled_at.map(|at| place.moment("settled_at", at)).transpose()?;
+    fn settlement(&self, row: RowRef<'_>) -> Result<Option<Settlement>, InconsistentRowError> {
+        let day = row.day("settlement_day", self.settlement_day.as_deref())?;
+        let settled_at = self.settled_at.map(|at| row.moment("settled_at", at)).transpose()?;
         match (day, settled_at) {
             (None, None) => Ok(None),
             (Some(day), Some(at)) => Ok(Some(Settlement::Settled { day, at })),
             (Some(day), None) => Ok(Some(Settlement::Excluded { day })),
-            (None, Some(_)) => Err(place.wrong("settlement_day")),
+            (None, Some(_)) => Err(row.wrong("settlement_day")),
         }
     }
 
     fn payment(&self, status: &str) -> Result<Payment, InconsistentRowError> {
-        let place = RowRef { table: "cases", id: &self.payment_request_id };
-        let text = |column, value: &Option<String>| place.required(column, value.clone());
-        let fee = place.money("fee_value", self.fee_value, self.fee_currency.as_deref())?;
-        let completed_at = || place.dated("completed_at", self.completed_at);
-        let status = match place.required("status", PaymentStatusName::parse(status))? {
+        let row = RowRef { table: "cases", id: &self.payment_request_id };
+        let text = |column, value: &Option<String>| row.required(column, value.clone());
+        let fee = row.money("fee_value", self.fee_value, self.fee_currency.as_deref())?;
+        let completed_at = || row.dated("completed_at", self.completed_at);
+        let status = match row.required("status", PaymentStatusName::parse(status))? {
             PaymentStatusName::InProgress => PaymentStatus::InProgress,
             PaymentStatusName::Succeeded => PaymentStatus::Succeeded { completed_at: completed_at()?, fee },
             PaymentStatusName::Failed => PaymentStatus::Failed { completed_at: completed_at()? },
         };
-        let kind = place.required("kind", self.kind.as_deref().and_then(PaymentKind::parse))?;
-        let amount = place.money("amount_value", self.amount_value, self.amount_currency.as_deref())?;
-        let settlement_amount = place.money("settlement_value", self.settlement_value, self.settlement_currency.as_deref())?;
+        let kind = row.required("kind", self.kind.as_deref().and_then(PaymentKind::parse))?;
+        let amount = row.money("amount_value", self.amount_value, self.amount_currency.as_deref())?;
+        let settlement_amount = row.money("settlement_value", self.settlement_value, self.settlement_currency.as_deref())?;
         let payment_id = self.payment_id.clone().map(PaymentId::parse).transpose();
         Ok(Payment {
-            acquirer_id: place.parsed("acquirer_id", AcquirerId::parse(text("acquirer_id", &self.acquirer_id)?))?,
-            account: place.parsed("account", AccountId::parse(text("account", &self.account)?))?,
-            amount: place.required("amount_value", amount)?,
+            acquirer_id: row.parsed("acquirer_id", AcquirerId::parse(text("acquirer_id", &self.acquirer_id)?))?,
+            account: row.parsed("account", AccountId::parse(text("account", &self.account)?))?,
+            amount: row.required("amount_value", amount)?,
             settlement_amount,
             kind,
-            initiated_at: place.dated("initiated_at", self.initiated_at)?,
-            payment_id: place.parsed("payment_id", payment_id)?,
+            initiated_at: row.dated("initiated_at", self.initiated_at)?,
+            payment_id: row.parsed("payment_id", payment_id)?,
             status,
         })
     }
 
     fn cancellation_named(&self, name: &str) -> Result<Cancellation, InconsistentRowError> {
-        let place = RowRef { table: "cases", id: &self.payment_request_id };
-        let state = match place.required("cancellation", CancellationStateName::parse(name))? {
+        let row = RowRef { table: "cases", id: &self.payment_request_id };
+        let state = match row.required("cancellation", CancellationStateName::parse(name))? {
             CancellationStateName::Deferred => {
                 let reason = self.defer_reason.as_deref().and_then(DeferReason::parse);
-                CancellationState::Deferred(place.required("defer_reason", reason)?)
+                CancellationState::Deferred(row.required("defer_reason", reason)?)
             }
             CancellationStateName::Open => {
-                CancellationState::Open { cancelled_at: place.dated("cancelled_at", self.cancelled_at)? }
+                CancellationState::Open { cancelled_at: row.dated("cancelled_at", self.cancelled_at)? }
             }
             CancellationStateName::Cancelled => CancellationState::Cancelled {
-                cancelled_at: place.dated("cancelled_at", self.cancelled_at)?,
-                answer: self.refused(place)?.map_or(FinalAnswer::Cancelled, FinalAnswer::Refused),
+                cancelled_at: row.dated("cancelled_at", self.cancelled_at)?,
+                answer: self.refused(row)?.map_or(FinalAnswer::Cancelled, FinalAnswer::Refused),
             },
             CancellationStateName::Refused => {
-                CancellationState::Refused { refusal: place.required("refusal", self.refused(place)?)? }
+                CancellationState::Refused { refusal: row.required("refusal", self.refused(row)?)? }
             }
             CancellationStateName::AlreadyRefunded => CancellationState::AlreadyRefunded,
         };
-        let acquirer_id = place.required("cancel_acquirer_id", self.cancel_acquirer_id.clone())?;
+        let acquirer_id = row.required("cancel_acquirer_id", self.cancel_acquirer_id.clone())?;
         Ok(Cancellation {
-            acquirer_id: place.parsed("cancel_acquirer_id", AcquirerId::parse(acquirer_id))?,
-            first_received_at: place.dated("first_received_at", self.first_received_at)?,
+            acquirer_id: row.parsed("cancel_acquirer_id", AcquirerId::parse(acquirer_id))?,
+            first_received_at: row.dated("first_received_at", self.first_received_at)?,
             state,
         })
     }
 
-    fn refused(&self, place: RowRef<'_>) -> Result<Option<Refusal>, InconsistentRowError> {
+    fn refused(&self, row: RowRef<'_>) -> Result<Option<Refusal>, InconsistentRowError> {
         if self.refusal.is_none() && self.result_code.as_deref() == Some(SUCCESS) {
             return Ok(None);
         }
-        let code = place.required("result_code", self.result_code.as_deref().and_then(RefusalCode::parse))?;
-        let refusal = match place.required("refusal", self.refusal.as_deref().and_then(RefusalName::parse))? {
+        let code = row.required("result_code", self.result_code.as_deref().and_then(RefusalCode::parse))?;
+        let refusal = match row.required("refusal", self.refusal.as_deref().and_then(RefusalName::parse))? {
             RefusalName::DifferentRequest => Refusal::DifferentRequest,
             RefusalName::PeriodOver => Refusal::PeriodOver(code),
             RefusalName::PartlyRefunded => Refusal::PartlyRefunded,
             RefusalName::NeverReceived => Refusal::NeverReceived,
         };
-        if refusal.code() == code { Ok(Some(refusal)) } else { Err(place.wrong("result_code")) }
+        if refusal.code() == code { Ok(Some(refusal)) } else { Err(row.wrong("result_code")) }
     }
 }
 
@@ -281,17 +281,17 @@ impl RefundRow {
     }
 
     fn refund(&self) -> Result<Refund, InconsistentRowError> {
-        let place = RowRef { table: "refunds", id: &self.payment_request_id };
-        let amount = place.money("amount_value", Some(self.amount_value), Some(&self.amount_currency))?;
-        let completed_at = || place.dated("completed_at", self.completed_at);
-        let state = match place.required("state", RefundStateName::parse(&self.state))? {
+        let row = RowRef { table: "refunds", id: &self.payment_request_id };
+        let amount = row.money("amount_value", Some(self.amount_value), Some(&self.amount_currency))?;
+        let completed_at = || row.dated("completed_at", self.completed_at);
+        let state = match row.required("state", RefundStateName::parse(&self.state))? {
             RefundStateName::Reserved => RefundState::Reserved,
             RefundStateName::Succeeded => RefundState::Succeeded { completed_at: completed_at()? },
             RefundStateName::Failed => RefundState::Failed { completed_at: completed_at()? },
         };
-        let id = place.parsed("refund_request_id", RefundRequestId::parse(self.refund_request_id.as_str()))?;
-        let settled_on = place.day("settlement_day", self.settlement_day.as_deref())?;
-        Ok(Refund { id, amount: place.required("amount_value", amount)?, state, settled_on })
+        let id = row.parsed("refund_request_id", RefundRequestId::parse(self.refund_request_id.as_str()))?;
+        let settled_on = row.day("settlement_day", self.settlement_day.as_deref())?;
+        Ok(Refund { id, amount: row.required("amount_value", amount)?, state, settled_on })
     }
 }
 
@@ -308,13 +308,13 @@ impl EventRow {
     }
 
     pub(crate) fn into_entry(self) -> Result<TimelineEntry, InconsistentRowError> {
-        let place = RowRef { table: "events", id: &self.payment_request_id };
-        let mut details: BTreeMap<String, String> = place.parsed("details", serde_json::from_str(&self.details))?;
+        let row = RowRef { table: "events", id: &self.payment_request_id };
+        let mut details: BTreeMap<String, String> = row.parsed("details", serde_json::from_str(&self.details))?;
         if let Some(rule) = details.get_mut("rule")
             && let Some(name) = rule_numbered(rule)
         {
             *rule = name.to_owned();
         }
-        Ok(TimelineEntry { at: place.moment("at", self.at)?, what: self.what, details })
+        Ok(TimelineEntry { at: row.moment("at", self.at)?, what: self.what, details })
     }
 }

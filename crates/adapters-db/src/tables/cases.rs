@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::sqlite::SqliteConnection;
+use domain::PaymentStatusName;
 use ports::{Page, ReversalFilter};
 
 use crate::rows::{CaseRow, EntryRow, EventRow, LoadedRows, RefundRow, ReversalRow};
@@ -73,10 +74,12 @@ macro_rules! case_tables {
                     rows.cases.iter().filter(|case| has(case)).map(|case| case.payment_request_id.clone()).collect()
                 };
                 // Only what succeeded can have refunds, only what a cancel came for a reversal.
-                let (paid, cancelling) =
-                    (ids(|case| case.status.as_deref() == Some("succeeded")), ids(|case| case.cancellation.is_some()));
-                if !paid.is_empty() {
-                    let belong = refunds::payment_request_id.eq_any(paid);
+                let (succeeded, cancelling) = (
+                    ids(|case| case.status.as_deref() == Some(PaymentStatusName::Succeeded.as_str())),
+                    ids(|case| case.cancellation.is_some()),
+                );
+                if !succeeded.is_empty() {
+                    let belong = refunds::payment_request_id.eq_any(succeeded);
                     rows.refunds = refunds::table.filter(belong).select(RefundRow::as_select()).load(self)?;
                 }
                 if !cancelling.is_empty() {

@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use domain::ReversalStateName;
 use serde::Serialize;
 
 use crate::batch::{Writes, ensure_written};
@@ -72,7 +73,8 @@ fn check_writable(connection: &mut SqliteConnection) -> QueryResult<()> {
 fn lock_due(connection: &mut SqliteConnection, now: DateTime<Utc>, limit: u32) -> QueryResult<Vec<String>> {
     let now = now.timestamp_micros();
     let free = reversals::lease_until.is_null().or(reversals::lease_until.le(now));
-    let due = reversals::table.filter(reversals::state.eq("open").and(reversals::next_attempt_at.le(now)).and(free));
+    let open = reversals::state.eq(ReversalStateName::Open.as_str());
+    let due = reversals::table.filter(open.and(reversals::next_attempt_at.le(now)).and(free));
     let due = due.order(reversals::next_attempt_at).limit(i64::from(limit));
     due.select(reversals::payment_request_id).load(connection)
 }
