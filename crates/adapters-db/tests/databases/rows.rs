@@ -16,7 +16,6 @@ for_each_engine!(
     f34_a_reversal_that_cannot_be_leased_holds_up_no_other,
     f43_a_repeat_is_answered_from_the_tables,
     a_process_works_with_the_next_versions_schema,
-    a_rule_that_an_earlier_row_has_by_its_number_is_read_by_its_name,
 );
 
 async fn a_report_on_an_unknown_case_leaves_no_row(database: &impl TestDatabase) {
@@ -146,33 +145,4 @@ async fn a_process_works_with_the_next_versions_schema(database: &impl TestDatab
     assert_eq!(cancelled, [Reply::Cancel(CancelReply::Answered(domain::Answer::Cancelled)); 2]);
     assert_eq!(database.texts("select added_later as value from cases"), ["kept"; 2]);
     assert!(store.find(&wallet.id).await.unwrap().is_some());
-}
-
-/// Earlier versions wrote the rule's number in the table of that time.
-async fn a_rule_that_an_earlier_row_has_by_its_number_is_read_by_its_name(database: &impl TestDatabase) {
-    let store = database.open(ledger_policy());
-    let wallet = paid(&store, "earlier").await;
-    decided(&store, vec![wallet.is_cancelled()]).await;
-    let details = "select details as value from events where what = 'cancelled'";
-    assert_eq!(database.texts(details), [r#"{"rule":"money-taken"}"#], "now it is written by its name");
-    let earlier = [
-        ("1", "different-acquirer"),
-        ("2", "answer-recorded"),
-        ("3", "reversal-pending"),
-        ("4", "never-received"),
-        ("5", "period-over"),
-        ("6", "deferred"),
-        ("7", "nothing-taken"),
-        ("8", "fully-refunded"),
-        ("9", "partly-refunded"),
-        ("10", "money-taken"),
-    ];
-    let never_written = ["0", "11", "-1", "of-another-version"].map(|text| (text, text));
-    for (recorded, read) in earlier.into_iter().chain(never_written) {
-        let rewrite = format!(r#"update events set details = '{{"rule":"{recorded}"}}' where what = 'cancelled'"#);
-        database.execute(&rewrite).unwrap();
-        let timeline = store.find(&wallet.id).await.unwrap().unwrap().timeline;
-        let cancelled = timeline.iter().find(|entry| entry.what == "cancelled").unwrap();
-        assert_eq!(cancelled.details.get("rule").map(String::as_str), Some(read), "{recorded}");
-    }
 }
