@@ -1,18 +1,14 @@
-//! Cases, refunds and timelines as rows.
-
-use std::collections::BTreeMap;
+//! Cases as rows.
 
 use diesel::{Queryable, Selectable};
 use domain::{
-    AccountId, AcquirerId, Cancellation, CancellationState, CancellationStateName, Case, DeferReason, Event, FinalAnswer,
-    Payment, PaymentId, PaymentKind, PaymentRequestId, PaymentStatus, PaymentStatusName, Refund, RefundRequestId, RefundState,
-    RefundStateName, Refusal, RefusalCode, RefusalName, Settlement,
+    AccountId, AcquirerId, Cancellation, CancellationState, CancellationStateName, Case, DeferReason, FinalAnswer, Payment,
+    PaymentId, PaymentKind, PaymentRequestId, PaymentStatus, PaymentStatusName, Refusal, RefusalCode, RefusalName, Settlement,
 };
-use ports::TimelineEntry;
 use serde::Serialize;
 
-use super::{InconsistentRowError, ReversalRow, RowRef, code, text};
-use crate::schema::{cases, events, refunds};
+use super::{InconsistentRowError, RefundRow, ReversalRow, RowRef, code};
+use crate::schema::cases;
 use crate::sql::columns;
 
 #[derive(Debug, Clone, Default, Queryable, Selectable, Serialize)]
@@ -53,63 +49,7 @@ columns! {
         cancelled_at, refusal, result_code, settled_at, last_event, settlement_day;
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize)]
-#[diesel(table_name = refunds)]
-pub(crate) struct RefundRow {
-    pub(crate) payment_request_id: String,
-    refund_request_id: String,
-    pub(crate) place: i32,
-    amount_value: i64,
-    amount_currency: String,
-    state: String,
-    completed_at: Option<i64>,
-    settlement_day: Option<String>,
-}
-
-columns! {
-    RefundRow in refunds
-    key payment_request_id, refund_request_id;
-    fixed place, amount_value, amount_currency;
-    changing state, completed_at, settlement_day;
-}
-
-#[derive(Debug, Clone, Queryable, Selectable, Serialize)]
-#[diesel(table_name = events)]
-pub(crate) struct EventRow {
-    payment_request_id: String,
-    number: i32,
-    at: i64,
-    what: String,
-    details: String,
-}
-
-columns! {
-    EventRow in events
-    key payment_request_id, number;
-    fixed at, what, details;
-}
-
 const SUCCESS: &str = "SUCCESS";
-
-/// Earlier rows name a rule by its number in the table of that time. The numbers are frozen here; new rows have the name.
-const RULES_BY_NUMBER: [&str; 10] = [
-    "different-acquirer",
-    "answer-recorded",
-    "reversal-pending",
-    "never-received",
-    "period-over",
-    "deferred",
-    "nothing-taken",
-    "fully-refunded",
-    "partly-refunded",
-    "money-taken",
-];
-
-/// The name of the rule that an earlier row names by this number; `None` for any other text.
-fn rule_numbered(number: &str) -> Option<&'static str> {
-    let position = number.parse::<usize>().ok()?.checked_sub(1)?;
-    RULES_BY_NUMBER.get(position).copied()
-}
 
 impl CaseRow {
     /// The case as a row; its refunds and its reversal have rows of their own.
@@ -259,62 +199,5 @@ impl CaseRow {
             RefusalName::NeverReceived => Refusal::NeverReceived,
         };
         if refusal.code() == code { Ok(Some(refusal)) } else { Err(row.wrong("result_code")) }
-    }
-}
-
-impl RefundRow {
-    pub(crate) fn of(id: &PaymentRequestId, place: i32, refund: &Refund) -> Self {
-        let completed_at = match refund.state {
-            RefundState::Reserved => None,
-            RefundState::Succeeded { completed_at } | RefundState::Failed { completed_at } => Some(completed_at),
-        };
-        Self {
-            payment_request_id: id.to_string(),
-            refund_request_id: refund.id.to_string(),
-            place,
-            amount_value: refund.amount.minor(),
-            amount_currency: refund.amount.currency().code(),
-            state: refund.state.name().to_string(),
-            completed_at: completed_at.map(|at| at.timestamp_micros()),
-            settlement_day: refund.settled_on.map(|day| day.to_string()),
-        }
-    }
-
-    fn refund(&self) -> Result<Refund, InconsistentRowError> {
-        let row = RowRef { table: "refunds", id: &self.payment_request_id };
-        let amount = row.money("amount_value", Some(self.amount_value), Some(&self.amount_currency))?;
-        let completed_at = || row.dated("completed_at", self.completed_at);
-        let state = match row.required("state", RefundStateName::parse(&self.state))? {
-            RefundStateName::Reserved => RefundState::Reserved,
-            RefundStateName::Succeeded => RefundState::Succeeded { completed_at: completed_at()? },
-            RefundStateName::Failed => RefundState::Failed { completed_at: completed_at()? },
-        };
-        let id = row.parsed("refund_request_id", RefundRequestId::parse(self.refund_request_id.as_str()))?;
-        let settled_on = row.day("settlement_day", self.settlement_day.as_deref())?;
-        Ok(Refund { id, amount: row.required("amount_value", amount)?, state, settled_on })
-    }
-}
-
-impl EventRow {
-    pub(crate) fn of(id: &PaymentRequestId, number: i32, event: &Event) -> Self {
-        let details = event.kind.details().into_iter().map(|(name, value)| (name, text(&value)));
-        Self {
-            payment_request_id: id.to_string(),
-            number,
-            at: event.at.timestamp_micros(),
-            what: event.kind.name().to_owned(),
-            details: serde_json::json!(details.collect::<BTreeMap<_, _>>()).to_string(),
-        }
-    }
-
-    pub(crate) fn into_entry(self) -> Result<TimelineEntry, InconsistentRowError> {
-        let row = RowRef { table: "events", id: &self.payment_request_id };
-        let mut details: BTreeMap<String, String> = row.parsed("details", serde_json::from_str(&self.details))?;
-        if let Some(rule) = details.get_mut("rule")
-            && let Some(name) = rule_numbered(rule)
-        {
-            *rule = name.to_owned();
-        }
-        Ok(TimelineEntry { at: row.moment("at", self.at)?, what: self.what, details })
     }
 }

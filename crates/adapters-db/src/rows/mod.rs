@@ -2,8 +2,10 @@
 
 mod case;
 mod day;
+mod event;
 mod ledger;
 mod loaded;
+mod refund;
 mod reversal;
 
 use std::fmt;
@@ -12,10 +14,12 @@ use chrono::{DateTime, Utc};
 use domain::{ClearingDay, Currency, Money};
 use ports::UnavailableError;
 
-pub(crate) use case::{CaseRow, EventRow, RefundRow};
+pub(crate) use case::CaseRow;
 pub(crate) use day::DayRow;
+pub(crate) use event::EventRow;
 pub(crate) use ledger::EntryRow;
 pub(crate) use loaded::LoadedRows;
+pub(crate) use refund::RefundRow;
 pub(crate) use reversal::ReversalRow;
 
 /// A row says what can never be: somebody changed it behind our back. Only its own case suffers.
