@@ -9,7 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// An answer's longest body in bytes; more is no answer in the contract, and is not read.
+/// An answer's longest body in bytes; a longer one is outside of the contract and is not read.
 const LONGEST_BODY: usize = 64 * 1024;
 
 /// What was met instead of an answer in the contract. For logs and timelines: short, and never a body or a credential.

@@ -30,7 +30,7 @@ async fn asked_to_give_back(core: &WalletCore, reversal_request: &ReversalReques
     }
 }
 
-/// What the core is told. It is the same for every attempt, unless something of the payment became known in between.
+/// What the core is asked. It is the same for every attempt, unless something of the payment became known in between.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Asking<'a> {

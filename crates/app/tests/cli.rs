@@ -123,7 +123,7 @@ async fn a_payment_is_explained_from_its_announcement_to_its_end() {
         assert_eq!(process.alipayplus.cancel("P1").await.unwrap().brief(), "S SUCCESS");
         let told = deployment.succeed(&["explain", "P1"]);
         for part in [
-            "row 10: the payment succeeded → cancelled, the full amount goes back; answer S once it is back",
+            "money-taken: the payment succeeded → cancelled, the full amount goes back; answer S once the money is back",
             "reversal     of 1500 JPY, done at",
             "S SUCCESS, because it is cancelled; this answer is recorded and given for ever",
             "Nothing: the money is back.",
@@ -134,7 +134,7 @@ async fn a_payment_is_explained_from_its_announcement_to_its_end() {
 
         assert_eq!(process.alipayplus.cancel("P2").await.unwrap().brief(), "S SUCCESS");
         let told = deployment.succeed(&["explain", "P2"]);
-        assert!(told.contains("row 4: no payment is known") && told.contains("is told not to debit"), "{told}");
+        assert!(told.contains("never-received: no payment is recorded") && told.contains("is told not to debit"), "{told}");
     }
 }
 

@@ -4,6 +4,7 @@
 //! mixed: a refusal is a value inside an [`Reply`]; [`UnavailableError`] is a failure to know, and leads to the answer U; what is
 //! malformed ends at the door and never reaches a port.
 
+mod files;
 mod keys;
 mod settlement;
 mod store;
@@ -15,6 +16,11 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+pub use files::{
+    ClearingFile, ClearingFileReader, ColumnNames, FINDING_COLUMNS, FileColumn, FindingTotals, FindingsWriter, ListedLine,
+    ListedTransaction, LocatedFinding, MalformedFileError, STATEMENT_COLUMNS, SortedTransactions, SourceLine, StatementFile,
+    StatementWriter, TransactionSorter, statement_fields,
+};
 pub use keys::{MessageSigner, MessageVerifier, Signature, SignedText};
 pub use settlement::{ClosedDay, DuePosition, SettlementStore, Step, StepOutcome};
 pub use store::{

@@ -1,7 +1,7 @@
 //! What stands in the tables.
 
 use domain::{
-    Action, AttemptEnd, CancelReply, CommandReply, Disposition, Inquiry, Jitter, RefusalCode, Reply, ReportedResult,
+    Action, Answer, AttemptEnd, CancelReply, CommandReply, Disposition, Inquiry, Jitter, RefusalCode, Reply, ReportedResult,
     ReversalOutcome, ReversalState,
 };
 use ports::testing::{Damage, Wallet, core_policy, ledger_policy, moment};
@@ -16,6 +16,7 @@ for_each_engine!(
     f34_a_reversal_that_cannot_be_leased_holds_up_no_other,
     f43_a_repeat_is_answered_from_the_tables,
     a_process_works_with_the_next_versions_schema,
+    a_rule_that_was_written_as_a_number_is_read_by_its_name,
 );
 
 async fn a_report_on_an_unknown_case_leaves_no_row(database: &impl TestDatabase) {
@@ -145,4 +146,39 @@ async fn a_process_works_with_the_next_versions_schema(database: &impl TestDatab
     assert_eq!(cancelled, [Reply::Cancel(CancelReply::Answered(domain::Answer::Cancelled)); 2]);
     assert_eq!(database.texts("select added_later as value from cases"), ["kept"; 2]);
     assert!(store.find(&wallet.id).await.unwrap().is_some());
+}
+
+/// Earlier versions wrote the number that a rule had in the table of that time.
+async fn a_rule_that_was_written_as_a_number_is_read_by_its_name(database: &impl TestDatabase) {
+    let store = database.open(ledger_policy());
+    let wallet = paid(&store, "numbered").await;
+    assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [Reply::Cancel(CancelReply::Answered(Answer::Cancelled))]);
+    let rule = async || {
+        let file = store.find(&wallet.id).await.unwrap().unwrap();
+        let cancelled = file.timeline.into_iter().find(|entry| entry.what == "cancelled").unwrap();
+        cancelled.details.get("rule").cloned()
+    };
+    assert_eq!(rule().await.as_deref(), Some("money-taken"), "it is written by its name");
+    let written = "select cast(count(*) as text) as value from events where details like '%\"rule\":\"money-taken\"%'";
+    assert_eq!(database.number(written), 1);
+    let names = [
+        "different-acquirer",
+        "answer-recorded",
+        "reversal-pending",
+        "never-received",
+        "period-over",
+        "deferred",
+        "nothing-taken",
+        "fully-refunded",
+        "partly-refunded",
+        "money-taken",
+    ];
+    for (number, name) in (1..).zip(names) {
+        database.execute(&format!("update events set details = '{{\"rule\":\"{number}\"}}' where what = 'cancelled'")).unwrap();
+        assert_eq!(rule().await.as_deref(), Some(name), "{number}");
+    }
+    for foreign in ["0", "11", "-1", "1.0", "a later rule"] {
+        database.execute(&format!("update events set details = '{{\"rule\":\"{foreign}\"}}' where what = 'cancelled'")).unwrap();
+        assert_eq!(rule().await.as_deref(), Some(foreign), "what is not one of the ten numbers is left as it stands");
+    }
 }

@@ -1,5 +1,7 @@
 //! Adapters that live in memory. They keep every promise but durability.
 
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,6 +16,8 @@ use crate::{
     AccountStatement, Backlog, CancellationStore, CaseFile, Clock, Decided, LeasedReversal, Page, PostedEntry, ReceivedCommand,
     ReversalFilter, TimelineEntry, UnavailableError,
 };
+
+pub use files::{MemoryClearingFiles, MemoryFindings, MemorySorter, MemoryStatements};
 
 /// A clock that stands still until it is told to go on.
 #[derive(Debug)]

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a broken promise has to end the test that found it")]
 
 pub mod contract;
+pub mod contracts;
 mod fixtures;
 mod histories;
 mod identity;
@@ -13,8 +14,10 @@ mod leases;
 mod memory;
 mod memory_settlement;
 pub mod settlement_contract;
+mod sha256;
 
 pub use contract::{Damage, Subject};
 pub use fixtures::{Wallet, core_policy, id, ledger_policy, moment, replies};
 pub use histories::histories_read_back;
-pub use memory::{ManualClock, MemoryStore};
+pub use memory::{ManualClock, MemoryClearingFiles, MemoryFindings, MemorySorter, MemoryStatements, MemoryStore};
+pub use sha256::sha256;

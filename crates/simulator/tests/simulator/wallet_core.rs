@@ -1,7 +1,5 @@
 //! The wallet core's stand-in, as a process: what it said holds after it was killed, and its faults happen where they are planned.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

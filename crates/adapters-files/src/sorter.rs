@@ -1,4 +1,4 @@
-//! Sorting what does not fit into memory: sorted runs in temporary files, merged again as they are read.
+//! Sorts what does not fit into memory: sorted runs in temporary files, merged as they are read.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -7,69 +7,19 @@ use std::io::{self, BufReader, BufWriter, Seek, Write};
 
 use csv::ByteRecord;
 use domain::{Currency, Listed, ListedAmount, ListedKind, PaymentRequestId, RefundRequestId};
+use ports::{ListedTransaction, SortedTransactions, TransactionSorter};
 
 /// How many transactions are held in memory at once.
 const RUN: usize = 50_000;
 
-/// A transaction with its place. They are sorted by payment, then as a case has its lines, so that repeats follow one another.
-#[derive(Debug, Clone)]
-pub(super) struct Transaction {
-    pub(super) id: PaymentRequestId,
-    pub(super) listed: Listed,
-    /// The number of the file among those that are checked.
-    pub(super) file: usize,
-    pub(super) line: u64,
-}
-
-impl Transaction {
-    fn key(&self) -> (&PaymentRequestId, &ListedKind, usize, u64) {
-        (&self.id, &self.listed.kind, self.file, self.line)
-    }
-
-    /// Which payment or refund the line says settles, if it does: of these each is listed once. Fees are of several kinds, each with a
-    /// line of its own, and what is neither payment nor refund has no name by which it could be known again.
-    pub(super) fn settling(&self) -> Option<(PaymentRequestId, ListedKind)> {
-        let settles = self.listed.amount.is_some() && self.listed.kind != ListedKind::Other;
-        settles.then(|| (self.id.clone(), self.listed.kind.clone()))
-    }
-}
-
-impl PartialEq for Transaction {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for Transaction {}
-
-impl PartialOrd for Transaction {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Transaction {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
-    }
-}
-
-/// Takes transactions in any order.
+/// Sorts on the disk, in the folder that `TMPDIR` names.
 #[derive(Default)]
-pub(super) struct Sorter {
-    held: Vec<Transaction>,
+pub struct DiskSorter {
+    held: Vec<ListedTransaction>,
     runs: Vec<File>,
 }
 
-impl Sorter {
-    pub(super) fn push(&mut self, transaction: Transaction) -> io::Result<()> {
-        if self.held.len() == RUN {
-            self.write_run()?;
-        }
-        self.held.push(transaction);
-        Ok(())
-    }
-
+impl DiskSorter {
     fn write_run(&mut self) -> io::Result<()> {
         self.held.sort();
         let mut run = tempfile::tempfile()?;
@@ -82,29 +32,39 @@ impl Sorter {
         self.runs.push(run);
         Ok(())
     }
+}
 
-    /// Everything that was pushed, in order.
-    pub(super) fn finish(mut self) -> io::Result<Sorted> {
+impl TransactionSorter for DiskSorter {
+    fn push(&mut self, transaction: ListedTransaction) -> io::Result<()> {
+        if self.held.len() == RUN {
+            self.write_run()?;
+        }
+        self.held.push(transaction);
+        Ok(())
+    }
+
+    fn sorted(mut self: Box<Self>) -> io::Result<SortedTransactions> {
         self.held.sort();
         let reader = |run| csv::ReaderBuilder::new().has_headers(false).from_reader(BufReader::new(run));
-        let mut sorted =
-            Sorted { heads: BinaryHeap::new(), runs: self.runs.into_iter().map(reader).collect(), held: self.held.into_iter() };
-        for run in 0..=sorted.runs.len() {
-            sorted.refill(run)?;
+        let runs = self.runs.into_iter().map(reader).collect();
+        let mut merged = MergedRuns { heads: BinaryHeap::new(), runs, held: self.held.into_iter() };
+        for run in 0..=merged.runs.len() {
+            merged.refill(run)?;
         }
-        Ok(sorted)
+        Ok(Box::new(merged))
     }
 }
 
-/// Transactions in order.
-pub(super) struct Sorted {
-    heads: BinaryHeap<Reverse<(Transaction, usize)>>,
+/// The runs, merged.
+struct MergedRuns {
+    /// The next transaction of each run that has one.
+    heads: BinaryHeap<Reverse<(ListedTransaction, usize)>>,
     runs: Vec<csv::Reader<BufReader<File>>>,
     /// The last run, which need not be written.
-    held: std::vec::IntoIter<Transaction>,
+    held: std::vec::IntoIter<ListedTransaction>,
 }
 
-impl Sorted {
+impl MergedRuns {
     fn refill(&mut self, run: usize) -> io::Result<()> {
         let next = match self.runs.get_mut(run) {
             Some(reader) => {
@@ -116,17 +76,19 @@ impl Sorted {
         self.heads.extend(next.map(|transaction| Reverse((transaction, run))));
         Ok(())
     }
+}
 
-    /// The next transaction; `None` after the last.
-    pub(super) fn next(&mut self) -> io::Result<Option<Transaction>> {
-        let Some(Reverse((transaction, run))) = self.heads.pop() else { return Ok(None) };
-        self.refill(run)?;
-        Ok(Some(transaction))
+impl Iterator for MergedRuns {
+    type Item = io::Result<ListedTransaction>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Reverse((transaction, run)) = self.heads.pop()?;
+        Some(self.refill(run).map(|()| transaction))
     }
 }
 
-fn encode(transaction: &Transaction) -> ByteRecord {
-    let Transaction { id, listed: Listed { kind, amount, fee }, file, line } = transaction;
+fn encode(transaction: &ListedTransaction) -> ByteRecord {
+    let ListedTransaction { id, listed: Listed { kind, amount, fee }, file, line } = transaction;
     let (kind, refund) = match kind {
         ListedKind::Payment => ("P", ""),
         ListedKind::Refund(id) => ("R", id.as_str()),
@@ -140,13 +102,13 @@ fn encode(transaction: &Transaction) -> ByteRecord {
     record
 }
 
-fn decode(record: &ByteRecord) -> io::Result<Transaction> {
+fn decode(record: &ByteRecord) -> io::Result<ListedTransaction> {
     let fields: Option<Vec<_>> = record.iter().map(|field| std::str::from_utf8(field).ok()).collect();
     let transaction = fields.and_then(|fields| decode_fields(&fields));
     transaction.ok_or_else(|| io::Error::other("a temporary file does not hold what was written to it"))
 }
 
-fn decode_fields(fields: &[&str]) -> Option<Transaction> {
+fn decode_fields(fields: &[&str]) -> Option<ListedTransaction> {
     let [id, kind, refund, minor, code, fee_minor, fee_code, file, line] = fields else { return None };
     let kind = match *kind {
         "P" => ListedKind::Payment,
@@ -160,7 +122,7 @@ fn decode_fields(fields: &[&str]) -> Option<Transaction> {
         }
         Some(Some(ListedAmount { minor: minor.parse().ok()?, currency: Currency::parse(code).ok()? }))
     };
-    Some(Transaction {
+    Some(ListedTransaction {
         id: PaymentRequestId::parse(*id).ok()?,
         listed: Listed { kind, amount: amount(minor, code)?, fee: amount(fee_minor, fee_code)? },
         file: file.parse().ok()?,
@@ -172,7 +134,7 @@ fn decode_fields(fields: &[&str]) -> Option<Transaction> {
 mod tests {
     use super::*;
 
-    fn transaction(n: usize) -> Transaction {
+    fn transaction(n: usize) -> ListedTransaction {
         let scattered = n.wrapping_mul(7_919) % 100_003;
         let kind = match n % 3 {
             0 => ListedKind::Payment,
@@ -181,24 +143,29 @@ mod tests {
         };
         let amount = |minor| Some(ListedAmount { minor, currency: Currency::parse("JPY").unwrap() });
         let listed = Listed { kind, amount: amount(i64::MIN), fee: amount(0).filter(|_| n.is_multiple_of(2)) };
-        Transaction { id: PaymentRequestId::parse(format!("p-{scattered:06}")).unwrap(), listed, file: n % 2, line: n as u64 }
+        ListedTransaction {
+            id: PaymentRequestId::parse(format!("p-{scattered:06}")).unwrap(),
+            listed,
+            file: n % 2,
+            line: n as u64,
+        }
     }
 
     #[test]
     fn what_does_not_fit_into_memory_comes_back_in_order_and_whole() {
         for count in [0, 1, RUN, RUN + 1, 2 * RUN + 777] {
-            let mut sorter = Sorter::default();
+            let mut sorter = Box::new(DiskSorter::default());
             let mut pushed: Vec<_> = (0..count).map(transaction).collect();
             for transaction in &pushed {
                 sorter.push(transaction.clone()).unwrap();
             }
             pushed.sort();
-            let mut sorted = sorter.finish().unwrap();
+            let mut sorted = sorter.sorted().unwrap();
             for expected in &pushed {
                 let next = sorted.next().unwrap().unwrap();
                 assert_eq!((&next, &next.listed), (expected, &expected.listed));
             }
-            assert!(sorted.next().unwrap().is_none());
+            assert!(sorted.next().is_none());
         }
     }
 }
