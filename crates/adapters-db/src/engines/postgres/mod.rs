@@ -19,7 +19,7 @@ use crate::settings::{DatabaseError, DatabaseSettings};
 use crate::sql::{Cell, SqlStatement, TableRow};
 use crate::tables::CaseTables;
 
-/// PostgreSQL.
+/// A server that any number of processes share.
 pub(crate) const POSTGRES: Engine<PgConnection> = Engine {
     schemes: &["postgres://", "postgresql://"],
     pools,

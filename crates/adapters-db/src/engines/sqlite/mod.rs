@@ -23,7 +23,7 @@ use crate::transaction::Transactions;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
-/// SQLite.
+/// A file of this machine.
 pub(crate) const SQLITE: Engine<SqliteConnection> = Engine {
     schemes: &["sqlite://"],
     pools,
