@@ -148,7 +148,7 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
     let (wallet_listener, wallet_api) = listen("wallet_api.listen", settings.wallet_api.listen)?;
     let readiness = Readiness::new();
     let answers = Callback {
-        path: settings.callback.cancel_payment_path.clone(),
+        cancel_payment_path: settings.callback.cancel_payment_path.clone(),
         psp_id: settings.callback.psp_id.clone(),
         answer_budget: settings.callback.answer_budget,
         freshness: settings.callback.freshness,

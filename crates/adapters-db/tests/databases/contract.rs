@@ -3,19 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
+use ports::testing::contracts::{cases, days};
+
 use crate::fixtures::engines;
 
-/// How many promises the suites of [`ports`] list.
-const PROMISES: [(&str, usize); 2] = [("cases", 22), ("days", 12)];
+/// How many promises each suite lists.
+const PROMISES: [(&str, usize); 2] = [("cases", cases::SIZE), ("days", days::SIZE)];
 
 macro_rules! contracts {
     (() $($engine:ident: $database:expr,)+) => {
         $(mod $engine {
             mod cases {
-                ports::store_contract!($database);
+                ports::cases_contract!($database);
             }
             mod days {
-                ports::settlement_contract!($database);
+                ports::days_contract!($database);
             }
         })+
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use adapters_http::{Tokens, tls_config};
-use adapters_keys::{ClientKey, FileSigner, Keyring, Reloadable};
+use adapters_keys::{ClientKey, FileSigner, Keyring, MemoizedSigner, Reloadable};
 use ports::{MessageSigner, MessageVerifier};
 use rustls::ServerConfig;
 
@@ -44,8 +44,9 @@ impl Keys {
         self.signer.exchange(signer);
     }
 
+    /// A signer for one purpose, with a memo of its own.
     pub(super) fn signer(&self) -> Arc<dyn MessageSigner> {
-        Arc::new(self.signer.clone())
+        Arc::new(MemoizedSigner::new(Arc::new(self.signer.clone())))
     }
 
     pub(super) fn verifier(&self) -> Arc<dyn MessageVerifier> {
