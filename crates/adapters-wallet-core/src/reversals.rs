@@ -1,7 +1,7 @@
 //! `PUT /reversals/{reversalId}`: nothing of a payment is to be left debited or held.
 
 use async_trait::async_trait;
-use domain::{Money, ReversalKind, ReversalOutcome, ReversalRequest};
+use domain::{Money, ReversalOutcome, ReversalRequest};
 use ports::FundsGateway;
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ async fn reverse(core: &WalletCore, reversal_request: &ReversalRequest) -> Resul
 #[serde(rename_all = "camelCase")]
 struct ReversalBody<'a> {
     payment_request_id: &'a str,
-    kind: &'static str,
+    taken: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     payment_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,11 +55,7 @@ impl<'a> ReversalBody<'a> {
         let amount = |money: &Money| AmountBody { value: money.minor().to_string(), currency: money.currency().code() };
         Self {
             payment_request_id: reversal_request.id.as_str(),
-            kind: match reversal_request.kind {
-                ReversalKind::Refund => "refund",
-                ReversalKind::Release => "release",
-                ReversalKind::Void => "void",
-            },
+            taken: reversal_request.taken.as_str(),
             payment_id: reversal_request.payment_id.as_ref().map(domain::PaymentId::as_str),
             account: reversal_request.account.as_ref().map(domain::AccountId::as_str),
             amount: reversal_request.amount.as_ref().map(amount),

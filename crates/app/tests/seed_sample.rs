@@ -7,7 +7,7 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
-use adapters_http::signature::SignatureHeader;
+use adapters_http::signature_header::SignatureHeader;
 use common::partner::now;
 use common::{CLIENT_ID, Deployment, Engine, PATH};
 use ports::Signature;
@@ -28,7 +28,7 @@ async fn is_answered_and_signed(engine: Engine) {
     let (dir, time) = (deployment.dir(), now());
     std::fs::write(dir.join("request"), format!("POST {PATH}\n{CLIENT_ID}.{time}.{BODY}")).unwrap();
     let bytes = openssl(dir, &["dgst", "-sha256", "-sign", "alipayplus/wallet-private.pem", "request"]);
-    let signature = adapters_http::signature::header(&Signature { key_version: 1, bytes });
+    let signature = adapters_http::signature_header::header(&Signature { key_version: 1, bytes });
 
     let request = common::loopback().post(format!("http://{}{PATH}", process.callback)).body(BODY);
     let request = request.header("client-id", CLIENT_ID).header("request-time", time).header("signature", signature);

@@ -5,7 +5,10 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{AccountId, Action, Case, Command, Currency, Entry, Outcome, PaymentRequestId, ReversalRequest};
+use domain::{
+    AccountId, Action, Case, Command, Currency, Decision, Entry, PaymentRequestId, Reply, ReplyMismatchError, ReversalRequest,
+    Rule,
+};
 
 use crate::UnavailableError;
 
@@ -34,6 +37,31 @@ impl ReceivedCommand {
     }
 }
 
+/// What a command came to. Its reply has the type of the command's replies once that is asked for ([`Self::typed`]).
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decided<R = Reply> {
+    /// What the caller is told.
+    pub reply: R,
+    /// The rule that decided a cancel; `None` where no cancel was decided.
+    pub rule: Option<Rule>,
+}
+
+impl Decided {
+    /// The part of a decision that leaves the store.
+    pub fn of(decision: &Decision) -> Self {
+        Self { reply: decision.reply, rule: decision.rule }
+    }
+
+    /// The same with the reply's own type.
+    ///
+    /// # Errors
+    /// [`ReplyMismatchError`] where the store replied to another kind of command.
+    pub fn typed<R: TryFrom<Reply, Error = ReplyMismatchError>>(self) -> Result<Decided<R>, ReplyMismatchError> {
+        Ok(Decided { reply: self.reply.try_into()?, rule: self.rule })
+    }
+}
+
 /// The cases, their timelines and the embedded ledger. A store knows the [`domain::Policy`] that it decides under.
 #[async_trait]
 pub trait CancellationStore: Send + Sync {
@@ -49,7 +77,7 @@ pub trait CancellationStore: Send + Sync {
     ///   [`UnavailableError`].
     /// - [`UnavailableError`] means that it is not known whether the command was recorded. Asking again is harmless.
     /// - A command that opens no case ([`domain::Action::opens_case`]) MUST leave no trace of an unknown one.
-    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Outcome, UnavailableError>>;
+    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Decided, UnavailableError>>;
 
     /// Leases the next attempt of at most `limit` reversals that are due by `now`, the earliest due first, in one transaction, as
     /// [`domain::Action::LeaseAttempt`] decides it for each.
@@ -84,7 +112,7 @@ pub trait CancellationStore: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeasedReversal {
     /// What the core is asked to reverse.
-    pub reversal_request: ReversalRequest,
+    pub request: ReversalRequest,
     /// The attempt's number, which its end has to quote.
     pub attempt: u32,
 }

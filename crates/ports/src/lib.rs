@@ -1,12 +1,13 @@
 //! What Rescind asks of the world outside, each promise in prose.
 //!
 //! An adapter keeps these promises or is wrong; the suites in `testing` hold it to them. Three kinds of trouble are never
-//! mixed. A refusal is a value inside a [`domain::Outcome`]. [`UnavailableError`] is a failure to know, and leads to the answer U.
+//! mixed. A refusal is a value inside a [`domain::Reply`]. [`UnavailableError`] is a failure to know, and leads to the answer U.
 //! What is malformed ends at the edge and never reaches a port.
 
 mod cases;
 mod clock;
 mod days;
+mod files;
 mod keys;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -15,11 +16,16 @@ mod wallet_core;
 use std::fmt;
 
 pub use cases::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, LeasedReversal, Page, PostedEntry, ReceivedCommand, ReversalFilter,
-    TimelineEntry,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, PostedEntry, ReceivedCommand,
+    ReversalFilter, TimelineEntry,
 };
 pub use clock::Clock;
 pub use days::{ClosedDay, DuePosition, SettlementStore, Step, StepOutcome};
+pub use files::{
+    ClearingFile, ClearingFileReader, ColumnNames, FINDING_COLUMNS, FileColumn, FindingTotals, FindingsWriter, ListedLine,
+    ListedTransaction, LocatedFinding, MalformedFileError, STATEMENT_COLUMNS, SortedTransactions, SourceLine, StatementFile,
+    StatementWriter, TransactionSorter, statement_fields,
+};
 pub use keys::{MessageSigner, MessageVerifier, Signature, SignedText};
 pub use wallet_core::{FundsGateway, Payments};
 

@@ -6,8 +6,8 @@ use ports::PostedEntry;
 use serde::Serialize;
 
 use super::{InconsistentRowError, RowRef};
-use crate::columns::columns;
 use crate::schema::ledger_entries;
+use crate::sql::columns;
 
 #[derive(Debug, Clone, Queryable, Selectable, Serialize)]
 #[diesel(table_name = ledger_entries)]
@@ -26,23 +26,22 @@ pub(crate) struct EntryRow {
 }
 
 columns! {
-    EntryRow:
-    payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at,
+    EntryRow in ledger_entries
+    fixed payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at;
+    assigned position;
 }
 
 impl EntryRow {
     pub(crate) fn of(id: &PaymentRequestId, entry: &Entry) -> Self {
-        let (kind, contra_account) = match entry.kind {
-            EntryKind::Debit => ("debit", "merchant payable"),
-            EntryKind::Credit => ("credit", "merchant payable"),
-            EntryKind::Hold => ("hold", "authorization holds"),
-            EntryKind::Release => ("release", "authorization holds"),
+        let contra_account = match entry.kind {
+            EntryKind::Debit | EntryKind::Credit => "merchant payable",
+            EntryKind::Hold | EntryKind::Release => "authorization holds",
         };
         Self {
             position: 0,
             payment_request_id: id.to_string(),
             refund_request_id: entry.refund.as_ref().map(RefundRequestId::to_string).unwrap_or_default(),
-            kind: kind.to_owned(),
+            kind: entry.kind.to_string(),
             account: entry.account.to_string(),
             contra_account: contra_account.to_owned(),
             value: entry.amount.minor(),
@@ -52,24 +51,18 @@ impl EntryRow {
     }
 
     pub(crate) fn into_posted(self) -> Result<PostedEntry, InconsistentRowError> {
-        let place = RowRef { table: "ledger_entries", id: &self.payment_request_id };
-        let kind = match self.kind.as_str() {
-            "debit" => EntryKind::Debit,
-            "credit" => EntryKind::Credit,
-            "hold" => EntryKind::Hold,
-            "release" => EntryKind::Release,
-            _ => return Err(place.wrong("kind")),
-        };
+        let row = RowRef { table: "ledger_entries", id: &self.payment_request_id };
+        let kind = row.required("kind", EntryKind::parse(&self.kind))?;
         let refund = Some(self.refund_request_id.as_str()).filter(|id| !id.is_empty());
-        let amount = place.money("value", Some(self.value), Some(&self.currency))?;
+        let amount = row.money("value", Some(self.value), Some(&self.currency))?;
         let entry = Entry {
-            refund: place.parsed("refund_request_id", refund.map(RefundRequestId::parse).transpose())?,
+            refund: row.parsed("refund_request_id", refund.map(RefundRequestId::parse).transpose())?,
             kind,
-            account: place.parsed("account", AccountId::parse(self.account.as_str()))?,
-            amount: place.required("value", amount)?,
-            at: place.moment("at", self.at)?,
+            account: row.parsed("account", AccountId::parse(self.account.as_str()))?,
+            amount: row.required("value", amount)?,
+            at: row.moment("at", self.at)?,
         };
-        let payment_request_id = place.parsed("payment_request_id", PaymentRequestId::parse(place.id))?;
+        let payment_request_id = row.parsed("payment_request_id", PaymentRequestId::parse(row.id))?;
         Ok(PostedEntry { position: self.position.to_string(), payment_request_id, entry })
     }
 }

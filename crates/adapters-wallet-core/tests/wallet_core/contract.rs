@@ -20,7 +20,7 @@ const QUOTED: &str = "SECRET-BODY";
 /// Long enough for a call on a busy machine.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// The adapter, before a core that keeps payments and reverses them as `docs/wallet-core.md` says.
+/// The adapter, before a core that keeps payments and reverses them as `docs/integrate/wallet-core.md` says.
 struct PlayedCore {
     adapter: WalletCore,
     books: Arc<Mutex<Books>>,
@@ -85,7 +85,7 @@ impl Books {
             Some(ReversalOutcome::Impossible(reason)) => {
                 answer(422, &json!({ "outcome": "impossible", "reason": reason }).to_string())
             }
-            Some(outcome) => answer(200, &json!({ "outcome": outcome.name() }).to_string()),
+            Some(outcome) => answer(200, &json!({ "outcome": outcome.name().as_str() }).to_string()),
             None => {
                 let was_reversed = !self.reversed.insert(id.clone());
                 let taken = self.left.insert(id, 0);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{ReversalKind, ReversalOutcome, ReversalRequest};
+use domain::{ReversalOutcome, ReversalRequest, Taken};
 use ports::FundsGateway;
 use serde_json::{Map, Value, json};
 
@@ -10,10 +10,10 @@ use crate::payments::looked_up_by_status;
 use crate::server::{Act, Server, answer};
 use crate::{core_at, refund, void};
 
-const PAGE: &str = include_str!("../../../../docs/wallet-core.md");
+const PAGE: &str = include_str!("../../../../docs/integrate/wallet-core.md");
 
 fn openapi() -> Value {
-    serde_json::from_str(include_str!("../../../../docs/wallet-core.openapi.json")).unwrap()
+    serde_json::from_str(include_str!("../../../../docs/integrate/wallet-core.openapi.json")).unwrap()
 }
 
 /// What stands at a place, or at the place that it refers to.
@@ -95,12 +95,12 @@ async fn the_core_is_sent_what_the_file_says() {
     assert_eq!(members(&least), texts(&schema["required"]));
     assert_eq!(members(&all["amount"]), members(&self::schema("Amount")["properties"]));
     let mut kinds = BTreeSet::new();
-    for kind in [ReversalKind::Refund, ReversalKind::Release, ReversalKind::Void] {
-        kinds.insert(sent(&ReversalRequest { kind, ..void() }).await["kind"].as_str().unwrap().to_owned());
+    for taken in [Taken::Debit, Taken::Hold, Taken::NothingKnown] {
+        kinds.insert(sent(&ReversalRequest { taken, ..void() }).await["taken"].as_str().unwrap().to_owned());
     }
-    assert_eq!(kinds, texts(&schema["properties"]["kind"]["enum"]));
+    assert_eq!(kinds, texts(&schema["properties"]["taken"]["enum"]));
     let examples = examples("/paths/~1reversals~1{reversalId}/put/requestBody/content/application~1json/examples");
-    let shown: BTreeSet<_> = examples.iter().map(|example| example["kind"].as_str().unwrap().to_owned()).collect();
+    let shown: BTreeSet<_> = examples.iter().map(|example| example["taken"].as_str().unwrap().to_owned()).collect();
     assert_eq!(shown, kinds);
     assert!(examples.iter().all(|example| members(example).is_subset(&members(&all))));
 }
@@ -111,14 +111,14 @@ async fn every_outcome_of_the_file_is_understood() {
     for outcome in texts(&schema("Ended")["properties"]["outcome"]["enum"]) {
         let body = json!({ "outcome": outcome });
         assert!(PAGE.contains(&format!("`{outcome}`")), "the page is silent about {outcome}");
-        understood.insert(replied(200, &body).await.name());
-        assert_eq!(replied(422, &body).await.name(), "unknown");
+        understood.insert(replied(200, &body).await.name().as_str());
+        assert_eq!(replied(422, &body).await.name().as_str(), "unknown");
     }
     for example in examples("/paths/~1reversals~1{reversalId}/put/responses/422/content/application~1json/examples") {
-        understood.insert(replied(422, &example).await.name());
-        assert_eq!(replied(200, &example).await.name(), "unknown");
+        understood.insert(replied(422, &example).await.name().as_str());
+        assert_eq!(replied(200, &example).await.name().as_str(), "unknown");
         for member in texts(&schema("Impossible")["required"]) {
-            assert_eq!(replied(422, &without(&example, &member)).await.name(), "unknown");
+            assert_eq!(replied(422, &without(&example, &member)).await.name().as_str(), "unknown");
         }
     }
     let all = ["done", "fully-refunded", "impossible", "nothing-to-do", "partly-refunded"];
@@ -126,7 +126,7 @@ async fn every_outcome_of_the_file_is_understood() {
     let responses = "/paths/~1reversals~1{reversalId}/put/responses";
     assert_eq!(members(&at(&openapi(), responses)), ["200", "202", "422", "default"].map(str::to_owned).into());
     for example in examples(&format!("{responses}/200/content/application~1json/examples")) {
-        assert_ne!(replied(200, &example).await.name(), "unknown", "{example}");
+        assert_ne!(replied(200, &example).await.name().as_str(), "unknown", "{example}");
     }
 }
 
@@ -171,7 +171,7 @@ async fn the_pages_examples_are_what_is_sent_and_understood() {
         let example: Value = serde_json::from_str(block.split("```").next().unwrap()).unwrap();
         if example.get("outcome").is_some() {
             let status = if example["outcome"] == "impossible" { 422 } else { 200 };
-            assert_ne!(replied(status, &example).await.name(), "unknown", "{example}");
+            assert_ne!(replied(status, &example).await.name().as_str(), "unknown", "{example}");
             answers += 1;
         } else if example.get("status").is_some_and(Value::is_string) {
             assert!(matches!(looked_up_by_status(200, &example.to_string()).await, Ok(Some(_))), "{example}");

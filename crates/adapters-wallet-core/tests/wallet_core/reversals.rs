@@ -3,7 +3,7 @@ use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use adapters_wallet_core::{CoreSettings, WalletCore};
-use domain::{ReversalKind, ReversalOutcome, ReversalRequest};
+use domain::{ReversalOutcome, ReversalRequest, Taken};
 use ports::FundsGateway;
 
 use crate::server::{Act, Server, answer};
@@ -41,7 +41,7 @@ async fn the_core_is_sent_what_is_known_of_the_payment() {
     assert_eq!(received[0].header("accept"), Some("application/json"));
     assert_eq!(received[0].header("authorization"), None);
     let known = r#""paymentId":"P-1","account":"alice","amount":{"value":"1000","currency":"JPY"}"#;
-    assert_eq!(received[0].body, format!(r#"{{"paymentRequestId":"20260301-7","kind":"refund",{known}}}"#));
+    assert_eq!(received[0].body, format!(r#"{{"paymentRequestId":"20260301-7","taken":"debit",{known}}}"#));
 }
 
 #[tokio::test]
@@ -49,10 +49,10 @@ async fn what_is_not_known_is_left_out() {
     let server = Server::start([Act::Say(answer(200, DONE)), Act::Say(answer(200, DONE))]);
     let core = core_at(&server.url());
     core.reverse(&void()).await;
-    core.reverse(&ReversalRequest { kind: ReversalKind::Release, ..void() }).await;
+    core.reverse(&ReversalRequest { taken: Taken::Hold, ..void() }).await;
     let received = server.received();
-    assert_eq!(received[0].body, r#"{"paymentRequestId":"20260301-7","kind":"void"}"#);
-    assert_eq!(received[1].body, r#"{"paymentRequestId":"20260301-7","kind":"release"}"#);
+    assert_eq!(received[0].body, r#"{"paymentRequestId":"20260301-7","taken":"nothing-known"}"#);
+    assert_eq!(received[1].body, r#"{"paymentRequestId":"20260301-7","taken":"hold"}"#);
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn a_body_outside_of_the_contract_is_unknown() {
         "\"done\"",
         "[\"done\"]",
         "{}",
-        r#"{"Outcome":"done"}"#,
+        r#"{"Reply":"done"}"#,
         r#"{"outcome":null}"#,
         r#"{"outcome":["done"]}"#,
         r#"{"outcome":{"done":null}}"#,

@@ -6,10 +6,10 @@ use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use domain::{
     AccountId, AcquirerId, Action, Cancel, CancellablePeriod, ClearingDay, Command, Currency, FundsKind, Lookup, Money,
     NeverReceived, OtherAcquirer, PayResult, Payment, PaymentKind, PaymentRequestId, PaymentStatus, PeriodOver, Policy,
-    RefundRequest, RefundRequestId, RefundResult, ReportedResult, Results,
+    RefundRequest, RefundRequestId, RefundResult, Reply, ReportedResult, Results,
 };
 
-use crate::ReceivedCommand;
+use crate::{Decided, ReceivedCommand, UnavailableError};
 
 /// The default settings, with the embedded ledger.
 #[must_use]
@@ -53,6 +53,12 @@ pub fn day(later: i64) -> ClearingDay {
 #[must_use]
 pub fn id(text: &str) -> PaymentRequestId {
     PaymentRequestId::parse(text).unwrap()
+}
+
+/// The replies alone, without the rules that decided.
+#[must_use]
+pub fn replies(decided: Vec<Result<Decided, UnavailableError>>) -> Vec<Result<Reply, UnavailableError>> {
+    decided.into_iter().map(|decided| decided.map(|decided| decided.reply)).collect()
 }
 
 /// Makes the commands on one case: its wallet's, and Alipay+'s cancels.

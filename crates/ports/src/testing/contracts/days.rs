@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::{
-    Case, Currency, DayClosing, DayStatement, Excluded, ExclusionReason, Outcome, PaymentRequestId, RefundRequestId,
+    CancelReply, Case, Currency, DayClosing, DayStatement, Excluded, ExclusionReason, PaymentRequestId, RefundRequestId, Reply,
     ReportedResult, Totals,
 };
 
@@ -219,7 +219,7 @@ contract! {
             for (wallet, outcome) in wallets.iter().zip(outcomes) {
                 let case = both.cases.find(&wallet.id).await.unwrap().unwrap().case;
                 assert_eq!(case.is_cancelled(), outcome == CANCELLED, "{outcome:?}");
-                assert_eq!(case.is_settled(), matches!(outcome, Outcome::Answered(domain::Answer::Refused(_))), "{outcome:?}");
+                assert_eq!(case.is_settled(), matches!(outcome, Reply::Cancel(CancelReply::Answered(domain::Answer::Refused(_)))), "{outcome:?}");
                 assert!(case.settlement.is_some(), "accounted for on one side or the other");
             }
         }

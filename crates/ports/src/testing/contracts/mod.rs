@@ -83,6 +83,7 @@ macro_rules! __promise {
 pub mod cases;
 pub mod clock;
 pub mod days;
+pub mod files;
 pub mod signer;
 pub mod store;
 pub mod verifier;

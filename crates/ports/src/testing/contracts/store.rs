@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{AccountId, Answer, Disposition, Outcome, PaymentRequestId, Policy, ReportedResult};
+use domain::{AccountId, Answer, CancelReply, CommandReply, Disposition, PaymentRequestId, Policy, Reply, ReportedResult};
 
 use crate::testing::Wallet;
 use crate::{AccountStatement, CancellationStore, Page, ReceivedCommand, SettlementStore};
@@ -30,15 +30,15 @@ pub enum Damage {
     Unwritable,
 }
 
-pub(super) const CANCELLED: Outcome = Outcome::Answered(Answer::Cancelled);
-pub(super) const PROCEED: Outcome = Outcome::DispositionBody(Disposition::Proceed);
-pub(super) const STANDS: Outcome = Outcome::DispositionBody(Disposition::Stands);
+pub(super) const CANCELLED: Reply = Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
+pub(super) const PROCEED: Reply = Reply::Command(CommandReply::Done(Disposition::Proceed));
+pub(super) const STANDS: Reply = Reply::Command(CommandReply::Done(Disposition::Stands));
 pub(super) const SUCCEEDED: ReportedResult = ReportedResult::Succeeded;
 
 /// Decides a batch of which every command has an outcome.
-pub(super) async fn decided(store: &Arc<dyn CancellationStore>, batch: Vec<ReceivedCommand>) -> Vec<Outcome> {
+pub(super) async fn decided(store: &Arc<dyn CancellationStore>, batch: Vec<ReceivedCommand>) -> Vec<Reply> {
     let outcomes = store.decide(batch).await;
-    outcomes.into_iter().map(|outcome| outcome.unwrap()).collect()
+    outcomes.into_iter().map(|outcome| outcome.unwrap().reply).collect()
 }
 
 pub(super) async fn paid(store: &Arc<dyn CancellationStore>, wallet: &Wallet) {

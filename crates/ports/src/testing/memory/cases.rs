@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{AccountId, Action, CancellationState, Case, Outcome, PaymentRequestId, ReversalState};
+use domain::{AccountId, Action, CancellationState, Case, LeaseReply, PaymentRequestId, Reply, ReversalState};
 
 use super::store::MemoryStore;
 use crate::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, LeasedReversal, Page, PostedEntry, ReceivedCommand, ReversalFilter,
-    UnavailableError,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, PostedEntry, ReceivedCommand,
+    ReversalFilter, UnavailableError,
 };
 
 #[async_trait]
 impl CancellationStore for MemoryStore {
-    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Outcome, UnavailableError>> {
+    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Decided, UnavailableError>> {
         let mut kept = self.kept();
         let own_now = self.own_now();
         batch.iter().map(|received| kept.decide(&self.policy, &received.as_received(own_now))).collect()
@@ -37,9 +37,9 @@ impl CancellationStore for MemoryStore {
         for (_, id) in due.into_iter().take(limit as usize) {
             let command = domain::Command { id: id.clone(), at: now, action: Action::LeaseAttempt };
             // A damaged case is passed over, so that it holds up no other.
-            if let Ok(Outcome::ReversalPending { attempt: Some(attempt) }) = kept.decide(&self.policy, &command) {
-                let reversal_request = kept.cases.get(&id).and_then(|file| file.case.reversal_request());
-                leased.extend(reversal_request.map(|reversal_request| LeasedReversal { reversal_request, attempt }));
+            if let Ok(Decided { reply: Reply::Lease(LeaseReply::Leased(attempt)), .. }) = kept.decide(&self.policy, &command) {
+                let request = kept.cases.get(&id).and_then(|file| file.case.reversal_request());
+                leased.extend(request.map(|request| LeasedReversal { request, attempt }));
             }
         }
         Ok(leased)

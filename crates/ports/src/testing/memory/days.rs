@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{Action, Case, ClearingDay, DayClosing, Outcome, PaymentRequestId, Refund, RefundRequestId};
+use domain::{Action, Case, ClearingDay, CommandReply, DayClosing, PaymentRequestId, Refund, RefundRequestId, Reply};
 
 use super::store::{Kept, MemoryStore};
 use crate::{ClosedDay, DuePosition, Page, SettlementStore, Step, StepOutcome, UnavailableError};
@@ -50,7 +50,9 @@ impl SettlementStore for MemoryStore {
             if kept.damaged.contains(&position.id) {
                 return Err(UnavailableError::because("the case is damaged"));
             }
-            if let Outcome::Conflict(why) = domain::decide(&self.policy, &file.case, &command(position)).outcome {
+            if let Reply::Command(CommandReply::Conflict(why)) =
+                domain::decide(&self.policy, &file.case, &command(position)).reply
+            {
                 return Ok(StepOutcome::Blocked { id: position.id.clone(), why });
             }
         }

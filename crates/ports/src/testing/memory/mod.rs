@@ -3,7 +3,9 @@
 mod cases;
 mod clock;
 mod days;
+mod files;
 mod store;
 
 pub use clock::ManualClock;
+pub use files::{MemoryClearingFiles, MemoryFindings, MemorySorter, MemoryStatements};
 pub use store::MemoryStore;

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
-use domain::{Case, Change, ClearingDay, Command, Decision, Entry, Outcome, PaymentRequestId, Policy, decide};
+use domain::{Case, Change, ClearingDay, Command, Entry, PaymentRequestId, Policy, decide};
 
 use super::clock::ManualClock;
-use crate::{CaseFile, Clock, ClosedDay, Page, TimelineEntry, UnavailableError};
+use crate::{CaseFile, Clock, ClosedDay, Decided, Page, TimelineEntry, UnavailableError};
 
 /// The cases and the days in memory. Clones share them, as two processes share a database.
 #[derive(Debug, Clone)]
@@ -78,16 +78,17 @@ impl MemoryStore {
 }
 
 impl Kept {
-    pub(super) fn decide(&mut self, policy: &Policy, command: &Command) -> Result<Outcome, UnavailableError> {
+    pub(super) fn decide(&mut self, policy: &Policy, command: &Command) -> Result<Decided, UnavailableError> {
         if self.damaged.contains(&command.id) {
             return Err(UnavailableError::because("the case is damaged"));
         }
         let known = self.cases.get(&command.id).map(|file| file.case.clone());
-        let Decision { outcome, change } = decide(policy, &known.unwrap_or_else(|| Case::unknown(command.id.clone())), command);
-        if let Some(change) = change {
+        let decision = decide(policy, &known.unwrap_or_else(|| Case::unknown(command.id.clone())), command);
+        let decided = Decided::of(&decision);
+        if let Some(change) = decision.change {
             self.record(change);
         }
-        Ok(outcome)
+        Ok(decided)
     }
 
     fn record(&mut self, Change { case, events, entries }: Change) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Answer, Disposition, Inquiry, Lookup, Outcome, Refusal, ReportedResult};
+use domain::{Answer, CancelReply, CommandReply, Disposition, Inquiry, Lookup, Refusal, Reply, ReportedResult};
 
 use crate::testing::contracts::store::{
     CANCELLED, Damage, PROCEED, STANDS, SUCCEEDED, Subject, balance, decided, events, paid, statement,
@@ -45,15 +45,15 @@ contract! {
         let wallet = Wallet::of("fence");
         assert_eq!(decided(&store, vec![wallet.is_cancelled(), wallet.is_cancelled()]).await, [CANCELLED; 2]);
         assert_eq!(events(&store, &wallet.id).await, ["cancel-received", "cancelled"]);
-        assert_eq!(decided(&store, vec![wallet.pays()]).await, [Outcome::DispositionBody(Disposition::Closed)]);
-        assert_eq!(decided(&store, vec![wallet.reports(SUCCEEDED)]).await, [Outcome::DispositionBody(Disposition::Reversed)]);
+        assert_eq!(decided(&store, vec![wallet.pays()]).await, [Reply::Command(CommandReply::Done(Disposition::Closed))]);
+        assert_eq!(decided(&store, vec![wallet.reports(SUCCEEDED)]).await, [Reply::Command(CommandReply::Done(Disposition::Reversed))]);
         assert_eq!(balance(&store, "user-1").await, 0);
     }
 
     /// A refusal rests on what the same batch has decided just before.
     async fn the_other_acquirer_in_the_same_batch_is_refused(subject: &impl Subject) {
         let store = subject.open(ledger_policy());
-        let refused = Outcome::Answered(Answer::Refused(Refusal::DifferentRequest));
+        let refused = Reply::Cancel(CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest)));
         for (name, is_paid) in [("other-paid", true), ("other-fence", false)] {
             let wallet = Wallet::of(name);
             if is_paid {
@@ -70,7 +70,7 @@ contract! {
         let store = subject.open(ledger_policy());
         let wallets: Vec<_> = (0..40).rev().map(|n| Wallet::of(&format!("order-{n}"))).collect();
         decided(&store, wallets.iter().step_by(2).map(Wallet::pays).collect()).await;
-        let unknown = Outcome::NotFound { fenced: false };
+        let unknown = Reply::Command(CommandReply::NotFound { fenced: false });
         let expected: Vec<_> = [STANDS, unknown].into_iter().cycle().take(wallets.len()).collect();
         let reports = wallets.iter().map(|wallet| wallet.reports(ReportedResult::Failed)).collect();
         assert_eq!(decided(&store, reports).await, expected);
@@ -102,7 +102,7 @@ contract! {
                 tokio::join!(decided(&stores[0], vec![wallet.pays()]), decided(&stores[1], vec![wallet.is_cancelled()]));
             assert_eq!(cancel, [CANCELLED]);
             let result = decided(&stores[0], vec![wallet.reports(SUCCEEDED)]).await;
-            assert_eq!(result, [Outcome::DispositionBody(Disposition::Reversed)], "after {pay:?}");
+            assert_eq!(result, [Reply::Command(CommandReply::Done(Disposition::Reversed))], "after {pay:?}");
         }
         let statement = statement(&stores[0], "user-1").await;
         assert_eq!((statement.entries.len(), statement.balances.into_values().sum::<i128>()), (100, 0));
@@ -120,7 +120,7 @@ contract! {
                 loop {
                     let outcomes = store.decide(vec![cancel.clone(); 10]).await;
                     if let Ok(outcomes) = outcomes.into_iter().collect::<Result<Vec<_>, _>>() {
-                        return outcomes;
+                        return outcomes.into_iter().map(|decided| decided.reply).collect::<Vec<_>>();
                     }
                 }
             })
@@ -147,7 +147,7 @@ contract! {
         let store = subject.open(ledger_policy());
         let wallet = Wallet::of("unknown");
         let reports = vec![wallet.reports(SUCCEEDED), wallet.refunds("r", 1), wallet.reports_refund("r", SUCCEEDED)];
-        assert_eq!(decided(&store, reports).await, [Outcome::NotFound { fenced: false }; 3]);
+        assert_eq!(decided(&store, reports).await, [Reply::Command(CommandReply::NotFound { fenced: false }); 3]);
         assert_eq!(store.find(&wallet.id).await, Ok(None));
         assert!(store.check().await.is_ok());
     }
@@ -164,7 +164,7 @@ async fn one_bad_case(subject: &impl Subject, how: Damage) {
     for (place, outcome) in outcomes.iter().enumerate() {
         match place {
             4 => assert!(outcome.is_err(), "{outcome:?}"),
-            _ => assert_eq!(*outcome, Ok(CANCELLED), "{place}"),
+            _ => assert_eq!(outcome.clone().map(|decided| decided.reply), Ok(CANCELLED), "{place}"),
         }
     }
     for (place, wallet) in wallets.iter().enumerate().filter(|(place, _)| *place != 4) {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use domain::{AccountId, Action, Command, DayClosing, Jitter, Lookup, PaymentKind, Policy, ReportedResult, ReversalOutcome};
+use domain::{
+    AccountId, Action, AttemptEnd, Command, DayClosing, Jitter, Lookup, PaymentKind, Policy, ReportedResult, ReversalOutcome,
+};
 
 use crate::testing::contracts::store::Subject;
 use crate::testing::{MemoryStore, Wallet, core_policy, day, id, ledger_policy};
@@ -57,7 +59,7 @@ fn some_action(dice: &mut Dice) -> Action {
                 _ => outcomes[usize::try_from(dice.below(4)).unwrap_or_default()].clone(),
             };
             let attempt = u32::try_from(dice.below(3)).unwrap_or_default() + 1;
-            Action::CompleteAttempt { attempt, outcome, jitter: Jitter(7) }
+            Action::CompleteAttempt(AttemptEnd { attempt, outcome, jitter: Jitter(7) })
         }
     }
 }

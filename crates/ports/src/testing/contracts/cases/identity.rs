@@ -1,6 +1,9 @@
 //! What is the same request, and what the same request is answered.
 
-use domain::{Answer, FundsKind, NeverReceived, Outcome, PeriodOver, Policy, Refusal, RefusalCode, ReportedResult, Results};
+use domain::{
+    Answer, CancelReply, CommandReply, FundsKind, NeverReceived, PeriodOver, Policy, Refusal, RefusalCode, Reply, ReportedResult,
+    Results,
+};
 
 use crate::testing::contracts::store::{CANCELLED, Subject, balance, decided, paid};
 use crate::testing::{Wallet, core_policy, ledger_policy, moment};
@@ -24,7 +27,7 @@ contract! {
             paid(&store, wallet).await;
         }
         let period_over = Refusal::PeriodOver(RefusalCode::ProcessFail);
-        let [refused, unknown] = [period_over, Refusal::NeverReceived].map(|refusal| Outcome::Answered(Answer::Refused(refusal)));
+        let [refused, unknown] = [period_over, Refusal::NeverReceived].map(|refusal| Reply::Cancel(CancelReply::Answered(Answer::Refused(refusal))));
         let cancels = || [&cancelled, &late, &fence].map(Wallet::is_cancelled).to_vec();
         assert_eq!(decided(&store, cancels()).await, [CANCELLED, refused, unknown]);
         let results = Results { period_over: PeriodOver::CancelWindowExceed, ..ledger_policy().results };
@@ -47,12 +50,12 @@ contract! {
         }
         let with_core = subject.open(core_policy());
         let wallet = Wallet::of("kEy-1");
-        assert_eq!(decided(&with_core, vec![wallet.is_cancelled()]).await, [Outcome::ReversalPending { attempt: Some(1) }]);
+        assert_eq!(decided(&with_core, vec![wallet.is_cancelled()]).await, [Reply::Cancel(CancelReply::ReversalPending { attempt: Some(1) })]);
         let reversal = with_core.find(&wallet.id).await.unwrap().and_then(|file| file.case.reversal_request());
         assert_eq!(reversal.map(|reversal| reversal.id), Some(wallet.id.clone()), "the caller's key, and not one of our own");
         assert_eq!(
             decided(&with_core, vec![wallet.reports(ReportedResult::Succeeded)]).await,
-            [Outcome::NotFound { fenced: true }]
+            [Reply::Command(CommandReply::NotFound { fenced: true })]
         );
     }
 }

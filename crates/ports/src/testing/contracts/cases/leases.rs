@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::{Action, Answer, Jitter, Lookup, Outcome, ReversalOutcome};
+use domain::{Action, Answer, AttemptEnd, CancelReply, Jitter, Lookup, Reply, ReversalOutcome};
 
-use crate::testing::contracts::store::{CANCELLED, Damage, Subject, decided};
+use crate::testing::contracts::store::{Damage, Subject, decided};
 use crate::testing::{Wallet, core_policy, id, moment};
 use crate::{Backlog, CancellationStore};
 
@@ -30,17 +30,17 @@ contract! {
     async fn f14_a_lease_that_ended_is_given_again(subject: &impl Subject) {
         let store = subject.open(core_policy());
         let wallet = Wallet::of("lease");
-        assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [Outcome::ReversalPending { attempt: Some(1) }]);
+        assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [Reply::Cancel(CancelReply::ReversalPending { attempt: Some(1) })]);
         assert_eq!(store.lease_due(moment(2), 10).await, Ok(vec![]), "the cancel's own attempt is leased for three seconds");
         assert_eq!(leased(&store, 10).await, [("lease".to_owned(), 2)]);
-        let late = Action::CompleteAttempt { attempt: 1, outcome: ReversalOutcome::Done, jitter: Jitter(0) };
+        let late = Action::CompleteAttempt(AttemptEnd { attempt: 1, outcome: ReversalOutcome::Done, jitter: Jitter(0) });
         assert_eq!(
             decided(&store, vec![wallet.does(late)]).await,
-            [Outcome::Answered(Answer::Pending)],
+            [Reply::Attempt(Answer::Pending)],
             "the end of an older attempt is ignored"
         );
-        let done = Action::CompleteAttempt { attempt: 2, outcome: ReversalOutcome::Done, jitter: Jitter(0) };
-        assert_eq!(decided(&store, vec![wallet.does(done)]).await, [CANCELLED]);
+        let done = Action::CompleteAttempt(AttemptEnd { attempt: 2, outcome: ReversalOutcome::Done, jitter: Jitter(0) });
+        assert_eq!(decided(&store, vec![wallet.does(done)]).await, [Reply::Attempt(Answer::Cancelled)]);
         assert_eq!(leased(&store, 10).await, []);
     }
 
@@ -68,7 +68,7 @@ contract! {
         subject.damage(&id("swept-0"), Damage::Unreadable).await;
         let mut all = store.lease_due(moment(3600), 3).await.unwrap();
         all.extend(store.lease_due(moment(3600), 3).await.unwrap());
-        let mut leased: Vec<_> = all.iter().map(|lease| (lease.reversal_request.id.as_str(), lease.attempt)).collect();
+        let mut leased: Vec<_> = all.iter().map(|lease| (lease.request.id.as_str(), lease.attempt)).collect();
         leased.sort_unstable();
         assert_eq!(leased, [("swept-1", 2), ("swept-2", 2), ("swept-3", 2), ("swept-4", 2)]);
     }
@@ -88,7 +88,7 @@ contract! {
             ReversalOutcome::Unknown("timeout".to_owned()),
         ];
         for (wallet, outcome) in wallets.iter().rev().zip(outcomes) {
-            decided(&store, vec![wallet.does(Action::CompleteAttempt { attempt: 2, outcome, jitter: Jitter(0) })]).await;
+            decided(&store, vec![wallet.does(Action::CompleteAttempt(AttemptEnd { attempt: 2, outcome, jitter: Jitter(0) }))]).await;
         }
         let oldest_open = Some((id("open-2"), moment(2)));
         assert_eq!(store.backlog().await, Ok(Backlog { deferred: 1, open: 1, parked: 1, oldest_open }));
@@ -99,10 +99,13 @@ contract! {
 async fn opened(store: &Arc<dyn CancellationStore>, prefix: &str, count: i64) -> Vec<Wallet> {
     let mut wallets: Vec<_> = (0..count).map(|n| Wallet { at: moment(n), ..Wallet::of(&format!("{prefix}-{n}")) }).collect();
     for wallet in &wallets {
-        assert_eq!(decided(store, vec![wallet.is_cancelled()]).await, [Outcome::ReversalPending { attempt: Some(1) }]);
+        assert_eq!(
+            decided(store, vec![wallet.is_cancelled()]).await,
+            [Reply::Cancel(CancelReply::ReversalPending { attempt: Some(1) })]
+        );
         let outcome = ReversalOutcome::Unknown("timeout".to_owned());
-        let failed = Action::CompleteAttempt { attempt: 1, outcome, jitter: Jitter(0) };
-        assert_eq!(decided(store, vec![wallet.does(failed)]).await, [Outcome::Answered(Answer::Pending)]);
+        let failed = Action::CompleteAttempt(AttemptEnd { attempt: 1, outcome, jitter: Jitter(0) });
+        assert_eq!(decided(store, vec![wallet.does(failed)]).await, [Reply::Attempt(Answer::Pending)]);
     }
     // The latest first by id, so that an order by id is not taken for an order by time.
     wallets.reverse();
@@ -113,5 +116,5 @@ async fn opened(store: &Arc<dyn CancellationStore>, prefix: &str, count: i64) ->
 async fn leased(store: &Arc<dyn CancellationStore>, limit: u32) -> Vec<(String, u32)> {
     let much_later = chrono::DateTime::from_timestamp(7_000_000_000, 0).unwrap();
     let leases = store.lease_due(much_later, limit).await.unwrap();
-    leases.into_iter().map(|lease| (lease.reversal_request.id.to_string(), lease.attempt)).collect()
+    leases.into_iter().map(|lease| (lease.request.id.to_string(), lease.attempt)).collect()
 }
