@@ -14,8 +14,8 @@ type Check = fn(&Tree) -> Vec<String>;
 
 /// Which of our crates each may use. `ports` lends its suites and adapters in memory (feature `testing`) to tests only.
 ///
-/// The simulator looks at a wallet from outside: it uses none of them, and none uses it.
-const EDGES: [(&str, &[&str]); 9] = [
+/// `testkit` is for tests only. The simulator looks at a wallet from outside: it uses none of them, and none uses it.
+const EDGES: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("ports", &["domain"]),
     ("use-cases", &["domain", "ports"]),
@@ -23,7 +23,11 @@ const EDGES: [(&str, &[&str]); 9] = [
     ("adapters-db", &["domain", "ports"]),
     ("adapters-wallet-core", &["domain", "ports"]),
     ("adapters-keys", &["domain", "ports"]),
-    ("app", &["domain", "ports", "use-cases", "adapters-http", "adapters-db", "adapters-wallet-core", "adapters-keys"]),
+    ("testkit", &["domain", "ports", "use-cases", "adapters-http", "adapters-db", "adapters-wallet-core", "adapters-keys"]),
+    (
+        "app",
+        &["domain", "ports", "use-cases", "adapters-http", "adapters-db", "adapters-wallet-core", "adapters-keys", "testkit"],
+    ),
     ("simulator", &[]),
 ];
 
@@ -32,12 +36,12 @@ const KEPT_IN: [(&str, &[&str]); 5] = [
     ("diesel", &["adapters-db"]),
     ("libsqlite3-sys", &["adapters-db"]),
     ("actix", &["adapters-http", "app", "simulator"]),
-    ("serde", &["adapters-http", "adapters-db", "adapters-wallet-core", "adapters-keys", "app", "simulator"]),
+    ("serde", &["adapters-http", "adapters-db", "adapters-wallet-core", "adapters-keys", "app", "testkit", "simulator"]),
     ("aws-lc-rs", &["adapters-keys", "app", "simulator"]),
 ];
 
 /// Every check, with a file that breaks it and nothing else.
-const CHECKS: [(&str, Check, &str, &str); 24] = [
+const CHECKS: [(&str, Check, &str, &str); 27] = [
     (
         "crates use only the crates below them",
         crate_edges,
@@ -69,6 +73,18 @@ const CHECKS: [(&str, Check, &str, &str); 24] = [
         testing_is_for_tests,
         "crates/app/Cargo.toml",
         "[dependencies]\nports = { workspace = true, features = [\"testing\"] }\n",
+    ),
+    (
+        "the testkit is part of no program",
+        testing_is_for_tests,
+        "crates/app/Cargo.toml",
+        "[dependencies.testkit]\nworkspace = true\n",
+    ),
+    (
+        "the testkit is used only where an edge says so",
+        crate_edges,
+        "crates/use-cases/Cargo.toml",
+        "[dev-dependencies]\ntestkit.workspace = true\n",
     ),
     (
         "the domain uses the calendar only",
@@ -103,6 +119,12 @@ const CHECKS: [(&str, Check, &str, &str); 24] = [
         "crates/app/src/planted.rs",
         "fn a() {\n    let _ = std::time::SystemTime::now();\n}\n",
     ),
+    (
+        "the testkit's callers have one clock too",
+        one_clock,
+        "crates/testkit/src/planted.rs",
+        "fn a() {\n    let _ = Utc::now();\n}\n",
+    ),
     ("only the wiring names a concrete adapter", adapters_in_wiring, "crates/app/src/planted.rs", "use adapters_db::Database;\n"),
     ("a migration goes up and down", migrations_in_pairs, "migrations/sqlite/00000000000009_planted/up.sql", "select 1;\n"),
     (
@@ -133,7 +155,7 @@ const CHECKS: [(&str, Check, &str, &str); 24] = [
     (
         "what is worst is played with a fault at every call",
         played_with_every_fault,
-        "crates/app/tests/faults/poison.rs",
+        "crates/app/tests/app/faults/poison.rs",
         "undisturbed!(f23_a_poisoned_reversal_delays_no_other, poison_beside_others);\n",
     ),
     ("no file outlives its reason", no_leftovers, "crates/domain/proptest-regressions/planted.txt", "cc 00\n"),
@@ -160,10 +182,12 @@ fn crate_edges(tree: &Tree) -> Vec<String> {
 }
 
 fn testing_is_for_tests(tree: &Tree) -> Vec<String> {
-    let lends = |dependency: &Dependency| dependency.name == "ports" && dependency.line.contains("\"testing\"");
+    let lends = |dependency: &Dependency| {
+        dependency.name == "testkit" || dependency.name == "ports" && dependency.line.contains("\"testing\"")
+    };
     let wrong = |(path, _, text): (&String, &str, &str)| {
         let lent = dependencies(text).iter().any(|dependency| !dependency.for_tests && lends(dependency));
-        lent.then(|| format!("{path}: the feature testing is for dev-dependencies"))
+        lent.then(|| format!("{path}: the testkit and the feature testing are for dev-dependencies"))
     };
     manifests(tree).filter_map(wrong).collect()
 }
@@ -236,16 +260,16 @@ fn short_files(tree: &Tree) -> Vec<String> {
 
 fn one_clock(tree: &Tree) -> Vec<String> {
     let mut wrong = vec![];
-    let mut places: BTreeMap<bool, Vec<String>> = BTreeMap::new();
+    let mut places: BTreeMap<Option<&str>, Vec<String>> = BTreeMap::new();
     for (path, text) in sources(tree).filter(|(path, _)| path.contains("/src/")) {
         let code: String = without_test_modules(&code_only(text)).chars().filter(|c| !c.is_whitespace()).collect();
-        let is_apart = path.starts_with("crates/simulator/");
-        places.entry(is_apart).or_default().extend(code.matches("Utc::now").map(|_| path.clone()));
+        // The simulator is a program of its own, and the testkit's callers are outside of ours.
+        let apart = ["crates/simulator/", "crates/testkit/"].into_iter().find(|place| path.starts_with(*place));
+        places.entry(apart).or_default().extend(code.matches("Utc::now").map(|_| path.clone()));
         for other in ["Local::now", "SystemTime::now"] {
             wrong.extend(code.matches(other).map(|_| format!("{path}: {other} is no clock of ours")));
         }
     }
-    // The simulator is a program of its own.
     let too_many = places.into_values().filter(|places| places.len() > 1);
     wrong.extend(too_many.map(|places| format!("Utc::now is called in {}", places.join(", "))));
     wrong
@@ -335,7 +359,7 @@ fn failures_have_tests(tree: &Tree) -> Vec<String> {
 }
 
 fn played_with_every_fault(tree: &Tree) -> Vec<String> {
-    const FOLDER: &str = "crates/app/tests/faults/";
+    const FOLDER: &str = "crates/app/tests/app/faults/";
     const WORST: [u32; 13] = [1, 2, 4, 6, 7, 14, 15, 20, 22, 23, 24, 36, 47];
     let mut played = BTreeSet::new();
     for (_, text) in tree.iter().filter(|(path, _)| path.starts_with(FOLDER)) {

@@ -1,0 +1,26 @@
+//! The program as its callers meet it: started as a process, spoken to from both sides, killed, starved and fed with nonsense; and
+//! its parts with a fault at every call. One binary, so that what the tests share is compiled once.
+#![cfg(test)]
+
+mod broken;
+mod faults;
+mod settlement;
+
+mod answered;
+mod broken_input;
+mod cli;
+mod concurrency;
+mod conformance;
+mod core_cases;
+mod core_storm;
+mod demo;
+mod disk_full;
+mod failover;
+mod flat;
+mod keys_reload;
+mod killed;
+mod metrics;
+mod mutated_input;
+mod seed_sample;
+mod settings;
+mod stopping;
