@@ -6,14 +6,14 @@ use std::sync::Arc;
 use serde_json::json;
 use testkit::process::Process;
 use testkit::wallet::payment_of;
-use testkit::{Deployment, Engine, on_both};
+use testkit::{Deployment, Engine, for_each_engine};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::broken::request::{Keys, Request};
 
-on_both! {
+for_each_engine! {
     f03_repeats_are_the_same_to_the_byte_and_move_nothing
     f11_no_door_leads_out_of_a_cancellation
     f15_a_connection_that_breaks_at_any_byte_costs_nobody_anything

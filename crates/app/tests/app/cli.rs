@@ -6,7 +6,15 @@ use std::os::unix::fs::PermissionsExt;
 use adapters_db::{Database, DatabaseSettings};
 use domain::{Action, Answer, AttemptEnd, CancelReply, Jitter, Reply, ReversalOutcome};
 use ports::testing::{Wallet, core_policy, replies};
-use testkit::{Deployment, Engine};
+use testkit::{Deployment, Engine, for_each_engine};
+
+for_each_engine! {
+    migrating_twice_is_fine_on_either_database
+    other_terms_are_refused_until_they_are_adopted
+    a_payment_is_explained_from_its_announcement_to_its_end
+    only_a_parked_reversal_is_tried_again_from_the_command_line
+    a_parked_reversal_is_open_again_for_whoever_serves_the_database
+}
 
 #[test]
 fn generated_keys_are_private_and_never_overwritten() {
@@ -63,27 +71,21 @@ fn asking_a_database_that_is_not_there_makes_none() {
     }
 }
 
-#[test]
-fn migrating_twice_is_fine_on_either_database() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let deployment = Deployment::on(engine);
-        assert_eq!(deployment.succeed(&["migrate"]), "the schema is up to date\n", "{engine:?}");
-    }
+async fn migrating_twice_is_fine_on_either_database(engine: Engine) {
+    let deployment = Deployment::on(engine);
+    assert_eq!(deployment.succeed(&["migrate"]), "the schema is up to date\n", "{engine:?}");
 }
 
-#[tokio::test]
-async fn other_terms_are_refused_until_they_are_adopted() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let mut deployment = Deployment::on(engine);
-        assert!(deployment.start().await.stop().success());
-        deployment.set("cancellable_period.zone", "Asia/Tokyo");
-        let refused = deployment.run(&["serve"]);
-        assert_eq!(refused.status.code(), Some(1), "{engine:?}");
-        let told = String::from_utf8_lossy(&refused.stderr);
-        assert!(told.contains("Asia/Tokyo") && told.contains("config adopt"), "{told}");
-        deployment.succeed(&["config", "adopt"]);
-        assert!(deployment.start().await.stop().success(), "{engine:?}");
-    }
+async fn other_terms_are_refused_until_they_are_adopted(engine: Engine) {
+    let mut deployment = Deployment::on(engine);
+    assert!(deployment.start().await.stop().success());
+    deployment.set("cancellable_period.zone", "Asia/Tokyo");
+    let refused = deployment.run(&["serve"]);
+    assert_eq!(refused.status.code(), Some(1), "{engine:?}");
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(told.contains("Asia/Tokyo") && told.contains("config adopt"), "{told}");
+    deployment.succeed(&["config", "adopt"]);
+    assert!(deployment.start().await.stop().success(), "{engine:?}");
 }
 
 #[test]
@@ -96,91 +98,82 @@ fn a_server_that_is_away_is_no_reason_to_make_a_file() {
     assert_eq!(fs::read_dir(deployment.dir()).unwrap().count(), before);
 }
 
-#[tokio::test]
-async fn a_payment_is_explained_from_its_announcement_to_its_end() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let deployment = Deployment::on(engine);
-        let unknown = deployment.run(&["explain", "P1"]);
-        assert_eq!(unknown.status.code(), Some(1));
-        assert_eq!(
-            String::from_utf8_lossy(&unknown.stderr),
-            "rescind: nothing is known of P1: neither a payment nor a cancel came\n"
-        );
-        let malformed = deployment.run(&["explain", ".."]);
-        assert!(String::from_utf8_lossy(&malformed.stderr).starts_with("rescind: the ID \"..\" must be 1 to 64"));
+async fn a_payment_is_explained_from_its_announcement_to_its_end(engine: Engine) {
+    let deployment = Deployment::on(engine);
+    let unknown = deployment.run(&["explain", "P1"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8_lossy(&unknown.stderr),
+        "rescind: nothing is known of P1: neither a payment nor a cancel came\n"
+    );
+    let malformed = deployment.run(&["explain", ".."]);
+    assert!(String::from_utf8_lossy(&malformed.stderr).starts_with("rescind: the ID \"..\" must be 1 to 64"));
 
-        let process = deployment.start().await;
-        process.wallet.announce("P1", "user-1", 1500).await.unwrap();
-        process.wallet.report("P1", "S").await.unwrap();
-        let told = deployment.succeed(&["explain", "P1"]);
-        for part in ["payment      1500 JPY from account user-1, succeeded (S)", "no cancel came yet", "S SUCCESS"] {
-            assert!(told.contains(part), "{part} is not in\n{told}");
-        }
-        assert_eq!(process.alipayplus.cancel("P1").await.unwrap().brief(), "S SUCCESS");
-        let told = deployment.succeed(&["explain", "P1"]);
-        for part in [
-            "row 10: the payment succeeded → cancelled, the full amount goes back; answer S once it is back",
-            "reversal     of 1500 JPY, done at",
-            "S SUCCESS, because it is cancelled; this answer is recorded and given for ever",
-            "Nothing: the money is back.",
-            "cancel-received",
-        ] {
-            assert!(told.contains(part), "{part} is not in\n{told}");
-        }
-
-        assert_eq!(process.alipayplus.cancel("P2").await.unwrap().brief(), "S SUCCESS");
-        let told = deployment.succeed(&["explain", "P2"]);
-        assert!(told.contains("row 4: no payment is known") && told.contains("is told not to debit"), "{told}");
+    let process = deployment.start().await;
+    process.wallet.announce("P1", "user-1", 1500).await.unwrap();
+    process.wallet.report("P1", "S").await.unwrap();
+    let told = deployment.succeed(&["explain", "P1"]);
+    for part in ["payment      1500 JPY from account user-1, succeeded (S)", "no cancel came yet", "S SUCCESS"] {
+        assert!(told.contains(part), "{part} is not in\n{told}");
     }
+    assert_eq!(process.alipayplus.cancel("P1").await.unwrap().brief(), "S SUCCESS");
+    let told = deployment.succeed(&["explain", "P1"]);
+    for part in [
+        "row 10: the payment succeeded → cancelled, the full amount goes back; answer S once it is back",
+        "reversal     of 1500 JPY, done at",
+        "S SUCCESS, because it is cancelled; this answer is recorded and given for ever",
+        "Nothing: the money is back.",
+        "cancel-received",
+    ] {
+        assert!(told.contains(part), "{part} is not in\n{told}");
+    }
+
+    assert_eq!(process.alipayplus.cancel("P2").await.unwrap().brief(), "S SUCCESS");
+    let told = deployment.succeed(&["explain", "P2"]);
+    assert!(told.contains("row 4: no payment is known") && told.contains("is told not to debit"), "{told}");
 }
 
-#[tokio::test]
-async fn only_a_parked_reversal_is_tried_again_from_the_command_line() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let deployment = Deployment::on(engine);
-        let retry = |id: &str| deployment.run(&["reversals", "retry", id]);
-        let refused = |id: &str, sentence: &str| {
-            let output = retry(id);
-            let told = (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned(), output.stdout);
-            assert_eq!(told, (Some(1), format!("rescind: {sentence}\n"), vec![]), "{engine:?}");
-        };
-        refused("P1", "there is no reversal P1");
-        assert!(String::from_utf8_lossy(&retry("..").stderr).starts_with("rescind: the ID \"..\" must be 1 to 64"));
+async fn only_a_parked_reversal_is_tried_again_from_the_command_line(engine: Engine) {
+    let deployment = Deployment::on(engine);
+    let retry = |id: &str| deployment.run(&["reversals", "retry", id]);
+    let refused = |id: &str, sentence: &str| {
+        let output = retry(id);
+        let told = (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned(), output.stdout);
+        assert_eq!(told, (Some(1), format!("rescind: {sentence}\n"), vec![]), "{engine:?}");
+    };
+    refused("P1", "there is no reversal P1");
+    assert!(String::from_utf8_lossy(&retry("..").stderr).starts_with("rescind: the ID \"..\" must be 1 to 64"));
 
-        let process = deployment.start().await;
-        process.wallet.announce("P1", "user-1", 1500).await.unwrap();
-        process.wallet.report("P1", "S").await.unwrap();
-        refused("P1", "there is no reversal P1");
-        assert_eq!(process.alipayplus.cancel("P1").await.unwrap().brief(), "S SUCCESS");
-        let before = deployment.succeed(&["explain", "P1"]);
-        refused("P1", "the reversal P1 is not tried again: the reversal is not parked");
-        assert_eq!(deployment.succeed(&["explain", "P1"]), before);
-    }
+    let process = deployment.start().await;
+    process.wallet.announce("P1", "user-1", 1500).await.unwrap();
+    process.wallet.report("P1", "S").await.unwrap();
+    refused("P1", "there is no reversal P1");
+    assert_eq!(process.alipayplus.cancel("P1").await.unwrap().brief(), "S SUCCESS");
+    let before = deployment.succeed(&["explain", "P1"]);
+    refused("P1", "the reversal P1 is not tried again: the reversal is not parked");
+    assert_eq!(deployment.succeed(&["explain", "P1"]), before);
 }
 
-#[tokio::test]
-async fn a_parked_reversal_is_open_again_for_whoever_serves_the_database() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let mut deployment = Deployment::on(engine);
-        deployment.set("funds.kind", "http");
-        park(&deployment, "P1").await;
-        let told = deployment.succeed(&["explain", "P1"]);
-        assert!(told.contains("parked: the account is closed"), "{told}");
+async fn a_parked_reversal_is_open_again_for_whoever_serves_the_database(engine: Engine) {
+    let mut deployment = Deployment::on(engine);
+    deployment.set("funds.kind", "http");
+    park(&deployment, "P1").await;
+    let told = deployment.succeed(&["explain", "P1"]);
+    assert!(told.contains("parked: the account is closed"), "{told}");
 
-        deployment.set("cancellable_period.zone", "Asia/Tokyo");
-        deployment.succeed(&["config", "adopt"]);
-        deployment.set("cancellable_period.zone", "Asia/Shanghai");
-        let under_other_terms = deployment.run(&["reversals", "retry", "P1"]);
-        assert_eq!(under_other_terms.status.code(), Some(1), "{engine:?}");
-        assert_eq!(deployment.succeed(&["explain", "P1"]), told);
+    deployment.set("cancellable_period.zone", "Asia/Tokyo");
+    deployment.succeed(&["config", "adopt"]);
+    deployment.set("cancellable_period.zone", "Asia/Shanghai");
+    let under_other_terms = deployment.run(&["reversals", "retry", "P1"]);
+    assert_eq!(under_other_terms.status.code(), Some(1), "{engine:?}");
+    assert_eq!(deployment.succeed(&["explain", "P1"]), told);
 
-        deployment.succeed(&["config", "adopt"]);
-        let retried = deployment.succeed(&["reversals", "retry", "P1"]);
-        assert_eq!(retried, "the reversal P1 is open again and due at once\n");
-        let told = deployment.succeed(&["explain", "P1"]);
-        assert!(told.contains("reversal     of whatever was taken, open, next attempt from"), "{told}");
-        assert_eq!(deployment.run(&["reversals", "retry", "P1"]).status.code(), Some(1));
-    }
+    deployment.succeed(&["config", "adopt"]);
+    let retried = deployment.succeed(&["reversals", "retry", "P1"]);
+    assert_eq!(retried, "the reversal P1 is open again and due at once\n");
+    let told = deployment.succeed(&["explain", "P1"]);
+    assert!(told.contains("reversal     of whatever was taken, open, next attempt from"), "{told}");
+    assert_eq!(deployment.run(&["reversals", "retry", "P1"]).status.code(), Some(1));
 }
 
 /// Has a cancel decided as under a wallet core, and its money called impossible to give back.

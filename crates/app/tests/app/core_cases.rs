@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::core::{Gate, WalletCore};
 use testkit::partner::now;
 use testkit::process::Process;
-use testkit::{ACQUIRER, Deployment, Engine, on_both};
+use testkit::{ACQUIRER, Deployment, Engine, for_each_engine};
 
 /// One process, and a core that has the money.
 struct Wallet {
@@ -84,7 +84,7 @@ impl Wallet {
     }
 }
 
-on_both! {
+for_each_engine! {
     the_core_is_asked_for_payments_nobody_announced
     a_core_that_has_moved_a_refund_is_believed
     f33_a_lookup_that_fails_is_decided_without_a_retry

@@ -5,12 +5,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use testkit::process::Process;
-use testkit::{Deployment, Engine, on_both};
+use testkit::{Deployment, Engine, for_each_engine};
 
 use crate::broken::request::{Keys, Request};
 use crate::broken::wire::Connection;
 
-on_both! { f42_repeats_leave_rows_sockets_and_memory_flat }
+for_each_engine! { f42_repeats_leave_rows_sockets_and_memory_flat }
 
 /// How much the memory may differ, in KiB: little more than a kilobyte for each of the repeats.
 const UNEVEN: u64 = 2048;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use testkit::{CLIENT_ID, PATH, PSP_ID};
 
 use super::request::Request;
-use testkit::{CLIENT_ID, PATH, PSP_ID};
 
 /// What a properly signed body asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]

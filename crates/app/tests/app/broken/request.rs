@@ -3,9 +3,9 @@
 use adapters_http::signature::{ClaimedKey, Content, SignatureHeader, header};
 use adapters_keys::{ClientKey, FileSigner, Keyring};
 use ports::{MessageSigner, MessageVerifier, SignedText};
+use testkit::{ACQUIRER, CLIENT_ID, Deployment, PATH, PSP_ID};
 
 use super::wire::Response;
-use testkit::{ACQUIRER, CLIENT_ID, Deployment, PATH, PSP_ID};
 
 /// Alipay+'s private key and the wallet's public key.
 pub(crate) struct Keys {

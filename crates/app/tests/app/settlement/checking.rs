@@ -7,9 +7,16 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use ports::testing::{Wallet, core_policy, ledger_policy};
 use serde_json::{Value, json};
+use testkit::{Deployment, Engine, for_each_engine};
 
 use crate::settlement::fixtures::{DAY, SUCCEEDED, a_day_of_three, decided, stores};
-use testkit::{Deployment, Engine};
+
+for_each_engine! {
+    files_that_agree_with_a_closed_day_end_with_code_zero
+    a_cancelled_payment_in_a_file_fails_the_gate
+    every_difference_is_told_to_people_and_to_machines
+    refunds_of_two_payments_may_have_the_same_id
+}
 
 pub(crate) const DETAILS: &str = "transactionId,originalTransactionId,transactionRequestId,transactionType,transactionTime,\
                                   transactionAmountValue,transactionCurrency,settlementAmountValue,settlementCurrency";
@@ -51,36 +58,30 @@ fn all_that_settles() -> Vec<String> {
     vec![line("kept", "PAYMENT", "1000"), line("refunded", "PAYMENT", "700"), line("r1", "REFUND", "200")]
 }
 
-#[tokio::test]
-async fn files_that_agree_with_a_closed_day_end_with_code_zero() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let deployment = with_three(engine).await;
-        write(&deployment, "items.csv", details(&all_that_settles()));
-        let open = told(&check(&deployment, &["items.csv"]), 0);
-        assert!(open.contains("2026-03-01 is not closed here"), "{open}");
-        deployment.succeed(&["settlement", "export", "--day", DAY, "--out", "statement.csv"]);
-        let expected = "3 lines of 1 files are compared, and nothing is found\n\
-                        the statement of 2026-03-01 was looked for in the files\n";
-        assert_eq!(told(&check(&deployment, &["items.csv"]), 0), expected, "{engine:?}");
-    }
+async fn files_that_agree_with_a_closed_day_end_with_code_zero(engine: Engine) {
+    let deployment = with_three(engine).await;
+    write(&deployment, "items.csv", details(&all_that_settles()));
+    let open = told(&check(&deployment, &["items.csv"]), 0);
+    assert!(open.contains("2026-03-01 is not closed here"), "{open}");
+    deployment.succeed(&["settlement", "export", "--day", DAY, "--out", "statement.csv"]);
+    let expected = "3 lines of 1 files are compared, and nothing is found\n\
+                    the statement of 2026-03-01 was looked for in the files\n";
+    assert_eq!(told(&check(&deployment, &["items.csv"]), 0), expected, "{engine:?}");
 }
 
-#[tokio::test]
-async fn a_cancelled_payment_in_a_file_fails_the_gate() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let deployment = with_three(engine).await;
-        let mut lines = all_that_settles();
-        lines.push(line("cancelled", "PAYMENT", "50"));
-        write(&deployment, "items.csv", details(&lines));
-        let found = told(&check(&deployment, &["items.csv"]), 3);
-        assert!(found.contains("4 lines of 1 files are compared, and this is found"), "{found}");
-        assert!(found.contains("cancelled-but-present          1"), "{found}");
-        let row = found.lines().last().unwrap_or_default();
-        assert!(
-            found.lines().any(|row| row.starts_with("cancelled-but-present  cancelled") && row.ends_with("items.csv  7")),
-            "{row} {found}"
-        );
-    }
+async fn a_cancelled_payment_in_a_file_fails_the_gate(engine: Engine) {
+    let deployment = with_three(engine).await;
+    let mut lines = all_that_settles();
+    lines.push(line("cancelled", "PAYMENT", "50"));
+    write(&deployment, "items.csv", details(&lines));
+    let found = told(&check(&deployment, &["items.csv"]), 3);
+    assert!(found.contains("4 lines of 1 files are compared, and this is found"), "{found}");
+    assert!(found.contains("cancelled-but-present          1"), "{found}");
+    let row = found.lines().last().unwrap_or_default();
+    assert!(
+        found.lines().any(|row| row.starts_with("cancelled-but-present  cancelled") && row.ends_with("items.csv  7")),
+        "{row} {found}"
+    );
 }
 
 #[tokio::test]
@@ -117,38 +118,35 @@ fn everything_wrong() -> String {
     details(&lines)
 }
 
-#[tokio::test]
-async fn every_difference_is_told_to_people_and_to_machines() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let deployment = with_three(engine).await;
-        let (cases, _) = stores(&deployment, &ledger_policy());
-        let other = Wallet { amount: 8, ..Wallet::of("other") };
-        decided(&cases, vec![other.pays(), other.reports(SUCCEEDED), Wallet::of("running").pays()]).await;
-        deployment.succeed(&["settlement", "export", "--day", DAY, "--out", "statement.csv"]);
-        write(&deployment, "items.csv", everything_wrong());
-        let found = told(&check(&deployment, &["items.csv", "--csv", "found.csv", "--json", "found.json"]), 3);
-        let counts = json!({
-            "cancelled-but-present": 1, "settled-but-missing": 1, "unknown": 2, "not-completed": 1, "amount-differs": 1,
-            "currency-differs": 1, "refund-mismatch": 2, "listed-twice": 1,
-        });
-        let read = |name: &str| std::fs::read_to_string(deployment.dir().join(name)).unwrap();
-        let report: Value = serde_json::from_str(&read("found.json")).unwrap();
-        assert_eq!((&report["counts"], &report["lines"], &report["gate"]), (&counts, &json!(8), &json!("failed")));
-        let of = |kind: &str| report["findings"].as_array().unwrap().iter().find(|one| one["finding"] == kind).unwrap();
-        let missing = json!({"finding": "settled-but-missing", "paymentRequestId": "refunded", "recorded": "700 JPY"});
-        assert_eq!(*of("settled-but-missing"), missing);
-        let differs = json!({
-            "finding": "amount-differs", "paymentRequestId": "kept", "listed": "999 JPY", "recorded": "1000 JPY",
-            "file": "items.csv", "line": "8",
-        });
-        assert_eq!(*of("amount-differs"), differs);
-        let csv = read("found.csv");
-        assert_eq!(csv.lines().count(), 11, "{csv}");
-        assert!(csv.starts_with("finding,paymentRequestId,refundRequestId,listed,recorded,file,line\n"));
-        assert!(csv.contains("refund-mismatch,refunded,r1,201 JPY,200 JPY,items.csv,"), "{csv}");
-        for kind in counts.as_object().unwrap().keys() {
-            assert!(found.lines().filter(|line| line.starts_with(kind)).count() >= 2, "{kind} is not in\n{found}");
-        }
+async fn every_difference_is_told_to_people_and_to_machines(engine: Engine) {
+    let deployment = with_three(engine).await;
+    let (cases, _) = stores(&deployment, &ledger_policy());
+    let other = Wallet { amount: 8, ..Wallet::of("other") };
+    decided(&cases, vec![other.pays(), other.reports(SUCCEEDED), Wallet::of("running").pays()]).await;
+    deployment.succeed(&["settlement", "export", "--day", DAY, "--out", "statement.csv"]);
+    write(&deployment, "items.csv", everything_wrong());
+    let found = told(&check(&deployment, &["items.csv", "--csv", "found.csv", "--json", "found.json"]), 3);
+    let counts = json!({
+        "cancelled-but-present": 1, "settled-but-missing": 1, "unknown": 2, "not-completed": 1, "amount-differs": 1,
+        "currency-differs": 1, "refund-mismatch": 2, "listed-twice": 1,
+    });
+    let read = |name: &str| std::fs::read_to_string(deployment.dir().join(name)).unwrap();
+    let report: Value = serde_json::from_str(&read("found.json")).unwrap();
+    assert_eq!((&report["counts"], &report["lines"], &report["gate"]), (&counts, &json!(8), &json!("failed")));
+    let of = |kind: &str| report["findings"].as_array().unwrap().iter().find(|one| one["finding"] == kind).unwrap();
+    let missing = json!({"finding": "settled-but-missing", "paymentRequestId": "refunded", "recorded": "700 JPY"});
+    assert_eq!(*of("settled-but-missing"), missing);
+    let differs = json!({
+        "finding": "amount-differs", "paymentRequestId": "kept", "listed": "999 JPY", "recorded": "1000 JPY",
+        "file": "items.csv", "line": "8",
+    });
+    assert_eq!(*of("amount-differs"), differs);
+    let csv = read("found.csv");
+    assert_eq!(csv.lines().count(), 11, "{csv}");
+    assert!(csv.starts_with("finding,paymentRequestId,refundRequestId,listed,recorded,file,line\n"));
+    assert!(csv.contains("refund-mismatch,refunded,r1,201 JPY,200 JPY,items.csv,"), "{csv}");
+    for kind in counts.as_object().unwrap().keys() {
+        assert!(found.lines().filter(|line| line.starts_with(kind)).count() >= 2, "{kind} is not in\n{found}");
     }
 }
 
@@ -260,33 +258,30 @@ async fn a_line_that_strayed_into_another_day_does_not_make_all_of_that_day_miss
     assert!(both.contains("and nothing is found\nthe statement of 2026-03-01 was looked for"), "{both}");
 }
 
-#[tokio::test]
-async fn refunds_of_two_payments_may_have_the_same_id() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let deployment = with_three(engine).await;
-        let (cases, _) = stores(&deployment, &ledger_policy());
-        // Before and after it by its id, with other ends.
-        let (before, after) = (Wallet::of("a-payment"), Wallet::of("z-payment"));
-        for wallet in [&before, &after] {
-            decided(&cases, vec![wallet.pays(), wallet.reports(SUCCEEDED), wallet.refunds("r1", 70)]).await;
-        }
-        decided(&cases, vec![before.reports_refund("r1", SUCCEEDED)]).await;
-        decided(&cases, vec![after.reports_refund("r1", domain::ReportedResult::Failed), after.is_cancelled()]).await;
-        deployment.succeed(&["settlement", "export", "--day", DAY, "--out", "statement.csv"]);
-        let mut lines = all_that_settles();
-        lines.extend([line("a-payment", "PAYMENT", "1000"), line("r1", "REFUND", "70")]);
-        write(&deployment, "items.csv", details(&lines));
-        let found = told(&check(&deployment, &["items.csv"]), 0);
-        assert!(found.starts_with("5 lines of 1 files are compared, and nothing is found"), "{engine:?}: {found}");
-        // What agrees with none is no reason to take it for the cancelled one.
-        write(
-            &deployment,
-            "items.csv",
-            details(&lines).replace("REFUND,2026-03-01T09:15:00+08:00,70,JPY,70", "REFUND,2026-03-01T09:15:00+08:00,70,JPY,71"),
-        );
-        let found = told(&check(&deployment, &["items.csv"]), 0);
-        assert!(found.contains("refund-mismatch                1"), "{engine:?}: {found}");
+async fn refunds_of_two_payments_may_have_the_same_id(engine: Engine) {
+    let deployment = with_three(engine).await;
+    let (cases, _) = stores(&deployment, &ledger_policy());
+    // Before and after it by its id, with other ends.
+    let (before, after) = (Wallet::of("a-payment"), Wallet::of("z-payment"));
+    for wallet in [&before, &after] {
+        decided(&cases, vec![wallet.pays(), wallet.reports(SUCCEEDED), wallet.refunds("r1", 70)]).await;
     }
+    decided(&cases, vec![before.reports_refund("r1", SUCCEEDED)]).await;
+    decided(&cases, vec![after.reports_refund("r1", domain::ReportedResult::Failed), after.is_cancelled()]).await;
+    deployment.succeed(&["settlement", "export", "--day", DAY, "--out", "statement.csv"]);
+    let mut lines = all_that_settles();
+    lines.extend([line("a-payment", "PAYMENT", "1000"), line("r1", "REFUND", "70")]);
+    write(&deployment, "items.csv", details(&lines));
+    let found = told(&check(&deployment, &["items.csv"]), 0);
+    assert!(found.starts_with("5 lines of 1 files are compared, and nothing is found"), "{engine:?}: {found}");
+    // What agrees with none is no reason to take it for the cancelled one.
+    write(
+        &deployment,
+        "items.csv",
+        details(&lines).replace("REFUND,2026-03-01T09:15:00+08:00,70,JPY,70", "REFUND,2026-03-01T09:15:00+08:00,70,JPY,71"),
+    );
+    let found = told(&check(&deployment, &["items.csv"]), 0);
+    assert!(found.contains("refund-mismatch                1"), "{engine:?}: {found}");
 }
 
 #[tokio::test]

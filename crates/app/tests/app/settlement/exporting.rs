@@ -5,10 +5,16 @@ use std::process::Command;
 
 use ports::testing::{Wallet, ledger_policy};
 use serde_json::json;
+use testkit::wallet::payment_of;
+use testkit::{Deployment, Engine, for_each_engine};
 
 use crate::settlement::fixtures::{DAY, HEADER, a_day_of_three, decided, later, paid, stores};
-use testkit::wallet::payment_of;
-use testkit::{Deployment, Engine};
+
+for_each_engine! {
+    a_closed_day_is_a_file_and_an_answer_and_the_end_of_cancelling
+    a_day_that_was_left_out_is_told_of_with_every_later_one
+    a_day_that_cannot_be_closed_says_why_and_leaves_no_file
+}
 
 const EXPORT: [&str; 6] = ["settlement", "export", "--day", DAY, "--out", "statement.csv"];
 
@@ -19,46 +25,43 @@ fn sentence(deployment: &Deployment, args: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-#[tokio::test]
-async fn a_closed_day_is_a_file_and_an_answer_and_the_end_of_cancelling() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let deployment = Deployment::on(engine);
-        let (cases, _) = stores(&deployment, &ledger_policy());
-        a_day_of_three(&cases).await;
-        let process = deployment.start().await;
-        let asked = format!("/settlement/{DAY}");
-        assert!(process.wallet.get(&asked).await.unwrap_err().contains("409"));
-        let told = deployment.succeed(&EXPORT);
-        let file = std::fs::read_to_string(deployment.dir().join("statement.csv")).unwrap();
-        let noon = "acquirer-1,2026-03-01T12:00:00+08:00";
-        let rows = [
-            HEADER.to_owned(),
-            format!("PAYMENT,kept,,,{noon},1000,JPY,3,JPY"),
-            format!("PAYMENT,refunded,,,{noon},700,JPY,3,JPY"),
-            format!("REFUND,refunded,,r1,{noon},200,JPY,,"),
-        ];
-        assert_eq!(file.lines().collect::<Vec<_>>(), rows);
-        assert!(file.ends_with('\n') && !file.contains('\r'));
-        let sum = Command::new("sha256sum").arg("statement.csv").current_dir(deployment.dir()).output().unwrap();
-        let sum = String::from_utf8(sum.stdout).unwrap();
-        let digest = sum.split(' ').next().unwrap();
-        assert!(told.contains("2 payments and 1 refunds settle") && told.contains("left out: 1 cancelled"), "{told}");
-        assert!(told.ends_with(&sum), "{told}");
+async fn a_closed_day_is_a_file_and_an_answer_and_the_end_of_cancelling(engine: Engine) {
+    let deployment = Deployment::on(engine);
+    let (cases, _) = stores(&deployment, &ledger_policy());
+    a_day_of_three(&cases).await;
+    let process = deployment.start().await;
+    let asked = format!("/settlement/{DAY}");
+    assert!(process.wallet.get(&asked).await.unwrap_err().contains("409"));
+    let told = deployment.succeed(&EXPORT);
+    let file = std::fs::read_to_string(deployment.dir().join("statement.csv")).unwrap();
+    let noon = "acquirer-1,2026-03-01T12:00:00+08:00";
+    let rows = [
+        HEADER.to_owned(),
+        format!("PAYMENT,kept,,,{noon},1000,JPY,3,JPY"),
+        format!("PAYMENT,refunded,,,{noon},700,JPY,3,JPY"),
+        format!("REFUND,refunded,,r1,{noon},200,JPY,,"),
+    ];
+    assert_eq!(file.lines().collect::<Vec<_>>(), rows);
+    assert!(file.ends_with('\n') && !file.contains('\r'));
+    let sum = Command::new("sha256sum").arg("statement.csv").current_dir(deployment.dir()).output().unwrap();
+    let sum = String::from_utf8(sum.stdout).unwrap();
+    let digest = sum.split(' ').next().unwrap();
+    assert!(told.contains("2 payments and 1 refunds settle") && told.contains("left out: 1 cancelled"), "{told}");
+    assert!(told.ends_with(&sum), "{told}");
 
-        let statement = process.wallet.get(&asked).await.unwrap();
-        assert_eq!((&statement["digest"], &statement["payments"]["count"]), (&json!(digest), &json!(2)));
-        assert_eq!(statement["leftOut"][0]["paymentRequestIds"], json!(["cancelled"]));
-        assert_eq!(process.alipayplus.cancel_for("acquirer-1", "kept").await.unwrap().brief(), "F PROCESS_FAIL");
-        assert_eq!(process.alipayplus.cancel_for("acquirer-1", "cancelled").await.unwrap().brief(), "S SUCCESS");
-        assert!(deployment.succeed(&["explain", "kept"]).contains("settlement   settles in the statement of 2026-03-01"));
-        assert!(deployment.succeed(&["explain", "cancelled"]).contains("left out of the statement of 2026-03-01"));
-        let events = process.wallet.payment("kept").await.unwrap()["events"].clone();
-        assert!(events.as_array().unwrap().iter().any(|event| event["what"] == "settled" && event["day"] == DAY), "{events}");
+    let statement = process.wallet.get(&asked).await.unwrap();
+    assert_eq!((&statement["digest"], &statement["payments"]["count"]), (&json!(digest), &json!(2)));
+    assert_eq!(statement["leftOut"][0]["paymentRequestIds"], json!(["cancelled"]));
+    assert_eq!(process.alipayplus.cancel_for("acquirer-1", "kept").await.unwrap().brief(), "F PROCESS_FAIL");
+    assert_eq!(process.alipayplus.cancel_for("acquirer-1", "cancelled").await.unwrap().brief(), "S SUCCESS");
+    assert!(deployment.succeed(&["explain", "kept"]).contains("settlement   settles in the statement of 2026-03-01"));
+    assert!(deployment.succeed(&["explain", "cancelled"]).contains("left out of the statement of 2026-03-01"));
+    let events = process.wallet.payment("kept").await.unwrap()["events"].clone();
+    assert!(events.as_array().unwrap().iter().any(|event| event["what"] == "settled" && event["day"] == DAY), "{events}");
 
-        std::fs::write(deployment.dir().join("statement.csv"), "something else").unwrap();
-        assert_eq!(deployment.succeed(&EXPORT), told);
-        assert_eq!(std::fs::read_to_string(deployment.dir().join("statement.csv")).unwrap(), file, "{engine:?}");
-    }
+    std::fs::write(deployment.dir().join("statement.csv"), "something else").unwrap();
+    assert_eq!(deployment.succeed(&EXPORT), told);
+    assert_eq!(std::fs::read_to_string(deployment.dir().join("statement.csv")).unwrap(), file, "{engine:?}");
 }
 
 #[tokio::test]
@@ -77,44 +80,38 @@ async fn a_late_success_is_in_the_next_open_day() {
 }
 
 /// A timer that failed once must not leave a day behind that nobody hears of again.
-#[tokio::test]
-async fn a_day_that_was_left_out_is_told_of_with_every_later_one() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let deployment = Deployment::on(engine);
-        let (cases, _) = stores(&deployment, &ledger_policy());
-        for days in 0..9 {
-            paid(&cases, &Wallet { at: later(days), ..Wallet::of(&format!("of-day-{days}")) }).await;
-        }
-        let export = |day: &str| deployment.succeed(&["settlement", "export", "--day", day, "--out", "statement.csv"]);
-        assert!(!export("2026-03-01").contains("still open"));
-        assert!(export("2026-03-03").contains("\nstill open, with something to settle: 2026-03-02\n"));
-        let told = export("2026-03-09");
-        let named = "2026-03-02, 2026-03-04, 2026-03-05, 2026-03-06, 2026-03-07 and 1 more";
-        assert!(told.contains(&format!("\nstill open, with something to settle: {named}\n")), "{told}");
-        export("2026-03-02");
-        assert!(!export("2026-03-03").contains("still open"));
+async fn a_day_that_was_left_out_is_told_of_with_every_later_one(engine: Engine) {
+    let deployment = Deployment::on(engine);
+    let (cases, _) = stores(&deployment, &ledger_policy());
+    for days in 0..9 {
+        paid(&cases, &Wallet { at: later(days), ..Wallet::of(&format!("of-day-{days}")) }).await;
     }
+    let export = |day: &str| deployment.succeed(&["settlement", "export", "--day", day, "--out", "statement.csv"]);
+    assert!(!export("2026-03-01").contains("still open"));
+    assert!(export("2026-03-03").contains("\nstill open, with something to settle: 2026-03-02\n"));
+    let told = export("2026-03-09");
+    let named = "2026-03-02, 2026-03-04, 2026-03-05, 2026-03-06, 2026-03-07 and 1 more";
+    assert!(told.contains(&format!("\nstill open, with something to settle: {named}\n")), "{told}");
+    export("2026-03-02");
+    assert!(!export("2026-03-03").contains("still open"));
 }
 
-#[tokio::test]
-async fn a_day_that_cannot_be_closed_says_why_and_leaves_no_file() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let deployment = Deployment::on(engine);
-        let (cases, _) = stores(&deployment, &ledger_policy());
-        a_day_of_three(&cases).await;
-        let kept = Wallet::of("kept");
-        decided(&cases, vec![kept.refunds("running", 1), kept.is_cancelled()]).await;
-        let why = sentence(&deployment, &EXPORT);
-        let expected = "the day 2026-03-01 is not closed: the cancels of 1 of its payments are not decided yet (kept)";
-        assert_eq!(why, format!("rescind: {expected}\n"));
-        let why = sentence(&deployment, &["settlement", "export", "--day", "9999-12-30", "--out", "statement.csv"]);
-        let until = "its payments can be cancelled until 9999-12-31T00:30:00+08:00 (exclusive)";
-        assert!(why.ends_with(&format!("{until}\n")), "{why}");
-        assert!(!deployment.dir().join("statement.csv").exists());
+async fn a_day_that_cannot_be_closed_says_why_and_leaves_no_file(engine: Engine) {
+    let deployment = Deployment::on(engine);
+    let (cases, _) = stores(&deployment, &ledger_policy());
+    a_day_of_three(&cases).await;
+    let kept = Wallet::of("kept");
+    decided(&cases, vec![kept.refunds("running", 1), kept.is_cancelled()]).await;
+    let why = sentence(&deployment, &EXPORT);
+    let expected = "the day 2026-03-01 is not closed: the cancels of 1 of its payments are not decided yet (kept)";
+    assert_eq!(why, format!("rescind: {expected}\n"));
+    let why = sentence(&deployment, &["settlement", "export", "--day", "9999-12-30", "--out", "statement.csv"]);
+    let until = "its payments can be cancelled until 9999-12-31T00:30:00+08:00 (exclusive)";
+    assert!(why.ends_with(&format!("{until}\n")), "{why}");
+    assert!(!deployment.dir().join("statement.csv").exists());
 
-        decided(&cases, vec![kept.reports_refund("running", domain::ReportedResult::Failed)]).await;
-        assert!(deployment.succeed(&EXPORT).contains("1 payments and 1 refunds settle"), "{engine:?}");
-    }
+    decided(&cases, vec![kept.reports_refund("running", domain::ReportedResult::Failed)]).await;
+    assert!(deployment.succeed(&EXPORT).contains("1 payments and 1 refunds settle"), "{engine:?}");
 }
 
 /// Whoever closes with another grace than whoever answers would settle what can still be cancelled.

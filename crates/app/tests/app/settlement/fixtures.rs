@@ -7,9 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{ClearingDay, Policy, Reply, ReportedResult};
 use ports::testing::{ManualClock, MemoryStore, Wallet, ledger_policy, moment};
 use ports::{CancellationStore, ReceivedCommand, SettlementStore};
-use use_cases::SettlementPorts;
-
 use testkit::{Deployment, Engine};
+use use_cases::SettlementPorts;
 
 pub(crate) const SUCCEEDED: ReportedResult = ReportedResult::Succeeded;
 /// The day of [`moment`].

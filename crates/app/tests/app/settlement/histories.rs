@@ -8,11 +8,11 @@ use ports::testing::Wallet;
 use ports::{CaseFile, Page};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+use testkit::Engine;
 use tokio::runtime::Runtime;
 use use_cases::{CloseDayError, close_day, write_statement};
 
 use crate::settlement::fixtures::{Kept, SUCCEEDED, day, decided, later};
-use testkit::Engine;
 
 /// Days of one history. The days between two histories stay open, and all of them are over by any real clock.
 const DAYS: i64 = 5;

@@ -1,7 +1,8 @@
 //! Files that cannot be read for certain: where, why, code 2, and nothing is compared or written.
 
-use crate::settlement::checking::{DETAILS, check, details, line, write};
 use testkit::{Deployment, Engine};
+
+use crate::settlement::checking::{DETAILS, check, details, line, write};
 
 /// What it is, the file, and the sentence about it.
 type Bad = (&'static str, Vec<u8>, &'static str);

@@ -8,11 +8,11 @@ use chrono::TimeDelta;
 use domain::{Answer, CancelReply, Reply};
 use ports::testing::Wallet;
 use ports::{CancellationStore, ClosedDay, ReceivedCommand};
+use testkit::Engine;
 use tokio::task::JoinSet;
 use use_cases::{CloseDayError, WriteStatementError, close_day, write_statement};
 
 use crate::settlement::fixtures::{Kept, day, later, paid};
-use testkit::Engine;
 
 /// How often; a thousand times where `RESCIND_SCALE=full` asks for it.
 fn rounds() -> i64 {

@@ -5,10 +5,10 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use ports::testing::{Wallet, ledger_policy};
+use testkit::{Deployment, Engine};
 
 use crate::settlement::checking::{DETAILS, line, write};
 use crate::settlement::fixtures::{DAY, SUCCEEDED, decided, stores};
-use testkit::{Deployment, Engine};
 
 /// The most memory that a child used until it ended, in kB, and its exit code. It is read until it is gone, and only ever grows.
 fn peak_of(mut child: Child) -> (u64, Option<i32>) {
