@@ -1,32 +1,23 @@
 //! What lanes promise to callers, over a store whose commits can be held up.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use domain::{AccountId, AcquirerId, Answer, CancelReply, Case, CommandReply, Disposition, PaymentRequestId, ReportedResult};
-use ports::testing::{ManualClock, MemoryStore, Wallet, ledger_policy, moment};
-use ports::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
-    UnavailableError,
-};
-use tokio::sync::Semaphore;
+use domain::{AcquirerId, Answer, CancelReply, CommandReply, Disposition, ReportedResult};
+use ports::testing::{ManualClock, Wallet, ledger_policy, moment};
+use ports::{CancellationStore, ReceivedCommand};
 use use_cases::{LaneSettings, Lanes, OverloadedError, Ports, ReceivedCancel, SubmitError, cancel, submit};
+
+use crate::fakes::{Gated, HoldsBatches};
 
 const CANCELLED: CancelReply = CancelReply::Answered(Answer::Cancelled);
 
-/// A store in memory that begins a batch only when it is let, and remembers how large each was.
-struct HeldUp {
-    cases: MemoryStore,
-    lets: Semaphore,
-    batches: Mutex<Vec<usize>>,
-}
+/// A store whose batches are held up.
+type HeldUp = Gated<HoldsBatches>;
 
 impl HeldUp {
-    fn new(lets: usize) -> Arc<Self> {
-        let cases = MemoryStore::new(ledger_policy());
-        Arc::new(Self { cases, lets: Semaphore::new(lets), batches: Mutex::default() })
+    fn holding(lets: usize) -> Arc<Self> {
+        Self::new(ledger_policy(), HoldsBatches::new(lets))
     }
 
     /// With a lane that takes `queue` commands and decides `batch` of them at once.
@@ -34,48 +25,6 @@ impl HeldUp {
         let store: Arc<dyn CancellationStore> = Arc::clone(self) as _;
         let lanes = Lanes::start(&store, LaneSettings { lanes: 1, queue, batch });
         Arc::new(Ports::new(lanes, store, Arc::new(ManualClock::at(moment(0))), None))
-    }
-
-    fn batches(&self) -> Vec<usize> {
-        self.batches.lock().unwrap().clone()
-    }
-
-    /// Waits until a batch has come to the store.
-    async fn begun(&self, batches: usize) {
-        while self.batches().len() < batches {
-            tokio::task::yield_now().await;
-        }
-    }
-}
-
-#[async_trait]
-impl CancellationStore for HeldUp {
-    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Decided, UnavailableError>> {
-        self.batches.lock().unwrap().push(batch.len());
-        self.lets.acquire().await.unwrap().forget();
-        assert!(batch.iter().all(|asked| asked.command.id.as_str() != "panic"), "a bug in the adapter");
-        self.cases.decide(batch).await
-    }
-    async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError> {
-        self.cases.lease_due(now, limit).await
-    }
-    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
-        self.cases.find(id).await
-    }
-    async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {
-        self.cases.account(account, page).await
-    }
-    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, UnavailableError> {
-        self.cases.reversals(filter, page).await
-    }
-    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, UnavailableError> {
-        self.cases.deferred(page).await
-    }
-    async fn backlog(&self) -> Result<Backlog, UnavailableError> {
-        self.cases.backlog().await
-    }
-    async fn check(&self) -> Result<Option<DateTime<Utc>>, UnavailableError> {
-        self.cases.check().await
     }
 }
 
@@ -91,32 +40,32 @@ fn received(name: &str) -> ReceivedCancel {
 
 #[tokio::test]
 async fn what_gathers_during_a_commit_is_the_next_batch() {
-    let store = HeldUp::new(0);
+    let store = HeldUp::holding(0);
     let ports = store.ports(100, 8);
     let mut callers = vec![submitted(&ports, Wallet::of("first").is_cancelled())];
-    store.begun(1).await;
+    store.gate.begun(1).await;
     callers.extend((0..10).map(|n| submitted(&ports, Wallet::of(&format!("later-{n}")).is_cancelled())));
     tokio::task::yield_now().await;
-    store.lets.add_permits(100);
+    store.gate.lets.add_permits(100);
     for caller in callers {
         assert_eq!(caller.await.unwrap(), Ok(CANCELLED));
     }
-    assert_eq!(store.batches(), [1, 8, 2]);
+    assert_eq!(store.gate.batches(), [1, 8, 2]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn f40_a_lane_that_is_late_refuses_until_it_has_caught_up() {
-    let store = HeldUp::new(0);
+    let store = HeldUp::holding(0);
     let ports = store.ports(100, 1);
     let slow = submitted(&ports, Wallet::of("slow").is_cancelled());
-    store.begun(1).await;
+    store.gate.begun(1).await;
     let late = submitted(&ports, Wallet::of("late").is_cancelled());
     tokio::time::sleep(Duration::from_secs(3)).await;
-    store.lets.add_permits(1);
-    store.begun(2).await;
+    store.gate.lets.add_permits(1);
+    store.gate.begun(2).await;
     let refused = submitted(&ports, Wallet::of("refused").is_cancelled()).await.unwrap();
     assert_eq!(refused, Err(SubmitError::Overloaded));
-    store.lets.add_permits(2);
+    store.gate.lets.add_permits(2);
     for taken in [slow, late] {
         assert_eq!(taken.await.unwrap(), Ok(CANCELLED), "what was taken is decided");
     }
@@ -125,19 +74,19 @@ async fn f40_a_lane_that_is_late_refuses_until_it_has_caught_up() {
     while again().await.unwrap() == Err(SubmitError::Overloaded) {
         tokio::task::yield_now().await;
     }
-    assert_eq!(store.batches(), [1, 1, 1]);
+    assert_eq!(store.gate.batches(), [1, 1, 1]);
 }
 
 /// As where the wallet core was asked for the payment before, and was slow.
 #[tokio::test]
 async fn what_took_long_before_the_queue_makes_no_lane_late() {
-    let store = HeldUp::new(0);
+    let store = HeldUp::holding(0);
     let ports = store.ports(100, 1);
     let early = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
     let slow = submitted(&ports, ReceivedCommand { arrived: early, ..Wallet::of("slow").is_cancelled() });
-    store.begun(1).await;
+    store.gate.begun(1).await;
     let other = submitted(&ports, Wallet::of("other").is_cancelled());
-    store.lets.add_permits(2);
+    store.gate.lets.add_permits(2);
     for taken in [slow, other] {
         assert_eq!(taken.await.unwrap(), Ok(CANCELLED));
     }
@@ -145,16 +94,16 @@ async fn what_took_long_before_the_queue_makes_no_lane_late() {
 
 #[tokio::test]
 async fn a_full_queue_refuses_before_anything_changes() {
-    let store = HeldUp::new(0);
+    let store = HeldUp::holding(0);
     let ports = store.ports(2, 1);
     let begun = submitted(&ports, Wallet::of("begun").is_cancelled());
-    store.begun(1).await;
+    store.gate.begun(1).await;
     let waiting = [submitted(&ports, Wallet::of("a").is_cancelled()), submitted(&ports, Wallet::of("b").is_cancelled())];
     tokio::task::yield_now().await;
     let deadline = Instant::now() + Duration::from_secs(60);
     assert_eq!(cancel(&ports, received("too-much"), deadline).await, Err(OverloadedError));
     assert_eq!(submit(&ports.lanes, Wallet::of("too-much").pays()).await, Err(SubmitError::Overloaded));
-    store.lets.add_permits(100);
+    store.gate.lets.add_permits(100);
     for caller in [begun].into_iter().chain(waiting) {
         assert_eq!(caller.await.unwrap(), Ok(CANCELLED));
     }
@@ -165,10 +114,10 @@ async fn a_full_queue_refuses_before_anything_changes() {
 /// its batch had begun or not.
 #[tokio::test]
 async fn what_has_happened_waits_for_its_place_in_a_full_queue() {
-    let store = HeldUp::new(0);
+    let store = HeldUp::holding(0);
     let ports = store.ports(1, 1);
     let begun = submitted(&ports, Wallet::of("begun").is_cancelled());
-    store.begun(1).await;
+    store.gate.begun(1).await;
     let waiting = submitted(&ports, Wallet::of("waiting").is_cancelled());
     tokio::task::yield_now().await;
     assert_eq!(ports.lanes.submit::<CancelReply>(Wallet::of("refused").is_cancelled()).await, Err(SubmitError::Overloaded));
@@ -178,7 +127,7 @@ async fn what_has_happened_waits_for_its_place_in_a_full_queue() {
     });
     tokio::task::yield_now().await;
     assert!(!patient.is_finished());
-    store.lets.add_permits(100);
+    store.gate.lets.add_permits(100);
     for caller in [begun, waiting, patient] {
         assert_eq!(caller.await.unwrap(), Ok(CANCELLED));
     }
@@ -188,24 +137,24 @@ async fn what_has_happened_waits_for_its_place_in_a_full_queue() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_does_not_end_is_seen_to_go_on() {
-    let store = HeldUp::new(0);
+    let store = HeldUp::holding(0);
     let ports = store.ports(10, 1);
     assert_eq!(ports.lanes.oldest_batch(), Duration::ZERO);
     let begun = submitted(&ports, Wallet::of("begun").is_cancelled());
-    store.begun(1).await;
+    store.gate.begun(1).await;
     tokio::time::advance(Duration::from_secs(31)).await;
     assert_eq!(ports.lanes.oldest_batch(), Duration::from_secs(31));
-    store.lets.add_permits(1);
+    store.gate.lets.add_permits(1);
     assert_eq!(begun.await.unwrap(), Ok(CANCELLED));
     assert_eq!(ports.lanes.oldest_batch(), Duration::ZERO);
 }
 
 #[tokio::test]
 async fn f18_a_caller_that_goes_away_changes_nothing() {
-    let store = HeldUp::new(0);
+    let store = HeldUp::holding(0);
     let ports = store.ports(100, 8);
     let begun = submitted(&ports, Wallet::of("begun").is_cancelled());
-    store.begun(1).await;
+    store.gate.begun(1).await;
     let deadline = Instant::now() + Duration::from_secs(60);
     let handler = |name: &'static str| {
         let ports = Arc::clone(&ports);
@@ -217,7 +166,7 @@ async fn f18_a_caller_that_goes_away_changes_nothing() {
     dropped.abort();
     assert!(begun.await.is_err() && dropped.await.is_err());
     drop(runs_on);
-    store.lets.add_permits(100);
+    store.gate.lets.add_permits(100);
     ports.stop().await;
     for name in ["begun", "dropped", "runs-on"] {
         let file = store.find(&ports::testing::id(name)).await.unwrap().unwrap();
@@ -227,11 +176,11 @@ async fn f18_a_caller_that_goes_away_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn past_the_budget_the_answer_is_u_and_the_work_goes_on() {
-    let store = HeldUp::new(0);
+    let store = HeldUp::holding(0);
     let ports = store.ports(100, 8);
     let deadline = Instant::now() + Duration::from_secs(6);
     assert_eq!(cancel(&ports, received("slow"), deadline).await.map(|known| known.answer), Ok(Answer::Pending));
-    store.lets.add_permits(100);
+    store.gate.lets.add_permits(100);
     ports.stop().await;
     let file = store.find(&ports::testing::id("slow")).await.unwrap().unwrap();
     assert!(file.case.is_cancelled());
@@ -239,17 +188,17 @@ async fn past_the_budget_the_answer_is_u_and_the_work_goes_on() {
 
 #[tokio::test]
 async fn stopping_finishes_what_was_taken_and_takes_no_more() {
-    let store = HeldUp::new(0);
+    let store = HeldUp::holding(0);
     let ports = store.ports(100, 2);
     let taken: Vec<_> = (0..7).map(|n| submitted(&ports, Wallet::of(&format!("taken-{n}")).is_cancelled())).collect();
-    store.begun(1).await;
+    store.gate.begun(1).await;
     let stopping = {
         let ports = Arc::clone(&ports);
         tokio::spawn(async move { ports.stop().await })
     };
     tokio::task::yield_now().await;
     assert_eq!(ports.lanes.submit::<CancelReply>(Wallet::of("late").is_cancelled()).await, Err(SubmitError::Stopping));
-    store.lets.add_permits(100);
+    store.gate.lets.add_permits(100);
     stopping.await.unwrap();
     for caller in taken {
         assert_eq!(caller.await.unwrap(), Ok(CANCELLED));
@@ -259,7 +208,7 @@ async fn stopping_finishes_what_was_taken_and_takes_no_more() {
 
 #[tokio::test]
 async fn a_batch_that_dies_costs_only_its_own_answers() {
-    let store = HeldUp::new(100);
+    let store = HeldUp::holding(100);
     let ports = store.ports(100, 8);
     let died = ports.lanes.submit::<CancelReply>(Wallet::of("panic").is_cancelled()).await;
     assert!(matches!(died, Err(SubmitError::Unavailable(_))), "{died:?}");
@@ -269,7 +218,7 @@ async fn a_batch_that_dies_costs_only_its_own_answers() {
 
 #[tokio::test]
 async fn the_wallet_is_told_what_was_decided() {
-    let store = HeldUp::new(100);
+    let store = HeldUp::holding(100);
     let ports = store.ports(100, 8);
     let wallet = Wallet::of("told");
     let told = |asked| {

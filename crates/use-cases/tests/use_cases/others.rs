@@ -3,33 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use domain::{AcquirerId, Answer, CancelReply, Reply, ReversalOutcome, ReversalRequest};
+use domain::{AcquirerId, Answer, CancelReply, Reply, ReversalOutcome};
 use ports::testing::{ManualClock, MemoryStore, Wallet, core_policy, id, moment, replies};
-use ports::{Backlog, CancellationStore, FundsGateway};
+use ports::{Backlog, CancellationStore};
 use tokio::sync::{Semaphore, watch};
 use use_cases::{Core, LaneSettings, Lanes, Ports, ReceivedCancel, cancel, run_worker};
 
-/// A core that holds every attempt whose id begins with "held" until it is let, and then answers as it is told.
-struct HoldingCore {
-    lets: Semaphore,
-    /// The ids of all attempts, in the order they were begun.
-    begun: Mutex<Vec<String>>,
-    /// The answers to held attempts, the next one last; without one, the money goes back.
-    answers: Mutex<Vec<ReversalOutcome>>,
-}
-
-#[async_trait]
-impl FundsGateway for HoldingCore {
-    async fn reverse(&self, reversal_request: &ReversalRequest) -> ReversalOutcome {
-        self.begun.lock().unwrap().push(reversal_request.id.to_string());
-        if reversal_request.id.as_str().starts_with("held") {
-            self.lets.acquire().await.unwrap().forget();
-            return self.answers.lock().unwrap().pop().unwrap_or(ReversalOutcome::Done);
-        }
-        ReversalOutcome::Done
-    }
-}
+use crate::fakes::HoldingCore;
 
 struct Process {
     ports: Arc<Ports>,

@@ -1,102 +1,33 @@
 //! A cancel that came in time is never late, however late its money or its retry: a receipt inside the period counts.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
-use domain::{
-    AccountId, AcquirerId, Answer, Case, CommandReply, PaymentRequestId, Policy, Refusal, RefusalCode, Reply, ReportedResult,
-    ReversalOutcome, ReversalRequest,
-};
-use ports::testing::{ManualClock, MemoryStore, Wallet, core_policy, id, moment};
-use ports::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, Clock, FundsGateway, LeasedReversal, Page, ReceivedCommand,
-    ReversalFilter, UnavailableError,
-};
+use chrono::TimeDelta;
+use domain::{AcquirerId, Answer, Case, CommandReply, Policy, Refusal, RefusalCode, Reply, ReportedResult};
+use ports::testing::{ManualClock, Wallet, core_policy, id, moment};
+use ports::{CancellationStore, Clock};
 use tokio::sync::watch;
 use use_cases::{Core, LaneSettings, Lanes, Ports, ReceivedCancel, cancel, run_worker};
 
+use crate::fakes::{Away, AwayCore, Gated};
+
 /// One second before the period of a payment of `moment(0)`, which is noon, ends at half past midnight.
 const LAST_SECOND: i64 = 12 * 3600 + 30 * 60 - 1;
-
-/// A core that is away until it is back, and counts what it gave back.
-#[derive(Default)]
-struct AwayCore {
-    is_back: AtomicBool,
-    asked: AtomicU32,
-    given_back: AtomicU32,
-}
-
-#[async_trait]
-impl FundsGateway for AwayCore {
-    async fn reverse(&self, _: &ReversalRequest) -> ReversalOutcome {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        if !self.is_back.load(Ordering::Relaxed) {
-            return ReversalOutcome::Unknown("no connection".to_owned());
-        }
-        self.given_back.fetch_add(1, Ordering::Relaxed);
-        ReversalOutcome::Done
-    }
-}
-
-/// A database that is away until it is back.
-struct AwayStore {
-    cases: MemoryStore,
-    is_away: AtomicBool,
-}
-
-impl AwayStore {
-    fn reached(&self) -> Result<&MemoryStore, UnavailableError> {
-        let is_away = self.is_away.load(Ordering::Relaxed);
-        if is_away { Err(UnavailableError::because("no connection")) } else { Ok(&self.cases) }
-    }
-}
-
-#[async_trait]
-impl CancellationStore for AwayStore {
-    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<ports::Decided, UnavailableError>> {
-        match self.reached() {
-            Ok(cases) => cases.decide(batch).await,
-            Err(away) => vec![Err(away); batch.len()],
-        }
-    }
-    async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError> {
-        self.reached()?.lease_due(now, limit).await
-    }
-    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
-        self.reached()?.find(id).await
-    }
-    async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {
-        self.reached()?.account(account, page).await
-    }
-    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, UnavailableError> {
-        self.reached()?.reversals(filter, page).await
-    }
-    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, UnavailableError> {
-        self.reached()?.deferred(page).await
-    }
-    async fn backlog(&self) -> Result<Backlog, UnavailableError> {
-        self.reached()?.backlog().await
-    }
-    async fn check(&self) -> Result<Option<DateTime<Utc>>, UnavailableError> {
-        self.reached()?.check().await
-    }
-}
 
 /// A process with a payment that succeeded, in the last second of its period.
 struct Process {
     ports: Arc<Ports>,
     clock: Arc<ManualClock>,
     core: Arc<AwayCore>,
-    store: Arc<AwayStore>,
+    store: Arc<Gated<Away>>,
 }
 
 impl Process {
     async fn under(policy: Policy) -> Self {
         let (clock, core) = (Arc::new(ManualClock::at(moment(LAST_SECOND))), Arc::new(AwayCore::default()));
-        let store = Arc::new(AwayStore { cases: MemoryStore::new(policy), is_away: AtomicBool::new(false) });
+        let store = Gated::new(policy, Away::default());
         let wallet = Wallet::of("r");
         for decided in store.decide(vec![wallet.pays(), wallet.reports(ReportedResult::Succeeded)]).await {
             assert!(
@@ -178,9 +109,9 @@ async fn a_cancel_in_the_last_second_is_given_back_by_the_worker() {
 async fn retried_after_an_outage_of_the_database(policy: Policy) -> (Process, Answer) {
     let process = Process::under(policy).await;
     process.core.is_back.store(true, Ordering::Relaxed);
-    process.store.is_away.store(true, Ordering::Relaxed);
+    process.store.gate.set(true);
     assert_eq!(process.cancel().await, Answer::Pending);
-    process.store.is_away.store(false, Ordering::Relaxed);
+    process.store.gate.set(false);
     assert_eq!(process.state().await.unwrap().cancellation, None);
     process.clock.advance(TimeDelta::minutes(10));
     let answer = process.cancel().await;
