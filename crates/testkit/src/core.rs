@@ -17,7 +17,7 @@ use http::{Reply, Request};
 
 /// A wallet core. Clones are the same one.
 #[derive(Clone)]
-pub struct WalletCore(Arc<Inner>);
+pub struct FakeCore(Arc<Inner>);
 
 struct Inner {
     address: SocketAddr,
@@ -44,7 +44,7 @@ pub enum Reach {
 pub enum Gate {
     /// Before anything happened.
     Request,
-    /// After everything happened, before it is told.
+    /// After everything happened, before the answer is sent.
     Answer,
 }
 
@@ -89,20 +89,20 @@ struct Books {
     /// Payments as they are looked up.
     payments: HashMap<String, Value>,
     journal: Vec<Effect>,
-    /// The kind and the id of everything that was to be given back, in the order it was told.
-    told: Vec<(String, String)>,
-    looked_up: usize,
+    /// The kind and the id of each request to give money back, in the order they came.
+    reversals: Vec<(String, String)>,
+    lookups: usize,
     lookups_fail: bool,
-    /// What is answered for an id, whatever the books say.
-    says: HashMap<String, (u16, Value)>,
+    /// The fixed answers by id; the books do not matter for these.
+    answers: HashMap<String, (u16, Value)>,
     faults: Faults,
     met: BTreeMap<Fault, usize>,
     waiting: usize,
-    asked: usize,
+    requests: usize,
     wrong: Vec<String>,
 }
 
-impl WalletCore {
+impl FakeCore {
     /// Listens on a port of its own, on the current runtime.
     pub fn start() -> Self {
         let port = socket("127.0.0.1:0".parse().unwrap());
@@ -119,17 +119,17 @@ impl WalletCore {
     }
 
     /// Changes how it is reached; connections that are open are closed by it.
-    pub fn is_now(&self, reach: Reach) {
+    pub fn set_reach(&self, reach: Reach) {
         self.0.reach.send_replace(reach);
     }
 
-    /// Fails from now on.
-    pub fn fails(&self, faults: Faults) {
+    /// Fails this often from now on.
+    pub fn set_faults(&self, faults: Faults) {
         self.books().faults = faults;
     }
 
-    /// Does not answer lookups, until it is told otherwise.
-    pub fn lookups_fail(&self, fail: bool) {
+    /// Fails lookups from now on, or answers them again.
+    pub fn fail_lookups(&self, fail: bool) {
         self.books().lookups_fail = fail;
     }
 
@@ -144,26 +144,26 @@ impl WalletCore {
     }
 
     /// How many requests are held now.
-    pub fn held(&self) -> usize {
+    pub fn held_requests(&self) -> usize {
         self.books().waiting
     }
 
     /// Debits an account for a payment.
-    pub fn debits(&self, id: &str, account: &str, amount: i64) {
+    pub fn debit(&self, id: &str, account: &str, amount: i64) {
         self.books().taken.insert(id.to_owned(), (account.to_owned(), amount));
     }
 
-    /// Knows a payment from now on, as it is looked up.
-    pub fn knows(&self, id: &str, payment: Value) {
+    /// Adds a payment, as a lookup shows it.
+    pub fn add_payment(&self, id: &str, payment: Value) {
         self.books().payments.insert(id.to_owned(), payment);
     }
 
-    /// Answers this for a reversal from now on, and moves nothing; `None` goes by its books again.
-    pub fn says(&self, id: &str, answer: Option<(u16, Value)>) {
+    /// Answers this for a reversal from now on, and moves no money; with `None` the books decide again.
+    pub fn set_answer(&self, id: &str, answer: Option<(u16, Value)>) {
         let mut books = self.books();
         match answer {
-            Some(answer) => books.says.insert(id.to_owned(), answer),
-            None => books.says.remove(id),
+            Some(answer) => books.answers.insert(id.to_owned(), answer),
+            None => books.answers.remove(id),
         };
     }
 
@@ -172,24 +172,24 @@ impl WalletCore {
         self.books().journal.clone()
     }
 
-    /// The kinds under which it was told of a reversal, in order; one for every call.
-    pub fn told(&self, id: &str) -> Vec<String> {
-        self.books().told.iter().filter(|(_, of)| of == id).map(|(kind, _)| kind.clone()).collect()
+    /// The kinds of the requests to reverse a payment, in order; one for each request.
+    pub fn kinds_of(&self, id: &str) -> Vec<String> {
+        self.books().reversals.iter().filter(|(_, of)| of == id).map(|(kind, _)| kind.clone()).collect()
     }
 
-    /// How often it was asked for anything.
-    pub fn asked(&self) -> usize {
-        self.books().asked
+    /// How many requests it received.
+    pub fn requests(&self) -> usize {
+        self.books().requests
     }
 
-    /// How often it was told of any reversal, and did not fail before.
-    pub fn calls(&self) -> usize {
-        self.books().told.len()
+    /// How many requests to reverse a payment reached its books.
+    pub fn reversal_requests(&self) -> usize {
+        self.books().reversals.len()
     }
 
-    /// How often it was asked for a payment.
+    /// How many lookups reached its books.
     pub fn lookups(&self) -> usize {
-        self.books().looked_up
+        self.books().lookups
     }
 
     /// How often it failed, by the kind of failure.
@@ -199,8 +199,8 @@ impl WalletCore {
         format!("{met:?}")
     }
 
-    /// What it was told was always what its books say.
-    pub fn was_told_the_truth(&self) {
+    /// What it received always agreed with its books.
+    pub fn assert_told_the_truth(&self) {
         assert_eq!(self.books().wrong, Vec::<String>::new());
     }
 
@@ -286,7 +286,7 @@ impl WalletCore {
 
 impl Books {
     fn draw(&mut self) -> (Option<Fault>, Duration) {
-        self.asked += 1;
+        self.requests += 1;
         let Faults { before, after, late, delay } = self.faults;
         let drawn = one_of(100) as u64;
         let fault = match drawn {
@@ -306,7 +306,7 @@ impl Books {
         match (method.as_str(), collection.as_str()) {
             ("PUT", "reversals") => self.reverse(id, body),
             ("GET", "payments") => {
-                self.looked_up += 1;
+                self.lookups += 1;
                 match self.payments.get(id) {
                     _ if self.lookups_fail => (500, Value::Null),
                     Some(payment) => (200, payment.clone()),
@@ -323,15 +323,16 @@ impl Books {
     fn reverse(&mut self, id: &str, body: &Value) -> (u16, Value) {
         let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
         let taken = self.taken.get(id).cloned();
-        let told = (text(&body["account"]), text(&body["amount"]["value"]));
-        // A payment that is not known is left out; what is told of a known one is true.
-        let is_true =
-            |(account, amount): &(String, i64)| told == (None, None) || told == (Some(account.clone()), Some(amount.to_string()));
+        let received = (text(&body["account"]), text(&body["amount"]["value"]));
+        // A payment that is not known is left out; what is said of a known one is true.
+        let is_true = |(account, amount): &(String, i64)| {
+            received == (None, None) || received == (Some(account.clone()), Some(amount.to_string()))
+        };
         if body["paymentRequestId"] != id || !taken.as_ref().is_none_or(is_true) {
             self.wrong.push(format!("{id}: {body}"));
         }
-        self.told.push((text(&body["kind"]).unwrap_or_default(), id.to_owned()));
-        if let Some(answer) = self.says.get(id) {
+        self.reversals.push((text(&body["kind"]).unwrap_or_default(), id.to_owned()));
+        if let Some(answer) = self.answers.get(id) {
             return answer.clone();
         }
         let outcome = match taken {

@@ -21,7 +21,7 @@ pub struct AlipayPlus {
 
 /// A result whose signature is the wallet's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Answer {
+pub struct SignedResult {
     /// `S`, `F` or `U`.
     pub status: String,
     /// Such as `SUCCESS`.
@@ -52,17 +52,17 @@ impl AlipayPlus {
     }
 
     /// Cancels for [`ACQUIRER`]. `Err` where there is no answer with a result: the process is gone, or said something else.
-    pub async fn cancel(&self, id: &str) -> Result<Answer, String> {
+    pub async fn cancel(&self, id: &str) -> Result<SignedResult, String> {
         self.cancel_for(ACQUIRER, id).await
     }
 
     /// Cancels for another acquirer.
-    pub async fn cancel_for(&self, acquirer: &str, id: &str) -> Result<Answer, String> {
+    pub async fn cancel_for(&self, acquirer: &str, id: &str) -> Result<SignedResult, String> {
         self.send(&format!(r#"{{"acquirerId":"{acquirer}","pspId":"{PSP_ID}","paymentRequestId":"{id}"}}"#)).await
     }
 
     /// Sends any body with a good signature.
-    pub async fn send(&self, body: &str) -> Result<Answer, String> {
+    pub async fn send(&self, body: &str) -> Result<SignedResult, String> {
         let time = now();
         let signature = self.signer.sign(&content(&time, body.as_bytes())).await.unwrap();
         let request = self.http.post(&self.url).header("Client-Id", CLIENT_ID).header("Request-Time", time);
@@ -79,7 +79,7 @@ impl AlipayPlus {
         let answer: Value = serde_json::from_slice(&body).unwrap();
         let part = |name: &str| answer["result"][name].as_str().unwrap().to_owned();
         let (status, code, message) = (part("resultStatus"), part("resultCode"), part("resultMessage"));
-        Ok(Answer { status, code, message, body: String::from_utf8(body.to_vec()).unwrap(), key_version })
+        Ok(SignedResult { status, code, message, body: String::from_utf8(body.to_vec()).unwrap(), key_version })
     }
 
     /// The version that the signature names, where the key of that version made it.
@@ -94,7 +94,7 @@ impl AlipayPlus {
     }
 }
 
-impl Answer {
+impl SignedResult {
     /// Status and code, such as `S SUCCESS`.
     pub fn brief(&self) -> String {
         format!("{} {}", self.status, self.code)

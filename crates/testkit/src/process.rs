@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::Deployment;
 use crate::partner::AlipayPlus;
-use crate::wallet::Wallet;
+use crate::wallet::WalletClient;
 
 /// How long anything may take before a test gives up; far beyond what it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,13 +27,13 @@ pub struct Process {
     /// Calls the callback.
     pub alipayplus: AlipayPlus,
     /// Calls the wallet-side API.
-    pub wallet: Wallet,
+    pub wallet: WalletClient,
 }
 
 impl Process {
     pub(crate) async fn start(deployment: &Deployment, mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let (log, addresses) = follow(child.stderr.take().unwrap());
+        let (log, addresses) = collect_log(child.stderr.take().unwrap());
         let Ok([callback, wallet_api]) = addresses.recv_timeout(PATIENCE) else {
             let _ = child.kill();
             panic!("rescind serve did not start: {:?}", log.lock().unwrap());
@@ -60,7 +60,7 @@ impl Process {
 
     fn of(deployment: &Deployment, (child, log): (Child, Log), [callback, wallet_api]: [SocketAddr; 2]) -> Self {
         let alipayplus = AlipayPlus::new(deployment, callback);
-        let wallet = Wallet::new(deployment, wallet_api);
+        let wallet = WalletClient::new(deployment, wallet_api);
         Self { child, log, callback, wallet_api, alipayplus, wallet }
     }
 
@@ -121,7 +121,7 @@ impl Process {
         self.end()
     }
 
-    /// How it ended, after it was asked to.
+    /// How it ended. Ask it to stop first.
     pub fn end(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
@@ -137,7 +137,7 @@ impl Drop for Process {
 type Log = Arc<Mutex<Vec<String>>>;
 
 /// Reads log lines for as long as there are any, and sends the addresses of the start line.
-fn follow(stderr: ChildStderr) -> (Log, mpsc::Receiver<[SocketAddr; 2]>) {
+fn collect_log(stderr: ChildStderr) -> (Log, mpsc::Receiver<[SocketAddr; 2]>) {
     let (log, (found, addresses)) = (Log::default(), mpsc::channel());
     let lines = Arc::clone(&log);
     std::thread::spawn(move || {

@@ -9,14 +9,14 @@ use crate::partner::now;
 use crate::{ACQUIRER, Deployment, PSP_ID};
 
 /// A caller of the wallet-side API with both roles' tokens.
-pub struct Wallet {
+pub struct WalletClient {
     http: Client,
     base: String,
     pay: String,
     operator: String,
 }
 
-impl Wallet {
+impl WalletClient {
     pub(crate) fn new(deployment: &Deployment, api: SocketAddr) -> Self {
         let tokens = std::fs::read_to_string(deployment.dir().join("keys/wallet-api-tokens")).unwrap();
         let of_role = |role: &str| {
@@ -77,17 +77,17 @@ impl Wallet {
     /// Any other call by an operator: `path` begins after `/wallet/v1`.
     pub async fn get(&self, path: &str) -> Result<Value, String> {
         let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.operator);
-        answered(request).await
+        json_of(request).await
     }
 
     /// A command by an operator, such as `/reversals/ID/retry`; returns the disposition.
     pub async fn operate(&self, path: &str, content: &Value) -> Result<String, String> {
         let request = self.http.post(format!("{}{path}", self.base)).json(content).bearer_auth(&self.operator);
-        disposition(answered(request).await?)
+        disposition(json_of(request).await?)
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Value, String> {
-        answered(request.bearer_auth(&self.pay)).await
+        json_of(request.bearer_auth(&self.pay)).await
     }
 }
 
@@ -104,7 +104,7 @@ pub fn payment_of(account: &str, amount: i64) -> Value {
 }
 
 /// `Err` holds what was met where the answer was no success.
-async fn answered(request: RequestBuilder) -> Result<Value, String> {
+async fn json_of(request: RequestBuilder) -> Result<Value, String> {
     let response = request.send().await.map_err(|error| error.to_string())?;
     let status = response.status();
     let body = response.text().await.map_err(|error| error.to_string())?;

@@ -82,8 +82,8 @@ async fn other_terms_are_refused_until_they_are_adopted(engine: Engine) {
     deployment.set("cancellable_period.zone", "Asia/Tokyo");
     let refused = deployment.run(&["serve"]);
     assert_eq!(refused.status.code(), Some(1), "{engine:?}");
-    let told = String::from_utf8_lossy(&refused.stderr);
-    assert!(told.contains("Asia/Tokyo") && told.contains("config adopt"), "{told}");
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert!(text.contains("Asia/Tokyo") && text.contains("config adopt"), "{text}");
     deployment.succeed(&["config", "adopt"]);
     assert!(deployment.start().await.stop().success(), "{engine:?}");
 }
@@ -112,12 +112,12 @@ async fn a_payment_is_explained_from_its_announcement_to_its_end(engine: Engine)
     let process = deployment.start().await;
     process.wallet.announce("P1", "user-1", 1500).await.unwrap();
     process.wallet.report("P1", "S").await.unwrap();
-    let told = deployment.succeed(&["explain", "P1"]);
+    let text = deployment.succeed(&["explain", "P1"]);
     for part in ["payment      1500 JPY from account user-1, succeeded (S)", "no cancel came yet", "S SUCCESS"] {
-        assert!(told.contains(part), "{part} is not in\n{told}");
+        assert!(text.contains(part), "{part} is not in\n{text}");
     }
     assert_eq!(process.alipayplus.cancel("P1").await.unwrap().brief(), "S SUCCESS");
-    let told = deployment.succeed(&["explain", "P1"]);
+    let text = deployment.succeed(&["explain", "P1"]);
     for part in [
         "row 10: the payment succeeded → cancelled, the full amount goes back; answer S once it is back",
         "reversal     of 1500 JPY, done at",
@@ -125,12 +125,12 @@ async fn a_payment_is_explained_from_its_announcement_to_its_end(engine: Engine)
         "Nothing: the money is back.",
         "cancel-received",
     ] {
-        assert!(told.contains(part), "{part} is not in\n{told}");
+        assert!(text.contains(part), "{part} is not in\n{text}");
     }
 
     assert_eq!(process.alipayplus.cancel("P2").await.unwrap().brief(), "S SUCCESS");
-    let told = deployment.succeed(&["explain", "P2"]);
-    assert!(told.contains("row 4: no payment is known") && told.contains("is told not to debit"), "{told}");
+    let text = deployment.succeed(&["explain", "P2"]);
+    assert!(text.contains("row 4: no payment is known") && text.contains("is told not to debit"), "{text}");
 }
 
 async fn only_a_parked_reversal_is_tried_again_from_the_command_line(engine: Engine) {
@@ -138,8 +138,8 @@ async fn only_a_parked_reversal_is_tried_again_from_the_command_line(engine: Eng
     let retry = |id: &str| deployment.run(&["reversals", "retry", id]);
     let refused = |id: &str, sentence: &str| {
         let output = retry(id);
-        let told = (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned(), output.stdout);
-        assert_eq!(told, (Some(1), format!("rescind: {sentence}\n"), vec![]), "{engine:?}");
+        let text = (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned(), output.stdout);
+        assert_eq!(text, (Some(1), format!("rescind: {sentence}\n"), vec![]), "{engine:?}");
     };
     refused("P1", "there is no reversal P1");
     assert!(String::from_utf8_lossy(&retry("..").stderr).starts_with("rescind: the ID \"..\" must be 1 to 64"));
@@ -158,21 +158,21 @@ async fn a_parked_reversal_is_open_again_for_whoever_serves_the_database(engine:
     let mut deployment = Deployment::on(engine);
     deployment.set("funds.kind", "http");
     park(&deployment, "P1").await;
-    let told = deployment.succeed(&["explain", "P1"]);
-    assert!(told.contains("parked: the account is closed"), "{told}");
+    let text = deployment.succeed(&["explain", "P1"]);
+    assert!(text.contains("parked: the account is closed"), "{text}");
 
     deployment.set("cancellable_period.zone", "Asia/Tokyo");
     deployment.succeed(&["config", "adopt"]);
     deployment.set("cancellable_period.zone", "Asia/Shanghai");
     let under_other_terms = deployment.run(&["reversals", "retry", "P1"]);
     assert_eq!(under_other_terms.status.code(), Some(1), "{engine:?}");
-    assert_eq!(deployment.succeed(&["explain", "P1"]), told);
+    assert_eq!(deployment.succeed(&["explain", "P1"]), text);
 
     deployment.succeed(&["config", "adopt"]);
     let retried = deployment.succeed(&["reversals", "retry", "P1"]);
     assert_eq!(retried, "the reversal P1 is open again and due at once\n");
-    let told = deployment.succeed(&["explain", "P1"]);
-    assert!(told.contains("reversal     of whatever was taken, open, next attempt from"), "{told}");
+    let text = deployment.succeed(&["explain", "P1"]);
+    assert!(text.contains("reversal     of whatever was taken, open, next attempt from"), "{text}");
     assert_eq!(deployment.run(&["reversals", "retry", "P1"]).status.code(), Some(1));
 }
 

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::core::{Gate, WalletCore};
+use testkit::core::{FakeCore, Gate};
 use testkit::partner::now;
 use testkit::process::Process;
 use testkit::{ACQUIRER, Deployment, Engine, for_each_engine};
 
 /// One process, and a core that has the money.
 struct Wallet {
-    core: WalletCore,
+    core: FakeCore,
     process: Process,
     /// Dropped last.
     _deployment: Deployment,
@@ -19,7 +19,7 @@ struct Wallet {
 impl Wallet {
     /// `payments` is `recorded` or `core`.
     async fn on(engine: Engine, payments: &str) -> Self {
-        let core = WalletCore::start();
+        let core = FakeCore::start();
         let mut deployment = Deployment::on(engine);
         deployment.set("funds.kind", "http");
         deployment.set("funds.url", &core.url());
@@ -35,7 +35,7 @@ impl Wallet {
 
     /// A payment of 1000 yen that the core has debited, as it is looked up.
     fn took(&self, id: &str) -> Value {
-        self.core.debits(id, "user", 1000);
+        self.core.debit(id, "user", 1000);
         json!({
             "status": "S", "acquirerId": ACQUIRER, "paymentId": format!("own-{id}"), "account": "user",
             "amount": { "value": "1000", "currency": "JPY" }, "kind": "payment", "initiatedAt": now(),
@@ -46,7 +46,7 @@ impl Wallet {
     fn knows(&self, id: &str, member: &str, value: impl Into<Value>) {
         let mut payment = self.took(id);
         payment[member] = value.into();
-        self.core.knows(id, payment);
+        self.core.add_payment(id, payment);
     }
 
     async fn cancel(&self, id: &str) -> String {
@@ -66,7 +66,7 @@ impl Wallet {
 
     /// The ids whose money went back, in order.
     fn given_back(&self) -> Vec<String> {
-        self.core.was_told_the_truth();
+        self.core.assert_told_the_truth();
         self.core.journal().into_iter().map(|effect| effect.id).collect()
     }
 
@@ -97,7 +97,7 @@ for_each_engine! {
 
 async fn the_core_is_asked_for_payments_nobody_announced(engine: Engine) {
     let wallet = Wallet::on(engine, "core").await;
-    wallet.core.knows("paid", wallet.took("paid"));
+    wallet.core.add_payment("paid", wallet.took("paid"));
     wallet.knows("held", "kind", "authorization");
     wallet.knows("running", "status", "U");
     wallet.knows("partly", "refunded", "400");
@@ -113,9 +113,9 @@ async fn the_core_is_asked_for_payments_nobody_announced(engine: Engine) {
         ("foreign", "F PARAM_ILLEGAL", &[]),
     ];
     for round in 0..2 {
-        for (id, answer, told) in expected {
+        for (id, answer, kinds) in expected {
             assert_eq!(wallet.cancel(id).await, answer, "{id}, round {round}");
-            assert_eq!(wallet.core.told(id), told, "{id}, round {round}");
+            assert_eq!(wallet.core.kinds_of(id), kinds, "{id}, round {round}");
         }
     }
     assert_eq!(wallet.given_back(), ["paid", "held", "running"]);
@@ -126,11 +126,11 @@ async fn the_core_is_asked_for_payments_nobody_announced(engine: Engine) {
 async fn a_core_that_has_moved_a_refund_is_believed(engine: Engine) {
     let wallet = Wallet::on(engine, "core").await;
     for (id, outcome, answer) in [("part", "partly-refunded", "F PROCESS_FAIL"), ("all", "fully-refunded", "S SUCCESS")] {
-        wallet.core.knows(id, wallet.took(id));
-        wallet.core.says(id, Some((200, json!({ "outcome": outcome }))));
+        wallet.core.add_payment(id, wallet.took(id));
+        wallet.core.set_answer(id, Some((200, json!({ "outcome": outcome }))));
         assert_eq!(wallet.cancel(id).await, answer);
         assert_eq!(wallet.cancel(id).await, answer);
-        assert_eq!(wallet.core.told(id), ["refund"]);
+        assert_eq!(wallet.core.kinds_of(id), ["refund"]);
     }
     assert_eq!(wallet.given_back(), [""; 0]);
     assert_eq!(wallet.waiting().await, [0, 0, 0]);
@@ -138,9 +138,9 @@ async fn a_core_that_has_moved_a_refund_is_believed(engine: Engine) {
 
 async fn f33_a_lookup_that_fails_is_decided_without_a_retry(engine: Engine) {
     let wallet = Wallet::on(engine, "core").await;
-    wallet.core.knows("paid", wallet.took("paid"));
+    wallet.core.add_payment("paid", wallet.took("paid"));
     wallet.knows("partly", "refunded", "400");
-    wallet.core.lookups_fail(true);
+    wallet.core.fail_lookups(true);
     let ids = ["never-seen", "paid", "partly"];
     for id in ids {
         assert_eq!(wallet.cancel(id).await, "U UNKNOWN_EXCEPTION", "{id}");
@@ -154,20 +154,23 @@ async fn f33_a_lookup_that_fails_is_decided_without_a_retry(engine: Engine) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(wallet.cancel("paid").await, "U UNKNOWN_EXCEPTION");
-    assert_eq!((wallet.core.calls(), wallet.waiting().await), (0, [3, 0, 0].map(Value::from)));
+    assert_eq!((wallet.core.reversal_requests(), wallet.waiting().await), (0, [3, 0, 0].map(Value::from)));
 
-    wallet.core.lookups_fail(false);
+    wallet.core.fail_lookups(false);
     for (id, state) in ids.into_iter().zip(["cancelled", "cancelled", "refused"]) {
         wallet.comes_to(id, "cancellation", state).await;
     }
     assert_eq!(wallet.given_back(), ["paid"]);
-    assert_eq!((wallet.core.told("paid"), wallet.core.told("never-seen")), (vec!["refund".to_owned()], vec!["void".to_owned()]));
+    assert_eq!(
+        (wallet.core.kinds_of("paid"), wallet.core.kinds_of("never-seen")),
+        (vec!["refund".to_owned()], vec!["void".to_owned()])
+    );
     assert_eq!(wallet.waiting().await, [0, 0, 0]);
     let lookups = wallet.core.lookups();
     for (id, answer) in ids.into_iter().zip(["S SUCCESS", "S SUCCESS", "F PROCESS_FAIL"]) {
         assert_eq!(wallet.cancel(id).await, answer, "{id}");
     }
-    assert_eq!((wallet.core.lookups(), wallet.core.calls()), (lookups, 2));
+    assert_eq!((wallet.core.lookups(), wallet.core.reversal_requests()), (lookups, 2));
 }
 
 async fn a_running_refund_is_waited_for_without_a_retry(engine: Engine) {
@@ -178,14 +181,14 @@ async fn a_running_refund_is_waited_for_without_a_retry(engine: Engine) {
         assert_eq!(wallet.cancel(id).await, "U UNKNOWN_EXCEPTION", "{id}");
     }
     assert_eq!(wallet.listed("/deferred", "deferred", "reason").await, ["refund-running"; 3]);
-    assert_eq!((wallet.core.calls(), wallet.waiting().await), (0, [3, 0, 0].map(Value::from)));
+    assert_eq!((wallet.core.reversal_requests(), wallet.waiting().await), (0, [3, 0, 0].map(Value::from)));
     wallet.knows("all-back", "refunded", "1000");
     wallet.knows("part-back", "refunded", "1");
-    wallet.core.knows("refund-failed", wallet.took("refund-failed"));
+    wallet.core.add_payment("refund-failed", wallet.took("refund-failed"));
     for (id, state) in ids.into_iter().zip(["already-refunded", "refused", "cancelled"]) {
         wallet.comes_to(id, "cancellation", state).await;
     }
-    assert_eq!((wallet.given_back(), wallet.core.calls()), (vec!["refund-failed".to_owned()], 1));
+    assert_eq!((wallet.given_back(), wallet.core.reversal_requests()), (vec!["refund-failed".to_owned()], 1));
     for (id, answer) in ids.into_iter().zip(["S SUCCESS", "F PROCESS_FAIL", "S SUCCESS"]) {
         assert_eq!(wallet.cancel(id).await, answer, "{id}");
     }
@@ -195,15 +198,15 @@ async fn f01_a_success_after_the_cancel_is_given_back(engine: Engine) {
     let wallet = Wallet::on(engine, "recorded").await;
     assert_eq!(wallet.process.wallet.announce("late", "user", 1000).await.unwrap(), "proceed");
     assert_eq!(wallet.cancel("late").await, "S SUCCESS");
-    assert_eq!(wallet.core.told("late"), ["void"]);
+    assert_eq!(wallet.core.kinds_of("late"), ["void"]);
     assert_eq!(wallet.case("late").await["reversal"]["state"], "done");
-    wallet.core.debits("late", "user", 1000);
+    wallet.core.debit("late", "user", 1000);
     assert_eq!(wallet.process.wallet.report("late", "S").await.unwrap(), "reversed");
     wallet.comes_to("late", "reversal", "done").await;
-    assert_eq!(wallet.core.told("late"), ["void", "refund"]);
+    assert_eq!(wallet.core.kinds_of("late"), ["void", "refund"]);
     assert_eq!(wallet.process.wallet.report("late", "S").await.unwrap(), "reversed");
     assert_eq!(wallet.cancel("late").await, "S SUCCESS");
-    assert_eq!(wallet.core.told("late"), ["void", "refund"], "a repeat tells the core nothing");
+    assert_eq!(wallet.core.kinds_of("late"), ["void", "refund"], "a repeat asks the core nothing");
     assert_eq!(wallet.given_back(), ["late"]);
 }
 
@@ -212,13 +215,13 @@ async fn f01_a_success_that_crosses_nothing_to_do_is_given_back(engine: Engine) 
     assert_eq!(wallet.process.wallet.announce("crossing", "user", 1000).await.unwrap(), "proceed");
     wallet.core.hold(Gate::Answer, "crossing");
     let success = async {
-        while wallet.core.told("crossing") != ["void"] {
+        while wallet.core.kinds_of("crossing") != ["void"] {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        wallet.core.debits("crossing", "user", 1000);
-        let told = wallet.process.wallet.report("crossing", "S").await;
+        wallet.core.debit("crossing", "user", 1000);
+        let disposition = wallet.process.wallet.report("crossing", "S").await;
         wallet.core.release();
-        told
+        disposition
     };
     let (cancelled, reported) = tokio::join!(wallet.cancel("crossing"), success);
     assert_eq!(reported.unwrap(), "reversed");
@@ -236,20 +239,20 @@ async fn f23_an_impossible_reversal_is_an_operators(engine: Engine) {
     let ids = ["by-hand", "tried-again"];
     for id in ids {
         assert_eq!(wallet.process.wallet.announce(id, "user", 1000).await.unwrap(), "proceed");
-        wallet.core.debits(id, "user", 1000);
+        wallet.core.debit(id, "user", 1000);
         assert_eq!(wallet.process.wallet.report(id, "S").await.unwrap(), "stands");
-        wallet.core.says(id, Some((422, json!({ "outcome": "impossible", "reason": "the account is closed" }))));
+        wallet.core.set_answer(id, Some((422, json!({ "outcome": "impossible", "reason": "the account is closed" }))));
         assert_eq!(wallet.cancel(id).await, "U UNKNOWN_EXCEPTION", "{id}");
     }
     let parked = "/reversals?state=parked";
     assert_eq!(wallet.listed(parked, "reversals", "reversalId").await, ids);
     assert_eq!(wallet.listed(parked, "reversals", "lastError").await, ["the account is closed"; 2]);
     for id in ids {
-        wallet.core.says(id, None);
+        wallet.core.set_answer(id, None);
         assert_eq!(wallet.cancel(id).await, "U UNKNOWN_EXCEPTION", "{id}");
     }
     assert_eq!(wallet.waiting().await, [0, 0, 2]);
-    assert_eq!(wallet.core.calls(), 2, "a repeated cancel revives nothing");
+    assert_eq!(wallet.core.reversal_requests(), 2, "a repeated cancel revives nothing");
 
     let operate = async |path: &str| wallet.process.wallet.operate(path, &json!({ "note": "paid in cash" })).await.unwrap();
     assert_eq!(operate("/reversals/tried-again/retry").await, "reopened");
@@ -258,17 +261,17 @@ async fn f23_an_impossible_reversal_is_an_operators(engine: Engine) {
     for id in ids {
         assert_eq!(wallet.cancel(id).await, "S SUCCESS", "{id}");
     }
-    assert_eq!((wallet.given_back(), wallet.core.told("by-hand").len()), (vec!["tried-again".to_owned()], 1));
+    assert_eq!((wallet.given_back(), wallet.core.kinds_of("by-hand").len()), (vec!["tried-again".to_owned()], 1));
     assert_eq!(wallet.waiting().await, [0, 0, 0]);
 }
 
-/// Whoever is called at night has an id, and looks for it in the log.
+/// An engineer who is called at night has an id, and looks for it in the log.
 async fn every_line_of_a_cancel_names_its_payment(engine: Engine) {
     let wallet = Wallet::on(engine, "core").await;
-    wallet.core.knows("looked-for", wallet.took("looked-for"));
-    wallet.core.says("looked-for", Some((500, Value::Null)));
+    wallet.core.add_payment("looked-for", wallet.took("looked-for"));
+    wallet.core.set_answer("looked-for", Some((500, Value::Null)));
     assert_eq!(wallet.cancel("looked-for").await, "U UNKNOWN_EXCEPTION");
-    wallet.core.says("looked-for", None);
+    wallet.core.set_answer("looked-for", None);
     wallet.comes_to("looked-for", "reversal", "done").await;
     assert_eq!(wallet.cancel("looked-for").await, "S SUCCESS");
     let expected = [

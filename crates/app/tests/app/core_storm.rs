@@ -1,4 +1,4 @@
-//! A wallet core that fails: every user has the money back exactly once, nobody is told S before, and nothing is left over.
+//! A wallet core that fails: every user has the money back exactly once, nobody receives S before, and nothing is left over.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use testkit::core::{Effect, Faults, Gate, Reach, WalletCore, one_of};
+use testkit::core::{Effect, FakeCore, Faults, Gate, Reach, one_of};
 use testkit::process::Process;
 use testkit::wallet::payment_of;
 use testkit::{Deployment, Engine};
@@ -23,7 +23,7 @@ fn full_scale() -> bool {
 }
 
 /// A deployment whose money is at `core`.
-fn deployment_with(core: &WalletCore, engine: Engine, timeout: &str) -> Deployment {
+fn deployment_with(core: &FakeCore, engine: Engine, timeout: &str) -> Deployment {
     let mut deployment = Deployment::on(engine);
     deployment.set("funds.kind", "http");
     deployment.set("funds.url", &core.url());
@@ -47,7 +47,7 @@ struct Cancelled {
 /// Several processes that come and go, and a core that fails.
 struct Storm {
     deployment: Deployment,
-    core: WalletCore,
+    core: FakeCore,
     processes: [RwLock<Option<Arc<Process>>>; 2],
     next: AtomicUsize,
     enough: AtomicBool,
@@ -56,10 +56,10 @@ struct Storm {
 
 impl Storm {
     async fn begin() -> Arc<Self> {
-        let core = WalletCore::start();
+        let core = FakeCore::start();
         let timeout = Duration::from_millis(300);
         let deployment = deployment_with(&core, Engine::Postgres, "300ms");
-        core.fails(Faults { before: 30, after: 30, late: 10, delay: timeout + Duration::from_millis(150) });
+        core.set_faults(Faults { before: 30, after: 30, late: 10, delay: timeout + Duration::from_millis(150) });
         let processes = [deployment.start().await, deployment.start().await].map(|process| RwLock::new(Some(Arc::new(process))));
         let (next, enough, cancelled) = (AtomicUsize::new(0), AtomicBool::new(false), Mutex::default());
         Arc::new(Self { deployment, core, processes, next, enough, cancelled })
@@ -100,7 +100,7 @@ impl Storm {
         let (id, account, amount) = (format!("payment-{number}"), format!("user-{number}"), 1000 + number as i64);
         let (id, content) = (id.as_str(), &payment_of(&account, amount));
         self.asks(|process| async move { process.wallet.announce_as(id, content).await }).await;
-        self.core.debits(id, &account, amount);
+        self.core.debit(id, &account, amount);
         if !number.is_multiple_of(4) {
             assert_eq!(self.asks(|process| async move { process.wallet.report(id, "S").await }).await, "stands");
         }
@@ -136,7 +136,7 @@ impl Storm {
     async fn audit(&self, kills: usize) {
         let process = self.processes[0].read().await.clone().unwrap();
         nothing_is_left(&process).await;
-        self.core.was_told_the_truth();
+        self.core.assert_told_the_truth();
         let (journal, cancelled) = (self.core.journal(), self.cancelled.lock().await);
         let effects = by_id(&journal);
         assert_eq!((journal.len(), effects.len()), (cancelled.len(), cancelled.len()), "one effect a payment");
@@ -152,7 +152,7 @@ impl Storm {
         let (cancels, once) = (cancelled.iter().map(|cancel| cancel.cancels).sum::<usize>(), cancelled.len());
         println!(
             "{once} payments cancelled by {cancels} cancels, {} calls of the core, failures {}, {kills} kills, 0 F, {}",
-            self.core.asked(),
+            self.core.requests(),
             self.core.failures(),
             percentiles(until_back)
         );
@@ -184,7 +184,7 @@ async fn reversals(process: &Process, state: &str) -> Vec<String> {
     }
 }
 
-/// Waits until the worker has nothing to do; whatever is left for ever makes the test hang and fail.
+/// Waits until the worker has nothing to do; a reversal that stays for ever makes the test hang and fail.
 async fn nothing_is_left(process: &Process) {
     while !reversals(process, "open").await.is_empty() {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -223,9 +223,9 @@ async fn sigkill_every_two_seconds_changes_nothing() {
 const NEW: usize = 20;
 
 /// A payment of 1000 yen that succeeded, with its money taken.
-async fn pays(process: &Process, core: &WalletCore, id: &str) {
+async fn pays(process: &Process, core: &FakeCore, id: &str) {
     assert_eq!(process.wallet.announce(id, &format!("user-of-{id}"), 1000).await.unwrap(), "proceed");
-    core.debits(id, &format!("user-of-{id}"), 1000);
+    core.debit(id, &format!("user-of-{id}"), 1000);
     assert_eq!(process.wallet.report(id, "S").await.unwrap(), "stands");
 }
 
@@ -258,7 +258,7 @@ async fn for_each<Done: Future<Output = ()> + Send + 'static>(
 }
 
 async fn survives_an_outage(engine: Engine, outage: Reach) {
-    let core = WalletCore::start();
+    let core = FakeCore::start();
     let mut deployment = deployment_with(&core, engine, "3s");
     deployment.set("callback.answer_budget", "5s");
     let process = Arc::new(deployment.start().await);
@@ -272,7 +272,7 @@ async fn survives_an_outage(engine: Engine, outage: Reach) {
     .await;
 
     let (gone, lasts) = (Instant::now(), Duration::from_secs(lasts));
-    core.is_now(outage);
+    core.set_reach(outage);
     let with = Arc::clone(&process);
     let sent = for_each(&ids, move |id| {
         let process = Arc::clone(&with);
@@ -286,12 +286,12 @@ async fn survives_an_outage(engine: Engine, outage: Reach) {
     assert_eq!(readyz(&process).await["openReversals"], backlog);
     assert_eq!(core.journal(), []);
 
-    // The backlog is as slow as can be: whatever is asked for it stays unanswered, and it has taken all that it may take.
+    // The backlog is as slow as can be: no request for it is answered, and it has taken all that it may take.
     core.hold(Gate::Request, "backlog-");
-    core.is_now(Reach::Up);
+    core.set_reach(Reach::Up);
     let mut held = 0;
-    while core.held() > held || held == 0 {
-        held = core.held();
+    while core.held_requests() > held || held == 0 {
+        held = core.held_requests();
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     for number in 0..NEW {
@@ -305,16 +305,16 @@ async fn survives_an_outage(engine: Engine, outage: Reach) {
     core.release();
     let released = Instant::now();
     nothing_is_left(&process).await;
-    core.was_told_the_truth();
+    core.assert_told_the_truth();
     let drained = released.elapsed();
     let journal = core.journal();
     let effects = by_id(&journal);
     assert_eq!((journal.len(), effects.len()), (backlog + NEW, backlog + NEW), "one effect a payment");
-    let asked = core.asked();
+    let requests = core.requests();
     for id in &ids {
         assert_eq!(cancelled_in_time(&process, id).await, "S SUCCESS", "{id}");
     }
-    assert_eq!(core.asked(), asked, "an answer that is recorded needs no core");
+    assert_eq!(core.requests(), requests, "an answer that is recorded needs no core");
     let until_back = sent.iter().map(|(id, sent)| effects[id.as_str()].at - *sent).collect();
     let (lasted, drained) = (lasts.as_secs(), drained.as_millis());
     let times = percentiles(until_back);

@@ -13,10 +13,10 @@ fn demo(dir: &std::path::Path, args: &[&str]) -> Command {
 fn every_row_of_the_demonstration_is_as_it_should_be() {
     let dir = tempfile::tempdir().unwrap();
     let output = demo(dir.path(), &["--once", "--dir", "new"]).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(told.ends_with("All 11 are as they should be.\n"), "{told}");
-    assert_eq!(told.lines().filter(|line| line.ends_with("  ok")).count(), 11, "{told}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.ends_with("All 11 are as they should be.\n"), "{text}");
+    assert_eq!(text.lines().filter(|line| line.ends_with("  ok")).count(), 11, "{text}");
 
     let again = demo(dir.path(), &["--once", "--dir", "new"]).output().unwrap();
     assert_eq!(again.status.code(), Some(1));
@@ -47,10 +47,10 @@ fn the_lines_to_paste_cancel_a_payment_with_openssl_and_curl() {
         }
     }
     let output = Command::new("sh").arg("-ec").arg(&snippet).stdin(Stdio::null()).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
+    let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{snippet}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(told.starts_with("HTTP/1.1 200 OK"), "{told}");
+    assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");
     let answer = r#"{"result":{"resultCode":"SUCCESS","resultStatus":"S","resultMessage":"Success"}}"#;
-    assert!(told.contains(answer), "{told}");
-    assert!(told.contains(r#""state":"cancelled""#), "{told}");
+    assert!(text.contains(answer), "{text}");
+    assert!(text.contains(r#""state":"cancelled""#), "{text}");
 }

@@ -1,5 +1,5 @@
-//! What the system gives comes to its end. The disk is full: nobody is told what is not durable, nothing that was told is lost, and it
-//! goes on once there is room again. Open files: as many as there can be are taken, whatever a shell allows by itself.
+//! What the system gives comes to its end. The disk is full: nothing is answered that is not durable, nothing that was answered is lost, and it
+//! goes on once there is room again. Open files: the process takes as many as the system allows, also where its shell allows fewer.
 
 use std::process::Command;
 
@@ -51,8 +51,8 @@ async fn a_full_disk_is_answered_u_and_loses_nothing() {
     assert_eq!(process.wallet.balance("user-of-during").await.unwrap(), -1000, "what was not answered S moved nothing");
     assert!(counted(&process, "rescind_batch_replays_total").await >= 9);
     assert!(counted(&process, r#"rescind_commands_not_decided_total{reason="unavailable"}"#).await >= 9);
-    let told = process.log().into_iter().any(|line| line.contains("the cancel was not decided") && line.contains("during"));
-    assert!(told, "{:?}", process.log());
+    let is_logged = process.log().into_iter().any(|line| line.contains("the cancel was not decided") && line.contains("during"));
+    assert!(is_logged, "{:?}", process.log());
 
     limit_files(&process, "unlimited");
     assert_eq!(process.alipayplus.cancel("during").await.unwrap().brief(), "S SUCCESS");
@@ -62,7 +62,7 @@ async fn a_full_disk_is_answered_u_and_loses_nothing() {
     for id in ["before", "during"] {
         is_back(&process, id).await;
     }
-    // Whoever reads the file next finds the same.
+    // The next process that reads the file finds the same.
     process.kill();
     drop(process);
     let process = deployment.start().await;

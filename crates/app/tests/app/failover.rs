@@ -162,17 +162,17 @@ async fn of_a_database_that_is_gone_metrics_tell_no_numbers() {
         assert_eq!(response.status(), 200);
         response.text().await.unwrap()
     };
-    let tells = |text: &str, line: &str| text.lines().any(|told| told == line);
+    let shows = |text: &str, line: &str| text.lines().any(|shown| shown == line);
     let counted = ["rescind_open_reversals", "rescind_parked_reversals", "rescind_deferred_cancels"];
     let text = scraped().await;
-    assert!(tells(&text, "rescind_ready 1"), "{text}");
+    assert!(shows(&text, "rescind_ready 1"), "{text}");
     for metric in counted {
-        assert!(tells(&text, &format!("{metric} 0")), "{metric}: {text}");
+        assert!(shows(&text, &format!("{metric} 0")), "{metric}: {text}");
     }
     server.kill();
     let text = scraped().await;
-    assert!(tells(&text, "rescind_ready 0"), "{text}");
+    assert!(shows(&text, "rescind_ready 0"), "{text}");
     for metric in counted {
-        assert!(tells(&text, &format!("{metric} NaN")), "{metric}: {text}");
+        assert!(shows(&text, &format!("{metric} NaN")), "{metric}: {text}");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
-use testkit::core::WalletCore;
+use testkit::core::FakeCore;
 use testkit::process::Process;
 use testkit::{Deployment, Engine, loopback};
 
@@ -38,7 +38,7 @@ async fn pays(process: &Process, id: &str) {
 }
 
 async fn what_is_explained_is_counted(engine: Engine) {
-    let core = WalletCore::start();
+    let core = FakeCore::start();
     let mut deployment = Deployment::on(engine);
     for (key, value) in [("funds.kind", "http"), ("funds.timeout", "3s"), ("payments.kind", "core"), ("payments.timeout", "3s")] {
         deployment.set(key, value);
@@ -48,8 +48,8 @@ async fn what_is_explained_is_counted(engine: Engine) {
     deployment.set("callback.answer_budget", "7500ms");
     let process = deployment.start().await;
     pays(&process, "paid").await;
-    core.debits("paid", "user", 1000);
-    core.says("broken", Some((422, json!({ "outcome": "impossible", "reason": "account closed" }))));
+    core.debit("paid", "user", 1000);
+    core.set_answer("broken", Some((422, json!({ "outcome": "impossible", "reason": "account closed" }))));
     for (id, answer) in [("paid", "S SUCCESS"), ("paid", "S SUCCESS"), ("broken", "U UNKNOWN_EXCEPTION")] {
         assert_eq!(process.alipayplus.cancel(id).await.unwrap().brief(), answer);
     }

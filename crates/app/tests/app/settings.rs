@@ -101,8 +101,8 @@ fn what_is_no_setting_is_refused_wherever_it_stands() {
             "wallet_api.tls.ca is not a setting; wallet_api.tls has certificate_file, private_key_file",
         ),
     ] {
-        let told = refusal(&format!("{GOOD}\n{extra}"), &[]);
-        assert!(told.starts_with(sentence), "{told}");
+        let refused = refusal(&format!("{GOOD}\n{extra}"), &[]);
+        assert!(refused.starts_with(sentence), "{refused}");
     }
     assert_eq!(
         refusal(&GOOD.replace("client_id", "name = \"x\"\nclient_id"), &[]),
@@ -210,21 +210,21 @@ fn a_value_of_another_shape_is_refused() {
 #[test]
 fn a_file_that_cannot_be_used_is_named_with_its_key() {
     let dir = folder(GOOD);
-    let told = |environment: &[(&str, &str)]| {
+    let refused = |environment: &[(&str, &str)]| {
         let output = rescind(dir.path(), &["config", "check"], environment);
         assert_eq!(output.status.code(), Some(1));
         text(&output.stderr)
     };
-    let missing = told(&[("RESCIND__WALLET_API__TOKENS_FILE", "keys/none")]);
+    let missing = refused(&[("RESCIND__WALLET_API__TOKENS_FILE", "keys/none")]);
     assert!(
         missing.starts_with("rescind: wallet_api.tokens_file names the file \"keys/none\", which cannot be read: No such file")
     );
-    let public = told(&[("RESCIND__CALLBACK__SIGNING_KEY__PRIVATE_KEY_FILE", "keys/wallet-public.pem")]);
+    let public = refused(&[("RESCIND__CALLBACK__SIGNING_KEY__PRIVATE_KEY_FILE", "keys/wallet-public.pem")]);
     let sentence =
         "rescind: callback.signing_key.private_key_file names the file \"keys/wallet-public.pem\", which cannot be used: ";
     assert!(public.starts_with(sentence), "{public}");
     std::fs::write(dir.path().join("blank"), "\n").unwrap();
-    let blank = told(&[("RESCIND__DATABASE__PASSWORD_FILE", "blank")]);
+    let blank = refused(&[("RESCIND__DATABASE__PASSWORD_FILE", "blank")]);
     assert_eq!(blank, "rescind: database.password_file names the file \"blank\", which is blank, but must hold a secret\n");
     let named = rescind(dir.path(), &["--config", "none.toml", "config", "check"], &[]);
     assert!(text(&named.stderr).starts_with("rescind: the settings file \"none.toml\" cannot be read: "));
@@ -276,9 +276,9 @@ fn no_secret_is_shown() {
     for secret in tokens.split_whitespace().filter(|word| word.len() > 16).chain(["hunter2"]) {
         assert!(!shown.contains(secret));
     }
-    let told = refusal_of("database.url", "mysql://rescind:hunter2@db/rescind");
+    let refused = refusal_of("database.url", "mysql://rescind:hunter2@db/rescind");
     assert_eq!(
-        told,
+        refused,
         r#"database.url is "mysql://rescind:…@db/rescind", but must be "sqlite://FILE" or "postgres://USER@HOST/NAME""#
     );
 }

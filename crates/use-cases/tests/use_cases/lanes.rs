@@ -28,9 +28,9 @@ impl HeldUp {
     }
 }
 
-fn submitted(ports: &Arc<Ports>, asked: ReceivedCommand) -> tokio::task::JoinHandle<Result<CancelReply, SubmitError>> {
+fn submitted(ports: &Arc<Ports>, received: ReceivedCommand) -> tokio::task::JoinHandle<Result<CancelReply, SubmitError>> {
     let ports = Arc::clone(ports);
-    tokio::spawn(async move { ports.lanes.submit(asked).await.map(|decided| decided.reply) })
+    tokio::spawn(async move { ports.lanes.submit(received).await.map(|decided| decided.reply) })
 }
 
 fn received(name: &str) -> ReceivedCancel {
@@ -221,16 +221,16 @@ async fn the_wallet_is_told_what_was_decided() {
     let store = HeldUp::holding(100);
     let ports = store.ports(100, 8);
     let wallet = Wallet::of("told");
-    let told = |asked| {
+    let submitted = |received| {
         let ports = Arc::clone(&ports);
-        async move { submit(&ports.lanes, asked).await }
+        async move { submit(&ports.lanes, received).await }
     };
-    assert_eq!(told(wallet.reports(ReportedResult::Failed)).await, Ok(CommandReply::NotFound { fenced: false }));
-    assert_eq!(told(wallet.pays()).await, Ok(CommandReply::Done(Disposition::Proceed)));
+    assert_eq!(submitted(wallet.reports(ReportedResult::Failed)).await, Ok(CommandReply::NotFound { fenced: false }));
+    assert_eq!(submitted(wallet.pays()).await, Ok(CommandReply::Done(Disposition::Proceed)));
     assert_eq!(
-        told(Wallet { amount: 1, ..wallet.clone() }.pays()).await,
+        submitted(Wallet { amount: 1, ..wallet.clone() }.pays()).await,
         Ok(CommandReply::Conflict("the payment is recorded with other content"))
     );
-    assert_eq!(told(wallet.reports(ReportedResult::Succeeded)).await, Ok(CommandReply::Done(Disposition::Stands)));
-    assert_eq!(told(wallet.refunds("r", 1001)).await, Ok(CommandReply::Done(Disposition::Refused)));
+    assert_eq!(submitted(wallet.reports(ReportedResult::Succeeded)).await, Ok(CommandReply::Done(Disposition::Stands)));
+    assert_eq!(submitted(wallet.refunds("r", 1001)).await, Ok(CommandReply::Done(Disposition::Refused)));
 }

@@ -48,7 +48,7 @@ impl Process {
     }
 
     /// Cancelled so long ago that nobody is at it any more.
-    async fn owes(&self, name: &str) {
+    async fn has_open_reversal(&self, name: &str) {
         let long_ago = Wallet { at: moment(-60), ..Wallet::of(name) };
         let decided = self.store.decide(vec![long_ago.is_cancelled()]).await;
         assert_eq!(replies(decided), [Ok(Reply::Cancel(CancelReply::ReversalPending { attempt: Some(1) }))]);
@@ -59,7 +59,7 @@ impl Process {
 async fn a_cancel_waits_for_nothing_the_worker_catches_up_on() {
     let process = Process::with(Vec::new());
     for number in 0..600 {
-        process.owes(&format!("held-{number}")).await;
+        process.has_open_reversal(&format!("held-{number}")).await;
     }
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::spawn(run_worker(Arc::clone(&process.ports), stopped));
@@ -113,9 +113,9 @@ async fn a_cancel_that_an_operator_has_to_decide_is_u_at_once() {
     let process = Process::with(vec![ReversalOutcome::Impossible("closed".to_owned())]);
     process.core.lets.add_permits(1);
     assert_eq!(process.cancels("held").await.unwrap(), Answer::Pending);
-    let asked = tokio::time::Instant::now();
+    let begun_at = tokio::time::Instant::now();
     assert_eq!(process.cancels("held").await.unwrap(), Answer::Pending);
-    assert!(asked.elapsed() < Duration::from_secs(1), "on a clock that stands still but for waits");
+    assert!(begun_at.elapsed() < Duration::from_secs(1), "on a clock that stands still but for waits");
     assert_eq!(process.begun(), 1);
 }
 
@@ -132,7 +132,7 @@ async fn f42_a_day_without_work_writes_nothing() {
     assert_eq!((process.store.find(&id("held")).await, process.begun()), (file, 1));
     assert_eq!(process.store.backlog().await, Ok(Backlog::default()));
     // The worker is there all the same.
-    process.owes("after-a-day").await;
+    process.has_open_reversal("after-a-day").await;
     while process.store.backlog().await != Ok(Backlog::default()) {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

@@ -84,12 +84,12 @@ async fn a_cancel_in_the_last_second_is_given_back_by_the_worker() {
     let worker = tokio::spawn(run_worker(Arc::clone(&process.ports), stopped));
     assert_eq!(process.cancel().await, Answer::Pending);
     // Ten minutes in which the worker asks again and again.
-    let asked = || process.core.asked.load(Ordering::Relaxed);
+    let calls = || process.core.calls.load(Ordering::Relaxed);
     for _ in 0..600 {
         process.clock.advance(TimeDelta::seconds(1));
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    assert!(asked() > 10, "{}", asked());
+    assert!(calls() > 10, "{}", calls());
     process.core.is_back.store(true, Ordering::Relaxed);
     process.clock.advance(TimeDelta::minutes(1));
     while process.core.given_back.load(Ordering::Relaxed) == 0 {
@@ -100,9 +100,9 @@ async fn a_cancel_in_the_last_second_is_given_back_by_the_worker() {
     }
     stop.send(true).unwrap();
     worker.await.unwrap();
-    let asked_before = asked();
+    let calls_before = calls();
     assert_eq!(process.cancel().await, Answer::Cancelled);
-    assert_eq!((asked(), process.core.given_back.load(Ordering::Relaxed)), (asked_before, 1), "the answer was recorded");
+    assert_eq!((calls(), process.core.given_back.load(Ordering::Relaxed)), (calls_before, 1), "the answer was recorded");
 }
 
 /// The first cancel meets no database, so that nobody knows when it came; its retry comes ten minutes later.
@@ -129,7 +129,7 @@ async fn grace_makes_up_for_a_database_that_was_away() {
 async fn without_grace_a_receipt_nobody_recorded_is_lost() {
     let (process, answer) = retried_after_an_outage_of_the_database(with_grace(0)).await;
     assert_eq!(answer, PERIOD_OVER);
-    assert_eq!(process.core.asked.load(Ordering::Relaxed), 0);
+    assert_eq!(process.core.calls.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test(start_paused = true)]

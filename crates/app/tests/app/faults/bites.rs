@@ -1,12 +1,12 @@
 //! The checks find what they are for: each meets a promise that is broken on purpose.
 
-use crate::faults::core::{Mood, WalletCore};
+use crate::faults::core::{MemoryCore, Mood};
 use crate::faults::every_fault::Stage;
 use crate::faults::places::Engine;
 use crate::faults::world::World;
 
 fn with_a_core_that(mood: Mood) {
-    Stage::undisturbed(Engine::Memory, 1).plays(WalletCore::default(), async |world| {
+    Stage::undisturbed(Engine::Memory, 1).plays(MemoryCore::default(), async |world| {
         world.has_paid(0).await;
         world.around.core.feels(&world.id, Some(mood));
         let _answer = world.is_cancelled(0).await;
@@ -30,7 +30,7 @@ fn money_given_twice_is_found_out() {
 #[test]
 #[should_panic(expected = "never at rest")]
 fn a_reversal_that_nobody_goes_on_with_is_found_out() {
-    Stage::undisturbed(Engine::Memory, 1).plays(WalletCore::default(), async |world: &World| {
+    Stage::undisturbed(Engine::Memory, 1).plays(MemoryCore::default(), async |world: &World| {
         world.has_paid(0).await;
         world.process(0).loses_its_worker();
         world.is_cancelled_in_vain(0).await;

@@ -44,7 +44,7 @@ struct Books {
     journal: Vec<(PaymentRequestId, Effect)>,
     payments: BTreeMap<PaymentRequestId, Payment>,
     moods: BTreeMap<PaymentRequestId, Mood>,
-    asked: BTreeMap<PaymentRequestId, u32>,
+    calls: BTreeMap<PaymentRequestId, u32>,
     inside: BTreeMap<PaymentRequestId, u32>,
     most_inside: u32,
 }
@@ -52,13 +52,13 @@ struct Books {
 /// The core. It undoes what is there when it is asked, and what comes later only when it is asked again, unless it keeps the
 /// payments itself.
 #[derive(Default)]
-pub(crate) struct WalletCore {
+pub(crate) struct MemoryCore {
     books: Mutex<Books>,
     /// Answers stay in the core, effects done, until they are let out.
     holds: Option<Arc<Semaphore>>,
 }
 
-impl WalletCore {
+impl MemoryCore {
     /// Keeps its answers back until the semaphore lets them out.
     pub(crate) fn that_holds(lets_out: &Arc<Semaphore>) -> Self {
         Self { holds: Some(Arc::clone(lets_out)), ..Self::default() }
@@ -72,7 +72,7 @@ impl WalletCore {
     /// The core keeps this payment, and takes its money unless it was asked before to undo it.
     pub(crate) fn keeps(&self, id: &PaymentRequestId, payment: Payment) {
         let mut books = held(&self.books);
-        if !books.asked.contains_key(id) {
+        if !books.calls.contains_key(id) {
             books.journal.push((id.clone(), Effect::Taken(payment.amount.minor())));
             books.payments.insert(id.clone(), payment);
         }
@@ -96,9 +96,9 @@ impl WalletCore {
         held(&self.books).journal_of(id)
     }
 
-    /// How often it was asked about a case.
-    pub(crate) fn asked(&self, id: &PaymentRequestId) -> u32 {
-        held(&self.books).asked.get(id).copied().unwrap_or_default()
+    /// How many calls about a case came.
+    pub(crate) fn calls(&self, id: &PaymentRequestId) -> u32 {
+        held(&self.books).calls.get(id).copied().unwrap_or_default()
     }
 
     /// Whether a call about the case is inside.
@@ -150,12 +150,12 @@ impl Books {
 }
 
 /// One call inside the core; it is outside again however it ends.
-struct Inside<'a>(&'a WalletCore, &'a PaymentRequestId);
+struct Inside<'a>(&'a MemoryCore, &'a PaymentRequestId);
 
 impl<'a> Inside<'a> {
-    fn comes(core: &'a WalletCore, id: &'a PaymentRequestId) -> Self {
+    fn comes(core: &'a MemoryCore, id: &'a PaymentRequestId) -> Self {
         let mut books = held(&core.books);
-        *books.asked.entry(id.clone()).or_default() += 1;
+        *books.calls.entry(id.clone()).or_default() += 1;
         let inside = books.inside.entry(id.clone()).or_default();
         *inside += 1;
         let now = *inside;
@@ -173,7 +173,7 @@ impl Drop for Inside<'_> {
 }
 
 #[async_trait]
-impl FundsGateway for WalletCore {
+impl FundsGateway for MemoryCore {
     async fn reverse(&self, reversal_request: &ReversalRequest) -> ReversalOutcome {
         let _inside = Inside::comes(self, &reversal_request.id);
         // Others come in meanwhile, if anybody may.
@@ -190,7 +190,7 @@ impl FundsGateway for WalletCore {
 }
 
 #[async_trait]
-impl Payments for WalletCore {
+impl Payments for MemoryCore {
     async fn look_up(&self, id: &PaymentRequestId) -> Result<Option<CorePayment>, UnavailableError> {
         let books = held(&self.books);
         if books.moods.get(id) == Some(&Mood::IsMute) {

@@ -2,7 +2,7 @@
 
 use domain::Answer;
 
-use crate::faults::core::{Mood, WalletCore};
+use crate::faults::core::{MemoryCore, Mood};
 use crate::faults::every_fault::{Stage, on_every_store, undisturbed};
 use crate::faults::places::Engine;
 use crate::faults::plan::{Trouble, every_fault, on_both_sides};
@@ -119,17 +119,17 @@ on_every_store!(f22_a_reversal_that_is_recorded_out_of_order_is_not_lost, 2, [co
 
 /// Once the money is back, the workers look again and again, and find nothing to do, to write or to tell.
 fn is_silent_afterwards(engine: Engine) {
-    Stage::undisturbed(engine, 2).plays(WalletCore::default(), async |world| {
+    Stage::undisturbed(engine, 2).plays(MemoryCore::default(), async |world| {
         world.has_paid(0).await;
         world.is_cancelled_in_vain(0).await;
         world.around.core.feels(&world.id, None);
         world.comes_to_rest().await;
         assert_eq!(world.is_cancelled(0).await, Answer::Cancelled);
-        let (file, asked) = (world.file().await, world.around.core.asked(&world.id));
+        let (file, calls) = (world.file().await, world.around.core.calls(&world.id));
         let looks = || world.around.plan.calls().into_iter().filter(|call| *call == "claim_due").count();
         let before = looks();
         world.waits_until("looked at", async || looks() > before + 40).await;
-        assert_eq!((world.file().await, world.around.core.asked(&world.id)), (file, asked));
+        assert_eq!((world.file().await, world.around.core.calls(&world.id)), (file, calls));
         assert_eq!(world.moved().await.given_back, PAID);
         world.is_right().await;
     });

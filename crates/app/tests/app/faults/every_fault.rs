@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use domain::Policy;
 use ports::testing::{core_policy, ledger_policy};
 
-use crate::faults::core::WalletCore;
+use crate::faults::core::MemoryCore;
 use crate::faults::places::{Engine, Place, RunningClock};
 use crate::faults::plan::{Fault, Plan};
 use crate::faults::process::{Money, Surroundings};
@@ -106,7 +106,7 @@ impl Stage {
     }
 
     /// A world on this stage; to be called on a runtime of the engine's.
-    pub(crate) async fn world(&self, name: &str, place: &Arc<Place>, (core, plan): (WalletCore, Arc<Plan>)) -> World {
+    pub(crate) async fn world(&self, name: &str, place: &Arc<Place>, (core, plan): (MemoryCore, Arc<Plan>)) -> World {
         let policy = self.policy();
         let clock = Arc::new(RunningClock::beside(&place.open(&policy)).await);
         let (money, pace) = (self.money, self.engine.pace());
@@ -120,7 +120,7 @@ impl Stage {
     }
 
     /// Plays one thing without faults, on a fresh place.
-    pub(crate) fn plays(&self, core: WalletCore, play: impl AsyncFnOnce(&World)) {
+    pub(crate) fn plays(&self, core: MemoryCore, play: impl AsyncFnOnce(&World)) {
         let place = Arc::new(Place::new(self.engine, &self.policy()));
         self.engine.runtime().block_on(async {
             let world = self.world("case", &place, (core, Arc::new(Plan::undisturbed()))).await;
@@ -135,7 +135,7 @@ impl Run<'_> {
         let _told = FailedRun(self.stage, fault, Arc::clone(&plan));
         self.stage.engine.runtime().block_on(async {
             let name = format!("run-{}", self.number);
-            let world = self.stage.world(&name, self.place, (WalletCore::default(), Arc::clone(&plan))).await;
+            let world = self.stage.world(&name, self.place, (MemoryCore::default(), Arc::clone(&plan))).await;
             play(&world).await;
             world.comes_to_rest().await;
             world.is_right().await;

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use domain::{Answer, CommandReply, Disposition, Inquiry};
 use tokio::sync::Semaphore;
 
-use crate::faults::core::WalletCore;
+use crate::faults::core::MemoryCore;
 use crate::faults::every_fault::{Stage, on_every_store, undisturbed};
 use crate::faults::places::Engine;
 use crate::faults::plan::every_fault;
@@ -35,7 +35,7 @@ on_every_store!(f01_a_success_a_day_after_the_cancel_is_given_back, 1, [ledger, 
 
 fn at_any_time_later(engine: Engine) {
     for money in [Money::Ledger, Money::Core] {
-        Stage { money, ..Stage::undisturbed(engine, 1) }.plays(WalletCore::default(), async |world| {
+        Stage { money, ..Stage::undisturbed(engine, 1) }.plays(MemoryCore::default(), async |world| {
             for later in [1, 999, 60_000, 3_600_000, 24 * 3_600_000] {
                 let world = world.another(&format!("later-{later}"));
                 succeeds_after_the_cancel(&world, TimeDelta::milliseconds(later)).await;
@@ -47,7 +47,7 @@ fn at_any_time_later(engine: Engine) {
 
 undisturbed!(f01_a_success_is_given_back_however_late_it_comes, at_any_time_later);
 
-/// The wallet that asks after the cancel is told not to take the money; one that did so all the same gets it given back.
+/// The wallet that asks after the cancel hears that it must not take the money; one that did so all the same gets it given back.
 async fn pays_after_the_cancel(world: &World) {
     assert_eq!(world.is_cancelled(0).await, Answer::Cancelled);
     assert!(!world.is_announced(0).await, "closed");
@@ -65,9 +65,9 @@ on_every_store!(f02_a_pay_after_the_cancel_is_closed, 1, [ledger, core], every_f
 async fn confirms_while_it_is_cancelled(world: &World) {
     assert!(world.is_announced(0).await);
     world.takes();
-    let (answer, told) = tokio::join!(world.is_cancelled(0), world.succeeds(1));
+    let (answer, reply) = tokio::join!(world.is_cancelled(0), world.succeeds(1));
     assert_eq!(answer, Answer::Cancelled);
-    assert!(matches!(told, Some(CommandReply::Done(Disposition::Stands | Disposition::Reversed))), "{told:?}");
+    assert!(matches!(reply, Some(CommandReply::Done(Disposition::Stands | Disposition::Reversed))), "{reply:?}");
     world.comes_to_rest().await;
     assert_eq!(world.moved().await.given_back, PAID);
 }
@@ -127,11 +127,11 @@ on_every_store!(f36_a_cancel_of_an_unknown_id_is_remembered, 1, [ledger, core, c
 /// The core has said "nothing to do", and before that arrives the payment succeeds.
 fn on_its_way_back(engine: Engine) {
     let lets_out = Arc::new(Semaphore::new(0));
-    let core = WalletCore::that_holds(&lets_out);
+    let core = MemoryCore::that_holds(&lets_out);
     Stage::undisturbed(engine, 1).plays(core, async |world| {
         assert!(world.is_announced(0).await);
         let late_success = async {
-            world.waits_until("asked", async || world.around.core.asked(&world.id) == 1).await;
+            world.waits_until("asked", async || world.around.core.calls(&world.id) == 1).await;
             world.takes();
             assert_eq!(world.succeeds(0).await, REVERSED);
             lets_out.add_permits(1000);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use domain::{Action, Answer, CommandReply, Disposition, ReversalState};
 
-use crate::faults::core::{Mood, WalletCore};
+use crate::faults::core::{MemoryCore, Mood};
 use crate::faults::every_fault::{Stage, on_every_store, undisturbed};
 use crate::faults::places::Engine;
 use crate::faults::plan::every_fault;
@@ -13,7 +13,7 @@ use crate::faults::world::{PAID, World};
 
 /// One that is refused, one that always breaks and one that hangs, all of them due before many others.
 fn poison_beside_others(engine: Engine) {
-    Stage::undisturbed(engine, 1).plays(WalletCore::default(), async |world| {
+    Stage::undisturbed(engine, 1).plays(MemoryCore::default(), async |world| {
         let moods = [("a-refused", Mood::Refuses), ("a-broken", Mood::Breaks), ("a-hanging", Mood::Hangs)];
         let poisoned: Vec<_> = moods.iter().map(|(name, _)| world.another(name)).collect();
         let others: Vec<_> = (0..20).map(|n| world.another(&format!("b-{n}"))).collect();
@@ -66,17 +66,17 @@ async fn stays_parked(world: &World) {
         .await;
     // An attempt that was slow to come back has come back; from here on nobody asks the core.
     tokio::time::sleep(world.around.pace.slow + Duration::from_secs(1)).await;
-    let asked = world.around.core.asked(&world.id);
+    let calls = world.around.core.calls(&world.id);
     world.around.core.feels(&world.id, None);
     for _ in 0..3 {
         assert!(matches!(world.asks_once(0).await, None | Some(Answer::Pending)));
     }
     assert_eq!(world.succeeds(0).await, Some(CommandReply::Done(Disposition::Reversed)));
     assert!(world.is_parked().await);
-    assert_eq!((world.around.core.asked(&world.id), world.moved().await.given_back), (asked, 0));
-    // Whether an answer to the operator was lost is not told apart from somebody else's retry.
-    let told = world.tells(0, |wallet| wallet.does(Action::Retry)).await;
-    assert!(matches!(told, CommandReply::Done(Disposition::Reopened) | CommandReply::Conflict(_)), "{told:?}");
+    assert_eq!((world.around.core.calls(&world.id), world.moved().await.given_back), (calls, 0));
+    // A lost answer to the operator looks the same as somebody else's retry.
+    let reply = world.tells(0, |wallet| wallet.does(Action::Retry)).await;
+    assert!(matches!(reply, CommandReply::Done(Disposition::Reopened) | CommandReply::Conflict(_)), "{reply:?}");
     world.comes_to_rest().await;
     assert_eq!(world.moved().await.given_back, PAID);
     assert_eq!(world.is_cancelled(0).await, Answer::Cancelled);
@@ -86,7 +86,7 @@ on_every_store!(f23_a_parked_reversal_is_revived_by_an_operator_only, 1, [core],
 
 /// After an outcome that nobody knows, the next attempt is due within a second.
 fn first_repair(engine: Engine) {
-    Stage::undisturbed(engine, 1).plays(WalletCore::default(), async |world| {
+    Stage::undisturbed(engine, 1).plays(MemoryCore::default(), async |world| {
         let mut seen = 0;
         for n in 0..40 {
             let case = world.another(&format!("repair-{n}"));

@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use domain::Answer;
 
-use crate::faults::core::WalletCore;
+use crate::faults::core::MemoryCore;
 use crate::faults::every_fault::Stage;
 use crate::faults::places::{Engine, Place, psql};
 use crate::faults::world::{PAID, World};
@@ -69,7 +69,7 @@ async fn ends_well(low: &World) {
 
 #[test]
 fn f22_a_case_that_a_stranger_locks_is_passed_over_and_not_lost() {
-    Stage::undisturbed(Engine::Postgres, 1).plays(WalletCore::default(), async |world| {
+    Stage::undisturbed(Engine::Postgres, 1).plays(MemoryCore::default(), async |world| {
         let low = world.another("a-low");
         low.has_paid(0).await;
         low.is_cancelled_in_vain(0).await;
@@ -83,7 +83,7 @@ fn f22_a_case_that_a_stranger_locks_is_passed_over_and_not_lost() {
 
 #[test]
 fn f22_a_low_id_that_is_committed_late_is_not_lost() {
-    Stage::undisturbed(Engine::Postgres, 1).plays(WalletCore::default(), async |world| {
+    Stage::undisturbed(Engine::Postgres, 1).plays(MemoryCore::default(), async |world| {
         let low = world.another("a-low");
         low.has_paid(0).await;
         let received = low.around.clock.begins().timestamp_micros();

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use use_cases::{Core, LaneSettings, Lanes, Ports, run_worker};
 
 use crate::faults::broken_ports::{Broken, Crossing, Life, Seal};
-use crate::faults::core::WalletCore;
+use crate::faults::core::MemoryCore;
 use crate::faults::places::{Pace, Place, RunningClock};
 use crate::faults::plan::Plan;
 
@@ -35,7 +35,7 @@ pub(crate) struct Surroundings {
     pub(crate) policy: Policy,
     pub(crate) clock: Arc<RunningClock>,
     pub(crate) money: Money,
-    pub(crate) core: Arc<WalletCore>,
+    pub(crate) core: Arc<MemoryCore>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) pace: Pace,
 }

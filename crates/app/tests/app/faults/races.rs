@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use domain::{Answer, CommandReply, Disposition, Refusal, ReversalState};
 use tokio::sync::Semaphore;
 
-use crate::faults::core::{Mood, WalletCore};
+use crate::faults::core::{MemoryCore, Mood};
 use crate::faults::every_fault::{Stage, on_every_store, undisturbed};
 use crate::faults::places::Engine;
 use crate::faults::plan::every_fault;
@@ -62,18 +62,18 @@ on_every_store!(f06_a_running_refund_decides_the_cancel, 1, [ledger, core], ever
 /// The first cancel is inside the core; all others come meanwhile, at both processes.
 fn one_crosses(engine: Engine) {
     let lets_out = Arc::new(Semaphore::new(0));
-    let core = WalletCore::that_holds(&lets_out);
+    let core = MemoryCore::that_holds(&lets_out);
     // The core takes its time: nobody's lease ends meanwhile.
     let stage = Stage { lease: Some(TimeDelta::minutes(10)), ..Stage::undisturbed(engine, 2) };
     stage.plays(core, async |world| {
         world.has_paid(0).await;
         let others = async {
-            world.waits_until("inside", async || world.around.core.asked(&world.id) == 1).await;
+            world.waits_until("inside", async || world.around.core.calls(&world.id) == 1).await;
             let finds = || world.around.plan.calls().into_iter().filter(|call| *call == "find").count();
             let lets = async {
                 // The others watch the case by now, and the worker has looked for work.
                 world.waits_until("watched", async || finds() > 12).await;
-                assert_eq!(world.around.core.asked(&world.id), 1);
+                assert_eq!(world.around.core.calls(&world.id), 1);
                 lets_out.add_permits(1000);
             };
             let c = |process| world.is_cancelled(process);
@@ -82,17 +82,17 @@ fn one_crosses(engine: Engine) {
         let (first, others) = tokio::join!(world.is_cancelled(0), others);
         let answers = [first, others.0, others.1, others.2, others.3, others.4, others.5, others.6, others.7];
         assert_eq!(answers, [Answer::Cancelled; 9]);
-        assert_eq!((world.around.core.asked(&world.id), world.around.core.most_inside()), (1, 1));
+        assert_eq!((world.around.core.calls(&world.id), world.around.core.most_inside()), (1, 1));
         assert_eq!(world.moved().await.credits, 1);
         world.comes_to_rest().await;
         world.is_right().await;
-        assert_eq!(world.around.core.asked(&world.id), 1, "an answered cancel never crosses again");
+        assert_eq!(world.around.core.calls(&world.id), 1, "an answered cancel never crosses again");
     });
 }
 
 undisturbed!(f07_of_concurrent_cancels_one_call_crosses, one_crosses);
 
-/// Many cancels at once, with whatever goes wrong: one call more crosses only with an attempt of its own, which was committed.
+/// Many cancels at once, with each fault: one call more crosses only with an attempt of its own, which was committed.
 async fn crosses_once_an_attempt(world: &World) {
     world.has_paid(0).await;
     let c = |process| world.is_cancelled(process);
@@ -100,7 +100,7 @@ async fn crosses_once_an_attempt(world: &World) {
     assert_eq!(answers, [(); 6].map(|()| Answer::Cancelled).into());
     world.comes_to_rest().await;
     let attempts = world.reversal().await.map_or(0, |reversal| reversal.attempts);
-    assert!((1..=attempts).contains(&world.around.core.asked(&world.id)), "{attempts} attempts");
+    assert!((1..=attempts).contains(&world.around.core.calls(&world.id)), "{attempts} attempts");
     assert_eq!(world.moved().await.credits, 1);
 }
 
@@ -115,7 +115,7 @@ on_every_store!(
 /// While the core is being called, the intent stands there for everybody, and nobody is kept from the case.
 fn is_committed_first(engine: Engine) {
     let stage = Stage { lease: Some(TimeDelta::minutes(10)), ..Stage::undisturbed(engine, 2) };
-    stage.plays(WalletCore::default(), async |world| {
+    stage.plays(MemoryCore::default(), async |world| {
         world.has_paid(0).await;
         world.around.core.feels(&world.id, Some(Mood::Hangs));
         let meanwhile = async {

@@ -6,7 +6,7 @@ use domain::Answer;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::faults::core::{Mood, WalletCore};
+use crate::faults::core::{MemoryCore, Mood};
 use crate::faults::every_fault::Stage;
 use crate::faults::places::Engine;
 use crate::faults::world::World;
@@ -18,7 +18,7 @@ const STORM: usize = 400;
 
 /// Everybody is answered U before Alipay+ gives up, nobody F; and all are given back when the core is there again.
 fn all_at_once(engine: Engine) {
-    Stage::undisturbed(engine, 1).plays(WalletCore::default(), async |world| {
+    Stage::undisturbed(engine, 1).plays(MemoryCore::default(), async |world| {
         let mut storm = JoinSet::new();
         for n in 0..STORM {
             let case = world.another(&format!("storm-{n}"));

@@ -30,7 +30,7 @@ pub(crate) struct World {
     heard: Mutex<Vec<Answer>>,
 }
 
-/// A request that ends when whoever waits for it goes away.
+/// A request that ends when the caller goes away.
 struct Request<T>(JoinHandle<T>);
 
 impl<T> Drop for Request<T> {
@@ -145,7 +145,7 @@ impl World {
         .await;
     }
 
-    /// Alipay+ asks until it is told S or F.
+    /// Alipay+ asks until it receives S or F.
     pub(crate) async fn is_cancelled(&self, process: usize) -> Answer {
         for _ in 0..PATIENCE {
             match self.asks_once(process).await {
@@ -171,9 +171,10 @@ impl World {
     /// The wallet repeats a call until it is answered.
     pub(crate) async fn tells(&self, process: usize, what: impl Fn(&Wallet) -> ReceivedCommand) -> CommandReply {
         for _ in 0..PATIENCE {
-            let asked = what(&self.wallet());
-            if let Some(Ok(told)) = self.at(process, |process| async move { submit(&process.ports.lanes, asked).await }).await {
-                return told;
+            let received = what(&self.wallet());
+            if let Some(Ok(reply)) = self.at(process, |process| async move { submit(&process.ports.lanes, received).await }).await
+            {
+                return reply;
             }
             self.waits().await;
         }
@@ -182,11 +183,11 @@ impl World {
 
     /// The payment as it is announced, initiated a moment before the run.
     fn payment(&self, wallet: &Wallet) -> ReceivedCommand {
-        let mut asked = wallet.pays();
-        if let Action::Pay(payment) = &mut asked.command.action {
+        let mut received = wallet.pays();
+        if let Action::Pay(payment) = &mut received.command.action {
             payment.initiated_at = self.around.clock.begins();
         }
-        asked
+        received
     }
 
     /// The wallet announces the payment and takes the money if it may. With the core that keeps payments there is nothing to announce.
@@ -212,7 +213,7 @@ impl World {
             CommandReply::Done(Disposition::Proceed) => true,
             CommandReply::Done(Disposition::Closed) => false,
             other @ (CommandReply::Done(_) | CommandReply::NotFound { .. } | CommandReply::Conflict(_)) => {
-                panic!("the wallet that announces is told {other:?}")
+                panic!("the wallet that announces receives {other:?}")
             }
         }
     }
@@ -235,22 +236,22 @@ impl World {
     /// The user pays, and everybody hears of it.
     pub(crate) async fn has_paid(&self, process: usize) {
         assert!(self.pays(process).await, "nothing is cancelled yet");
-        let told = self.succeeds(process).await;
-        assert!(matches!(told, None | Some(CommandReply::Done(Disposition::Stands))), "{told:?}");
+        let reply = self.succeeds(process).await;
+        assert!(matches!(reply, None | Some(CommandReply::Done(Disposition::Stands))), "{reply:?}");
     }
 
     /// The wallet refunds on its own, if it may.
     pub(crate) async fn refunds(&self, process: usize, amount: i64) -> bool {
-        let told = self.tells(process, |wallet| wallet.refunds("r-1", amount)).await;
-        if told != CommandReply::Done(Disposition::Proceed) {
-            assert_eq!(told, CommandReply::Done(Disposition::Refused));
+        let reply = self.tells(process, |wallet| wallet.refunds("r-1", amount)).await;
+        if reply != CommandReply::Done(Disposition::Proceed) {
+            assert_eq!(reply, CommandReply::Done(Disposition::Refused));
             return false;
         }
         if self.around.money == Money::Core {
             self.around.core.refunds(&self.id, amount);
         }
-        let told = self.tells(process, |wallet| wallet.reports_refund("r-1", ReportedResult::Succeeded)).await;
-        assert_eq!(told, CommandReply::Done(Disposition::Stands));
+        let reply = self.tells(process, |wallet| wallet.reports_refund("r-1", ReportedResult::Succeeded)).await;
+        assert_eq!(reply, CommandReply::Done(Disposition::Stands));
         true
     }
 

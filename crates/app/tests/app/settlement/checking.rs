@@ -1,4 +1,4 @@
-//! `rescind settlement check`: what is found, how it is told, and with which code it ends.
+//! `rescind settlement check`: what is found, how it is printed, and with which code it ends.
 
 use std::io::Write;
 use std::process::Output;
@@ -41,11 +41,11 @@ pub(crate) fn check(deployment: &Deployment, args: &[&str]) -> Output {
     deployment.run(&[&["settlement", "check"], args].concat())
 }
 
-/// What was told, where the check ended with that code.
-fn told(output: &Output, code: i32) -> String {
-    let told = String::from_utf8(output.stdout.clone()).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{told}{}", String::from_utf8_lossy(&output.stderr));
-    told
+/// What the check printed, where it ended with that code.
+fn text_of(output: &Output, code: i32) -> String {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    text
 }
 
 async fn with_three(engine: Engine) -> Deployment {
@@ -61,12 +61,12 @@ fn all_that_settles() -> Vec<String> {
 async fn files_that_agree_with_a_closed_day_end_with_code_zero(engine: Engine) {
     let deployment = with_three(engine).await;
     write(&deployment, "items.csv", details(&all_that_settles()));
-    let open = told(&check(&deployment, &["items.csv"]), 0);
+    let open = text_of(&check(&deployment, &["items.csv"]), 0);
     assert!(open.contains("2026-03-01 is not closed here"), "{open}");
     deployment.succeed(&["settlement", "export", "--day", DAY, "--out", "statement.csv"]);
     let expected = "3 lines of 1 files are compared, and nothing is found\n\
                     the statement of 2026-03-01 was looked for in the files\n";
-    assert_eq!(told(&check(&deployment, &["items.csv"]), 0), expected, "{engine:?}");
+    assert_eq!(text_of(&check(&deployment, &["items.csv"]), 0), expected, "{engine:?}");
 }
 
 async fn a_cancelled_payment_in_a_file_fails_the_gate(engine: Engine) {
@@ -74,7 +74,7 @@ async fn a_cancelled_payment_in_a_file_fails_the_gate(engine: Engine) {
     let mut lines = all_that_settles();
     lines.push(line("cancelled", "PAYMENT", "50"));
     write(&deployment, "items.csv", details(&lines));
-    let found = told(&check(&deployment, &["items.csv"]), 3);
+    let found = text_of(&check(&deployment, &["items.csv"]), 3);
     assert!(found.contains("4 lines of 1 files are compared, and this is found"), "{found}");
     assert!(found.contains("cancelled-but-present          1"), "{found}");
     let row = found.lines().last().unwrap_or_default();
@@ -94,11 +94,11 @@ async fn a_fee_on_a_cancelled_payment_fails_the_gate() {
     let none = "4 lines of 1 files are compared, and nothing is found\n\
                 no file tells what settles, so what settled and is missing was not looked for\n";
     for args in [&["fees.csv"][..], &["fees.csv", "--day", DAY]] {
-        assert_eq!(told(&check(&deployment, args), 0), none, "a payment has fees of several kinds");
+        assert_eq!(text_of(&check(&deployment, args), 0), none, "a payment has fees of several kinds");
     }
     // The second kind of fee counts too.
     write(&deployment, "fees.csv", fees.replace("0,JPY\ncancelled,PAYMENT,0", "0,JPY\ncancelled,PAYMENT,1"));
-    let found = told(&check(&deployment, &["fees.csv"]), 3);
+    let found = text_of(&check(&deployment, &["fees.csv"]), 3);
     assert!(found.contains("fee-on-cancelled               1"), "{found}");
     assert!(!found.contains("settled-but-missing"), "a file of fees need not have everything: {found}");
 }
@@ -125,7 +125,7 @@ async fn every_difference_is_told_to_people_and_to_machines(engine: Engine) {
     decided(&cases, vec![other.pays(), other.reports(SUCCEEDED), Wallet::of("running").pays()]).await;
     deployment.succeed(&["settlement", "export", "--day", DAY, "--out", "statement.csv"]);
     write(&deployment, "items.csv", everything_wrong());
-    let found = told(&check(&deployment, &["items.csv", "--csv", "found.csv", "--json", "found.json"]), 3);
+    let found = text_of(&check(&deployment, &["items.csv", "--csv", "found.csv", "--json", "found.json"]), 3);
     let counts = json!({
         "cancelled-but-present": 1, "settled-but-missing": 1, "unknown": 2, "not-completed": 1, "amount-differs": 1,
         "currency-differs": 1, "refund-mismatch": 2, "listed-twice": 1,
@@ -154,7 +154,7 @@ async fn every_difference_is_told_to_people_and_to_machines(engine: Engine) {
 async fn only_the_gate_has_a_code_of_its_own() {
     let deployment = with_three(Engine::Sqlite).await;
     write(&deployment, "items.csv", details(&[line("nobody", "PAYMENT", "5")]));
-    assert!(told(&check(&deployment, &["items.csv"]), 0).contains("unknown                        1"));
+    assert!(text_of(&check(&deployment, &["items.csv"]), 0).contains("unknown                        1"));
 }
 
 #[tokio::test]
@@ -189,7 +189,7 @@ async fn what_every_shape_of_the_same_file_says_is_the_same() {
         ("blank.csv", format!("{plain}\n\n").into_bytes()),
     ] {
         write(&deployment, name, content);
-        let found = told(&check(&deployment, &[name]), 3);
+        let found = text_of(&check(&deployment, &[name]), 3);
         assert!(found.contains("4 lines of 1 files"), "{name}: {found}");
         assert_eq!(found.lines().filter(|line| line.starts_with("cancelled-but-present")).count(), 2, "{name}: {found}");
         assert!(!found.contains("unknown") && !found.contains("differs"), "{name}: {found}");
@@ -200,10 +200,10 @@ async fn what_every_shape_of_the_same_file_says_is_the_same() {
 async fn an_empty_cycle_is_a_file_like_others() {
     let deployment = with_three(Engine::Sqlite).await;
     write(&deployment, "items.csv", details(&[]));
-    let none = told(&check(&deployment, &["items.csv"]), 0);
+    let none = text_of(&check(&deployment, &["items.csv"]), 0);
     assert!(none.contains("0 lines of 1 files") && none.contains("--day names one"), "{none}");
     deployment.succeed(&["settlement", "export", "--day", DAY, "--out", "statement.csv"]);
-    let missing = told(&check(&deployment, &["items.csv", "--day", DAY]), 0);
+    let missing = text_of(&check(&deployment, &["items.csv", "--day", DAY]), 0);
     assert!(missing.contains("settled-but-missing            3"), "{missing}");
 }
 
@@ -217,9 +217,9 @@ async fn several_files_are_one_check() {
     }
     let fees = "transactionRequestId,feeAmountValue,feeCurrency\nkept,3,JPY\nrefunded,3,JPY\n";
     write(&deployment, "fees.csv", fees);
-    assert!(told(&check(&deployment, &["one.csv", "two.csv", "fees.csv"]), 0).contains("nothing is found"));
-    assert!(told(&check(&deployment, &["one.csv", "fees.csv"]), 0).contains("settled-but-missing            2"));
-    let twice = told(&check(&deployment, &["one.csv", "again.csv", "two.csv"]), 0);
+    assert!(text_of(&check(&deployment, &["one.csv", "two.csv", "fees.csv"]), 0).contains("nothing is found"));
+    assert!(text_of(&check(&deployment, &["one.csv", "fees.csv"]), 0).contains("settled-but-missing            2"));
+    let twice = text_of(&check(&deployment, &["one.csv", "again.csv", "two.csv"]), 0);
     assert!(twice.contains("listed-twice                   1") && !twice.contains("missing  "), "{twice}");
 }
 
@@ -232,7 +232,7 @@ async fn what_is_neither_payment_nor_refund_is_never_listed_twice() {
     write(&deployment, "items.csv", details(&[all_that_settles(), vec![long_ago.clone(), long_ago]].concat()));
     let expected =
         "5 lines of 1 files are compared, and nothing is found\nthe statement of 2026-03-01 was looked for in the files\n";
-    assert_eq!(told(&check(&deployment, &["items.csv"]), 0), expected);
+    assert_eq!(text_of(&check(&deployment, &["items.csv"]), 0), expected);
 }
 
 #[tokio::test]
@@ -246,15 +246,15 @@ async fn a_line_that_strayed_into_another_day_does_not_make_all_of_that_day_miss
     write(&deployment, "items.csv", details(&lines));
     let expected = "3 lines of 1 files are compared, and nothing is found\nthe statement of 2026-03-01 was looked for in the files\n\
                     something is of 2026-02-28, which was not looked for; --day names one day\n";
-    assert_eq!(told(&check(&deployment, &["items.csv"]), 0), expected);
-    let other = told(&check(&deployment, &["items.csv", "--day", "2026-02-28"]), 0);
+    assert_eq!(text_of(&check(&deployment, &["items.csv"]), 0), expected);
+    let other = text_of(&check(&deployment, &["items.csv", "--day", "2026-02-28"]), 0);
     let expected = "the statement of 2026-02-28 was looked for in the files\n\
                     something is of 2026-03-01, which was not looked for; --day names one day\n";
     assert!(other.ends_with(expected), "{other}");
     // A file of its own, as another currency has one.
     write(&deployment, "stray.csv", details(&lines[..1]));
     write(&deployment, "items.csv", details(&lines[1..]));
-    let both = told(&check(&deployment, &["stray.csv", "items.csv"]), 0);
+    let both = text_of(&check(&deployment, &["stray.csv", "items.csv"]), 0);
     assert!(both.contains("and nothing is found\nthe statement of 2026-03-01 was looked for"), "{both}");
 }
 
@@ -272,7 +272,7 @@ async fn refunds_of_two_payments_may_have_the_same_id(engine: Engine) {
     let mut lines = all_that_settles();
     lines.extend([line("a-payment", "PAYMENT", "1000"), line("r1", "REFUND", "70")]);
     write(&deployment, "items.csv", details(&lines));
-    let found = told(&check(&deployment, &["items.csv"]), 0);
+    let found = text_of(&check(&deployment, &["items.csv"]), 0);
     assert!(found.starts_with("5 lines of 1 files are compared, and nothing is found"), "{engine:?}: {found}");
     // What agrees with none is no reason to take it for the cancelled one.
     write(
@@ -280,7 +280,7 @@ async fn refunds_of_two_payments_may_have_the_same_id(engine: Engine) {
         "items.csv",
         details(&lines).replace("REFUND,2026-03-01T09:15:00+08:00,70,JPY,70", "REFUND,2026-03-01T09:15:00+08:00,70,JPY,71"),
     );
-    let found = told(&check(&deployment, &["items.csv"]), 0);
+    let found = text_of(&check(&deployment, &["items.csv"]), 0);
     assert!(found.contains("refund-mismatch                1"), "{engine:?}: {found}");
 }
 
@@ -297,7 +297,7 @@ async fn each_line_of_an_id_that_several_refunds_have_means_another_of_them() {
     }
     deployment.succeed(&["settlement", "export", "--day", DAY, "--out", "statement.csv"]);
     write(&deployment, "items.csv", details(&lines));
-    let found = told(&check(&deployment, &["items.csv"]), 0);
+    let found = text_of(&check(&deployment, &["items.csv"]), 0);
     assert!(found.starts_with("6 lines of 1 files are compared, and nothing is found"), "{found}");
 }
 
@@ -308,7 +308,7 @@ async fn columns_are_named_by_the_settings() {
     write(&deployment, "items.csv", lines);
     assert_eq!(check(&deployment, &["items.csv"]).status.code(), Some(2));
     deployment.set("settlement.columns.transaction_request_id", "Händler-Nr.");
-    told(&check(&deployment, &["items.csv"]), 3);
+    text_of(&check(&deployment, &["items.csv"]), 3);
 }
 
 #[tokio::test]
@@ -320,10 +320,10 @@ async fn where_the_core_keeps_the_payments_only_cancelled_ones_are_looked_for() 
         deployment.set(key, value);
     }
     write(&deployment, "items.csv", details(&[line("nobody", "PAYMENT", "5"), line("r9", "REFUND", "5")]));
-    let none = told(&check(&deployment, &["items.csv"]), 0);
+    let none = text_of(&check(&deployment, &["items.csv"]), 0);
     assert!(none.contains("nothing is found") && none.contains("only cancelled ones were looked for"), "{none}");
     write(&deployment, "items.csv", details(&[line("cancelled", "PAYMENT", "50")]));
-    told(&check(&deployment, &["items.csv"]), 3);
+    text_of(&check(&deployment, &["items.csv"]), 3);
 }
 
 #[tokio::test]

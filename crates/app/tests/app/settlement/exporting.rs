@@ -1,4 +1,4 @@
-//! `rescind settlement export`, and what is asked of the day afterwards.
+//! `rescind settlement export`, and what the day answers afterwards.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -30,9 +30,9 @@ async fn a_closed_day_is_a_file_and_an_answer_and_the_end_of_cancelling(engine: 
     let (cases, _) = stores(&deployment, &ledger_policy());
     a_day_of_three(&cases).await;
     let process = deployment.start().await;
-    let asked = format!("/settlement/{DAY}");
-    assert!(process.wallet.get(&asked).await.unwrap_err().contains("409"));
-    let told = deployment.succeed(&EXPORT);
+    let path = format!("/settlement/{DAY}");
+    assert!(process.wallet.get(&path).await.unwrap_err().contains("409"));
+    let text = deployment.succeed(&EXPORT);
     let file = std::fs::read_to_string(deployment.dir().join("statement.csv")).unwrap();
     let noon = "acquirer-1,2026-03-01T12:00:00+08:00";
     let rows = [
@@ -46,10 +46,10 @@ async fn a_closed_day_is_a_file_and_an_answer_and_the_end_of_cancelling(engine: 
     let sum = Command::new("sha256sum").arg("statement.csv").current_dir(deployment.dir()).output().unwrap();
     let sum = String::from_utf8(sum.stdout).unwrap();
     let digest = sum.split(' ').next().unwrap();
-    assert!(told.contains("2 payments and 1 refunds settle") && told.contains("left out: 1 cancelled"), "{told}");
-    assert!(told.ends_with(&sum), "{told}");
+    assert!(text.contains("2 payments and 1 refunds settle") && text.contains("left out: 1 cancelled"), "{text}");
+    assert!(text.ends_with(&sum), "{text}");
 
-    let statement = process.wallet.get(&asked).await.unwrap();
+    let statement = process.wallet.get(&path).await.unwrap();
     assert_eq!((&statement["digest"], &statement["payments"]["count"]), (&json!(digest), &json!(2)));
     assert_eq!(statement["leftOut"][0]["paymentRequestIds"], json!(["cancelled"]));
     assert_eq!(process.alipayplus.cancel_for("acquirer-1", "kept").await.unwrap().brief(), "F PROCESS_FAIL");
@@ -60,7 +60,7 @@ async fn a_closed_day_is_a_file_and_an_answer_and_the_end_of_cancelling(engine: 
     assert!(events.as_array().unwrap().iter().any(|event| event["what"] == "settled" && event["day"] == DAY), "{events}");
 
     std::fs::write(deployment.dir().join("statement.csv"), "something else").unwrap();
-    assert_eq!(deployment.succeed(&EXPORT), told);
+    assert_eq!(deployment.succeed(&EXPORT), text);
     assert_eq!(std::fs::read_to_string(deployment.dir().join("statement.csv")).unwrap(), file, "{engine:?}");
 }
 
@@ -73,8 +73,8 @@ async fn a_late_success_is_in_the_next_open_day() {
     paid(&cases, &Wallet::of("late")).await;
     deployment.succeed(&EXPORT);
     assert_eq!(std::fs::read_to_string(deployment.dir().join("statement.csv")).unwrap().lines().count(), 1);
-    let told = deployment.succeed(&["settlement", "export", "--day", "2026-03-02", "--out", "next.csv"]);
-    assert!(told.contains("1 payments and 0 refunds settle, 1 of them late"), "{told}");
+    let text = deployment.succeed(&["settlement", "export", "--day", "2026-03-02", "--out", "next.csv"]);
+    assert!(text.contains("1 payments and 0 refunds settle, 1 of them late"), "{text}");
     let next = std::fs::read_to_string(deployment.dir().join("next.csv")).unwrap();
     assert!(next.contains("PAYMENT,late,,,acquirer-1,2026-03-01T12:00:00+08:00,1000"), "{next}");
 }
@@ -89,9 +89,9 @@ async fn a_day_that_was_left_out_is_told_of_with_every_later_one(engine: Engine)
     let export = |day: &str| deployment.succeed(&["settlement", "export", "--day", day, "--out", "statement.csv"]);
     assert!(!export("2026-03-01").contains("still open"));
     assert!(export("2026-03-03").contains("\nstill open, with something to settle: 2026-03-02\n"));
-    let told = export("2026-03-09");
+    let text = export("2026-03-09");
     let named = "2026-03-02, 2026-03-04, 2026-03-05, 2026-03-06, 2026-03-07 and 1 more";
-    assert!(told.contains(&format!("\nstill open, with something to settle: {named}\n")), "{told}");
+    assert!(text.contains(&format!("\nstill open, with something to settle: {named}\n")), "{text}");
     export("2026-03-02");
     assert!(!export("2026-03-03").contains("still open"));
 }
@@ -114,7 +114,7 @@ async fn a_day_that_cannot_be_closed_says_why_and_leaves_no_file(engine: Engine)
     assert!(deployment.succeed(&EXPORT).contains("1 payments and 1 refunds settle"), "{engine:?}");
 }
 
-/// Whoever closes with another grace than whoever answers would settle what can still be cancelled.
+/// A closing with another grace than the answers have would settle what can still be cancelled.
 #[tokio::test]
 async fn a_day_is_closed_by_the_period_that_is_served_and_no_other() {
     let mut deployment = Deployment::on(Engine::Sqlite);

@@ -1,4 +1,4 @@
-//! Whatever happens to payments, and whenever their days are closed: every completed payment is in one statement, on one side.
+//! For any life of payments and any order of closings: every completed payment is in one statement, on one side.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ const REFUNDS: [&str; 2] = ["r1", "r2"];
 #[derive(Debug, Clone)]
 enum Step {
     Pays(usize),
-    /// Succeeds on that day, whenever it is told of.
+    /// Succeeds on that day, whenever that is reported.
     Succeeds(usize, i64),
     Fails(usize),
     /// A cancel received on the first day.
@@ -94,9 +94,9 @@ impl History<'_> {
         files
     }
 
-    /// Whatever is not accounted for is told of: once the days that are named are closed, none is any more. The last is never closed
+    /// What is not accounted for is named: once the days that are named are closed, none is any more. The last is never closed
     /// before, and takes in what came late.
-    async fn what_is_left_is_told_of(&self) {
+    async fn what_is_left_is_named(&self) {
         loop {
             let open = self.kept.days.open_before(self.day(DAYS)).await.unwrap();
             let own: Vec<_> = (0..DAYS).filter(|of| open.contains(&self.day(*of))).collect();
@@ -114,7 +114,7 @@ impl History<'_> {
         for (n, refund) in (0..PAYMENTS).flat_map(|n| (0..REFUNDS.len()).map(move |refund| (n, refund))) {
             self.happens(&Step::RefundEnds(n, refund, 0, false)).await;
         }
-        self.what_is_left_is_told_of().await;
+        self.what_is_left_is_named().await;
         self.closes(DAYS).await;
     }
 
@@ -148,8 +148,9 @@ impl History<'_> {
         for CaseFile { case, timeline } in self.files().await {
             let key = |refund: &str| (case.id.to_string(), refund.to_owned());
             let of_payment = seen.remove(&key("")).unwrap_or_default();
-            let told = timeline.iter().filter(|entry| entry.what == "settled" && !entry.details.contains_key("refundRequestId"));
-            assert_eq!(told.count(), of_payment.len());
+            let entries =
+                timeline.iter().filter(|entry| entry.what == "settled" && !entry.details.contains_key("refundRequestId"));
+            assert_eq!(entries.count(), of_payment.len());
             match (case.completed_at(), case.is_cancelled(), case.settlement) {
                 (None, _, settlement) => assert_eq!((settlement, of_payment), (None, vec![]), "what did not complete"),
                 (Some(_), true, Some(Settlement::Excluded { .. })) => {

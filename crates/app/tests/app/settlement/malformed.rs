@@ -150,9 +150,9 @@ fn a_malformed_file_is_told_with_line_and_column_and_nothing_is_compared() {
     for (what, content, sentence) in [wrong_columns(), wrong_values(), wrong_ends()].concat() {
         write(&deployment, "items.csv", content);
         let output = check(&deployment, &["items.csv", "--csv", "found.csv", "--json", "found.json"]);
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{what}: {told}");
-        assert!(told.starts_with(&format!("rescind: items.csv, {sentence}")), "{what}: {told}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{what}: {text}");
+        assert!(text.starts_with(&format!("rescind: items.csv, {sentence}")), "{what}: {text}");
         assert_eq!(output.stdout, b"", "{what}");
         for file in ["found.csv", "found.json"] {
             assert!(!deployment.dir().join(file).exists(), "{what}");
@@ -166,14 +166,14 @@ fn of_several_files_the_malformed_one_is_named() {
     write(&deployment, "good.csv", details(&[line("a", "PAYMENT", "1")]));
     write(&deployment, "bad.csv", details(&[line("a", "PAYMENT", "x")]));
     let output = check(&deployment, &["good.csv", "bad.csv"]);
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), told.starts_with("rescind: bad.csv, line 4, column 8")), (Some(2), true), "{told}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), text.starts_with("rescind: bad.csv, line 4, column 8")), (Some(2), true), "{text}");
 }
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let deployment = Deployment::on(Engine::Sqlite);
     let output = check(&deployment, &["nowhere.csv"]);
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.starts_with("rescind: nowhere.csv, line 1: the file cannot be read: "), "{told}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.starts_with("rescind: nowhere.csv, line 1: the file cannot be read: "), "{text}");
 }

@@ -79,12 +79,12 @@ async fn one_round(kept: &Arc<Kept>, round: i64) -> (usize, usize) {
         });
     }
     let answers = cancels.join_all().await;
-    let told = closing.await.unwrap();
-    assert_eq!(told, also_closing.await.unwrap(), "a day has one statement, whoever closes it");
-    let (closed, file) = told;
+    let first = closing.await.unwrap();
+    assert_eq!(first, also_closing.await.unwrap(), "a day has one statement, and it does not matter who closes it");
+    let (closed, file) = first;
 
     let is_s = |outcome: &Reply| *outcome == Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
-    let asked = answers.len();
+    let cancels = answers.len();
     let cancelled: BTreeSet<_> = answers.iter().filter(|(_, outcome)| is_s(outcome)).map(|(n, _)| *n).collect();
     let settled: BTreeSet<_> = file.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().to_owned()).collect();
     for (n, wallet) in wallets.iter().enumerate() {
@@ -96,7 +96,7 @@ async fn one_round(kept: &Arc<Kept>, round: i64) -> (usize, usize) {
     let fees: i128 = closed.statement.fees.values().sum();
     assert_eq!(fees, 3 * settled.len() as i128, "what is cancelled costs no fee");
     assert_eq!(written(kept, &closed).await, file, "the same bytes every time");
-    (cancelled.len(), asked - cancelled.len())
+    (cancelled.len(), cancels - cancelled.len())
 }
 
 async fn race(kept: Kept) {

@@ -15,9 +15,9 @@ fn peak_of(mut child: Child) -> (u64, Option<i32>) {
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     loop {
-        let told = std::fs::read_to_string(&status).unwrap_or_default();
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
         let of_line = |line: &str| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok();
-        peak = told.lines().find_map(of_line).unwrap_or(peak);
+        peak = text.lines().find_map(of_line).unwrap_or(peak);
         if let Some(ended) = child.try_wait().unwrap() {
             return (peak, ended.code());
         }
@@ -39,7 +39,7 @@ fn peak_with(deployment: &Deployment, count: usize, (kind, ends_with): (&str, i3
     let (peak, code) = peak_of(child);
     assert_eq!(code, Some(ends_with));
     let found = std::fs::read_to_string(deployment.dir().join("found.csv")).unwrap();
-    assert_eq!(found.lines().count(), count + 1, "each is found once, whatever the order");
+    assert_eq!(found.lines().count(), count + 1, "each is found once, in any order");
     peak
 }
 
@@ -76,13 +76,13 @@ async fn fifty_thousand_payments_are_closed_written_and_compared() {
         decided(&cases, wallets.iter().map(Wallet::pays).collect()).await;
         decided(&cases, wallets.iter().map(|wallet| wallet.reports(SUCCEEDED)).collect()).await;
     }
-    let told = deployment.succeed(&["settlement", "export", "--day", DAY, "--out", "statement.csv"]);
-    assert!(told.contains("50000 payments and 0 refunds settle\n  payments   50000000 JPY"), "{told}");
+    let text = deployment.succeed(&["settlement", "export", "--day", DAY, "--out", "statement.csv"]);
+    assert!(text.contains("50000 payments and 0 refunds settle\n  payments   50000000 JPY"), "{text}");
     let mut file = format!("{DETAILS}\n");
     for name in names.iter().rev() {
         let _ = writeln!(file, "{}", line(name, "PAYMENT", "1000"));
     }
     write(&deployment, "items.csv", &file);
-    let told = deployment.succeed(&["settlement", "check", "items.csv"]);
-    assert!(told.starts_with("50000 lines of 1 files are compared, and nothing is found"), "{told}");
+    let text = deployment.succeed(&["settlement", "check", "items.csv"]);
+    assert!(text.starts_with("50000 lines of 1 files are compared, and nothing is found"), "{text}");
 }

@@ -8,7 +8,7 @@ use domain::{ReversalOutcome, ReversalRequest};
 use ports::FundsGateway;
 use tokio::sync::Semaphore;
 
-/// A core that holds every attempt whose id begins with "held" until it is let, and then answers as it is told.
+/// A core that holds every attempt whose id begins with "held" until it is let, and then gives the next of its answers.
 pub(crate) struct HoldingCore {
     pub(crate) lets: Semaphore,
     /// The ids of all attempts, in the order they were begun.
@@ -33,14 +33,14 @@ impl FundsGateway for HoldingCore {
 #[derive(Default)]
 pub(crate) struct AwayCore {
     pub(crate) is_back: AtomicBool,
-    pub(crate) asked: AtomicU32,
+    pub(crate) calls: AtomicU32,
     pub(crate) given_back: AtomicU32,
 }
 
 #[async_trait]
 impl FundsGateway for AwayCore {
     async fn reverse(&self, _: &ReversalRequest) -> ReversalOutcome {
-        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.calls.fetch_add(1, Ordering::Relaxed);
         if !self.is_back.load(Ordering::Relaxed) {
             return ReversalOutcome::Unknown("no connection".to_owned());
         }
