@@ -24,3 +24,10 @@ mod mutated_input;
 mod seed_sample;
 mod settings;
 mod stopping;
+
+/// The testkit finds the program by its place; cargo says where it has put it.
+#[test]
+fn the_program_that_is_started_is_the_one_that_was_built() {
+    let built = std::path::Path::new(env!("CARGO_BIN_EXE_rescind"));
+    assert_eq!(testkit::program("rescind").canonicalize().unwrap(), built.canonicalize().unwrap());
+}

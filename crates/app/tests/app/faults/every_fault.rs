@@ -148,18 +148,23 @@ impl Run<'_> {
 /// calls are not very many; else as many as there is time for, spread over all calls, and as many of each fault.
 fn planned(stage: &Stage, calls: usize, faults: &[Fault]) -> Vec<(usize, Fault)> {
     let all: Vec<_> = (0..calls).flat_map(|place| faults.iter().map(move |fault| (place, *fault))).collect();
-    let most = match stage.engine {
-        _ if std::env::var("RESCIND_SCALE").is_ok_and(|scale| scale == "full") => all.len(),
-        Engine::Memory => 500,
-        Engine::Sqlite => 12,
-        Engine::Postgres => 6,
-    };
+    let most = most_runs(stage.engine);
     if all.len() <= most {
         return all;
     }
     // Each scenario begins with another fault.
     let first: usize = stage.name.bytes().map(usize::from).sum();
     (0..most).map(|n| (n * calls / most, faults[(first + n) % faults.len()])).collect()
+}
+
+/// How many runs with a fault a scenario has at most.
+fn most_runs(engine: Engine) -> usize {
+    match engine {
+        _ if std::env::var("RESCIND_SCALE").is_ok_and(|scale| scale == "full") => usize::MAX,
+        Engine::Memory => 500,
+        Engine::Sqlite => 12,
+        Engine::Postgres => 6,
+    }
 }
 
 /// Every planned fault took place, and once.
@@ -179,13 +184,16 @@ pub(crate) fn with_faults(stage: Stage, faults: &[Fault], play: impl AsyncFn(&Wo
         }
         hit += Run { stage, place: &place, number }.goes(Some(*job), &play).hit();
     }
+    // How many calls there are depends on when the workers look; how many runs follow from them does not.
     assert!(!calls.is_empty());
+    assert_eq!(jobs.len(), (calls.len() * faults.len()).min(most_runs(stage.engine)));
     took_place(jobs.len(), hit);
     let crossed = calls.iter().fold(BTreeMap::<_, usize>::new(), |mut crossed, name| {
         *crossed.entry(*name).or_default() += 1;
         crossed
     });
     let kinds: BTreeSet<_> = jobs.iter().map(|(_, fault)| format!("{fault:?}")).collect();
+    assert_eq!(kinds.len(), faults.len().min(jobs.len()), "no kind of fault is left out where there are enough runs");
     println!(
         "{} on {:?}, {:?}: {} calls {crossed:?}, {} faults of {} kinds, each hit",
         stage.name,
