@@ -1,7 +1,7 @@
 //! What reading a cancel and writing a signature's header costs: `cargo bench -p adapters-http`.
 
-use adapters_http::message::CancelMessage;
-use adapters_http::signature::{Content, SignatureHeader, header};
+use adapters_http::signature_header::{Content, SignatureHeader, header};
+use adapters_http::{CancelPayment, Message};
 use divan::{Bencher, black_box};
 use ports::Signature;
 
@@ -24,7 +24,7 @@ fn parse_the_header(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn parse_the_body(bencher: Bencher<'_, '_>) {
-    bencher.bench_local(|| CancelMessage::parse(black_box(BODY)));
+    bencher.bench_local(|| CancelPayment::parse(black_box(BODY)));
 }
 
 #[divan::bench]

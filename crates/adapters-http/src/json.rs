@@ -1,4 +1,4 @@
-//! JSON, taken strictly: two readers of a text must not be able to take different things from it.
+//! Strict JSON: two readers of a text must not be able to understand it differently.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -8,20 +8,20 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// Why a text was not taken.
+/// Why a text was not accepted.
 #[derive(Debug)]
 pub(crate) enum JsonError {
-    /// It is no JSON, or one of its objects has two members of one name.
+    /// The text is not JSON, or one of its objects has two members of one name.
     Malformed(serde_json::Error),
-    /// It is JSON, but not the object that is wanted; tells where.
-    Unfit(serde_path_to_error::Error<serde_json::Error>),
+    /// The text is JSON, but not the object that is wanted; the error carries the path of the member.
+    WrongShape(serde_path_to_error::Error<serde_json::Error>),
 }
 
-/// Takes the text as one object. Members that nobody asks for are looked at no further than that they are JSON.
-pub(crate) fn object<T: DeserializeOwned>(text: &[u8]) -> Result<T, JsonError> {
+/// Reads the text as one object. Members that `T` does not name only have to be JSON.
+pub(crate) fn parse_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, JsonError> {
     let EachMemberOnce = serde_json::from_slice(text).map_err(JsonError::Malformed)?;
-    let taken = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(text));
-    taken.map(|Object(taken)| taken).map_err(JsonError::Unfit)
+    let parsed = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(text));
+    parsed.map(|Object(parsed)| parsed).map_err(JsonError::WrongShape)
 }
 
 /// A JSON object, where serde's own derived code would take an array of the members' values as well.
@@ -48,7 +48,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-/// JSON in which no object, however deep and however little it is asked for, has two members of one name.
+/// JSON in which no object, however deep and whether it is used or not, has two members of one name.
 struct EachMemberOnce;
 
 impl<'de> Deserialize<'de> for EachMemberOnce {
@@ -70,8 +70,8 @@ impl<'de> Visitor<'de> for EachMemberOnceVisitor {
         let mut names = HashSet::new();
         while let Some(name) = members.next_key::<String>()? {
             let EachMemberOnce = members.next_value()?;
-            if let Some(double) = names.replace(name) {
-                return Err(A::Error::custom(format_args!("the member `{double}` stands there twice")));
+            if let Some(repeated) = names.replace(name) {
+                return Err(A::Error::custom(format_args!("the member `{repeated}` appears twice")));
             }
         }
         Ok(EachMemberOnce)

@@ -1,12 +1,13 @@
-//! Inbound: the Alipay+ callback, the wallet-side API and the operations' endpoints.
+//! Inbound: the Alipay+ callback, the wallet API and the operations' endpoints.
 
 mod alipayplus;
 mod json;
 mod ops;
 mod server;
+mod timestamps;
 mod wallet;
 
-pub use alipayplus::{Callback, message, signature};
-pub use ops::Readiness;
-pub use server::{Listening, serve_callback, tls_config};
-pub use wallet::{RenderedMetrics, Tokens, WalletApi, openapi, serve_wallet_api};
+pub use alipayplus::{Callback, CancelPayment, Message, result_codes, serve_callback, signature_header};
+pub use ops::{Readiness, RenderedMetrics};
+pub use server::{Listening, tls_config};
+pub use wallet::{Tokens, WalletApi, openapi, serve_wallet_api};

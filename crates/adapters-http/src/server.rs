@@ -12,19 +12,14 @@ use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::alipayplus::{Callback, Door, REFUSALS_PER_PEER};
-
-/// Longer than the 60 s after which proxies commonly close an idle connection, so that it is they who close it and no request
-/// is sent into a connection that is being closed here.
+/// Longer than the 60 s after which proxies commonly close an idle connection. So the proxy closes it, and no request is sent into a
+/// connection that is being closed here.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a new connection may take until its first request's head has arrived. In a storm many connections are opened ahead and
-/// wait, and a 408 is no answer to what was sent in time; so this is far longer than the 8 s that Alipay+ waits. It bounds nothing
-/// but a caller that sends nothing.
+/// wait, and a 408 is not an answer to a request that was sent in time. So this is far longer than the 8 s that Alipay+ waits. It only
+/// limits a caller that sends nothing.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// What finishing takes beyond the answer budget: the signature and the way out.
-const FINISHING: Duration = Duration::from_secs(2);
-
-/// A socket that connections are taken from.
+/// A socket that accepts connections.
 #[derive(Debug)]
 pub struct Listening {
     /// Already bound.
@@ -39,7 +34,7 @@ pub struct Listening {
 /// One sentence for an operator, without anything of the key.
 pub fn tls_config(certificate_pem: &[u8], private_key_pem: &[u8]) -> Result<ServerConfig, String> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate_pem).collect();
-    let chain = chain.map_err(|_| "The certificate file is no valid PEM.")?;
+    let chain = chain.map_err(|_| "The certificate file is not valid PEM.")?;
     if chain.is_empty() {
         return Err("The certificate file has no section \"CERTIFICATE\".".to_owned());
     }
@@ -51,17 +46,6 @@ pub fn tls_config(certificate_pem: &[u8], private_key_pem: &[u8]) -> Result<Serv
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
         .map_err(|error| format!("The TLS certificate and private key cannot be used together: {error}."))
-}
-
-/// Answers `cancelPayment` on a listener of its own, with one worker for each core. The server installs no signal handlers; a
-/// graceful [`stop`](actix_web::dev::ServerHandle::stop) finishes the requests that were accepted before.
-///
-/// # Errors
-/// Where the listener cannot be used.
-pub fn serve_callback(listening: Listening, callback: Callback) -> io::Result<Server> {
-    let patience = callback.answer_budget.saturating_add(FINISHING);
-    let door = Door::new(callback, REFUSALS_PER_PEER);
-    serve(listening, patience, move |app| door.attach(app))
 }
 
 /// Serves what `configure` sets up. `patience` is how long a graceful stop waits for requests that are still going on.

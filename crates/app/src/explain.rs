@@ -11,15 +11,15 @@ use domain::{
 use ports::{CaseFile, Clock, TimelineEntry};
 
 use crate::clock::SystemClock;
-use crate::output::{Failure, print_line};
+use crate::output::{CliError, print_line};
 use crate::settings::Settings;
 use crate::wiring;
 
 /// Looks the payment up and explains it.
-pub(crate) async fn explain(settings: Settings, id: PaymentRequestId) -> Result<ExitCode, Failure> {
+pub(crate) async fn explain(settings: Settings, id: PaymentRequestId) -> Result<ExitCode, CliError> {
     let found = wiring::store(&settings)?.find(&id).await;
-    let file = found.map_err(|error| Failure::new(format!("the database cannot be asked: {error}")))?;
-    let file = file.ok_or_else(|| Failure::new(format!("nothing is known of {id}: neither a payment nor a cancel came")))?;
+    let file = found.map_err(|error| CliError::new(format!("the database cannot be asked: {error}")))?;
+    let file = file.ok_or_else(|| CliError::new(format!("nothing is known of {id}: neither a payment nor a cancel came")))?;
     print_line(in_words(&settings.policy, &file, SystemClock.now()).trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
@@ -159,7 +159,7 @@ fn why(case: &Case) -> &'static str {
 
 fn next(case: &Case) -> String {
     let reversal_request = case.reversal.as_ref().map(|reversal| &reversal.state);
-    let told = match (case.cancellation.as_ref().map(|cancellation| cancellation.state), reversal_request) {
+    let next = match (case.cancellation.as_ref().map(|cancellation| cancellation.state), reversal_request) {
         (_, Some(ReversalState::Parked { .. })) => "An operator decides: the wallet core says the money cannot go back.",
         (_, Some(ReversalState::Open { .. })) => "The money is given back, again and again until there is a receipt.",
         (None, _) => "Nothing until Alipay+ cancels or the wallet reports more.",
@@ -176,7 +176,7 @@ fn next(case: &Case) -> String {
             Some(_) => "If the payment succeeds late, the money goes back in the commit that records it.",
         },
     };
-    told.to_owned()
+    next.to_owned()
 }
 
 fn time(at: DateTime<Utc>) -> String {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::signal::unix::Signal;
 use tracing::{error, info, warn};
 
-use crate::output::Failure;
+use crate::output::CliError;
 use crate::settings::{Settings, Shown, Sources};
 use crate::wiring::{FreshKeys, Keys};
 
@@ -27,7 +27,7 @@ const RELOADED: [&str; 3] = ["callback.signing_key.", "callback.clients[", "wall
 pub(crate) struct Files(Vec<(PathBuf, Option<Look>)>);
 
 /// What tells one content of a file from another without reading it. A new file under the old name has another inode, and
-/// whoever sets the time of modification back changes the time of change.
+/// setting the time of modification back changes the time of change.
 #[derive(Clone, PartialEq, Eq)]
 struct Look {
     device: u64,
@@ -77,12 +77,12 @@ struct Reloaded {
 
 /// Reads keys again on `hangup` (SIGHUP) and when a file changes, until the runtime ends. `files` are as they looked before the
 /// keys in force were read.
-pub(crate) fn start(keys: Keys, settings: Settings, files: Files, mut hangup: Signal) -> Result<(), Failure> {
+pub(crate) fn start(keys: Keys, settings: Settings, files: Files, mut hangup: Signal) -> Result<(), CliError> {
     let watch = Watch::new(keys, settings, files);
     let (hung_up, hangups) = mpsc::channel();
     // Files are read by a thread of its own, because reading blocks.
     let reading = std::thread::Builder::new().name("keys".to_owned()).spawn(move || watch.run(&hangups));
-    reading.map_err(|error| Failure::new(format!("the thread that reads keys again cannot be started: {error}")))?;
+    reading.map_err(|error| CliError::new(format!("the thread that reads keys again cannot be started: {error}")))?;
     tokio::spawn(async move { while hangup.recv().await.is_some() && hung_up.send(()).is_ok() {} });
     Ok(())
 }
@@ -142,7 +142,7 @@ impl Watch {
         if settled && (changed || self.complaint.is_some()) { self.reload() } else { ReloadOutcome::Left }
     }
 
-    /// Reads the keys because somebody asks for it, who wants to hear of a failure even if it is the same as before.
+    /// Reads the keys because an operator asks for it, who wants to see a failure even if it is the same as before.
     fn reload_now(&mut self) -> ReloadOutcome {
         self.complaint = None;
         self.reload()
@@ -166,7 +166,7 @@ impl Watch {
     }
 
     /// `None` where a file was changed meanwhile; then it is tried again at the next look.
-    fn read(&mut self) -> Result<Option<(FreshKeys, Reloaded)>, Failure> {
+    fn read(&mut self) -> Result<Option<(FreshKeys, Reloaded)>, CliError> {
         // The first reading only tells which files are to be looked at before they are read.
         self.seen = Files::of(&Settings::load(&self.sources)?);
         let settings = Settings::load(&self.sources)?;
@@ -267,8 +267,8 @@ mod tests {
         std::fs::write(&key, &whole[..whole.len() / 2]).unwrap();
         assert_eq!(watch.look(), ReloadOutcome::Left);
         assert!(is_failed(&watch.look(), false));
-        assert!(is_failed(&watch.look(), true) && is_failed(&watch.look(), true), "the same is not told again");
-        assert!(is_failed(&watch.reload_now(), false), "who asks is told again");
+        assert!(is_failed(&watch.look(), true) && is_failed(&watch.look(), true), "the same is not reported again");
+        assert!(is_failed(&watch.reload_now(), false), "an operator who asks sees it again");
         std::fs::write(&key, &whole).unwrap();
         assert_eq!(watch.look(), ReloadOutcome::Left);
         assert_eq!([watch.look(), watch.look()], [reloaded(&[]), ReloadOutcome::Left]);

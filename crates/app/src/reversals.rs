@@ -6,22 +6,22 @@ use domain::{CommandReply, PaymentRequestId};
 use use_cases::retry_reversal;
 
 use crate::clock::SystemClock;
-use crate::output::{Failure, print_line};
+use crate::output::{CliError, print_line};
 use crate::settings::Settings;
 use crate::wiring;
 
 /// Has a parked reversal tried again by the processes that serve the database.
-pub(crate) async fn retry(settings: Settings, id: PaymentRequestId) -> Result<ExitCode, Failure> {
+pub(crate) async fn retry(settings: Settings, id: PaymentRequestId) -> Result<ExitCode, CliError> {
     let store = wiring::deployment_store(&settings)?;
     let reply = retry_reversal(store.as_ref(), &SystemClock, &id).await.map_err(|error| {
-        Failure::new(format!("it is not known whether the reversal {id} is tried again, because the database failed: {error}"))
+        CliError::new(format!("it is not known whether the reversal {id} is tried again, because the database failed: {error}"))
     })?;
     match reply {
         CommandReply::Done(_) => {
             print_line(format_args!("the reversal {id} is open again and due at once"))?;
             Ok(ExitCode::SUCCESS)
         }
-        CommandReply::NotFound { fenced: _ } => Err(Failure::new(format!("there is no reversal {id}"))),
-        CommandReply::Conflict(why) => Err(Failure::new(format!("the reversal {id} is not tried again: {why}"))),
+        CommandReply::NotFound { fenced: _ } => Err(CliError::new(format!("there is no reversal {id}"))),
+        CommandReply::Conflict(why) => Err(CliError::new(format!("the reversal {id} is not tried again: {why}"))),
     }
 }

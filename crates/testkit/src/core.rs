@@ -89,7 +89,7 @@ struct Books {
     /// Payments as they are looked up.
     payments: HashMap<String, Value>,
     journal: Vec<Effect>,
-    /// The kind and the id of each request to give money back, in the order they came.
+    /// What each request to give money back said was taken, and its id, in the order they came.
     reversals: Vec<(String, String)>,
     lookups: usize,
     lookups_fail: bool,
@@ -172,9 +172,9 @@ impl FakeCore {
         self.books().journal.clone()
     }
 
-    /// The kinds of the requests to reverse a payment, in order; one for each request.
-    pub fn kinds_of(&self, id: &str) -> Vec<String> {
-        self.books().reversals.iter().filter(|(_, of)| of == id).map(|(kind, _)| kind.clone()).collect()
+    /// What each request to reverse a payment said was taken, in order; one for each request.
+    pub fn taken_of(&self, id: &str) -> Vec<String> {
+        self.books().reversals.iter().filter(|(_, of)| of == id).map(|(taken, _)| taken.clone()).collect()
     }
 
     /// How many requests it received.
@@ -331,7 +331,7 @@ impl Books {
         if body["paymentRequestId"] != id || !taken.as_ref().is_none_or(is_true) {
             self.wrong.push(format!("{id}: {body}"));
         }
-        self.reversals.push((text(&body["kind"]).unwrap_or_default(), id.to_owned()));
+        self.reversals.push((text(&body["taken"]).unwrap_or_default(), id.to_owned()));
         if let Some(answer) = self.answers.get(id) {
             return answer.clone();
         }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use adapters_http::signature::{ClaimedKey, Content, SignatureHeader, header};
+use adapters_http::signature_header::{ClaimedKey, Content, SignatureHeader, header};
 use adapters_keys::{ClientKey, FileSigner, Keyring};
 use chrono::SecondsFormat;
 use ports::{MessageSigner, MessageVerifier, SignedText};

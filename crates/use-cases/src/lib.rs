@@ -16,5 +16,8 @@ pub use lanes::{LaneSettings, Lanes, SubmitError};
 pub use operator::retry_reversal;
 pub use ports::{Core, Ports};
 pub use reversal::run_worker;
-pub use settlement::{CloseDayError, SettlementPorts, WriteStatementError, close_day, write_statement};
+pub use settlement::{
+    CloseDayError, MissingSearch, ReconcileError, ReconcileRequest, Reconciliation, ReconciliationObserver, ReconciliationPorts,
+    SettlementPorts, WriteStatementError, close_day, reconcile, write_statement,
+};
 pub use wallet_commands::submit;

@@ -1,21 +1,22 @@
 //! What stands in the tables.
 
 use domain::{
-    Action, AttemptEnd, CancelReply, CommandReply, Disposition, Inquiry, Jitter, RefusalCode, Reply, ReportedResult,
+    Action, Answer, AttemptEnd, CancelReply, CommandReply, Disposition, Inquiry, Jitter, RefusalCode, Reply, ReportedResult,
     ReversalOutcome, ReversalState,
 };
 use ports::testing::{Damage, Wallet, core_policy, ledger_policy, moment};
 use ports::{Page, ReversalFilter};
 
-use crate::fixtures::{TestDatabase, decided, on_both_engines, paid};
+use crate::fixtures::{TestDatabase, decided, for_each_engine, paid};
 
-on_both_engines!(
+for_each_engine!(
     a_report_on_an_unknown_case_leaves_no_row,
     every_text_of_a_core_or_an_operator_reads_back,
     f34_an_unreadable_case_does_not_hide_the_others_of_a_list,
     f34_a_reversal_that_cannot_be_leased_holds_up_no_other,
     f43_a_repeat_is_answered_from_the_tables,
     a_process_works_with_the_next_versions_schema,
+    a_rule_that_was_written_as_a_number_is_read_by_its_name,
 );
 
 async fn a_report_on_an_unknown_case_leaves_no_row(database: &impl TestDatabase) {
@@ -70,9 +71,9 @@ async fn every_text_of_a_core_or_an_operator_reads_back(database: &impl TestData
         let resolve = Action::Resolve { note: written.to_owned(), by: "operator".to_owned() };
         decided(&store, vec![wallet.does(resolve)]).await;
         let timeline = store.find(&wallet.id).await.unwrap().unwrap().timeline;
-        let told: Vec<_> =
+        let written_texts: Vec<_> =
             timeline.iter().flat_map(|entry| ["error", "reason", "note"].map(|name| entry.details.get(name))).collect();
-        assert_eq!(told.into_iter().flatten().collect::<Vec<_>>(), [kept; 3], "{name}");
+        assert_eq!(written_texts.into_iter().flatten().collect::<Vec<_>>(), [kept; 3], "{name}");
     }
 }
 
@@ -108,14 +109,14 @@ async fn f34_a_reversal_that_cannot_be_leased_holds_up_no_other(database: &impl 
     );
     database.execute(refuse).unwrap();
     let long_after = moment(3600);
-    let claims = store.lease_due(long_after, 10).await.unwrap();
-    let mut claimed: Vec<_> = claims.iter().map(|claim| (claim.request.id.as_str(), claim.attempt)).collect();
-    claimed.sort_unstable();
-    assert_eq!(claimed, [("due-2", 2), ("due-3", 2)]);
+    let due = store.lease_due(long_after, 10).await.unwrap();
+    let mut leased: Vec<_> = due.iter().map(|due| (due.request.id.as_str(), due.attempt)).collect();
+    leased.sort_unstable();
+    assert_eq!(leased, [("due-2", 2), ("due-3", 2)]);
     assert_eq!(store.lease_due(long_after, 10).await, Ok(vec![]), "they are leased now, and it still cannot be");
 }
 
-/// The answer is changed behind the process's back, and the process says what stands there.
+/// The answer is changed behind the process's back, and the process answers what is in the table.
 async fn f43_a_repeat_is_answered_from_the_tables(database: &impl TestDatabase) {
     let store = database.open(ledger_policy());
     let late = Wallet { at: moment(30 * 24 * 3600), ..paid(&store, "late").await };
@@ -145,4 +146,39 @@ async fn a_process_works_with_the_next_versions_schema(database: &impl TestDatab
     assert_eq!(cancelled, [Reply::Cancel(CancelReply::Answered(domain::Answer::Cancelled)); 2]);
     assert_eq!(database.texts("select added_later as value from cases"), ["kept"; 2]);
     assert!(store.find(&wallet.id).await.unwrap().is_some());
+}
+
+/// Earlier versions wrote the number that a rule had in the table of that time.
+async fn a_rule_that_was_written_as_a_number_is_read_by_its_name(database: &impl TestDatabase) {
+    let store = database.open(ledger_policy());
+    let wallet = paid(&store, "numbered").await;
+    assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [Reply::Cancel(CancelReply::Answered(Answer::Cancelled))]);
+    let rule = async || {
+        let file = store.find(&wallet.id).await.unwrap().unwrap();
+        let cancelled = file.timeline.into_iter().find(|entry| entry.what == "cancelled").unwrap();
+        cancelled.details.get("rule").cloned()
+    };
+    assert_eq!(rule().await.as_deref(), Some("money-taken"), "it is written by its name");
+    let written = "select cast(count(*) as text) as value from events where details like '%\"rule\":\"money-taken\"%'";
+    assert_eq!(database.number(written), 1);
+    let names = [
+        "different-acquirer",
+        "answer-recorded",
+        "reversal-pending",
+        "never-received",
+        "period-over",
+        "deferred",
+        "nothing-taken",
+        "fully-refunded",
+        "partly-refunded",
+        "money-taken",
+    ];
+    for (number, name) in (1..).zip(names) {
+        database.execute(&format!("update events set details = '{{\"rule\":\"{number}\"}}' where what = 'cancelled'")).unwrap();
+        assert_eq!(rule().await.as_deref(), Some(name), "{number}");
+    }
+    for foreign in ["0", "11", "-1", "1.0", "a later rule"] {
+        database.execute(&format!("update events set details = '{{\"rule\":\"{foreign}\"}}' where what = 'cancelled'")).unwrap();
+        assert_eq!(rule().await.as_deref(), Some(foreign), "what is not one of the ten numbers is left as it stands");
+    }
 }

@@ -7,8 +7,8 @@ pub(super) fn is_fresh(request_time: &[u8], now: DateTime<Utc>, tolerance: TimeD
     read(request_time).is_some_and(|claimed| claimed.signed_duration_since(now).abs() <= tolerance)
 }
 
-/// All forms that client libraries of Alipay+ send: RFC 3339 with any fraction, an offset without a colon, and milliseconds
-/// since 1970 as plain digits.
+/// Every form that client libraries of Alipay+ send: RFC 3339 with any fraction, an offset without a colon, and milliseconds since
+/// 1970 as plain digits.
 fn read(time: &[u8]) -> Option<DateTime<Utc>> {
     let text = std::str::from_utf8(time).ok()?;
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_moment_is_not_fresh() {
+    fn a_text_that_is_not_a_time_is_not_fresh() {
         let now = DateTime::from_timestamp_millis(0).unwrap();
         let forms = [
             "",

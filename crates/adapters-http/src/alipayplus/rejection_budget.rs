@@ -1,4 +1,4 @@
-//! How many refusals a peer may cost us.
+//! How many rejections one peer may cause.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -7,27 +7,27 @@ use std::num::NonZeroU32;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-/// What one peer may have before its messages verify: a signed refusal costs a signature, which is the most expensive thing here.
-pub(crate) const REFUSALS_PER_PEER: Quota = Quota::per_second(PER_SECOND).allow_burst(BURST);
+/// What one peer may cause before its messages verify. A signed rejection costs a signature, the most expensive step here.
+pub(super) const REJECTIONS_PER_PEER: Quota = Quota::per_second(PER_SECOND).allow_burst(BURST);
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(500).unwrap();
 const BURST: NonZeroU32 = NonZeroU32::new(2000).unwrap();
 
-/// How many budgets there are. Peers share them by a hash that nobody outside can predict, so that the memory is fixed however
-/// many addresses somebody uses; sharing costs a peer nothing but a signed refusal, and only while another is flooding.
+/// How many budgets there are. Peers share them by a hash that cannot be predicted from outside, so that the memory is fixed however
+/// many addresses a peer uses. Sharing costs a peer only a signed rejection, and only while another peer is flooding.
 const BUDGETS: usize = 4096;
 
-/// The budgets of all peers.
-pub(super) struct RefusalBudgets {
+/// One budget for each group of peers with the same hash.
+pub(super) struct RejectionBudgets {
     hasher: RandomState,
     budgets: Vec<DefaultDirectRateLimiter>,
 }
 
-impl RefusalBudgets {
+impl RejectionBudgets {
     pub(super) fn new(quota: Quota) -> Self {
         Self { hasher: RandomState::new(), budgets: (0..BUDGETS).map(|_| RateLimiter::direct(quota)).collect() }
     }
 
-    /// Takes one refusal off the peer's budget; `false` where it is spent.
+    /// Takes one rejection off the peer's budget; `false` where the budget is spent.
     pub(super) fn spend(&self, peer: Option<IpAddr>) -> bool {
         let bucket = self.hasher.hash_one(peer.map(network)) % BUDGETS as u64;
         let budget = usize::try_from(bucket).ok().and_then(|bucket| self.budgets.get(bucket));
@@ -35,7 +35,7 @@ impl RefusalBudgets {
     }
 }
 
-/// Who counts as one peer: an IPv4 address, or the 64 bits of an IPv6 address that one customer usually has to himself.
+/// What counts as one peer: an IPv4 address, or the first 64 bits of an IPv6 address, which one customer usually has alone.
 fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V4(address) => address.into(),
@@ -48,10 +48,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_peer_is_refused_a_refusal_once_its_budget_is_spent() {
+    fn a_peer_gets_no_more_rejections_once_its_budget_is_spent() {
         let hour = std::time::Duration::from_secs(3600);
         let two = Quota::with_period(hour).unwrap().allow_burst(NonZeroU32::new(2).unwrap());
-        let budgets = RefusalBudgets::new(two);
+        let budgets = RejectionBudgets::new(two);
         let peer = |host: u8| Some(IpAddr::from([192, 0, 2, host]));
         assert!(budgets.spend(peer(1)) && budgets.spend(peer(1)) && !budgets.spend(peer(1)));
         assert!((2..12).any(|other| budgets.spend(peer(other))), "others have budgets of their own");

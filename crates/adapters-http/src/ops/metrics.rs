@@ -1,37 +1,38 @@
-//! For whoever watches many processes: what this one counted, as Prometheus reads it.
+//! What this process counted, as Prometheus reads it.
 
 use actix_web::{HttpResponse, get, web};
 use metrics::gauge;
 
-use super::{Ready, look};
-use crate::wallet::WalletApi;
+use super::readiness::{Operations, ReadinessReport};
 
 /// Prometheus' text format.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What this process counted, and what waits in all processes together, as Prometheus reads it.
+/// Metrics in Prometheus' text format.
+///
+/// Counters are this process's; gauges of deferred cancels and reversals are the whole deployment's.
 #[utoipa::path(
     tag = "operations",
     security(()),
-    responses((status = 200, body = String, content_type = "text/plain", description = "docs/metrics.md explains each metric"))
+    responses((status = 200, body = String, content_type = "text/plain", description = "Prometheus' text format"))
 )]
 #[get("/metrics")]
-pub(crate) async fn metrics_text(api: web::Data<WalletApi>) -> HttpResponse {
-    let seen = look(&api).await;
-    tell(&seen);
-    HttpResponse::Ok().content_type(TEXT_FORMAT).body((api.metrics)())
+pub(crate) async fn metrics_text(operations: web::Data<Operations>) -> HttpResponse {
+    set_gauges(&operations.report().await);
+    HttpResponse::Ok().content_type(TEXT_FORMAT).body((operations.metrics)())
 }
 
-/// Has the gauges say what was just looked at. What could not be seen is no number: an old one would look like a new one.
-fn tell(Ready { ready, reason: _, waiting, database_clock_ahead, oldest_open_for }: &Ready) {
+/// What could not be looked up is set to NaN: an old number would look like a new one.
+fn set_gauges(report: &ReadinessReport) {
+    let ReadinessReport { reason, backlog, database_clock_ahead, oldest_open_for } = report;
     let number = |count: Option<u64>| count.map_or(f64::NAN, |count| count as f64);
-    let waiting = waiting.as_ref();
-    gauge!("rescind_ready").set(if *ready { 1.0 } else { 0.0 });
-    gauge!("rescind_deferred_cancels").set(number(waiting.map(|waiting| waiting.deferred)));
-    gauge!("rescind_open_reversals").set(number(waiting.map(|waiting| waiting.open_reversals)));
-    gauge!("rescind_parked_reversals").set(number(waiting.map(|waiting| waiting.parked_reversals)));
+    let backlog = backlog.as_ref();
+    gauge!("rescind_ready").set(if reason.is_none() { 1.0 } else { 0.0 });
+    gauge!("rescind_deferred_cancels").set(number(backlog.map(|backlog| backlog.deferred)));
+    gauge!("rescind_open_reversals").set(number(backlog.map(|backlog| backlog.open)));
+    gauge!("rescind_parked_reversals").set(number(backlog.map(|backlog| backlog.parked)));
     let age = oldest_open_for.map_or(0.0, |age| age.as_seconds_f64());
-    gauge!("rescind_oldest_open_reversal_seconds").set(if waiting.is_some() { age } else { f64::NAN });
+    gauge!("rescind_oldest_open_reversal_seconds").set(if backlog.is_some() { age } else { f64::NAN });
     let ahead = database_clock_ahead.map_or(f64::NAN, |ahead| ahead.as_seconds_f64());
     gauge!("rescind_database_clock_ahead_seconds").set(ahead);
 }

@@ -1,24 +1,24 @@
-//! What the wallet's pay flow tells: each call is repeated until it is answered.
+//! What the wallet's pay flow reports. The wallet repeats each call until it is answered.
 
 use actix_web::{post, put, web};
 use domain::{PaymentRequestId, RefundRequestId};
 
-use super::body::Body;
-use super::extractors::InPath;
-use super::problem::{Commanded, Missing};
-use super::requests::{Announcement, PaymentResult, RefundAnnouncement, RefundEnded};
+use super::callers::Caller;
+use super::extractors::{Body, InPath};
+use super::problem::{CommandProblems, NotFoundProblem};
+use super::requests::{Announcement, PaymentResult, RefundAnnouncement, RefundReport};
 use super::responses::DispositionBody;
-use super::tokens::Caller;
-use super::{Disposing, WalletApi};
+use super::schemas::Identifier;
+use super::state::{CommandResponse, WalletApi};
 
 /// Announces a payment, before it is debited.
 ///
 /// `proceed`: debit. `closed`: the payment is cancelled; do not debit.
 #[utoipa::path(
     tag = "payments",
-    params(("paymentRequestId" = String, Path, description = "Alipay+'s id of the payment request, percent-encoded")),
+    params(("paymentRequestId" = Identifier, Path, description = "Alipay+'s id of the payment request, percent-encoded")),
     request_body = Announcement,
-    responses((status = 200, body = DispositionBody, description = "Recorded, now or before"), Commanded)
+    responses((status = 200, body = DispositionBody, description = "Recorded, now or before"), CommandProblems)
 )]
 #[put("/wallet/v1/payments/{paymentRequestId}")]
 pub(super) async fn announce_payment(
@@ -26,19 +26,19 @@ pub(super) async fn announce_payment(
     id: InPath<PaymentRequestId>,
     body: Body<Announcement>,
     api: web::Data<WalletApi>,
-) -> Disposing {
+) -> CommandResponse {
     let action = body.0.into_action(&api.psp_id, api.ports.clock.now())?;
     api.record(&caller, id.0, action).await
 }
 
 /// Reports how a payment ended.
 ///
-/// `stands`: nothing more to do. `reversed`: the payment is cancelled and the money goes back by the cancellation.
+/// `stands`: nothing more to do. `reversed`: the payment is cancelled, and the reversal gives the money back.
 #[utoipa::path(
     tag = "payments",
-    params(("paymentRequestId" = String, Path, description = "Alipay+'s id of the payment request, percent-encoded")),
+    params(("paymentRequestId" = Identifier, Path, description = "Alipay+'s id of the payment request, percent-encoded")),
     request_body = PaymentResult,
-    responses((status = 200, body = DispositionBody, description = "Recorded, now or before"), Missing, Commanded)
+    responses((status = 200, body = DispositionBody, description = "Recorded, now or before"), NotFoundProblem, CommandProblems)
 )]
 #[post("/wallet/v1/payments/{paymentRequestId}/result")]
 pub(super) async fn report_payment(
@@ -46,19 +46,19 @@ pub(super) async fn report_payment(
     id: InPath<PaymentRequestId>,
     body: Body<PaymentResult>,
     api: web::Data<WalletApi>,
-) -> Disposing {
+) -> CommandResponse {
     let action = body.0.into_action(api.ports.clock.now())?;
     api.record(&caller, id.0, action).await
 }
 
-/// Announces a refund of the wallet's own, before it is made.
+/// Announces a refund by the wallet, before it is made.
 ///
-/// `proceed`: refund. `refused`: do not.
+/// `proceed`: refund. `refused`: do not refund.
 #[utoipa::path(
     tag = "refunds",
-    params(("paymentRequestId" = String, Path, description = "Alipay+'s id of the payment request, percent-encoded")),
+    params(("paymentRequestId" = Identifier, Path, description = "Alipay+'s id of the payment request, percent-encoded")),
     request_body = RefundAnnouncement,
-    responses((status = 200, body = DispositionBody, description = "Reserved, now or before, or refused"), Missing, Commanded)
+    responses((status = 200, body = DispositionBody, description = "Reserved, now or before, or refused"), NotFoundProblem, CommandProblems)
 )]
 #[post("/wallet/v1/payments/{paymentRequestId}/refunds")]
 pub(super) async fn announce_refund(
@@ -66,28 +66,30 @@ pub(super) async fn announce_refund(
     id: InPath<PaymentRequestId>,
     body: Body<RefundAnnouncement>,
     api: web::Data<WalletApi>,
-) -> Disposing {
+) -> CommandResponse {
     let action = body.0.into_action()?;
     api.record(&caller, id.0, action).await
 }
 
-/// Reports how a refund ended; `stands`.
+/// Reports how a refund ended.
+///
+/// `stands`: nothing more to do.
 #[utoipa::path(
     tag = "refunds",
     params(
-        ("paymentRequestId" = String, Path, description = "Alipay+'s id of the payment request, percent-encoded"),
-        ("refundRequestId" = String, Path, description = "The refund's id, percent-encoded")
+        ("paymentRequestId" = Identifier, Path, description = "Alipay+'s id of the payment request, percent-encoded"),
+        ("refundRequestId" = Identifier, Path, description = "The refund's id, percent-encoded")
     ),
-    request_body = RefundEnded,
-    responses((status = 200, body = DispositionBody, description = "Recorded, now or before"), Missing, Commanded)
+    request_body = RefundReport,
+    responses((status = 200, body = DispositionBody, description = "Recorded, now or before"), NotFoundProblem, CommandProblems)
 )]
 #[post("/wallet/v1/payments/{paymentRequestId}/refunds/{refundRequestId}/result")]
 pub(super) async fn report_refund(
     caller: Caller,
     ids: InPath<(PaymentRequestId, RefundRequestId)>,
-    body: Body<RefundEnded>,
+    body: Body<RefundReport>,
     api: web::Data<WalletApi>,
-) -> Disposing {
+) -> CommandResponse {
     let (id, refund) = ids.0;
     let action = body.0.into_action(refund, api.ports.clock.now())?;
     api.record(&caller, id, action).await

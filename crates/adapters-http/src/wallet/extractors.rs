@@ -1,8 +1,10 @@
-//! From the wire to the domain: what a request's path and query say, checked once.
+//! From the wire to the domain: path, query and body of a request, checked once.
 
-use std::future::{Ready, ready};
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
 
 use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, web};
 use domain::{AccountId, ClearingDay, PaymentRequestId, RefundRequestId};
 use percent_encoding::percent_decode_str;
@@ -11,43 +13,47 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::{IntoParams, ToSchema};
 
-use super::problem::Problem;
-use super::requests::identifier;
+use super::fields::identifier;
+use super::problem::ApiError;
+use crate::json::{self, JsonError};
 
+/// The largest body, in bytes.
+pub(super) const LONGEST_BODY: usize = 64 * 1024;
+/// How many items a page has where the query has no `limit`.
 const LIMIT: u32 = 100;
 const HIGHEST_LIMIT: u32 = 1000;
 
-/// What the path names.
-pub(crate) struct InPath<T>(pub(crate) T);
+/// The identifiers in the path.
+pub(super) struct InPath<T>(pub(super) T);
 
-/// Something that paths name.
-pub(crate) trait NamedByPath: Sized {
-    /// Takes it out of the path of `request`.
-    fn of(request: &HttpRequest) -> Result<Self, Problem>;
+/// What a path can name.
+pub(super) trait NamedByPath: Sized {
+    /// Parses it from the path of `request`.
+    fn of(request: &HttpRequest) -> Result<Self, ApiError>;
 }
 
 impl NamedByPath for PaymentRequestId {
-    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+    fn of(request: &HttpRequest) -> Result<Self, ApiError> {
         identifier("paymentRequestId", Self::parse(path_member(request, "paymentRequestId")))
     }
 }
 
 impl NamedByPath for (PaymentRequestId, RefundRequestId) {
-    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+    fn of(request: &HttpRequest) -> Result<Self, ApiError> {
         let refund = RefundRequestId::parse(path_member(request, "refundRequestId"));
         Ok((NamedByPath::of(request)?, identifier("refundRequestId", refund)?))
     }
 }
 
 impl NamedByPath for AccountId {
-    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+    fn of(request: &HttpRequest) -> Result<Self, ApiError> {
         identifier("account", Self::parse(path_member(request, "account")))
     }
 }
 
 impl NamedByPath for ClearingDay {
-    fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        Self::parse(&path_member(request, "date")).map_err(|invalid| Problem::not_acceptable(format!("date: {invalid}")))
+    fn of(request: &HttpRequest) -> Result<Self, ApiError> {
+        Self::parse(&path_member(request, "day")).map_err(|invalid| ApiError::not_acceptable(format!("day: {invalid}")))
     }
 }
 
@@ -57,57 +63,58 @@ fn path_member(request: &HttpRequest, name: &str) -> String {
 }
 
 impl<T: NamedByPath> FromRequest for InPath<T> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(T::of(request).map(Self))
     }
 }
 
-/// What the query says.
-pub(crate) struct InQuery<T>(pub(crate) T);
+/// The parameters of the query.
+pub(super) struct InQuery<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest for InQuery<T> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let taken = web::Query::<T>::from_query(request.query_string()).map(|query| Self(query.into_inner()));
-        ready(taken.map_err(|error| Problem::not_acceptable(format!("the query: {error}"))))
+        let parsed = web::Query::<T>::from_query(request.query_string()).map(|query| Self(query.into_inner()));
+        ready(parsed.map_err(|error| ApiError::not_acceptable(format!("the query: {error}"))))
     }
 }
 
-/// Which part of a list is wanted.
+/// Which page of a list is wanted.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct PageQuery {
-    /// At most so many; 100 where nothing is said.
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+pub(super) struct PageQuery {
+    /// The largest number of items; 100 by default.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000, default = 100)]
     limit: Option<String>,
     /// The `next` of the page before.
+    #[param(min_length = 1, max_length = 64)]
     after: Option<String>,
 }
 
 impl PageQuery {
     /// A page of a list of cases.
-    pub(crate) fn of_cases(self) -> Result<Page, Problem> {
+    pub(super) fn of_cases(self) -> Result<Page, ApiError> {
         let fits = self.after.as_deref().is_none_or(|after| PaymentRequestId::parse(after).is_ok());
         self.page(fits)
     }
 
     /// A page of a list of entries, whose positions are numbers.
-    pub(crate) fn of_entries(self) -> Result<Page, Problem> {
+    pub(super) fn of_entries(self) -> Result<Page, ApiError> {
         let fits = self.after.as_deref().is_none_or(|after| after.parse::<i64>().is_ok_and(|position| position >= 0));
         self.page(fits)
     }
 
-    fn page(self, after_fits: bool) -> Result<Page, Problem> {
+    fn page(self, after_fits: bool) -> Result<Page, ApiError> {
         let limit = self.limit.map_or(Ok(LIMIT), |limit| limit.parse());
         let limit = limit.ok().filter(|limit| (1..=HIGHEST_LIMIT).contains(limit));
-        let limit = limit.ok_or_else(|| Problem::not_acceptable(format!("limit: must be a number of 1 to {HIGHEST_LIMIT}")))?;
+        let limit = limit.ok_or_else(|| ApiError::not_acceptable(format!("limit: must be a number of 1 to {HIGHEST_LIMIT}")))?;
         if !after_fits {
-            return Err(Problem::not_acceptable("after: must be the next of the page before"));
+            return Err(ApiError::not_acceptable("after: must be the next of the page before"));
         }
         Ok(Page { limit, after: self.after })
     }
@@ -116,8 +123,8 @@ impl PageQuery {
 /// Which reversals are wanted.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct ReversalsQuery {
-    /// Where they stand.
+pub(super) struct ReversalsQuery {
+    /// Open: tried until the money is back. Parked: an operator has to decide.
     #[serde(default)]
     #[param(inline, required = false)]
     state: WantedReversals,
@@ -136,6 +143,38 @@ impl From<ReversalsQuery> for ReversalFilter {
         match query.state {
             WantedReversals::Open => Self::Open,
             WantedReversals::Parked => Self::Parked,
+        }
+    }
+}
+
+/// A request's body. A text that is not JSON is malformed (400); JSON that does not have what the route needs is not acceptable (422).
+/// Unknown members are ignored, because a wallet may send more than is needed.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let bytes = web::Bytes::from_request(request, payload);
+        Box::pin(async move {
+            let bytes = bytes.await.map_err(|error| match error.as_response_error().status_code() {
+                StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large(LONGEST_BODY),
+                _ => ApiError::malformed("the body could not be read to its end"),
+            })?;
+            json::parse_object(&bytes).map(Self).map_err(ApiError::from)
+        })
+    }
+}
+
+impl From<JsonError> for ApiError {
+    fn from(error: JsonError) -> Self {
+        match error {
+            JsonError::Malformed(error) => Self::malformed(format!("the body: {error}")),
+            JsonError::WrongShape(error) if error.path().iter().next().is_none() => {
+                Self::not_acceptable(format!("the body: {}", error.inner()))
+            }
+            JsonError::WrongShape(error) => Self::not_acceptable(format!("{}: {}", error.path(), error.inner())),
         }
     }
 }

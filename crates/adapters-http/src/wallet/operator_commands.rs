@@ -1,39 +1,41 @@
-//! What an operator does about a reversal that the wallet core called impossible.
+//! What an operator decides about a parked reversal, which the wallet core called impossible.
 
 use actix_web::{post, web};
 use domain::{Action, PaymentRequestId};
 
-use super::body::Body;
-use super::extractors::InPath;
-use super::problem::{Commanded, Forbidden, Missing};
+use super::callers::Operator;
+use super::extractors::{Body, InPath};
+use super::problem::{CommandProblems, NotFoundProblem, RoleProblem};
 use super::requests::Resolution;
 use super::responses::DispositionBody;
-use super::tokens::Operator;
-use super::{Disposing, WalletApi};
+use super::schemas::Identifier;
+use super::state::{CommandResponse, WalletApi};
 
-/// Has a parked reversal tried again; `reopened`.
+/// Has a parked reversal tried again.
+///
+/// `reopened`: it is open again and due at once.
 #[utoipa::path(
     tag = "reversals",
-    params(("paymentRequestId" = String, Path, description = "The reversal's id, which is the payment request's, percent-encoded")),
-    responses((status = 200, body = DispositionBody, description = "It is open again and due at once"), Forbidden, Missing, Commanded)
+    params(("paymentRequestId" = Identifier, Path, description = "The reversal's id, which is the payment request's, percent-encoded")),
+    responses((status = 200, body = DispositionBody, description = "It is open again and due at once"), RoleProblem, NotFoundProblem, CommandProblems)
 )]
 #[post("/wallet/v1/reversals/{paymentRequestId}/retry")]
 pub(super) async fn retry_reversal(
     Operator(caller): Operator,
     id: InPath<PaymentRequestId>,
     api: web::Data<WalletApi>,
-) -> Disposing {
+) -> CommandResponse {
     api.record(&caller, id.0, Action::Retry).await
 }
 
-/// Ends a parked reversal whose money went back by hand; `resolved`.
+/// Ends a parked reversal whose money went back by hand.
 ///
-/// The timeline names the caller and what was noted. The cancel is answered S from then on.
+/// `resolved`: the cancel is answered S from now on. The timeline has the name of the token and the note.
 #[utoipa::path(
     tag = "reversals",
-    params(("paymentRequestId" = String, Path, description = "The reversal's id, which is the payment request's, percent-encoded")),
+    params(("paymentRequestId" = Identifier, Path, description = "The reversal's id, which is the payment request's, percent-encoded")),
     request_body = Resolution,
-    responses((status = 200, body = DispositionBody, description = "It is done"), Forbidden, Missing, Commanded)
+    responses((status = 200, body = DispositionBody, description = "It is done"), RoleProblem, NotFoundProblem, CommandProblems)
 )]
 #[post("/wallet/v1/reversals/{paymentRequestId}/resolve")]
 pub(super) async fn resolve_reversal(
@@ -41,7 +43,7 @@ pub(super) async fn resolve_reversal(
     id: InPath<PaymentRequestId>,
     body: Body<Resolution>,
     api: web::Data<WalletApi>,
-) -> Disposing {
+) -> CommandResponse {
     let action = body.0.into_action(caller.name.clone())?;
     api.record(&caller, id.0, action).await
 }

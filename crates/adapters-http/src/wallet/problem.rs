@@ -1,4 +1,4 @@
-//! Everything but a 200, as RFC 9457 tells it.
+//! Every answer with a status above 299, as RFC 9457 describes problems.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,161 +7,295 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
+use serde_json::json;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
-/// Why a request was not answered with a 200.
+/// The kinds of problems. `docs/reference/problems.md` lists the same, and a test compares the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// The body is not JSON.
+    Malformed,
+    /// The token is missing or unknown.
+    Unauthorized,
+    /// The role of the token may not do this.
+    Forbidden,
+    /// Nothing is recorded under this id, or there is no such route.
+    NotFound,
+    /// The call contradicts the record.
+    Conflict,
+    /// The body is too long.
+    TooLarge,
+    /// A member or parameter is missing or has a wrong value.
+    NotAcceptable,
+    /// There is no answer now; the same call again is harmless.
+    Unavailable,
+}
+
+/// Why a call is not answered with a 200.
 #[derive(Debug)]
-pub(crate) struct Problem {
-    status: StatusCode,
+pub(crate) struct ApiError {
+    problem: Problem,
     detail: String,
 }
 
-/// A problem as RFC 9457 tells it.
+/// A problem as RFC 9457 describes it.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct ProblemDetails {
-    /// Always `about:blank`: the status says it all.
-    r#type: &'static str,
-    /// The status in words.
+pub(super) struct ProblemDetails {
+    /// The kind of problem; it never changes its meaning.
+    #[schema(schema_with = problem_types)]
+    r#type: String,
+    /// The HTTP status in words.
+    #[schema(examples("Conflict"))]
     title: &'static str,
-    /// The status.
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599, examples(409))]
     status: u16,
-    /// What is wrong, and what would be right.
+    /// For people: what is wrong, and what would be right.
+    #[schema(examples("the payment is recorded with other content"))]
     detail: String,
 }
 
 impl Problem {
-    fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into() }
+    const ALL: [Self; 8] = [
+        Self::Malformed,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::Conflict,
+        Self::TooLarge,
+        Self::NotAcceptable,
+        Self::Unavailable,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not-found",
+            Self::Conflict => "conflict",
+            Self::TooLarge => "too-large",
+            Self::NotAcceptable => "not-acceptable",
+            Self::Unavailable => "unavailable",
+        }
     }
 
-    /// The body is no JSON.
+    const fn status(self) -> StatusCode {
+        match self {
+            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotAcceptable => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The stable `type`.
+    fn urn(self) -> String {
+        format!("urn:rescind:problem:{}", self.name())
+    }
+
+    fn with(self, detail: impl Into<String>) -> ApiError {
+        ApiError { problem: self, detail: detail.into() }
+    }
+}
+
+fn problem_types() -> Schema {
+    let urns = Problem::ALL.map(Problem::urn);
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(urns)).into()
+}
+
+impl ApiError {
     pub(crate) fn malformed(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, detail)
+        Problem::Malformed.with(detail)
     }
 
-    /// No token, or an unknown one.
     pub(crate) fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "a known token is needed, in the header authorization: Bearer TOKEN")
+        Problem::Unauthorized.with("a known token is needed, in the header authorization: Bearer TOKEN")
     }
 
-    /// The token is known, but its role may not do this.
     pub(crate) fn forbidden() -> Self {
-        Self::new(StatusCode::FORBIDDEN, "the role of this token may not do this; an operator's token is needed")
+        Problem::Forbidden.with("the role of this token may not do this; an operator's token is needed")
     }
 
-    /// Nothing is known of it.
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, detail)
+        Problem::NotFound.with(detail)
     }
 
-    /// It contradicts what is recorded.
     pub(crate) fn conflict(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, detail)
+        Problem::Conflict.with(detail)
     }
 
-    /// The body is longer than `most` bytes.
-    pub(crate) fn too_large(most: usize) -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body must not be longer than {most} bytes"))
+    /// The body is longer than `limit` bytes.
+    pub(crate) fn too_large(limit: usize) -> Self {
+        Problem::TooLarge.with(format!("the body must not be longer than {limit} bytes"))
     }
 
-    /// A member is missing, or is not what it has to be.
     pub(crate) fn not_acceptable(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+        Problem::NotAcceptable.with(detail)
     }
 
-    /// Not answered now; asking again is harmless.
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        Problem::Unavailable.with(detail)
+    }
+
+    fn details(&self) -> ProblemDetails {
+        let status = self.problem.status();
+        ProblemDetails {
+            r#type: self.problem.urn(),
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: self.detail.clone(),
+        }
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.status, self.detail)
+        write!(f, "{}: {}", self.problem.name(), self.detail)
     }
 }
 
-impl ResponseError for Problem {
+impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
-        self.status
+        self.problem.status()
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status);
-        if self.status == StatusCode::UNAUTHORIZED {
+        let mut response = HttpResponse::build(self.status_code());
+        if self.problem == Problem::Unauthorized {
             response.insert_header((WWW_AUTHENTICATE, "Bearer"));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if self.problem == Problem::Unavailable {
             response.insert_header((RETRY_AFTER, "1"));
         }
-        let title = self.status.canonical_reason().unwrap_or_default();
-        response.content_type("application/problem+json").json(ProblemDetails {
-            r#type: "about:blank",
-            title,
-            status: self.status.as_u16(),
-            detail: self.detail.clone(),
-        })
+        response.content_type("application/problem+json").json(self.details())
     }
 }
 
-/// For the API document: what any question may be answered with.
-pub(crate) enum Questioned {}
+/// For the API document: the problems of every query.
+pub(super) enum QueryProblems {}
 
-/// For the API document: what any command may be answered with.
-pub(crate) enum Commanded {}
+/// For the API document: the problems of every command.
+pub(super) enum CommandProblems {}
 
-/// For the API document: the route is an operator's.
-pub(crate) enum Forbidden {}
+/// For the API document: the problem of a route that only an operator may use.
+pub(super) enum RoleProblem {}
 
-/// For the API document: the day that the path names is not closed.
-pub(crate) enum StillOpen {}
+/// For the API document: the problem of a day that is not closed.
+pub(super) enum OpenDayProblem {}
 
-/// For the API document: nothing is known of what the path names.
-pub(crate) enum Missing {}
+/// For the API document: the problem of an id that nothing is recorded under.
+pub(super) enum NotFoundProblem {}
 
-const UNAUTHORIZED: (u16, &str) = (401, "No token, or an unknown one");
-const NOT_ACCEPTABLE: (u16, &str) = (422, "Well-formed, but not acceptable; the detail names the member and what would be right");
+const UNAUTHORIZED: &str = "The token is missing or unknown";
+const NOT_ACCEPTABLE: &str = "A value is not acceptable; the detail names the member or parameter and what would be right";
 
-impl IntoResponses for Questioned {
+impl IntoResponses for QueryProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[UNAUTHORIZED, NOT_ACCEPTABLE, (503, "Not answered now; ask again after `retry-after` seconds")])
-    }
-}
-
-impl IntoResponses for Commanded {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[
-            (400, "No JSON, or a member stands there twice"),
-            UNAUTHORIZED,
-            (409, "Contradicts what is recorded; nothing changed"),
-            (413, "Longer than 64 KiB"),
-            NOT_ACCEPTABLE,
-            (503, "Not known to be recorded; repeat the same call after `retry-after` seconds"),
+        responses([
+            (UNAUTHORIZED, ApiError::unauthorized()),
+            (NOT_ACCEPTABLE, ApiError::not_acceptable("limit: must be a number of 1 to 1000")),
+            (
+                "There is no answer now; ask again after `Retry-After` seconds",
+                ApiError::unavailable("the store does not answer; repeat the call"),
+            ),
         ])
     }
 }
 
-impl IntoResponses for Forbidden {
+impl IntoResponses for CommandProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[(403, "The token's role may not do this; an operator's may")])
+        responses([
+            (
+                "The body is not JSON, or has a member twice",
+                ApiError::malformed("the body: the member `account` appears twice at line 1 column 61"),
+            ),
+            (UNAUTHORIZED, ApiError::unauthorized()),
+            (
+                "The call contradicts what is recorded; nothing changed",
+                ApiError::conflict("the payment is recorded with other content"),
+            ),
+            ("The body is longer than 64 KiB", ApiError::too_large(super::extractors::LONGEST_BODY)),
+            (NOT_ACCEPTABLE, ApiError::not_acceptable("amount: value must be an integer of 1 to 9223372036854775807")),
+            (
+                "It is not known whether the call was recorded; repeat the same call after `Retry-After` seconds",
+                ApiError::unavailable("it is not known whether this was recorded; repeat the call"),
+            ),
+        ])
     }
 }
 
-impl IntoResponses for StillOpen {
+impl IntoResponses for RoleProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[(409, "The day is not closed")])
+        responses([("The role of the token may not do this; an operator's may", ApiError::forbidden())])
     }
 }
 
-impl IntoResponses for Missing {
+impl IntoResponses for OpenDayProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[(404, "Nothing is known of it")])
+        let open = ApiError::conflict("the day is not closed; `rescind settlement export` closes it");
+        responses([("The day is not closed", open)])
     }
 }
 
-fn problems(listed: &[(u16, &str)]) -> BTreeMap<String, RefOr<Response>> {
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ProblemDetails"))).build();
-    let response = |what: &str| ResponseBuilder::new().description(what).content("application/problem+json", content.clone());
-    listed.iter().map(|(status, what)| (status.to_string(), RefOr::T(response(what).build()))).collect()
+impl IntoResponses for NotFoundProblem {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let unknown = ApiError::not_found("no such payment, refund or reversal is recorded");
+        responses([("Nothing is recorded under this id", unknown)])
+    }
+}
+
+/// Responses with an example each, described by these texts.
+fn responses<const N: usize>(listed: [(&str, ApiError); N]) -> BTreeMap<String, RefOr<Response>> {
+    let response = |(description, error): (&str, ApiError)| {
+        let example = ExampleBuilder::new().value(Some(json!(error.details()))).build();
+        let content = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name(ProblemDetails::name())))
+            .examples_from_iter([(error.problem.name(), example)])
+            .build();
+        let response = ResponseBuilder::new().description(description).content("application/problem+json", content);
+        (error.status_code().as_u16().to_string(), RefOr::T(response.build()))
+    };
+    listed.into_iter().map(response).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../../docs/reference/problems.md");
+
+    /// The first two cells of every row whose first cell is a name in backticks.
+    fn rows() -> Vec<(String, String)> {
+        let cells = |line: &str| line.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+        let rows = PAGE.lines().filter(|line| line.starts_with('|')).map(cells);
+        let named = rows.filter_map(|row| {
+            let name = row.get(1)?.strip_prefix('`')?.strip_suffix('`')?.to_owned();
+            Some((name, row.get(2)?.clone()))
+        });
+        named.collect()
+    }
+
+    #[test]
+    fn the_page_lists_every_problem_with_its_status() {
+        let known = Problem::ALL.map(|problem| (problem.name().to_owned(), problem.status().as_str().to_owned()));
+        let mut listed = rows();
+        listed.sort_by_key(|(name, _)| known.iter().position(|(known, _)| known == name));
+        assert_eq!(listed, known);
+    }
+
+    #[test]
+    fn a_problem_has_one_name_and_one_status() {
+        for (place, problem) in Problem::ALL.iter().enumerate() {
+            let others = || Problem::ALL[..place].iter();
+            assert!(others().all(|other| other.name() != problem.name() && other.status() != problem.status()), "{problem:?}");
+        }
+    }
 }

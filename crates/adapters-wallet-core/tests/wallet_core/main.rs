@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod contract;
+mod documents;
 mod payments;
 mod reversals;
 mod server;

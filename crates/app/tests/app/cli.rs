@@ -119,7 +119,7 @@ async fn a_payment_is_explained_from_its_announcement_to_its_end(engine: Engine)
     assert_eq!(process.alipayplus.cancel("P1").await.unwrap().brief(), "S SUCCESS");
     let text = deployment.succeed(&["explain", "P1"]);
     for part in [
-        "row 10: the payment succeeded → cancelled, the full amount goes back; answer S once it is back",
+        "money-taken: the payment succeeded → cancelled, the full amount goes back; answer S once the money is back",
         "reversal     of 1500 JPY, done at",
         "S SUCCESS, because it is cancelled; this answer is recorded and given for ever",
         "Nothing: the money is back.",
@@ -130,7 +130,7 @@ async fn a_payment_is_explained_from_its_announcement_to_its_end(engine: Engine)
 
     assert_eq!(process.alipayplus.cancel("P2").await.unwrap().brief(), "S SUCCESS");
     let text = deployment.succeed(&["explain", "P2"]);
-    assert!(text.contains("row 4: no payment is known") && text.contains("is told not to debit"), "{text}");
+    assert!(text.contains("never-received: no payment is recorded") && text.contains("is told not to debit"), "{text}");
 }
 
 async fn only_a_parked_reversal_is_tried_again_from_the_command_line(engine: Engine) {

@@ -104,18 +104,18 @@ async fn the_core_is_asked_for_payments_nobody_announced(engine: Engine) {
     wallet.knows("fully", "refunded", "1000");
     wallet.knows("foreign", "acquirerId", "1022188000000000002");
     let expected = [
-        ("paid", "S SUCCESS", &["refund"][..]),
-        ("held", "S SUCCESS", &["release"]),
-        ("running", "S SUCCESS", &["void"]),
-        ("never-seen", "S SUCCESS", &["void"]),
+        ("paid", "S SUCCESS", &["debit"][..]),
+        ("held", "S SUCCESS", &["hold"]),
+        ("running", "S SUCCESS", &["nothing-known"]),
+        ("never-seen", "S SUCCESS", &["nothing-known"]),
         ("partly", "F PROCESS_FAIL", &[]),
         ("fully", "S SUCCESS", &[]),
         ("foreign", "F PARAM_ILLEGAL", &[]),
     ];
     for round in 0..2 {
-        for (id, answer, kinds) in expected {
+        for (id, answer, taken) in expected {
             assert_eq!(wallet.cancel(id).await, answer, "{id}, round {round}");
-            assert_eq!(wallet.core.kinds_of(id), kinds, "{id}, round {round}");
+            assert_eq!(wallet.core.taken_of(id), taken, "{id}, round {round}");
         }
     }
     assert_eq!(wallet.given_back(), ["paid", "held", "running"]);
@@ -130,7 +130,7 @@ async fn a_core_that_has_moved_a_refund_is_believed(engine: Engine) {
         wallet.core.set_answer(id, Some((200, json!({ "outcome": outcome }))));
         assert_eq!(wallet.cancel(id).await, answer);
         assert_eq!(wallet.cancel(id).await, answer);
-        assert_eq!(wallet.core.kinds_of(id), ["refund"]);
+        assert_eq!(wallet.core.taken_of(id), ["debit"]);
     }
     assert_eq!(wallet.given_back(), [""; 0]);
     assert_eq!(wallet.waiting().await, [0, 0, 0]);
@@ -162,8 +162,8 @@ async fn f33_a_lookup_that_fails_is_decided_without_a_retry(engine: Engine) {
     }
     assert_eq!(wallet.given_back(), ["paid"]);
     assert_eq!(
-        (wallet.core.kinds_of("paid"), wallet.core.kinds_of("never-seen")),
-        (vec!["refund".to_owned()], vec!["void".to_owned()])
+        (wallet.core.taken_of("paid"), wallet.core.taken_of("never-seen")),
+        (vec!["debit".to_owned()], vec!["nothing-known".to_owned()])
     );
     assert_eq!(wallet.waiting().await, [0, 0, 0]);
     let lookups = wallet.core.lookups();
@@ -198,15 +198,15 @@ async fn f01_a_success_after_the_cancel_is_given_back(engine: Engine) {
     let wallet = Wallet::on(engine, "recorded").await;
     assert_eq!(wallet.process.wallet.announce("late", "user", 1000).await.unwrap(), "proceed");
     assert_eq!(wallet.cancel("late").await, "S SUCCESS");
-    assert_eq!(wallet.core.kinds_of("late"), ["void"]);
+    assert_eq!(wallet.core.taken_of("late"), ["nothing-known"]);
     assert_eq!(wallet.case("late").await["reversal"]["state"], "done");
     wallet.core.debit("late", "user", 1000);
     assert_eq!(wallet.process.wallet.report("late", "S").await.unwrap(), "reversed");
     wallet.comes_to("late", "reversal", "done").await;
-    assert_eq!(wallet.core.kinds_of("late"), ["void", "refund"]);
+    assert_eq!(wallet.core.taken_of("late"), ["nothing-known", "debit"]);
     assert_eq!(wallet.process.wallet.report("late", "S").await.unwrap(), "reversed");
     assert_eq!(wallet.cancel("late").await, "S SUCCESS");
-    assert_eq!(wallet.core.kinds_of("late"), ["void", "refund"], "a repeat asks the core nothing");
+    assert_eq!(wallet.core.taken_of("late"), ["nothing-known", "debit"], "a repeat asks the core nothing");
     assert_eq!(wallet.given_back(), ["late"]);
 }
 
@@ -215,7 +215,7 @@ async fn f01_a_success_that_crosses_nothing_to_do_is_given_back(engine: Engine) 
     assert_eq!(wallet.process.wallet.announce("crossing", "user", 1000).await.unwrap(), "proceed");
     wallet.core.hold(Gate::Answer, "crossing");
     let success = async {
-        while wallet.core.kinds_of("crossing") != ["void"] {
+        while wallet.core.taken_of("crossing") != ["nothing-known"] {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         wallet.core.debit("crossing", "user", 1000);
@@ -261,11 +261,11 @@ async fn f23_an_impossible_reversal_is_an_operators(engine: Engine) {
     for id in ids {
         assert_eq!(wallet.cancel(id).await, "S SUCCESS", "{id}");
     }
-    assert_eq!((wallet.given_back(), wallet.core.kinds_of("by-hand").len()), (vec!["tried-again".to_owned()], 1));
+    assert_eq!((wallet.given_back(), wallet.core.taken_of("by-hand").len()), (vec!["tried-again".to_owned()], 1));
     assert_eq!(wallet.waiting().await, [0, 0, 0]);
 }
 
-/// An engineer who is called at night has an id, and looks for it in the log.
+/// An operator who is called at night has an id, and looks for it in the log.
 async fn every_line_of_a_cancel_names_its_payment(engine: Engine) {
     let wallet = Wallet::on(engine, "core").await;
     wallet.core.add_payment("looked-for", wallet.took("looked-for"));

@@ -27,7 +27,7 @@ fn families(scraped: &BTreeMap<String, f64>) -> BTreeSet<String> {
 }
 
 fn explained() -> BTreeSet<String> {
-    let page = include_str!("../../../../docs/metrics.md");
+    let page = include_str!("../../../../docs/operate/metrics.md");
     let name = |line: &str| Some(line.strip_prefix("| `rescind_")?.split('`').next()?.to_owned());
     page.lines().filter_map(name).map(|name| format!("rescind_{name}")).collect()
 }
@@ -66,6 +66,9 @@ async fn what_is_explained_is_counted(engine: Engine) {
         (r#"rescind_payment_lookups_total{outcome="not-found"}"#, 2.0),
         (r#"rescind_commands_not_decided_total{reason="overloaded"}"#, 0.0),
         ("rescind_repeats_total", 1.0),
+        (r#"rescind_decisions_total{rule="never-received"}"#, 2.0),
+        (r#"rescind_decisions_total{rule="answer-recorded"}"#, 1.0),
+        (r#"rescind_decisions_total{rule="money-taken"}"#, 0.0),
         ("rescind_answer_seconds_count", 3.0),
         ("rescind_time_to_money_seconds_count", 1.0),
         ("rescind_parked_reversals", 1.0),

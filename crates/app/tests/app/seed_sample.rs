@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use adapters_http::signature::SignatureHeader;
+use adapters_http::signature_header::SignatureHeader;
 use ports::Signature;
 use testkit::partner::now;
 use testkit::{CLIENT_ID, Deployment, Engine, PATH};
@@ -24,7 +24,7 @@ async fn is_answered_and_signed(engine: Engine) {
     let (dir, time) = (deployment.dir(), now());
     std::fs::write(dir.join("request"), format!("POST {PATH}\n{CLIENT_ID}.{time}.{BODY}")).unwrap();
     let bytes = openssl(dir, &["dgst", "-sha256", "-sign", "alipayplus/wallet-private.pem", "request"]);
-    let signature = adapters_http::signature::header(&Signature { key_version: 1, bytes });
+    let signature = adapters_http::signature_header::header(&Signature { key_version: 1, bytes });
 
     let request = testkit::loopback().post(format!("http://{}{PATH}", process.callback)).body(BODY);
     let request = request.header("client-id", CLIENT_ID).header("request-time", time).header("signature", signature);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
 
 use crate::Policy;
 
@@ -40,6 +40,14 @@ impl ClearingDay {
     #[must_use]
     pub fn of(at: DateTime<Utc>) -> Self {
         Self(at.checked_add_signed(AHEAD).unwrap_or(at).date_naive())
+    }
+
+    /// A moment as the cycle's clock shows it, in RFC 3339 at UTC+8, to the microsecond where it is not a whole second.
+    #[must_use]
+    pub fn cycle_time(at: DateTime<Utc>) -> String {
+        let Some(zone) = FixedOffset::east_opt(AHEAD.num_seconds() as i32) else { return at.to_rfc3339() };
+        let precision = if at.timestamp_subsec_micros() == 0 { SecondsFormat::Secs } else { SecondsFormat::Micros };
+        at.with_timezone(&zone).to_rfc3339_opts(precision, false)
     }
 
     /// Its first moment.
@@ -142,6 +150,17 @@ mod tests {
             assert_eq!(ClearingDay::of(at(moment)), day(of), "{moment}");
         }
         assert_eq!((day("2026-03-01").previous(), day("2026-02-28").next()), (Some(day("2026-02-28")), day("2026-03-01")));
+    }
+
+    #[test]
+    fn the_cycles_clock_is_at_utc_plus_8() {
+        for (moment, shown) in [
+            ("2026-02-28T16:00:00Z", "2026-03-01T00:00:00+08:00"),
+            ("2026-03-01T10:00:00.000001+01:00", "2026-03-01T17:00:00.000001+08:00"),
+            ("2026-03-01T15:59:59.5Z", "2026-03-01T23:59:59.500000+08:00"),
+        ] {
+            assert_eq!(ClearingDay::cycle_time(at(moment)), shown);
+        }
     }
 
     #[test]

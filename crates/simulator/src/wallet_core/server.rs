@@ -51,7 +51,7 @@ pub(super) async fn serve(core: Arc<WalletCore>, listener: TcpListener) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(converse(Arc::clone(&core), stream))),
-            // Out of file descriptors, say. Whoever holds them lets go of them sooner or later.
+            // Out of file descriptors, say. Their holders close them sooner or later.
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }

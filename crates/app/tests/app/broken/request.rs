@@ -1,6 +1,6 @@
 //! A request of Alipay+'s, as lines and bytes, and both sides' keys.
 
-use adapters_http::signature::{ClaimedKey, Content, SignatureHeader, header};
+use adapters_http::signature_header::{ClaimedKey, Content, SignatureHeader, header};
 use adapters_keys::{ClientKey, FileSigner, Keyring};
 use ports::{MessageSigner, MessageVerifier, SignedText};
 use testkit::{ACQUIRER, CLIENT_ID, Deployment, PATH, PSP_ID};

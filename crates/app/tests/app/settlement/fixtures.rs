@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use adapters_db::{Database, DatabaseSettings};
+use adapters_files::CsvStatements;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{ClearingDay, Policy, Reply, ReportedResult};
 use ports::testing::{ManualClock, MemoryStore, Wallet, ledger_policy, moment};
-use ports::{CancellationStore, ReceivedCommand, SettlementStore};
+use ports::{CancellationStore, ClosedDay, ReceivedCommand, SettlementStore};
 use testkit::{Deployment, Engine};
-use use_cases::SettlementPorts;
+use use_cases::{SettlementPorts, WriteStatementError, write_statement};
 
 pub(crate) const SUCCEEDED: ReportedResult = ReportedResult::Succeeded;
 /// The day of [`moment`].
@@ -45,9 +46,18 @@ impl Kept {
         Self { cases, days, _deployment: Some(deployment) }
     }
 
-    pub(crate) fn settling(&self, now: DateTime<Utc>) -> SettlementPorts {
-        let clock = Arc::new(ManualClock::at(now));
-        SettlementPorts { cases: Arc::clone(&self.cases), days: Arc::clone(&self.days), clock, policy: ledger_policy() }
+    pub(crate) fn settlement(&self, now: DateTime<Utc>) -> SettlementPorts {
+        let (cases, days) = (Arc::clone(&self.cases), Arc::clone(&self.days));
+        let (statements, clock) = (Arc::new(CsvStatements), Arc::new(ManualClock::at(now)));
+        SettlementPorts { cases, days, statements, clock, policy: ledger_policy() }
+    }
+
+    /// What the file of a closed day's statement holds.
+    pub(crate) async fn written(&self, closed: &ClosedDay) -> Result<String, WriteStatementError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("statement.csv");
+        write_statement(&self.settlement(closed.closed_at), closed, &path).await?;
+        Ok(std::fs::read_to_string(&path).unwrap())
     }
 }
 

@@ -10,7 +10,7 @@ use ports::testing::Wallet;
 use ports::{CancellationStore, ClosedDay, ReceivedCommand};
 use testkit::Engine;
 use tokio::task::JoinSet;
-use use_cases::{CloseDayError, WriteStatementError, close_day, write_statement};
+use use_cases::{CloseDayError, WriteStatementError, close_day};
 
 use crate::settlement::fixtures::{Kept, day, later, paid};
 
@@ -21,9 +21,8 @@ fn rounds() -> i64 {
 
 async fn written(kept: &Kept, closed: &ClosedDay) -> String {
     loop {
-        let mut file = Vec::new();
-        match write_statement(kept.days.as_ref(), closed, &mut file).await {
-            Ok(()) => return String::from_utf8(file).unwrap(),
+        match kept.written(closed).await {
+            Ok(file) => return file,
             Err(WriteStatementError::Unavailable(_)) => {}
             Err(other) => panic!("{other}"),
         }
@@ -33,7 +32,7 @@ async fn written(kept: &Kept, closed: &ClosedDay) -> String {
 async fn closed_and_written(kept: Arc<Kept>, round: i64) -> (ClosedDay, String) {
     // Where a connection is not free in time, it is closed again and goes on.
     let closed = loop {
-        match close_day(&kept.settling(later(1)), day(-round)).await {
+        match close_day(&kept.settlement(later(1)), day(-round)).await {
             Ok(closed) => break closed,
             Err(CloseDayError::Unavailable(_)) => {}
             Err(other) => panic!("{other}"),

@@ -1,4 +1,4 @@
-//! Closed days in memory, a call of which fails.
+//! A store of which one call fails.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,13 +9,18 @@ use ports::{ClosedDay, Page, SettlementStore, Step, StepOutcome, UnavailableErro
 
 /// Fails one of its calls, before or after it was done.
 pub(crate) struct FailsOnce {
-    pub(crate) kept: MemoryStore,
-    pub(crate) calls: AtomicUsize,
-    pub(crate) failing: usize,
-    pub(crate) after: bool,
+    kept: MemoryStore,
+    calls: AtomicUsize,
+    failing: usize,
+    after: bool,
 }
 
 impl FailsOnce {
+    /// Fails the call of that number, counted from 0.
+    pub(crate) fn at(kept: &MemoryStore, failing: usize, after: bool) -> Self {
+        Self { kept: kept.clone(), calls: AtomicUsize::new(0), failing, after }
+    }
+
     async fn call<T>(&self, work: impl Future<Output = Result<T, UnavailableError>> + Send) -> Result<T, UnavailableError> {
         let fails = self.calls.fetch_add(1, Ordering::Relaxed) == self.failing;
         let failed = || UnavailableError::because("the connection is lost");

@@ -1,0 +1,66 @@
+//! Statements as text that a connection parses once.
+
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{HasSqlType, Text};
+use diesel::{QueryResult, RunQueryDsl};
+
+/// Stands in a statement's text for its next parameter.
+pub(crate) const PARAMETER: &str = "$?";
+
+/// What can stand for a parameter.
+pub(crate) trait Parameter<DB: Backend> {
+    fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>;
+}
+
+impl<DB> Parameter<DB> for &str
+where
+    DB: Backend + HasSqlType<Text>,
+    str: ToSql<Text, DB>,
+{
+    fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_bind_param::<Text, str>(self)
+    }
+}
+
+/// A statement with the parameters `P`; `R` are the SQL types of what comes back. Its text never changes, so it is prepared once for
+/// each connection, where `diesel::sql_query` would be parsed each time.
+#[derive(Debug)]
+pub(crate) struct SqlStatement<P, R = ()> {
+    text: &'static str,
+    parameters: Vec<P>,
+    returns: PhantomData<R>,
+}
+
+impl<P, R> SqlStatement<P, R> {
+    pub(crate) fn new(text: &'static str, parameters: Vec<P>) -> Self {
+        Self { text, parameters, returns: PhantomData }
+    }
+}
+
+impl<P, R> QueryId for SqlStatement<P, R> {
+    type QueryId = ();
+    /// The text is looked at instead.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<DB: Backend, P: Parameter<DB>, R> QueryFragment<DB> for SqlStatement<P, R> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let mut pieces = self.text.split(PARAMETER);
+        out.push_sql(pieces.next().unwrap_or_default());
+        for (parameter, piece) in self.parameters.iter().zip(pieces) {
+            parameter.push(&mut out)?;
+            out.push_sql(piece);
+        }
+        Ok(())
+    }
+}
+
+impl<P, R> Query for SqlStatement<P, R> {
+    type SqlType = R;
+}
+
+impl<C, P, R> RunQueryDsl<C> for SqlStatement<P, R> {}

@@ -1,0 +1,116 @@
+//! What every endpoint of the callback works with, and how each of them answers.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::{HttpRequest, HttpResponse};
+use chrono::TimeDelta;
+use domain::PspId;
+use governor::Quota;
+use metrics::counter;
+use ports::{MessageSigner, MessageVerifier};
+use tracing::{error, field, warn};
+use use_cases::Ports;
+
+use super::rejection::Rejection;
+use super::rejection_budget::RejectionBudgets;
+use super::response::{ResponseContext, response_time};
+use super::result_codes::ApiResult;
+use super::signature_header;
+
+/// What the callback is served with.
+pub struct Callback {
+    /// The path of `cancelPayment`, as it stands in the request; compared byte for byte.
+    pub cancel_payment_path: String,
+    /// The wallet's id at Alipay+.
+    pub psp_id: PspId,
+    /// How long a request may take from its head's arrival until its answer is known; Alipay+ waits 8 s.
+    pub answer_budget: Duration,
+    /// The largest difference between `Request-Time` and the clock; `None` does not compare them.
+    pub freshness: Option<TimeDelta>,
+    /// Decides a cancel and finishes it even when its caller is gone. It has to outlive the server.
+    pub ports: Arc<Ports>,
+    /// Signs the answers.
+    pub signer: Arc<dyn MessageSigner>,
+    /// Knows the clients and their keys.
+    pub verifier: Arc<dyn MessageVerifier>,
+}
+
+/// The callback with the rejection budgets of its peers; clones share both.
+#[derive(Clone)]
+pub(super) struct CallbackEndpoint(Arc<Shared>);
+
+struct Shared {
+    callback: Callback,
+    budgets: RejectionBudgets,
+}
+
+impl CallbackEndpoint {
+    pub(super) fn new(callback: Callback, rejections_per_peer: Quota) -> Self {
+        Self(Arc::new(Shared { callback, budgets: RejectionBudgets::new(rejections_per_peer) }))
+    }
+
+    pub(super) fn callback(&self) -> &Callback {
+        &self.0.callback
+    }
+
+    /// Signs and sends a result.
+    pub(super) async fn answer(&self, result: ApiResult, context: &ResponseContext) -> HttpResponse {
+        let (time, body) = (response_time(self.callback().ports.clock.now()), result.body());
+        let text = context.content(&time, &body).text();
+        match self.callback().signer.sign(&text).await {
+            Ok(signature) => {
+                let (result_status, result_code) = (result.code.status.as_str(), result.code.name);
+                counter!("rescind_answers_total", "result_status" => result_status, "result_code" => result_code).increment(1);
+                HttpResponse::Ok()
+                    .insert_header(("client-id", context.client_id.as_str()))
+                    .insert_header(("response-time", time))
+                    .insert_header(("signature", signature_header::header(&signature)))
+                    .insert_header((CONTENT_TYPE, "application/json; charset=UTF-8"))
+                    .insert_header((CACHE_CONTROL, "no-store"))
+                    .body(body)
+            }
+            Err(unavailable) => {
+                error!(error = %unavailable, result_code = result.code.name, "an answer could not be signed");
+                unsigned(StatusCode::SERVICE_UNAVAILABLE)
+            }
+        }
+    }
+
+    /// Answers a request that the extractor rejected.
+    pub(super) async fn reject(&self, rejection: Rejection, request: &HttpRequest) -> HttpResponse {
+        let peer = request.peer_addr().map(|peer| peer.ip());
+        let affordable = rejection.is_verified() || self.0.budgets.spend(peer);
+        match rejection.result() {
+            Ok(result) if affordable => {
+                let (result_code, reason) = (result.code.name, result.message);
+                warn!(result_code, reason, peer = peer.map(field::display), "a request was rejected with a signed answer");
+                self.answer(result, &ResponseContext::of(request)).await
+            }
+            Ok(_) => unsigned(StatusCode::TOO_MANY_REQUESTS),
+            Err(status) => close_connection(if affordable { status } else { StatusCode::TOO_MANY_REQUESTS }, peer),
+        }
+    }
+}
+
+/// Ends a request whose body was not read to its end, and its connection with it.
+fn close_connection(status: StatusCode, peer: Option<IpAddr>) -> HttpResponse {
+    if status != StatusCode::TOO_MANY_REQUESTS {
+        warn!(%status, peer = peer.map(field::display), "a request was rejected without a signed answer: its body could not be read");
+    }
+    count_unsigned(status);
+    HttpResponse::build(status).force_close().finish()
+}
+
+/// An answer without body and signature: its status says all.
+pub(super) fn unsigned(status: StatusCode) -> HttpResponse {
+    count_unsigned(status);
+    HttpResponse::build(status).finish()
+}
+
+fn count_unsigned(status: StatusCode) {
+    counter!("rescind_answers_unsigned_total", "status" => status.as_str().to_owned()).increment(1);
+}

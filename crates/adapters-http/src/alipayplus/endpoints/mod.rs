@@ -1,0 +1,17 @@
+//! The endpoints of the callback: each has its message, its handler and its results in one file.
+//!
+//! A new endpoint is such a file, its path in [`Callback`] and an entry in [`endpoints`].
+
+mod cancel_payment;
+
+use actix_web::Route;
+use actix_web::web;
+
+pub use cancel_payment::CancelPayment;
+
+use super::callback::Callback;
+
+/// Every endpoint that is served: the path that a request must have, byte for byte, and what answers it.
+pub(super) fn endpoints(callback: &Callback) -> Vec<(String, Route)> {
+    vec![(callback.cancel_payment_path.clone(), web::to(cancel_payment::answer))]
+}

@@ -1,0 +1,136 @@
+//! The callback's listener: a request goes by its path to one endpoint.
+
+use std::io;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpResponse, guard};
+
+use super::callback::{Callback, CallbackEndpoint, unsigned};
+use super::endpoints::endpoints;
+use super::rejection_budget::REJECTIONS_PER_PEER;
+use crate::server::{Listening, serve};
+
+/// The time for the signature and for sending the answer, beyond the answer budget.
+const FINISHING: Duration = Duration::from_secs(2);
+
+/// Answers Alipay+ on a listener of its own, with one worker for each core. The server installs no signal handlers; a
+/// graceful [`stop`](actix_web::dev::ServerHandle::stop) finishes the requests that were accepted before.
+///
+/// # Errors
+/// Where the listener cannot be used.
+pub fn serve_callback(listening: Listening, callback: Callback) -> io::Result<Server> {
+    let patience = callback.answer_budget.saturating_add(FINISHING);
+    let endpoint = CallbackEndpoint::new(callback, REJECTIONS_PER_PEER);
+    serve(listening, patience, move |app| attach(&endpoint, app))
+}
+
+/// Routes by guards on the path as it stands in the request, because the router itself compares decoded paths.
+fn attach(endpoint: &CallbackEndpoint, app: &mut ServiceConfig) {
+    let mut by_path = web::resource("{any:.*}").default_service(web::to(unknown_path));
+    for (path, route) in endpoints(endpoint.callback()) {
+        by_path = by_path.route(route.guard(guard::fn_guard(move |request| request.head().uri.path() == path)));
+    }
+    app.app_data(Data::new(endpoint.clone())).service(by_path).default_service(web::to(unknown_path));
+}
+
+async fn unknown_path() -> HttpResponse {
+    unsigned(StatusCode::NOT_FOUND)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use actix_web::App;
+    use actix_web::http::Method;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body};
+    use async_trait::async_trait;
+    use chrono::{DateTime, Utc};
+    use domain::PspId;
+    use governor::Quota;
+    use ports::testing::{ManualClock, MemoryStore, ledger_policy, moment};
+    use ports::{CancellationStore, MessageSigner, MessageVerifier, Signature, SignedText, UnavailableError};
+    use use_cases::{LaneSettings, Lanes, Ports};
+
+    use super::*;
+
+    /// Takes the signature 00 00 00 for good.
+    struct Keys;
+
+    impl MessageVerifier for Keys {
+        fn knows_client(&self, client_id: &str) -> bool {
+            client_id == "known"
+        }
+
+        fn knows_key(&self, client_id: &str, _: Option<u32>, _: DateTime<Utc>) -> bool {
+            self.knows_client(client_id)
+        }
+
+        fn verify(&self, signed: &SignedText<'_>, _: DateTime<Utc>) -> bool {
+            signed.signature == [0; 3]
+        }
+    }
+
+    #[async_trait]
+    impl MessageSigner for Keys {
+        async fn sign(&self, _: &[u8]) -> Result<Signature, UnavailableError> {
+            Ok(Signature { key_version: 1, bytes: vec![0; 3] })
+        }
+    }
+
+    fn endpoint(burst: u32) -> CallbackEndpoint {
+        let store: Arc<dyn CancellationStore> = Arc::new(MemoryStore::new(ledger_policy()));
+        let lanes = Lanes::start(&store, LaneSettings { lanes: 1, queue: 8, batch: 8 });
+        let callback = Callback {
+            cancel_payment_path: "/cancel".into(),
+            psp_id: PspId::parse("psp").unwrap(),
+            answer_budget: Duration::from_secs(30),
+            freshness: None,
+            ports: Arc::new(Ports::new(lanes, store, Arc::new(ManualClock::at(moment(0))), None)),
+            signer: Arc::new(Keys),
+            verifier: Arc::new(Keys),
+        };
+        let quota = Quota::with_period(Duration::from_secs(86_400)).unwrap();
+        CallbackEndpoint::new(callback, quota.allow_burst(NonZeroU32::new(burst).unwrap()))
+    }
+
+    fn request(signature: &str, peer: &str) -> TestRequest {
+        let headers = [("client-id", "known"), ("request-time", "now"), ("signature", signature)];
+        let request = TestRequest::post().uri("/cancel").peer_addr(format!("{peer}:1").parse().unwrap());
+        let body = r#"{"acquirerId":"a","pspId":"psp","paymentRequestId":"r"}"#;
+        headers.into_iter().fold(request, TestRequest::insert_header).set_payload(body)
+    }
+
+    #[actix_web::test]
+    async fn a_peer_without_good_signatures_is_soon_refused_without_one() {
+        let endpoint = endpoint(2);
+        let app = init_service(App::new().configure(|app| attach(&endpoint, app))).await;
+        let (good, bad, peer) = ("algorithm=RSA256,signature=AAAA", "algorithm=RSA256,signature=AAAB", "192.0.2.1");
+        let wrong_method = |peer| request(bad, peer).method(Method::PUT);
+        for refused in [request(bad, peer), wrong_method(peer)] {
+            assert_eq!(call_service(&app, refused.to_request()).await.status(), StatusCode::OK);
+        }
+        for refused in [request(bad, peer), wrong_method(peer), request(bad, peer).set_payload(vec![b' '; 65 * 1024])] {
+            let response = call_service(&app, refused.to_request()).await;
+            assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+            assert!(!response.headers().contains_key("signature") && read_body(response).await.is_empty());
+        }
+        for _ in 0..3 {
+            let response = call_service(&app, request(good, peer).to_request()).await;
+            assert!(read_body(response).await.starts_with(br#"{"result":{"resultCode":"SUCCESS""#), "a good signature counts");
+        }
+        let illegal = call_service(&app, request(good, peer).set_payload("{}").to_request()).await;
+        assert_eq!(illegal.status(), StatusCode::OK, "a verified client is always answered");
+        // Peers share budgets by chance; ten of them do not.
+        let mut others = Vec::new();
+        for host in 2..12 {
+            others.push(call_service(&app, request(bad, &format!("192.0.2.{host}")).to_request()).await.status());
+        }
+        assert!(others.contains(&StatusCode::OK), "other peers have budgets of their own");
+    }
+}

@@ -1,0 +1,149 @@
+//! Every result code of Alipay+ that Rescind sends or shows, and every message beside one.
+
+use domain::{Answer, Inquiry, Refusal};
+
+/// A result's final word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResultStatus {
+    /// Succeeded, for good.
+    S,
+    /// Failed, for good.
+    F,
+    /// Not known: Alipay+ asks again.
+    U,
+}
+
+/// A code with the status that it always has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResultCode {
+    /// `resultCode`, at most 64 characters.
+    pub name: &'static str,
+    /// `resultStatus`
+    pub status: ResultStatus,
+}
+
+/// The object `result` of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiResult {
+    /// `resultCode` and `resultStatus`.
+    pub code: ResultCode,
+    /// `resultMessage`, for people; never repeats anything of the request.
+    pub message: &'static str,
+}
+
+const SUCCESS: ResultCode = ResultCode { name: "SUCCESS", status: ResultStatus::S };
+const UNKNOWN_EXCEPTION: ResultCode = ResultCode { name: "UNKNOWN_EXCEPTION", status: ResultStatus::U };
+const REQUEST_TRAFFIC_EXCEED_LIMIT: ResultCode = ResultCode { name: "REQUEST_TRAFFIC_EXCEED_LIMIT", status: ResultStatus::U };
+const PAYMENT_IN_PROCESS: ResultCode = ResultCode { name: "PAYMENT_IN_PROCESS", status: ResultStatus::U };
+const METHOD_NOT_SUPPORTED: ResultCode = failed("METHOD_NOT_SUPPORTED");
+const MEDIA_TYPE_NOT_ACCEPTABLE: ResultCode = failed("MEDIA_TYPE_NOT_ACCEPTABLE");
+const INVALID_CLIENT: ResultCode = failed("INVALID_CLIENT");
+const INVALID_SIGNATURE: ResultCode = failed("INVALID_SIGNATURE");
+const KEY_NOT_FOUND: ResultCode = failed("KEY_NOT_FOUND");
+const PARAM_ILLEGAL: ResultCode = failed("PARAM_ILLEGAL");
+const ACCESS_DENIED: ResultCode = failed("ACCESS_DENIED");
+const PROCESS_FAIL: ResultCode = failed("PROCESS_FAIL");
+const ORDER_NOT_EXIST: ResultCode = failed("ORDER_NOT_EXIST");
+const ORDER_IS_CLOSED: ResultCode = failed("ORDER_IS_CLOSED");
+
+pub(super) const OVERLOADED: ApiResult = REQUEST_TRAFFIC_EXCEED_LIMIT.saying("Too many requests are waiting");
+pub(super) const WRONG_METHOD: ApiResult = METHOD_NOT_SUPPORTED.saying("The method must be POST");
+pub(super) const WRONG_MEDIA_TYPE: ApiResult =
+    MEDIA_TYPE_NOT_ACCEPTABLE.saying("The media type must be application/json in UTF-8");
+pub(super) const UNKNOWN_CLIENT: ApiResult = INVALID_CLIENT.saying("The client is not known");
+pub(super) const MALFORMED_SIGNATURE: ApiResult = INVALID_SIGNATURE.saying("The Signature header is missing or malformed");
+pub(super) const UNKNOWN_KEY: ApiResult = KEY_NOT_FOUND.saying("The client has no such key in force");
+pub(super) const MALFORMED_HEADERS: ApiResult = PARAM_ILLEGAL.saying("A required header is missing or doubled");
+pub(super) const WRONG_SIGNATURE: ApiResult = INVALID_SIGNATURE.saying("The signature is wrong");
+pub(super) const NOT_FRESH: ApiResult = UNKNOWN_EXCEPTION.saying("The request time is too far away");
+pub(super) const MALFORMED_CANCEL: ApiResult = PARAM_ILLEGAL.saying("The body is not a valid cancelPayment request");
+pub(super) const OTHER_PSP: ApiResult = ACCESS_DENIED.saying("The pspId is not served here");
+
+impl ResultStatus {
+    /// The letter.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::S => "S",
+            Self::F => "F",
+            Self::U => "U",
+        }
+    }
+}
+
+impl ResultCode {
+    const fn saying(self, message: &'static str) -> ApiResult {
+        ApiResult { code: self, message }
+    }
+}
+
+impl ApiResult {
+    /// The response's body, byte for byte what is signed. No member needs escaping.
+    pub(super) fn body(self) -> String {
+        let Self { code: ResultCode { name, status }, message } = self;
+        let status = status.as_str();
+        format!(r#"{{"result":{{"resultCode":"{name}","resultStatus":"{status}","resultMessage":"{message}"}}}}"#)
+    }
+}
+
+const fn failed(name: &'static str) -> ResultCode {
+    ResultCode { name, status: ResultStatus::F }
+}
+
+/// The result of a cancel that was decided, or that no decision came for in time.
+pub(crate) fn of_answer(answer: Answer) -> ApiResult {
+    match answer {
+        Answer::Cancelled => SUCCESS.saying("Success"),
+        Answer::Refused(refusal) => of_refusal(refusal),
+        Answer::Pending => UNKNOWN_EXCEPTION.saying("The result is not known yet"),
+    }
+}
+
+fn of_refusal(refusal: Refusal) -> ApiResult {
+    failed(refusal.code().as_str()).saying(match refusal {
+        Refusal::DifferentRequest => "The payment belongs to another acquirer",
+        Refusal::PeriodOver(_) => "The cancellable period is over",
+        Refusal::PartlyRefunded => "The payment is partly refunded",
+        Refusal::NeverReceived => "The payment was never received",
+    })
+}
+
+/// What `inquiryPayment` has to say of a payment.
+pub(crate) fn of_inquiry(inquiry: Inquiry) -> ResultCode {
+    match inquiry {
+        Inquiry::Closed => ORDER_IS_CLOSED,
+        Inquiry::Paid => SUCCESS,
+        Inquiry::InProcess => PAYMENT_IN_PROCESS,
+        Inquiry::Failed => PROCESS_FAIL,
+        Inquiry::Unknown => ORDER_NOT_EXIST,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::RefusalCode;
+
+    use super::*;
+
+    #[test]
+    fn a_success_has_exactly_these_bytes() {
+        let body = of_answer(Answer::Cancelled).body();
+        assert_eq!(body, r#"{"result":{"resultCode":"SUCCESS","resultStatus":"S","resultMessage":"Success"}}"#);
+    }
+
+    #[test]
+    fn doubt_is_u_and_every_refusal_is_f_with_its_recorded_code() {
+        let short = |ApiResult { code, .. }| (code.name, code.status);
+        assert_eq!(short(of_answer(Answer::Pending)), ("UNKNOWN_EXCEPTION", ResultStatus::U));
+        assert_eq!(short(OVERLOADED), ("REQUEST_TRAFFIC_EXCEED_LIMIT", ResultStatus::U));
+        for (refusal, code) in [
+            (Refusal::DifferentRequest, "PARAM_ILLEGAL"),
+            (Refusal::PeriodOver(RefusalCode::ProcessFail), "PROCESS_FAIL"),
+            (Refusal::PeriodOver(RefusalCode::CancelWindowExceed), "CANCEL_WINDOW_EXCEED"),
+            (Refusal::PartlyRefunded, "PROCESS_FAIL"),
+            (Refusal::NeverReceived, "ORDER_NOT_EXIST"),
+        ] {
+            assert_eq!(short(of_answer(Answer::Refused(refusal))), (code, ResultStatus::F));
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The listener of the wallet API and of the operations' endpoints.
+
+use std::io;
+use std::sync::Arc;
+
+use actix_web::dev::Server;
+use actix_web::{HttpResponse, web};
+
+use super::extractors::LONGEST_BODY;
+use super::openapi::routes;
+use super::problem::ApiError;
+use super::state::WalletApi;
+use crate::ops::Operations;
+use crate::server::{Listening, serve};
+
+/// Serves the wallet API, `/livez`, `/readyz`, `/metrics` and `/openapi.json`.
+///
+/// # Errors
+/// Where the listener or its TLS cannot be used.
+pub fn serve_wallet_api(listening: Listening, api: WalletApi) -> io::Result<Server> {
+    let patience = api.call_budget;
+    let operations = web::Data::new(Operations {
+        ports: Arc::clone(&api.ports),
+        readiness: api.readiness.clone(),
+        oldest_open_reversal: api.oldest_open_reversal,
+        call_budget: api.call_budget,
+        metrics: Arc::clone(&api.metrics),
+    });
+    let tokens = web::Data::new(api.tokens.clone());
+    let api = web::Data::new(api);
+    serve(listening, patience, move |service| {
+        service.app_data(api.clone()).app_data(tokens.clone()).app_data(operations.clone());
+        service.app_data(web::PayloadConfig::new(LONGEST_BODY));
+        routes(service);
+        service.default_service(web::to(no_such_route));
+    })
+}
+
+async fn no_such_route() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::not_found("there is no such route; /openapi.json lists them all"))
+}

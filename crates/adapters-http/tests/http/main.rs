@@ -1,0 +1,14 @@
+//! Both listeners from outside, over real sockets.
+#![cfg(test)]
+
+mod alipayplus_side;
+mod callback;
+mod examples;
+mod malformed;
+mod openapi;
+mod operators;
+mod outages;
+mod readiness;
+mod settlement;
+mod wallet_api;
+mod wallet_side;

@@ -1,0 +1,78 @@
+//! Whether the process wants work: not while money waits for too long, nor while the clocks disagree.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use domain::ReversalOutcome;
+use ports::testing::{ManualClock, MemoryStore, Wallet, ledger_policy, moment};
+use serde_json::json;
+
+use crate::wallet_side::{Api, disposition};
+
+fn timeout() -> ReversalOutcome {
+    ReversalOutcome::Unknown("timeout".to_owned())
+}
+
+#[test]
+fn a_reversal_that_is_open_for_too_long_is_named_until_it_is_done() {
+    let api = Api::with_core();
+    // The younger one comes first in an order by id.
+    let younger = Wallet { at: moment(60), ..Wallet::of("p1") };
+    api.cancel_with_attempt(&younger, timeout());
+    api.cancel_with_attempt(&Wallet::of("p2"), timeout());
+    let oldest = json!({"reversalId": "p2", "openedAt": "2026-03-01T04:00:00Z"});
+    let open = json!({"ready": true, "deferred": 0, "openReversals": 2, "parkedReversals": 0, "oldestOpenReversal": oldest});
+    api.clock.advance(TimeDelta::minutes(5));
+    assert_eq!(api.readiness(), (200, open), "its limit is not past yet");
+
+    api.clock.advance(TimeDelta::seconds(1));
+    let too_old = json!({
+        "ready": false, "reason": "reversals: p2 has been open since 2026-03-01T04:00:00Z",
+        "deferred": 0, "openReversals": 2, "parkedReversals": 0, "oldestOpenReversal": oldest,
+    });
+    assert_eq!(api.readiness(), (503, too_old));
+
+    let p2 = Wallet { at: moment(301), ..Wallet::of("p2") };
+    api.decide(p2.is_cancelled());
+    api.decide(p2.does(domain::Action::CompleteAttempt(domain::AttemptEnd {
+        attempt: 2,
+        outcome: ReversalOutcome::Done,
+        jitter: domain::Jitter(0),
+    })));
+    let oldest = json!({"reversalId": "p1", "openedAt": "2026-03-01T04:01:00Z"});
+    let better = json!({"ready": true, "deferred": 0, "openReversals": 1, "parkedReversals": 0, "oldestOpenReversal": oldest});
+    assert_eq!(api.readiness(), (200, better));
+}
+
+#[test]
+fn a_parked_reversal_is_counted_and_leaves_the_process_ready() {
+    let api = Api::with_core();
+    api.cancel_with_attempt(&Wallet::of("p1"), ReversalOutcome::Impossible("the account is closed".to_owned()));
+    api.clock.advance(TimeDelta::days(30));
+    let counted = |parked: u64| json!({"ready": true, "deferred": 0, "openReversals": 0, "parkedReversals": parked});
+    assert_eq!(api.readiness(), (200, counted(1)));
+    assert_eq!(disposition(&api.operate("p1/resolve", &json!({"note": "paid by hand"}))), "resolved");
+    assert_eq!(api.readiness(), (200, counted(0)));
+}
+
+#[test]
+fn clocks_more_than_five_seconds_apart_make_the_process_unready() {
+    let of_database = Arc::new(ManualClock::at(moment(0)));
+    let store = MemoryStore::new(ledger_policy()).with_clock(Arc::clone(&of_database));
+    let api = Api::over(Arc::new(store), Duration::from_secs(60));
+    let together = json!({"ready": true, "deferred": 0, "openReversals": 0, "parkedReversals": 0});
+    let apart = |seconds: i64| {
+        let reason = format!("clocks: this one and the database's are {seconds} s apart");
+        json!({"ready": false, "reason": reason, "deferred": 0, "openReversals": 0, "parkedReversals": 0})
+    };
+    assert_eq!(api.readiness(), (200, together.clone()));
+    api.clock.advance(TimeDelta::seconds(5));
+    assert_eq!(api.readiness(), (200, together.clone()));
+    api.clock.advance(TimeDelta::seconds(1));
+    assert_eq!(api.readiness(), (503, apart(6)), "the process is ahead");
+    of_database.advance(TimeDelta::seconds(3_606));
+    assert_eq!(api.readiness(), (503, apart(3_600)), "the process is behind");
+    api.clock.advance(TimeDelta::seconds(3_600));
+    assert_eq!(api.readiness(), (200, together), "ready again once they agree");
+}
