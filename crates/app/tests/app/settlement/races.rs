@@ -78,9 +78,9 @@ async fn one_round(kept: &Arc<Kept>, round: i64) -> (usize, usize) {
         });
     }
     let answers = cancels.join_all().await;
-    let told = closing.await.unwrap();
-    assert_eq!(told, also_closing.await.unwrap(), "a day has one statement, whichever process closes it");
-    let (closed, file) = told;
+    let first = closing.await.unwrap();
+    assert_eq!(first, also_closing.await.unwrap(), "a day has one statement, whichever process closes it");
+    let (closed, file) = first;
 
     let is_s = |outcome: &Reply| *outcome == Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
     let cancels = answers.len();
