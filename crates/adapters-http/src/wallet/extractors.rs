@@ -17,8 +17,6 @@ use super::fields::identifier;
 use super::problem::ApiError;
 use crate::json::{self, JsonError};
 
-/// The largest body, in bytes.
-pub(super) const LONGEST_BODY: usize = 64 * 1024;
 /// How many items a page has where the query has no `limit`.
 const LIMIT: u32 = 100;
 const HIGHEST_LIMIT: u32 = 1000;
@@ -159,7 +157,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
         let bytes = web::Bytes::from_request(request, payload);
         Box::pin(async move {
             let bytes = bytes.await.map_err(|error| match error.as_response_error().status_code() {
-                StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large(LONGEST_BODY),
+                StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large(),
                 _ => ApiError::malformed("the body could not be read to its end"),
             })?;
             json::parse_object(&bytes).map(Self).map_err(ApiError::from)

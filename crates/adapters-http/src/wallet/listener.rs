@@ -6,9 +6,8 @@ use std::sync::Arc;
 use actix_web::dev::Server;
 use actix_web::{HttpResponse, web};
 
-use super::extractors::LONGEST_BODY;
 use super::openapi::routes;
-use super::problem::ApiError;
+use super::problem::{ApiError, LONGEST_BODY};
 use super::state::WalletApi;
 use crate::ops::Operations;
 use crate::server::{Listening, serve};
