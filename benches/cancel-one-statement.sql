@@ -27,7 +27,7 @@ told as (
     select payment_request_id, last_event + line, at, what, details
     from held, now, lateral (values
         (1, 'cancel-received', '{}'),
-        (2, 'cancelled', '{"rule":"10"}'),
+        (2, 'cancelled', '{"rule":"money-taken"}'),
         (3, 'reversal-opened', '{"amount":"' || amount_value || ' ' || amount_currency || '"}'),
         (4, 'reversal-done', '{}')
     ) as lines (line, what, details)

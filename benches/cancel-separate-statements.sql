@@ -17,7 +17,7 @@ values (:id, 'refund', :amount, :currency, :at, 1, 'done', :at);
 insert into events (payment_request_id, number, at, what, details)
 values
     (:id, :last_event + 1, :at, 'cancel-received', '{}'),
-    (:id, :last_event + 2, :at, 'cancelled', '{"rule":"10"}'),
+    (:id, :last_event + 2, :at, 'cancelled', '{"rule":"money-taken"}'),
     (:id, :last_event + 3, :at, 'reversal-opened', '{"amount":"' || :amount || ' ' || :currency || '"}'),
     (:id, :last_event + 4, :at, 'reversal-done', '{}');
 insert into ledger_entries (payment_request_id, kind, account, contra_account, value, currency, at)

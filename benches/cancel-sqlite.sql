@@ -12,7 +12,7 @@ select payment_request_id, last_event - 4 + line, cancelled_at, what,
     coalesce(details, '{"amount":"' || amount_value || ' ' || amount_currency || '"}')
 from cases, (
     select 1 as line, 'cancel-received' as what, '{}' as details
-    union all select 2, 'cancelled', '{"rule":"10"}'
+    union all select 2, 'cancelled', '{"rule":"money-taken"}'
     union all select 3, 'reversal-opened', null
     union all select 4, 'reversal-done', '{}'
 ) where payment_request_id = :id;

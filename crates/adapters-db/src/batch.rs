@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use diesel::result::Error as DieselError;
-use domain::{Case, Change, Command, Decision, Outcome, PaymentRequestId, Policy, decide};
-use ports::UnavailableError;
+use domain::{Case, Change, Command, Decision, PaymentRequestId, Policy, decide};
+use ports::{Decided, UnavailableError};
 use serde::Serialize;
 
 use crate::metrics::BatchMetrics;
@@ -31,7 +31,7 @@ pub(crate) struct Writes {
 /// What a batch came to.
 pub(crate) struct BatchResult {
     /// One for each command.
-    pub(crate) outcomes: Vec<Result<Outcome, UnavailableError>>,
+    pub(crate) outcomes: Vec<Result<Decided, UnavailableError>>,
     pub(crate) writes: Writes,
     pub(crate) metrics: BatchMetrics,
 }
@@ -91,8 +91,9 @@ pub(crate) fn decide_all(policy: &Policy, found: LoadedRows, commands: &[Command
 }
 
 impl CaseInBatch {
-    fn apply(&mut self, Decision { outcome, change }: Decision, writes: &mut Writes) -> Outcome {
-        if let Some(Change { case, events, entries }) = change {
+    fn apply(&mut self, decision: Decision, writes: &mut Writes) -> Decided {
+        let decided = Decided::of(&decision);
+        if let Some(Change { case, events, entries }) = decision.change {
             for event in &events {
                 self.last_event += 1;
                 writes.events.push(EventRow::of(&case.id, self.last_event, event));
@@ -100,7 +101,7 @@ impl CaseInBatch {
             writes.entries.extend(entries.iter().map(|entry| EntryRow::of(&case.id, entry)));
             self.now = case;
         }
-        outcome
+        decided
     }
 
     fn write_to(self, writes: &mut Writes) {

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use diesel::result::Error as DieselError;
-use domain::{Action, Case, Command, Outcome, Policy};
-use ports::{LeasedReversal, UnavailableError};
+use domain::{Action, Case, Command, LeaseReply, Policy, Reply};
+use ports::{Decided, LeasedReversal, UnavailableError};
 use tracing::{error, warn};
 
 use crate::batch::{BatchResult, decide_all};
@@ -79,9 +79,9 @@ fn lease<C: Dialect>(
     if !writes.is_empty() {
         connection.write(&writes)?;
     }
-    let claimed = |(case, outcome): (Case, Result<Outcome, UnavailableError>)| match (case.reversal_request(), outcome) {
-        (Some(reversal_request), Ok(Outcome::ReversalPending { attempt: Some(attempt) })) => {
-            Some(LeasedReversal { reversal_request, attempt })
+    let claimed = |(case, outcome): (Case, Result<Decided, UnavailableError>)| match (case.reversal_request(), outcome) {
+        (Some(reversal_request), Ok(Decided { reply: Reply::Lease(LeaseReply::Leased(attempt)), .. })) => {
+            Some(LeasedReversal { request: reversal_request, attempt })
         }
         (Some(_) | None, Ok(_) | Err(_)) => None,
     };

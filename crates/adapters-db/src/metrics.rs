@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-use domain::{Action, Answer, Case, Command, Decision, Outcome, ReversalOutcome};
+use domain::{Action, Answer, AttemptEnd, CancelReply, Case, Command, Decision, Reply, ReversalOutcome};
 use metrics::{counter, histogram};
 use ports::ReceivedCommand;
 
@@ -19,7 +19,7 @@ pub(crate) struct BatchMetrics {
 impl BatchMetrics {
     /// `place` is the command's in the batch.
     pub(crate) fn see(&mut self, (place, command): (usize, &Command), before: &Case, decision: &Decision) {
-        let is_final = matches!(decision.outcome, Outcome::Answered(Answer::Cancelled | Answer::Refused(_)));
+        let is_final = matches!(decision.reply, Reply::Cancel(CancelReply::Answered(Answer::Cancelled | Answer::Refused(_))));
         match &decision.change {
             None if is_final && matches!(command.action, Action::Cancel(_)) => self.repeats += 1,
             None => {}
@@ -48,9 +48,9 @@ impl BatchMetrics {
 fn moved_nothing(action: &Action) -> bool {
     matches!(
         action,
-        Action::CompleteAttempt {
+        Action::CompleteAttempt(AttemptEnd {
             outcome: ReversalOutcome::NothingToDo | ReversalOutcome::PartlyRefunded | ReversalOutcome::FullyRefunded,
             ..
-        }
+        })
     )
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::DateTime;
 use diesel::result::Error as DieselError;
-use domain::{Action, Case, ClearingDay, Command, DayClosing, Outcome, PaymentRequestId, Policy, RefundRequestId};
-use ports::{ClosedDay, DuePosition, Page, SettlementStore, Step, StepOutcome, UnavailableError};
+use domain::{Action, Case, ClearingDay, Command, CommandReply, DayClosing, PaymentRequestId, Policy, RefundRequestId};
+use ports::{ClosedDay, Decided, DuePosition, Page, SettlementStore, Step, StepOutcome, UnavailableError};
 
 use crate::batch::{BatchResult, LoadedRows, decide_all, ensure_written};
 use crate::days::{DayTables, Due};
@@ -63,10 +63,12 @@ fn settle<C: Dialect>(
     let commands: Vec<_> = parsed.into_iter().map(command).collect();
     let BatchResult { outcomes, writes, metrics: _ } = decide_all(policy, found, &commands);
     for (command, outcome) in commands.into_iter().zip(outcomes) {
-        match outcome {
-            Ok(Outcome::DispositionBody(_)) => {}
-            Ok(Outcome::Conflict(why)) => return Ok(Some(Ok(StepOutcome::Blocked { id: command.id, why }))),
-            Ok(Outcome::Answered(_) | Outcome::ReversalPending { .. } | Outcome::NotFound { .. }) => {
+        match outcome.map(Decided::typed::<CommandReply>) {
+            Ok(Ok(Decided { reply: CommandReply::Done(_), .. })) => {}
+            Ok(Ok(Decided { reply: CommandReply::Conflict(why), .. })) => {
+                return Ok(Some(Ok(StepOutcome::Blocked { id: command.id, why })));
+            }
+            Ok(Ok(Decided { reply: CommandReply::NotFound { .. }, .. }) | Err(_)) => {
                 return Ok(Some(Err(inconsistent(format!("{} was not decided as a settlement", command.id)))));
             }
             Err(unreadable) => return Ok(Some(Err(unreadable))),

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::result::Error as DieselError;
-use domain::{AccountId, Case, Command, Currency, Outcome, PaymentRequestId, Policy};
+use domain::{AccountId, Case, Command, Currency, PaymentRequestId, Policy};
 use metrics::counter;
 use ports::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
     UnavailableError,
 };
 use tracing::{error, warn};
@@ -39,7 +39,7 @@ impl<C: Dialect> SqlStore<C> {
     }
 }
 
-type Outcomes = Vec<Result<Outcome, UnavailableError>>;
+type Outcomes = Vec<Result<Decided, UnavailableError>>;
 
 /// One batch in one transaction: lock, load, decide, record, commit.
 fn decide_batch<C: Dialect>(connection: &mut C, policy: &Policy, batch: &[ReceivedCommand]) -> Result<Outcomes, DieselError> {

@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot be made ends")]
 
 use std::cell::Cell;
+use std::sync::Arc;
 
-use adapters_keys::{ClientKey, FileSigner, KeyPair, Keyring, generate};
+use adapters_keys::{ClientKey, FileSigner, KeyPair, Keyring, MemoizedSigner, generate};
 use chrono::DateTime;
 use divan::{Bencher, black_box};
 use ports::{MessageSigner, MessageVerifier, SignedText};
@@ -46,7 +47,7 @@ fn sign_a_new_text(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn sign_a_text_again(bencher: Bencher<'_, '_>) {
-    let signer = signer(&generate().unwrap());
+    let signer = MemoizedSigner::new(Arc::new(signer(&generate().unwrap())));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     bencher.bench_local(|| runtime.block_on(signer.sign(black_box(&TEXT))));
 }

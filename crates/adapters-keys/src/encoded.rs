@@ -20,30 +20,35 @@ pub(crate) struct Encoded<'a> {
 
 impl<'a> Encoded<'a> {
     /// Finds the one key with one of these labels, or the bare base64 of a file without any armour. Other sections, such as
-    /// certificates, are passed over; two keys would leave open which one is meant.
+    /// certificates, are passed over. Two keys are refused, because nothing says which of them to use.
     pub(crate) fn find(file: &'a [u8], labels: &[&str]) -> Result<Self, KeyError> {
-        let text = std::str::from_utf8(file).map_err(|_| KeyError::because("The key file is not text."))?;
+        let text = std::str::from_utf8(file)
+            .map_err(|_| KeyError::because("The file is not text; a key in PEM or in base64 is needed."))?;
         if !text.contains("-----BEGIN ") {
             return Ok(Self { label: None, der: decode(text)? });
         }
         let mut found = sections(text).filter(|(label, _)| labels.contains(label));
         let wanted = || format!("\"{}\"", labels.join("\" or \""));
         let Some((label, base64)) = found.next() else {
-            return Err(KeyError::because(format!("The key file has no complete section {}.", wanted())));
+            let others: Vec<_> = sections(text).map(|(label, _)| format!("\"{label}\"")).collect();
+            let others = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
+            return Err(KeyError::because(format!("The file needs a complete PEM section {}, and has {others}.", wanted())));
         };
         if found.next().is_some() {
-            return Err(KeyError::because(format!("The key file has more than one section {}.", wanted())));
+            let reason = format!("The file has more than one PEM section {}; one of them is needed, and no other.", wanted());
+            return Err(KeyError::because(reason));
         }
         Ok(Self { label: Some(label), der: decode(base64)? })
     }
 }
 
-/// The labels and contents of all complete PEM sections.
+/// The labels and contents of all complete PEM sections. A label is capital letters, digits and spaces, so that it can be shown.
 fn sections(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split("-----BEGIN ").skip(1).filter_map(|section| {
         let (label, rest) = section.split_once("-----")?;
         let (content, end) = rest.split_once("-----END ")?;
-        end.strip_prefix(label)?.starts_with("-----").then_some((label, content))
+        let is_label = label.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b' ');
+        (is_label && end.strip_prefix(label)?.starts_with("-----")).then_some((label, content))
     })
 }
 
@@ -55,14 +60,15 @@ fn decode(base64: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     // The decoder's own message would quote a character of the key.
     let length = STANDARD
         .decode_slice(compact.as_bytes(), &mut der)
-        .map_err(|_| KeyError::because("The key file holds neither PEM nor base64 without armour, or the key is encrypted."))?;
+        .map_err(|_| KeyError::because("The file holds neither a key in PEM nor one in base64, or its key has a passphrase."))?;
     der.truncate(length);
     Ok(der)
 }
 
 /// The modulus's length in bits, of a PKCS#1 public key.
 pub(crate) fn accepted_bits(public_key: &[u8]) -> Result<u32, KeyError> {
-    let bits = RsaParameters::public_modulus_len(public_key).map_err(|_| KeyError::because("The key is no RSA key."))?;
+    let bits = RsaParameters::public_modulus_len(public_key)
+        .map_err(|_| KeyError::because("The file holds a key, but not an RSA key."))?;
     if BITS.contains(&bits) { Ok(bits) } else { Err(wrong_length(&bits.to_string())) }
 }
 

@@ -26,7 +26,7 @@ pub struct KeyPair {
 /// # Errors
 /// [`KeyError`] where the random source or the memory fails.
 pub fn generate() -> Result<KeyPair, KeyError> {
-    let failed = |_: Unspecified| KeyError::because("The key pair could not be made.");
+    let failed = |_: Unspecified| KeyError::because("No key pair could be made: the random source or the memory failed.");
     let pair = rsa::KeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
     let (private, public) = (pair.as_der().map_err(failed)?, pair.public_key().as_der().map_err(failed)?);
     Ok(KeyPair { private_pem: pem("PRIVATE KEY", private.as_ref()), public_pem: pem("PUBLIC KEY", public.as_ref()).to_string() })

@@ -14,15 +14,15 @@ use crate::encoded::{Encoded, accepted_bits};
 /// One public key of one client, as it is configured.
 #[derive(Debug, Clone)]
 pub struct ClientKey {
-    /// Whose key.
+    /// The client that signs with it.
     pub client_id: String,
     /// The version the client names it by.
     pub version: u32,
     /// The content of its file: PEM (`PUBLIC KEY` or `RSA PUBLIC KEY`), or the base64 of either DER form without armour.
     pub pem: Vec<u8>,
-    /// The first moment at which it counts; `None` is always.
+    /// The first moment at which it is in force; `None` is always.
     pub not_before: Option<DateTime<Utc>>,
-    /// The first moment at which it does not count any more; `None` is never.
+    /// The first moment at which it is not in force any more; `None` is never.
     pub not_after: Option<DateTime<Utc>>,
 }
 
@@ -44,7 +44,7 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyError`], which names the client and the version: where a file holds no RSA public key of 2048 to 4096 bits, where
-    /// one version of one client is named twice, and where a key would never count.
+    /// one version of one client is named twice, and where a key would never be in force.
     pub fn new(keys: Vec<ClientKey>) -> Result<Self, KeyError> {
         let mut clients: HashMap<String, HashMap<u32, Key>> = HashMap::new();
         for key in keys {
@@ -53,7 +53,9 @@ impl Keyring {
             };
             let parsed = Key::parse(&key).map_err(|error| of_this(&error.to_string()))?;
             match clients.entry(key.client_id.clone()).or_default().entry(key.version) {
-                Entry::Occupied(_) => return Err(of_this("This version is named twice.")),
+                Entry::Occupied(_) => {
+                    return Err(of_this("This version is named twice; each key of a client needs a version of its own."));
+                }
                 Entry::Vacant(free) => free.insert(parsed),
             };
         }
@@ -62,7 +64,8 @@ impl Keyring {
 
     fn in_force(&self, client_id: &str, version: Option<u32>, at: DateTime<Utc>) -> impl Iterator<Item = &Key> {
         let keys = self.clients.get(client_id).into_iter().flatten();
-        keys.filter(move |(named, key)| version.is_none_or(|version| version == **named) && key.counts_at(at)).map(|(_, key)| key)
+        keys.filter(move |(named, key)| version.is_none_or(|version| version == **named) && key.is_in_force_at(at))
+            .map(|(_, key)| key)
     }
 }
 
@@ -72,17 +75,18 @@ impl Key {
         if let (Some(first), Some(end)) = (not_before, not_after)
             && first >= end
         {
-            return Err(KeyError::because("Its not_after has to be later than its not_before."));
+            return Err(KeyError::because("Its not_after is not later than its not_before, so it would never be in force."));
         }
-        let no_public_key = |_| KeyError::because("The key is no RSA public key in SubjectPublicKeyInfo or PKCS#1.");
+        let not_public =
+            |_| KeyError::because("The file holds a key, but not an RSA public key in SubjectPublicKeyInfo or PKCS#1.");
         let encoded = Encoded::find(pem, &["PUBLIC KEY", "RSA PUBLIC KEY"])?;
-        let in_pkcs1 = PublicKey::from_der(&encoded.der).map_err(no_public_key)?;
+        let in_pkcs1 = PublicKey::from_der(&encoded.der).map_err(not_public)?;
         let bits = accepted_bits(in_pkcs1.as_ref())?;
-        let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, in_pkcs1.as_ref()).map_err(no_public_key)?;
+        let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, in_pkcs1.as_ref()).map_err(not_public)?;
         Ok(Self { public, modulus: bits.div_ceil(8) as usize, not_before: *not_before, not_after: *not_after })
     }
 
-    fn counts_at(&self, at: DateTime<Utc>) -> bool {
+    fn is_in_force_at(&self, at: DateTime<Utc>) -> bool {
         self.not_before.is_none_or(|first| first <= at) && self.not_after.is_none_or(|end| at < end)
     }
 

@@ -1,23 +1,26 @@
 //! Outbound: RSA keys from files. [`FileSigner`] signs with ours, [`Keyring`] verifies with the clients', [`Reloadable`] exchanges
-//! either while it is in use, [`generate()`] makes a new pair.
+//! either while it is in use, [`MemoizedSigner`] spares any signer the same text within a second, [`generate()`] makes a new pair.
 //!
 //! Everything is RSASSA-PKCS1-v1_5 with SHA-256 over moduli of 2048 to 4096 bits, which is what Alipay+ calls `RSA256`. The
 //! private key itself lives in the memory of AWS-LC, which wipes it; the copies that pass through here are wiped too.
 
 mod encoded;
+mod file;
 mod generate;
 mod keyring;
-mod reloadable;
-mod signer;
+mod memo;
+mod reload;
 
 use std::fmt;
 
+pub use file::FileSigner;
 pub use generate::{KeyPair, generate};
 pub use keyring::{ClientKey, Keyring};
-pub use reloadable::Reloadable;
-pub use signer::FileSigner;
+pub use memo::MemoizedSigner;
+pub use reload::Reloadable;
 
-/// Why a key cannot be used: one sentence for an operator, without anything of the key.
+/// Why a key cannot be used: one sentence for an operator that says what was found and what is needed, and nothing of the key. The
+/// setting and the path are added by who has read the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyError(String);
 

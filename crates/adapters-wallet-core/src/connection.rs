@@ -1,4 +1,4 @@
-//! Where the wallet core is, how it is reached, and how long an answer is waited for.
+//! Where the wallet core is, how it is reached, and how long a call may take.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, RequestBuilder, Url, redirect, retry};
 
-use crate::answer::{CoreReply, Met};
+use crate::reply::{CallError, CoreReply};
 
 /// How long an idle connection is kept: less than the 60 s or more after which servers and balancers close theirs, so that a
 /// call seldom meets a connection that is just being closed.
@@ -17,12 +17,12 @@ const IDLE: Duration = Duration::from_secs(15);
 /// Everything but the characters that never mean anything in a path.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Where a wallet core is and how it is reached.
+/// What the settings say about reaching a wallet core.
 #[derive(Clone)]
 pub struct CoreSettings {
     /// The base of its paths, `http` or `https`.
     pub url: String,
-    /// How long one whole call may take, from connecting to the answer's last byte.
+    /// How long one whole call may take, from connecting to the last byte of the reply.
     pub timeout: Duration,
     /// The bearer token that calls carry.
     pub token: Option<String>,
@@ -32,14 +32,14 @@ pub struct CoreSettings {
     pub client_identity_pem: Option<Vec<u8>>,
 }
 
-/// Leaves out what is secret.
+/// Shows nothing that may be secret.
 impl fmt::Debug for CoreSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CoreSettings").field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }
 
-/// Why no wallet core can be reached with these settings: one sentence without secrets.
+/// Why no wallet core can be reached with these settings: one sentence for an operator, without secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CoreError(&'static str);
 
@@ -64,25 +64,25 @@ impl WalletCore {
     /// # Errors
     /// [`CoreError`] where a setting cannot be used.
     pub fn new(settings: &CoreSettings) -> Result<Self, CoreError> {
-        let url = base(&settings.url)?;
+        let url = parse_base(&settings.url)?;
         if settings.timeout.is_zero() {
             return Err(CoreError("The wallet core's timeout must be longer than zero."));
         }
         let client = Client::builder()
             .timeout(settings.timeout)
-            // Half of the time is left for an answer, or for a second address of the same name.
+            // The other half is left for the reply, or for a second address of the same name.
             .connect_timeout(settings.timeout / 2)
             .pool_idle_timeout(IDLE)
             .http1_only()
             // A redirect or a proxy named by the environment would send orders about money to where no setting says.
             .redirect(redirect::Policy::none())
             .no_proxy()
-            // Whether to ask again is decided where attempts are counted and recorded.
+            // Attempts are counted and recorded elsewhere, and only there is decided whether to call again.
             .retry(retry::never())
             .user_agent(concat!("rescind/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers(settings.token.as_deref())?);
-        let client = trusting(client, &url, settings.ca_pem.as_deref())?;
-        let client = showing(client, &url, settings.client_identity_pem.as_deref())?;
+        let client = trust_authorities(client, &url, settings.ca_pem.as_deref())?;
+        let client = show_certificate(client, &url, settings.client_identity_pem.as_deref())?;
         let http = client.build().map_err(|_| {
             CoreError(
                 "TLS cannot be prepared: the certificates and the private key do not fit, or the system has no authorities.",
@@ -92,25 +92,26 @@ impl WalletCore {
     }
 
     pub(crate) fn get(&self, collection: &str, id: &PaymentRequestId) -> RequestBuilder {
-        self.http.get(self.place(collection, id))
+        self.http.get(self.url_of(collection, id))
     }
 
     pub(crate) fn put(&self, collection: &str, id: &PaymentRequestId) -> RequestBuilder {
-        self.http.put(self.place(collection, id))
+        self.http.put(self.url_of(collection, id))
     }
 
-    fn place(&self, collection: &str, id: &PaymentRequestId) -> String {
+    fn url_of(&self, collection: &str, id: &PaymentRequestId) -> String {
         format!("{}/{collection}/{}", self.base, utf8_percent_encode(id.as_str(), ENCODED))
     }
 }
 
 /// Sends one request, once.
-pub(crate) async fn ask(request: RequestBuilder) -> Result<CoreReply, Met> {
-    request.send().await.map(CoreReply::new).map_err(|error| Met::instead_of_an_answer(&error))
+pub(crate) async fn send(request: RequestBuilder) -> Result<CoreReply, CallError> {
+    request.send().await.map(CoreReply::new).map_err(|error| CallError::without_reply(&error))
 }
 
-fn base(url: &str) -> Result<Url, CoreError> {
-    let url = Url::parse(url).map_err(|_| CoreError("The wallet core's URL is no absolute URL."))?;
+fn parse_base(url: &str) -> Result<Url, CoreError> {
+    let url = Url::parse(url)
+        .map_err(|_| CoreError("The wallet core's URL is not an absolute URL, such as https://core.example/path."))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(CoreError("The wallet core's URL must begin with http:// or https://."));
     }
@@ -135,7 +136,7 @@ fn headers(token: Option<&str>) -> Result<HeaderMap, CoreError> {
     Ok(headers)
 }
 
-fn trusting(client: ClientBuilder, url: &Url, ca_pem: Option<&[u8]>) -> Result<ClientBuilder, CoreError> {
+fn trust_authorities(client: ClientBuilder, url: &Url, ca_pem: Option<&[u8]>) -> Result<ClientBuilder, CoreError> {
     let authorities = match ca_pem {
         // So that a machine without any authorities can call a core without TLS.
         None if url.scheme() == "http" => Vec::new(),
@@ -146,12 +147,12 @@ fn trusting(client: ClientBuilder, url: &Url, ca_pem: Option<&[u8]>) -> Result<C
         Some(pem) => Certificate::from_pem_bundle(pem)
             .ok()
             .filter(|found| !found.is_empty())
-            .ok_or(CoreError("The wallet core's certificate authorities are no certificates in PEM."))?,
+            .ok_or(CoreError("The wallet core's file of certificate authorities does not hold certificates in PEM."))?,
     };
     Ok(client.tls_certs_only(authorities))
 }
 
-fn showing(client: ClientBuilder, url: &Url, identity_pem: Option<&[u8]>) -> Result<ClientBuilder, CoreError> {
+fn show_certificate(client: ClientBuilder, url: &Url, identity_pem: Option<&[u8]>) -> Result<ClientBuilder, CoreError> {
     let Some(pem) = identity_pem else { return Ok(client) };
     if url.scheme() == "http" {
         return Err(CoreError("A client certificate is set, but the wallet core's URL does not begin with https://."));
@@ -159,5 +160,5 @@ fn showing(client: ClientBuilder, url: &Url, identity_pem: Option<&[u8]>) -> Res
     let identity = Identity::from_pem(pem);
     identity
         .map(|identity| client.identity(identity))
-        .map_err(|_| CoreError("The client certificate and its private key are not both there in PEM, without a passphrase."))
+        .map_err(|_| CoreError("The client certificate and its private key must both be in PEM, the key without a passphrase."))
 }

@@ -1,13 +1,12 @@
 //! Outbound: the wallet core over HTTP, as `docs/wallet-core.md` states it for the wallet's engineers.
 //!
-//! [`WalletCore`] is both ports: [`ports::FundsGateway`] gives money back (`reversals.rs`), [`ports::Payments`] asks for a payment
-//! (`payments.rs`). The rule for both: only an answer that is whole and in the contract is taken for what it says. Whatever else
-//! is met (a timeout, a closed connection, another status, half an answer) is not known, and is asked again later under the same
-//! id.
+//! [`WalletCore`] is both ports: [`ports::FundsGateway`] gives money back (`reversals.rs`), [`ports::Payments`] looks up a payment
+//! (`payments.rs`). Both take a reply for what it says only where it is whole and in the contract. Everything else, such as a timeout,
+//! a closed connection, another status or half a reply, is not known, and Rescind calls again later with the same id.
 
-mod answer;
 mod connection;
 mod payments;
+mod reply;
 mod reversals;
 
 pub use connection::{CoreError, CoreSettings, WalletCore};

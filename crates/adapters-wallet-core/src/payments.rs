@@ -15,49 +15,49 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::WalletCore;
-use crate::answer::{Met, Object};
-use crate::connection::ask;
+use crate::connection::send;
+use crate::reply::{CallError, Object};
 
 #[async_trait]
 impl Payments for WalletCore {
     async fn look_up(&self, id: &PaymentRequestId) -> Result<Option<CorePayment>, UnavailableError> {
-        asked_for_payment(self, id).await.map_err(|met| UnavailableError::because(met.to_string()))
+        look_up(self, id).await.map_err(|error| UnavailableError::because(error.to_string()))
     }
 }
 
-async fn asked_for_payment(core: &WalletCore, id: &PaymentRequestId) -> Result<Option<CorePayment>, Met> {
-    let answer = ask(core.get("payments", id)).await?;
-    match answer.status() {
-        StatusCode::OK => answer.object::<Found>().await?.payment().map(Some),
-        StatusCode::NOT_FOUND => answer.absence().await.map(|()| None),
-        _ => Err(answer.unexpected()),
+async fn look_up(core: &WalletCore, id: &PaymentRequestId) -> Result<Option<CorePayment>, CallError> {
+    let reply = send(core.get("payments", id)).await?;
+    match reply.status() {
+        StatusCode::OK => reply.object::<PaymentBody>().await?.payment().map(Some),
+        StatusCode::NOT_FOUND => reply.absence().await.map(|()| None),
+        _ => Err(reply.unexpected()),
     }
 }
 
 /// The body of a 200.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Found {
+struct PaymentBody {
     status: String,
     acquirer_id: String,
     payment_id: Option<String>,
     account: String,
-    amount: Object<Amount>,
+    amount: Object<AmountBody>,
     kind: String,
     initiated_at: String,
     completed_at: Option<String>,
-    refunded: Option<Refunded>,
+    refunded: Option<RefundedBody>,
     refund_running: Option<bool>,
 }
 
 #[derive(Deserialize)]
-struct Amount {
+struct AmountBody {
     value: String,
     currency: String,
 }
 
-impl Found {
-    fn payment(self) -> Result<CorePayment, Met> {
+impl PaymentBody {
+    fn payment(self) -> Result<CorePayment, CallError> {
         let amount = Money::parse(&self.amount.0.value, &self.amount.0.currency).map_err(|invalid| wrong("amount", invalid))?;
         let initiated_at = time("initiatedAt", &self.initiated_at)?;
         let completed_at = self.completed_at.as_deref().map(|text| time("completedAt", text)).transpose()?;
@@ -87,13 +87,13 @@ impl Found {
 }
 
 /// How much refunds gave back: an amount, or its value alone.
-struct Refunded {
+struct RefundedBody {
     value: String,
     currency: Option<String>,
 }
 
-impl Refunded {
-    fn minor(&self, of_payment: Currency) -> Result<i64, Met> {
+impl RefundedBody {
+    fn minor(&self, of_payment: Currency) -> Result<i64, CallError> {
         let other_currency = self.currency.as_deref().is_some_and(|currency| currency != of_payment.code());
         if other_currency {
             return Err(wrong("refunded", "must be of the payment's currency"));
@@ -106,7 +106,7 @@ impl Refunded {
     }
 }
 
-impl<'de> Deserialize<'de> for Refunded {
+impl<'de> Deserialize<'de> for RefundedBody {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(RefundedVisitor)
     }
@@ -115,34 +115,34 @@ impl<'de> Deserialize<'de> for Refunded {
 struct RefundedVisitor;
 
 impl<'de> Visitor<'de> for RefundedVisitor {
-    type Value = Refunded;
+    type Value = RefundedBody;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an amount or its value in a string")
     }
 
-    fn visit_str<E: Error>(self, value: &str) -> Result<Refunded, E> {
-        Ok(Refunded { value: value.to_owned(), currency: None })
+    fn visit_str<E: Error>(self, value: &str) -> Result<RefundedBody, E> {
+        Ok(RefundedBody { value: value.to_owned(), currency: None })
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Refunded, A::Error> {
-        let Amount { value, currency } = Amount::deserialize(MapAccessDeserializer::new(members))?;
-        Ok(Refunded { value, currency: Some(currency) })
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<RefundedBody, A::Error> {
+        let AmountBody { value, currency } = AmountBody::deserialize(MapAccessDeserializer::new(members))?;
+        Ok(RefundedBody { value, currency: Some(currency) })
     }
 }
 
-fn wrong(member: &str, invalid: impl fmt::Display) -> Met {
-    Met::new(format!("status 200, {member}: {invalid}"))
+fn wrong(member: &str, invalid: impl fmt::Display) -> CallError {
+    CallError::new(format!("status 200, {member}: {invalid}"))
 }
 
-fn identifier<T>(member: &str, parsed: Result<T, IdentifierError>) -> Result<T, Met> {
+fn identifier<T>(member: &str, parsed: Result<T, IdentifierError>) -> Result<T, CallError> {
     parsed.map_err(|invalid| wrong(member, invalid))
 }
 
-/// Cut to microseconds, which is what is kept: the same text has to be the same moment whenever it is asked for.
-fn time(member: &str, text: &str) -> Result<DateTime<Utc>, Met> {
+/// Cut to microseconds, as databases keep it: the same text has to be the same moment at every lookup.
+fn time(member: &str, text: &str) -> Result<DateTime<Utc>, CallError> {
     let given = DateTime::parse_from_rfc3339(text).ok();
-    let kept = given.and_then(|at| DateTime::from_timestamp_micros(at.timestamp_micros()));
-    let kept = kept.filter(|at| (0..=9999).contains(&at.year()));
-    kept.ok_or_else(|| wrong(member, "must be an RFC 3339 time with an offset"))
+    let cut = given.and_then(|at| DateTime::from_timestamp_micros(at.timestamp_micros()));
+    let cut = cut.filter(|at| (0..=9999).contains(&at.year()));
+    cut.ok_or_else(|| wrong(member, "must be an RFC 3339 time with an offset"))
 }

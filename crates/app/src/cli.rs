@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use domain::{ClearingDay, PaymentRequestId};
 
-use crate::output::{Failure, print_line};
+use crate::output::{CliError, print_line};
 use crate::settings::{Settings, Sources};
 use crate::{demo, explain, health, keys, reversals, serve, settlement, wiring};
 
@@ -24,7 +24,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Answers Alipay+ and the wallet until it is told to stop
+    /// Answers Alipay+ and the wallet until it is stopped
     Serve(ServeArgs),
     /// Asks the process that serves with these settings whether it lives; exits with 1 if not
     Health,
@@ -127,7 +127,7 @@ impl ServeArgs {
 }
 
 /// Runs the command that was asked for. Wrong usage ends here, with code 2.
-pub(crate) fn run() -> Result<ExitCode, Failure> {
+pub(crate) fn run() -> Result<ExitCode, CliError> {
     wiring::install_cryptography();
     let Cli { config: file, command } = Cli::parse();
     let load = |flags| Settings::load(&Sources { file, flags, isolated: false });
@@ -146,24 +146,24 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
     }
 }
 
-fn identifier(id: &str) -> Result<PaymentRequestId, Failure> {
-    PaymentRequestId::parse(id).map_err(|invalid| Failure::new(format!("the ID {id:?} {invalid}")))
+fn identifier(id: &str) -> Result<PaymentRequestId, CliError> {
+    PaymentRequestId::parse(id).map_err(|invalid| CliError::new(format!("the ID {id:?} {invalid}")))
 }
 
-fn done(result: Result<(), Failure>) -> Result<ExitCode, Failure> {
+fn done(result: Result<(), CliError>) -> Result<ExitCode, CliError> {
     result.map(|()| ExitCode::SUCCESS)
 }
 
 /// What is still going on when the command has ended, after a second signal say, is not waited for.
-fn on_runtime(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+fn on_runtime(command: impl Future<Output = Result<ExitCode, CliError>>) -> Result<ExitCode, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(format!("the runtime cannot start: {error}")))?;
+    let runtime = runtime.map_err(|error| CliError::new(format!("the runtime cannot start: {error}")))?;
     let ended = runtime.block_on(command);
     runtime.shutdown_background();
     ended
 }
 
-fn migrate(settings: &Settings) -> Result<(), Failure> {
+fn migrate(settings: &Settings) -> Result<(), CliError> {
     let applied = wiring::open(settings)?.migrate().map_err(wiring::database_failure)?;
     for name in &applied {
         print_line(format_args!("applied {name}"))?;
@@ -171,7 +171,7 @@ fn migrate(settings: &Settings) -> Result<(), Failure> {
     if applied.is_empty() { print_line("the schema is up to date") } else { Ok(()) }
 }
 
-fn check(settings: &Settings) -> Result<(), Failure> {
+fn check(settings: &Settings) -> Result<(), CliError> {
     wiring::check(settings)?;
     for (key, value) in &settings.shown {
         print_line(format_args!("{key} = {value:?}"))?;
@@ -179,7 +179,7 @@ fn check(settings: &Settings) -> Result<(), Failure> {
     print_line("ok")
 }
 
-fn adopt(settings: &Settings) -> Result<(), Failure> {
+fn adopt(settings: &Settings) -> Result<(), CliError> {
     wiring::open(settings)?.adopt(&wiring::deployment_policy(settings)).map_err(wiring::database_failure)?;
     print_line("the database is from now on served with these settings")
 }

@@ -12,3 +12,8 @@ impl Clock for SystemClock {
         Utc::now()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    ports::clock_contract!(super::SystemClock);
+}

@@ -5,21 +5,21 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::{
-    Action, Answer, Cancel, CancellationState, Case, Command, Decision, DeferReason, FinalAnswer, Lookup, Outcome, Payment,
-    PaymentKind, PaymentRequestId, PaymentStatus, Policy, RefundState, Refusal, ReversalState, Rule, Settlement, decide,
+    Action, Answer, Cancel, CancelReply, CancellationState, Case, Command, DeferReason, FinalAnswer, Lookup, Payment,
+    PaymentRequestId, PaymentStatus, Policy, RefundState, Refusal, ReversalState, Rule, RuleRow, Settlement, decide,
 };
 use ports::{CaseFile, Clock, TimelineEntry};
 
 use crate::clock::SystemClock;
-use crate::output::{Failure, print_line};
+use crate::output::{CliError, print_line};
 use crate::settings::Settings;
 use crate::wiring;
 
 /// Looks the payment up and explains it.
-pub(crate) async fn explain(settings: Settings, id: PaymentRequestId) -> Result<ExitCode, Failure> {
+pub(crate) async fn explain(settings: Settings, id: PaymentRequestId) -> Result<ExitCode, CliError> {
     let found = wiring::store(&settings)?.find(&id).await;
-    let file = found.map_err(|error| Failure::new(format!("the database cannot be asked: {error}")))?;
-    let file = file.ok_or_else(|| Failure::new(format!("nothing is known of {id}: neither a payment nor a cancel came")))?;
+    let file = found.map_err(|error| CliError::new(format!("the database cannot be asked: {error}")))?;
+    let file = file.ok_or_else(|| CliError::new(format!("nothing is known of {id}: neither a payment nor a cancel came")))?;
     print_line(in_words(&settings.policy, &file, SystemClock.now()).trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
@@ -70,10 +70,7 @@ fn known(policy: &Policy, case: &Case) -> Vec<String> {
 }
 
 fn about_payment(policy: &Policy, payment: &Payment) -> Vec<String> {
-    let kind = match payment.kind {
-        PaymentKind::Payment => "payment",
-        PaymentKind::Authorization => "authorization",
-    };
+    let kind = payment.kind.as_str();
     let status = match &payment.status {
         PaymentStatus::InProgress => "in progress (U)".to_owned(),
         PaymentStatus::Succeeded { completed_at, .. } => format!("succeeded (S) at {}", time(*completed_at)),
@@ -101,33 +98,28 @@ fn line(TimelineEntry { at, what, details }: &TimelineEntry) -> String {
     format!("{}  {what:<18}{details}", time(*at)).trim_end().to_owned()
 }
 
-/// The row that decided. A cancelled case's row is in its timeline, because the case may have changed since.
+/// The rule that decided. A cancelled case's rule is in its timeline, because the case may have changed since.
 fn rule(case: &Case, timeline: &[TimelineEntry]) -> String {
     let Some(cancellation) = &case.cancellation else {
         return "none has decided yet: no cancel came".to_owned();
     };
-    let recorded = || {
-        let cancelled = timeline.iter().find(|entry| entry.what == "cancelled")?;
-        Rule::numbered(cancelled.details.get("rule")?.parse().ok()?)
-    };
-    let rule = match cancellation.state {
-        CancellationState::Deferred(_) => Some(Rule::NotDecidable),
+    let recorded = || timeline.iter().find(|entry| entry.what == "cancelled")?.details.get("rule").map(String::as_str);
+    let name = match cancellation.state {
+        CancellationState::Deferred(reason) => Some(Rule::Deferred(reason).name()),
         CancellationState::Open { .. } | CancellationState::Cancelled { .. } => recorded(),
-        CancellationState::Refused { refusal } => Some(refused_by(refusal)),
-        CancellationState::AlreadyRefunded => Some(Rule::FullyRefunded),
+        CancellationState::Refused { refusal } => Some(refused_by(refusal).name()),
+        CancellationState::AlreadyRefunded => Some(Rule::FullyRefunded.name()),
     };
-    rule.map_or_else(
+    let row = name.and_then(Rule::row_named);
+    row.map_or_else(
         || "the timeline does not name it".to_owned(),
-        |rule| {
-            let [when, decision, answer] = rule.row();
-            format!("row {}: {when} → {decision}; answer {answer}", rule.number())
-        },
+        |RuleRow { name, when, decision, answer }| format!("{name}: {when} → {decision}; answer {answer}"),
     )
 }
 
 fn refused_by(refusal: Refusal) -> Rule {
     match refusal {
-        Refusal::DifferentRequest => Rule::DifferentRequest,
+        Refusal::DifferentRequest => Rule::DifferentAcquirer,
         Refusal::PeriodOver(_) => Rule::PeriodOver,
         Refusal::PartlyRefunded => Rule::PartlyRefunded,
         Refusal::NeverReceived => Rule::NeverReceived,
@@ -136,16 +128,16 @@ fn refused_by(refusal: Refusal) -> Rule {
 
 /// What a cancel from the recorded acquirer would be answered at `now`: the very decision that would be made, not recorded.
 fn answer(policy: &Policy, case: &Case, now: DateTime<Utc>) -> String {
-    let Some(acquirer_id) = case.acquirer_id().cloned() else { return "nothing to say: no acquirer is known".to_owned() };
+    let Some(acquirer_id) = case.acquirer_id().cloned() else { return "not known: no acquirer is recorded".to_owned() };
     let action = Action::Cancel(Cancel::now(acquirer_id, Lookup::Recorded));
-    let Decision { outcome, change: _ } = decide(policy, case, &Command { id: case.id.clone(), at: now, action });
-    let told = match outcome {
-        Outcome::Answered(Answer::Cancelled) => "S SUCCESS".to_owned(),
-        Outcome::Answered(Answer::Refused(refusal)) => format!("F {}", refusal.code().as_str()),
-        Outcome::Answered(Answer::Pending) | Outcome::ReversalPending { .. } => "U UNKNOWN_EXCEPTION".to_owned(),
-        Outcome::DispositionBody(_) | Outcome::NotFound { .. } | Outcome::Conflict(_) => "no answer".to_owned(),
+    let decision = decide(policy, case, &Command { id: case.id.clone(), at: now, action });
+    let answer = match CancelReply::try_from(decision.reply) {
+        Ok(CancelReply::Answered(Answer::Cancelled)) => "S SUCCESS".to_owned(),
+        Ok(CancelReply::Answered(Answer::Refused(refusal))) => format!("F {}", refusal.code()),
+        Ok(CancelReply::Answered(Answer::Pending) | CancelReply::ReversalPending { .. }) => "U UNKNOWN_EXCEPTION".to_owned(),
+        Err(mismatch) => mismatch.to_string(),
     };
-    format!("{told}, because {}", why(case))
+    format!("{answer}, because {}", why(case))
 }
 
 fn why(case: &Case) -> &'static str {
@@ -167,7 +159,7 @@ fn why(case: &Case) -> &'static str {
 
 fn next(case: &Case) -> String {
     let reversal_request = case.reversal.as_ref().map(|reversal| &reversal.state);
-    let told = match (case.cancellation.as_ref().map(|cancellation| cancellation.state), reversal_request) {
+    let next = match (case.cancellation.as_ref().map(|cancellation| cancellation.state), reversal_request) {
         (_, Some(ReversalState::Parked { .. })) => "An operator decides: the wallet core says the money cannot go back.",
         (_, Some(ReversalState::Open { .. })) => "The money is given back, again and again until there is a receipt.",
         (None, _) => "Nothing until Alipay+ cancels or the wallet reports more.",
@@ -184,7 +176,7 @@ fn next(case: &Case) -> String {
             Some(_) => "If the payment succeeds late, the money goes back in the commit that records it.",
         },
     };
-    told.to_owned()
+    next.to_owned()
 }
 
 fn time(at: DateTime<Utc>) -> String {

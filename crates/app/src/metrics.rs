@@ -5,9 +5,9 @@ use std::time::Duration;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
-use crate::output::Failure;
+use crate::output::CliError;
 
-/// How often what was measured is put into its buckets where nobody looks: until then each value takes memory of its own.
+/// How often what was measured is put into its buckets while /metrics is not read: until then each value takes memory of its own.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// From a repeat on an idle machine to what an operator has paid by hand after days.
@@ -59,6 +59,12 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
     ),
     ("rescind_repeats_total", Kind::Counter, Unit::Count, "Cancels that were given a recorded answer again."),
     (
+        "rescind_decisions_total",
+        Kind::Counter,
+        Unit::Count,
+        "Decisions about cancels, by rule: the name of the row of the rule table.",
+    ),
+    (
         "rescind_open_reversals",
         Kind::Gauge,
         Unit::Count,
@@ -108,8 +114,8 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
 ];
 
 /// Starts counting, once in a process, and returns what renders the counts.
-pub(crate) fn start() -> Result<impl Fn() -> String + Send + Sync + 'static, Failure> {
-    let cannot = |error: &dyn std::fmt::Display| Failure::new(format!("metrics cannot start: {error}"));
+pub(crate) fn start() -> Result<impl Fn() -> String + Send + Sync + 'static, CliError> {
+    let cannot = |error: &dyn std::fmt::Display| CliError::new(format!("metrics cannot start: {error}"));
     let mut builder = PrometheusBuilder::new();
     for (name, kind, _, _) in METRICS {
         if let Kind::Histogram(buckets) = kind {
@@ -133,6 +139,9 @@ pub(crate) fn start() -> Result<impl Fn() -> String + Send + Sync + 'static, Fai
     }
     for outcome in ["impossible", "partly-refunded", "unknown", "not-begun"] {
         counter!("rescind_reversal_attempts_total", "outcome" => outcome).absolute(0);
+    }
+    for row in &domain::Rule::TABLE {
+        counter!("rescind_decisions_total", "rule" => row.name).absolute(0);
     }
     for name in ["rescind_answers_out_of_time_total", "rescind_batch_replays_total", "rescind_repeats_total"] {
         counter!(name).absolute(0);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::signal::unix::Signal;
 use tracing::{error, info, warn};
 
-use crate::output::Failure;
+use crate::output::CliError;
 use crate::settings::{Settings, Shown, Sources};
 use crate::wiring::{FreshKeys, Keys};
 
@@ -27,7 +27,7 @@ const RELOADED: [&str; 3] = ["callback.signing_key.", "callback.clients[", "wall
 pub(crate) struct Files(Vec<(PathBuf, Option<Look>)>);
 
 /// What tells one content of a file from another without reading it. A new file under the old name has another inode, and
-/// whoever sets the time of modification back changes the time of change.
+/// setting the time of modification back changes the time of change.
 #[derive(Clone, PartialEq, Eq)]
 struct Look {
     device: u64,
@@ -53,7 +53,7 @@ struct Watch {
 
 /// What came of a look at the files.
 #[derive(Debug, PartialEq, Eq)]
-enum Outcome {
+enum ReloadOutcome {
     /// Nothing changed, or something is just being changed.
     Left,
     Reloaded(Reloaded),
@@ -77,12 +77,12 @@ struct Reloaded {
 
 /// Reads keys again on `hangup` (SIGHUP) and when a file changes, until the runtime ends. `files` are as they looked before the
 /// keys in force were read.
-pub(crate) fn start(keys: Keys, settings: Settings, files: Files, mut hangup: Signal) -> Result<(), Failure> {
+pub(crate) fn start(keys: Keys, settings: Settings, files: Files, mut hangup: Signal) -> Result<(), CliError> {
     let watch = Watch::new(keys, settings, files);
     let (hung_up, hangups) = mpsc::channel();
     // Files are read by a thread of its own, because reading blocks.
     let reading = std::thread::Builder::new().name("keys".to_owned()).spawn(move || watch.run(&hangups));
-    reading.map_err(|error| Failure::new(format!("the thread that reads keys again cannot be started: {error}")))?;
+    reading.map_err(|error| CliError::new(format!("the thread that reads keys again cannot be started: {error}")))?;
     tokio::spawn(async move { while hangup.recv().await.is_some() && hung_up.send(()).is_ok() {} });
     Ok(())
 }
@@ -133,40 +133,40 @@ impl Watch {
     }
 
     /// Reads the keys if a file has changed, or if the last attempt failed.
-    fn look(&mut self) -> Outcome {
+    fn look(&mut self) -> ReloadOutcome {
         let now = self.seen.again();
         // A file that is written in place may have a part of its content only: it has to look the same twice.
         let settled = now == self.seen;
         let changed = now != self.in_force;
         self.seen = now;
-        if settled && (changed || self.complaint.is_some()) { self.reload() } else { Outcome::Left }
+        if settled && (changed || self.complaint.is_some()) { self.reload() } else { ReloadOutcome::Left }
     }
 
-    /// Reads the keys because somebody asks for it, who wants to hear of a failure even if it is the same as before.
-    fn reload_now(&mut self) -> Outcome {
+    /// Reads the keys because an operator asks for it, who wants to see a failure even if it is the same as before.
+    fn reload_now(&mut self) -> ReloadOutcome {
         self.complaint = None;
         self.reload()
     }
 
-    fn reload(&mut self) -> Outcome {
+    fn reload(&mut self) -> ReloadOutcome {
         match self.read() {
             Ok(Some((fresh, reloaded))) => {
                 self.keys.exchange(fresh);
                 self.in_force.clone_from(&self.seen);
                 self.complaint = None;
-                Outcome::Reloaded(reloaded)
+                ReloadOutcome::Reloaded(reloaded)
             }
-            Ok(None) => Outcome::Left,
+            Ok(None) => ReloadOutcome::Left,
             Err(failure) => {
                 let sentence = failure.to_string();
                 let before = self.complaint.replace(sentence.clone());
-                Outcome::Failed { again: before.as_ref() == Some(&sentence), sentence }
+                ReloadOutcome::Failed { again: before.as_ref() == Some(&sentence), sentence }
             }
         }
     }
 
     /// `None` where a file was changed meanwhile; then it is tried again at the next look.
-    fn read(&mut self) -> Result<Option<(FreshKeys, Reloaded)>, Failure> {
+    fn read(&mut self) -> Result<Option<(FreshKeys, Reloaded)>, CliError> {
         // The first reading only tells which files are to be looked at before they are read.
         self.seen = Files::of(&Settings::load(&self.sources)?);
         let settings = Settings::load(&self.sources)?;
@@ -193,16 +193,16 @@ impl Reloaded {
     }
 }
 
-fn log(cause: &str, outcome: Outcome) {
+fn log(cause: &str, outcome: ReloadOutcome) {
     match outcome {
-        Outcome::Left | Outcome::Failed { again: true, .. } => {}
-        Outcome::Reloaded(Reloaded { signing_key, client_keys, need_restart }) => {
+        ReloadOutcome::Left | ReloadOutcome::Failed { again: true, .. } => {}
+        ReloadOutcome::Reloaded(Reloaded { signing_key, client_keys, need_restart }) => {
             info!(cause, signing_key, client_keys, "keys are reloaded");
             if !need_restart.is_empty() {
                 warn!(settings = need_restart.join(", "), "settings changed that count from the next start on");
             }
         }
-        Outcome::Failed { sentence, again: false } => {
+        ReloadOutcome::Failed { sentence, again: false } => {
             error!(cause, error = sentence, "keys could not be reloaded; those in force stay, and the files are tried again");
         }
     }
@@ -235,27 +235,27 @@ mod tests {
         Watch::new(Keys::read(&settings).unwrap(), settings, files)
     }
 
-    fn reloaded(need_restart: &[&str]) -> Outcome {
+    fn reloaded(need_restart: &[&str]) -> ReloadOutcome {
         let need_restart = need_restart.iter().map(|key| (*key).to_owned()).collect();
-        Outcome::Reloaded(Reloaded { signing_key: 1, client_keys: "a 3".to_owned(), need_restart })
+        ReloadOutcome::Reloaded(Reloaded { signing_key: 1, client_keys: "a 3".to_owned(), need_restart })
     }
 
-    fn is_failed(outcome: &Outcome, said_before: bool) -> bool {
-        matches!(outcome, Outcome::Failed { again, .. } if *again == said_before)
+    fn is_failed(outcome: &ReloadOutcome, said_before: bool) -> bool {
+        matches!(outcome, ReloadOutcome::Failed { again, .. } if *again == said_before)
     }
 
     #[test]
     fn f26_a_file_being_written_is_left_until_it_looks_the_same_twice() {
         let dir = tempfile::tempdir().unwrap();
         let mut watch = watch(dir.path());
-        assert_eq!([watch.look(), watch.look()], [Outcome::Left, Outcome::Left], "nothing changed");
+        assert_eq!([watch.look(), watch.look()], [ReloadOutcome::Left, ReloadOutcome::Left], "nothing changed");
         let tokens = dir.path().join("wallet-api-tokens");
         let whole = std::fs::read_to_string(&tokens).unwrap();
         // A part that could be taken for the whole, were it read now.
         std::fs::write(&tokens, whole.lines().next().unwrap()).unwrap();
-        assert_eq!(watch.look(), Outcome::Left);
+        assert_eq!(watch.look(), ReloadOutcome::Left);
         std::fs::write(&tokens, format!("{whole}# end\n")).unwrap();
-        assert_eq!([watch.look(), watch.look(), watch.look()], [Outcome::Left, reloaded(&[]), Outcome::Left]);
+        assert_eq!([watch.look(), watch.look(), watch.look()], [ReloadOutcome::Left, reloaded(&[]), ReloadOutcome::Left]);
     }
 
     #[test]
@@ -265,13 +265,13 @@ mod tests {
         let key = dir.path().join(PRIVATE_KEY);
         let whole = std::fs::read(&key).unwrap();
         std::fs::write(&key, &whole[..whole.len() / 2]).unwrap();
-        assert_eq!(watch.look(), Outcome::Left);
+        assert_eq!(watch.look(), ReloadOutcome::Left);
         assert!(is_failed(&watch.look(), false));
-        assert!(is_failed(&watch.look(), true) && is_failed(&watch.look(), true), "the same is not told again");
-        assert!(is_failed(&watch.reload_now(), false), "who asks is told again");
+        assert!(is_failed(&watch.look(), true) && is_failed(&watch.look(), true), "the same is not reported again");
+        assert!(is_failed(&watch.reload_now(), false), "an operator who asks sees it again");
         std::fs::write(&key, &whole).unwrap();
-        assert_eq!(watch.look(), Outcome::Left);
-        assert_eq!([watch.look(), watch.look()], [reloaded(&[]), Outcome::Left]);
+        assert_eq!(watch.look(), ReloadOutcome::Left);
+        assert_eq!([watch.look(), watch.look()], [reloaded(&[]), ReloadOutcome::Left]);
     }
 
     #[test]
@@ -281,8 +281,8 @@ mod tests {
         std::fs::write(dir.path().join("rescind.toml"), settings(dir.path(), "next.pem", TAIL)).unwrap();
         assert!(is_failed(&watch.reload_now(), false));
         std::fs::copy(dir.path().join(PRIVATE_KEY), dir.path().join("next.pem")).unwrap();
-        assert_eq!(watch.look(), Outcome::Left);
-        assert_eq!([watch.look(), watch.look()], [reloaded(&[]), Outcome::Left]);
+        assert_eq!(watch.look(), ReloadOutcome::Left);
+        assert_eq!([watch.look(), watch.look()], [reloaded(&[]), ReloadOutcome::Left]);
     }
 
     #[test]

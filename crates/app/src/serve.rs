@@ -9,14 +9,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::clock::SystemClock;
-use crate::output::Failure;
+use crate::output::CliError;
 use crate::reload;
 use crate::settings::Settings;
 use crate::telemetry::{self, LogTo};
 use crate::wiring::{self, Servers, Service, Stop};
 
 /// Serves until SIGTERM or SIGINT; a second signal ends it at once. SIGHUP has the keys read again.
-pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
+pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, CliError> {
     let _writing = telemetry::start(LogTo::Stderr)?;
     allow_open_files();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -30,7 +30,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     until_stopped(servers, stop, &mut signals).await
 }
 
-/// As many as may be: each connection is one, and where there are no more of them nobody is answered. What shells and systemd allow by
+/// As many as the system allows: each connection is one, and where there are no more of them no caller is answered. What shells and systemd allow by
 /// themselves, 1024, is less than one storm.
 fn allow_open_files() {
     let limit = getrlimit(Resource::Nofile);
@@ -40,7 +40,7 @@ fn allow_open_files() {
 }
 
 /// Keeps the servers running until a signal comes or one of them fails, then stops both.
-pub(crate) async fn until_stopped(servers: Servers, stop: Stop, signals: &mut Signals) -> Result<ExitCode, Failure> {
+pub(crate) async fn until_stopped(servers: Servers, stop: Stop, signals: &mut Signals) -> Result<ExitCode, CliError> {
     let [mut callback, mut wallet_api] = servers;
     let ended = tokio::select! {
         name = signals.next() => { info!(signal = name, "stopping: accepted work is finished first"); None }
@@ -62,7 +62,7 @@ pub(crate) async fn until_stopped(servers: Servers, stop: Stop, signals: &mut Si
             info!("stopped");
             Ok(ExitCode::SUCCESS)
         }
-        Some((door, ended)) => Err(Failure::new(format!("{door} ended by itself: {ended:?}"))),
+        Some((door, ended)) => Err(CliError::new(format!("{door} ended by itself: {ended:?}"))),
     }
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    pub(crate) fn new() -> Result<Self, Failure> {
+    pub(crate) fn new() -> Result<Self, CliError> {
         Ok(Self { terminate: listen_for(SignalKind::terminate())?, interrupt: listen_for(SignalKind::interrupt())? })
     }
 
@@ -85,6 +85,6 @@ impl Signals {
     }
 }
 
-fn listen_for(kind: SignalKind) -> Result<Signal, Failure> {
-    signal(kind).map_err(|error| Failure::new(format!("signals cannot be received: {error}")))
+fn listen_for(kind: SignalKind) -> Result<Signal, CliError> {
+    signal(kind).map_err(|error| CliError::new(format!("signals cannot be received: {error}")))
 }

@@ -2,6 +2,7 @@
 
 mod core;
 mod secrets;
+mod settlement;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -14,19 +15,19 @@ use adapters_http::{Callback, Listening, Readiness, WalletApi, serve_callback, s
 use adapters_keys::KeyPair;
 use chrono::TimeDelta;
 use domain::FundsKind;
-use ports::{CancellationStore, Clock, SettlementStore};
+use ports::{CancellationStore, Clock};
 use socket2::{Domain, Socket, Type};
 use tokio::task::JoinHandle;
-use use_cases::{LaneSettings, Lanes, Ports, SettlementPorts};
+use use_cases::{LaneSettings, Lanes, Ports};
 
-use crate::clock::SystemClock;
 use crate::metrics;
-use crate::output::Failure;
+use crate::output::CliError;
 use crate::settings::Settings;
 
 use self::core::Worker;
 use secrets::Certificates;
 pub(crate) use secrets::{FreshKeys, Keys};
+pub(crate) use settlement::{check_failure, reconciliation_ports, settlement_ports};
 
 /// How many commands may wait before more are refused.
 const QUEUE: usize = 10_000;
@@ -37,7 +38,7 @@ const BATCH: usize = 128;
 /// that finds no room is tried again by its system after a second, then two, then four.
 const BACKLOG: i32 = 4096;
 
-/// How long work that was accepted may take once nobody waits for it any more. Only a database that hangs takes longer.
+/// How long work that was accepted may take once its caller has gone. Only a database that hangs takes longer.
 const FINISH_WITHIN: Duration = Duration::from_secs(10);
 
 /// A running service.
@@ -72,44 +73,28 @@ pub(crate) fn install_cryptography() {
 }
 
 /// Opens the database; nothing is connected yet.
-pub(crate) fn open(settings: &Settings) -> Result<Database, Failure> {
+pub(crate) fn open(settings: &Settings) -> Result<Database, CliError> {
     let setting = &settings.database;
     let (url, password, pool_size) = (setting.url.clone(), setting.read_password()?, setting.pool_size);
     Database::open(&DatabaseSettings { url, password, pool_size }).map_err(database_failure)
 }
 
 /// The cases as they are kept in the database of the settings.
-pub(crate) fn store(settings: &Settings) -> Result<Arc<dyn CancellationStore>, Failure> {
+pub(crate) fn store(settings: &Settings) -> Result<Arc<dyn CancellationStore>, CliError> {
     let database = open(settings)?;
     database.check_migrated().map_err(database_failure)?;
     Ok(database.store(settings.policy.clone()))
 }
 
 /// The same, where the database is served with these settings: what is decided by others must not be recorded in it.
-pub(crate) fn deployment_store(settings: &Settings) -> Result<Arc<dyn CancellationStore>, Failure> {
+pub(crate) fn deployment_store(settings: &Settings) -> Result<Arc<dyn CancellationStore>, CliError> {
     let database = open(settings)?;
     database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
     Ok(database.store(settings.policy.clone()))
 }
 
-/// The days as they are kept, for looking only.
-pub(crate) fn days(settings: &Settings) -> Result<Arc<dyn SettlementStore>, Failure> {
-    let database = open(settings)?;
-    database.check_migrated().map_err(database_failure)?;
-    Ok(database.settlements(settings.policy.clone()))
-}
-
-/// What closing days works with.
-pub(crate) fn settling(settings: &Settings) -> Result<SettlementPorts, Failure> {
-    let database = open(settings)?;
-    database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
-    let policy = settings.policy.clone();
-    let (cases, days) = (database.store(policy.clone()), database.settlements(policy.clone()));
-    Ok(SettlementPorts { cases, days, clock: Arc::new(SystemClock), policy })
-}
-
-pub(crate) fn database_failure(error: DatabaseError) -> Failure {
-    Failure::new(error.to_string())
+pub(crate) fn database_failure(error: DatabaseError) -> CliError {
+    CliError::new(error.to_string())
 }
 
 /// What the database is served with.
@@ -127,13 +112,13 @@ pub(crate) fn deployment_policy(settings: &Settings) -> DeploymentPolicy {
     }
 }
 
-/// Whoever closes days has to know the same grace as whoever answers: a day closed early refuses cancels that came in time.
+/// The process that closes days has to know the same grace as the one that answers: a day closed early refuses cancels that came in time.
 fn grace(grace: TimeDelta) -> String {
     if grace.is_zero() { String::new() } else { format!(" with a grace of {} ms", grace.num_milliseconds()) }
 }
 
 /// Reads every file that the settings name and makes of it what it is for.
-pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
+pub(crate) fn check(settings: &Settings) -> Result<(), CliError> {
     settings.database.read_password()?;
     Keys::read(settings)?;
     core::read(&settings.core)?;
@@ -141,12 +126,12 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
 }
 
 /// A new key pair.
-pub(crate) fn key_pair() -> Result<KeyPair, Failure> {
-    adapters_keys::generate().map_err(|error| Failure::new(error.to_string()))
+pub(crate) fn key_pair() -> Result<KeyPair, CliError> {
+    adapters_keys::generate().map_err(|error| CliError::new(error.to_string()))
 }
 
 /// Opens the database, migrates it where it is a file of this machine, and listens.
-pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Service, Failure> {
+pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Service, CliError> {
     let (keys, certificates) = (Keys::read(settings)?, Certificates::read(settings)?);
     let core = core::read(&settings.core)?;
     let database = open(settings)?;
@@ -204,16 +189,16 @@ impl Stop {
             self.ports.stop().await;
         };
         let finished = tokio::time::timeout(FINISH_WITHIN, finish).await.is_ok();
-        // Last, so that whoever watches `/readyz` sees it stopping, and is not refused as if it had died.
+        // Last, so that a balancer that watches `/readyz` sees it stopping, and is not refused as if it had died.
         wallet_api.stop(true).await;
         finished
     }
 }
 
-fn listen(key: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+fn listen(key: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), CliError> {
     let bound = bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (real, listener) = bound
-        .map_err(|error| Failure::new(format!("{key} is \"{address}\", but that address cannot be listened on: {error}")))?;
+        .map_err(|error| CliError::new(format!("{key} is \"{address}\", but that address cannot be listened on: {error}")))?;
     Ok((listener, real))
 }
 
@@ -226,6 +211,6 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn cannot_serve(door: &str, error: &io::Error) -> Failure {
-    Failure::new(format!("{door} cannot be served: {error}"))
+fn cannot_serve(door: &str, error: &io::Error) -> CliError {
+    CliError::new(format!("{door} cannot be served: {error}"))
 }

@@ -1,4 +1,4 @@
-//! What was answered stays so: over HTTP, on both databases, whoever asks, and by whatever door.
+//! What was answered stays so: over HTTP, on both databases, for every caller and at every endpoint.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -46,7 +46,7 @@ async fn f03_repeats_are_the_same_to_the_byte_and_move_nothing(engine: Engine) {
     let (recorded, account) = (process.wallet.payment("again").await.unwrap(), process.wallet.account("user").await.unwrap());
     for time in 0..25 {
         assert_eq!(process.alipayplus.cancel("again").await.unwrap(), first, "{time}");
-        // Whoever pays the same again is told what is true, and takes nothing.
+        // A wallet that pays the same again hears what is true, and takes nothing.
         assert_eq!(process.wallet.report("again", "S").await.unwrap(), "reversed", "{time}");
         assert_eq!(process.wallet.account("user").await.unwrap(), account, "{time}");
     }

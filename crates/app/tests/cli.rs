@@ -9,8 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use adapters_db::{Database, DatabaseSettings};
 use common::{Deployment, Engine};
-use domain::{Action, Answer, Jitter, Outcome, ReversalOutcome};
-use ports::testing::{Wallet, core_policy};
+use domain::{Action, Answer, AttemptEnd, CancelReply, Jitter, Reply, ReversalOutcome};
+use ports::testing::{Wallet, core_policy, replies};
 
 #[test]
 fn generated_keys_are_private_and_never_overwritten() {
@@ -123,7 +123,7 @@ async fn a_payment_is_explained_from_its_announcement_to_its_end() {
         assert_eq!(process.alipayplus.cancel("P1").await.unwrap().brief(), "S SUCCESS");
         let told = deployment.succeed(&["explain", "P1"]);
         for part in [
-            "row 10: the payment succeeded → cancelled, the full amount goes back; answer S once it is back",
+            "money-taken: the payment succeeded → cancelled, the full amount goes back; answer S once the money is back",
             "reversal     of 1500 JPY, done at",
             "S SUCCESS, because it is cancelled; this answer is recorded and given for ever",
             "Nothing: the money is back.",
@@ -134,7 +134,7 @@ async fn a_payment_is_explained_from_its_announcement_to_its_end() {
 
         assert_eq!(process.alipayplus.cancel("P2").await.unwrap().brief(), "S SUCCESS");
         let told = deployment.succeed(&["explain", "P2"]);
-        assert!(told.contains("row 4: no payment is known") && told.contains("is told not to debit"), "{told}");
+        assert!(told.contains("never-received: no payment is recorded") && told.contains("is told not to debit"), "{told}");
     }
 }
 
@@ -193,9 +193,12 @@ async fn park(deployment: &Deployment, id: &str) {
     let store = Database::open(&settings).unwrap().store(core_policy());
     let wallet = Wallet::of(id);
     let outcome = ReversalOutcome::Impossible("the account is closed".to_owned());
-    let parked = wallet.does(Action::CompleteAttempt { attempt: 1, outcome, jitter: Jitter(0) });
+    let parked = wallet.does(Action::CompleteAttempt(AttemptEnd { attempt: 1, outcome, jitter: Jitter(0) }));
     let decided = store.decide(vec![wallet.is_cancelled(), parked]).await;
-    assert_eq!(decided, [Ok(Outcome::ReversalPending { attempt: Some(1) }), Ok(Outcome::Answered(Answer::Pending))]);
+    assert_eq!(
+        replies(decided),
+        [Ok(Reply::Cancel(CancelReply::ReversalPending { attempt: Some(1) })), Ok(Reply::Attempt(Answer::Pending))]
+    );
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ async fn f04_one_process_on_sqlite_credits_once() {
 /// How many payments are cancelled at once where nobody waits for anybody.
 const AT_ONCE: usize = 100;
 
-/// An open loop: every request is sent whatever became of those before, and each is answered with a result. Whoever asks one after
+/// An open loop: every request is sent whatever became of those before, and each is answered with a result. A caller that asks one after
 /// another never sees what happens between requests.
 async fn waiting_for_nobody(engine: Engine) {
     let deployment = Deployment::on(engine);

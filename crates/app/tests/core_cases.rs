@@ -108,10 +108,10 @@ async fn the_core_is_asked_for_payments_nobody_announced(engine: Engine) {
     wallet.knows("fully", "refunded", "1000");
     wallet.knows("foreign", "acquirerId", "1022188000000000002");
     let expected = [
-        ("paid", "S SUCCESS", &["refund"][..]),
-        ("held", "S SUCCESS", &["release"]),
-        ("running", "S SUCCESS", &["void"]),
-        ("never-seen", "S SUCCESS", &["void"]),
+        ("paid", "S SUCCESS", &["debit"][..]),
+        ("held", "S SUCCESS", &["hold"]),
+        ("running", "S SUCCESS", &["nothing-known"]),
+        ("never-seen", "S SUCCESS", &["nothing-known"]),
         ("partly", "F PROCESS_FAIL", &[]),
         ("fully", "S SUCCESS", &[]),
         ("foreign", "F PARAM_ILLEGAL", &[]),
@@ -134,7 +134,7 @@ async fn a_core_that_has_moved_a_refund_is_believed(engine: Engine) {
         wallet.core.says(id, Some((200, json!({ "outcome": outcome }))));
         assert_eq!(wallet.cancel(id).await, answer);
         assert_eq!(wallet.cancel(id).await, answer);
-        assert_eq!(wallet.core.told(id), ["refund"]);
+        assert_eq!(wallet.core.told(id), ["debit"]);
     }
     assert_eq!(wallet.given_back(), [""; 0]);
     assert_eq!(wallet.waiting().await, [0, 0, 0]);
@@ -165,7 +165,10 @@ async fn f33_a_lookup_that_fails_is_decided_without_a_retry(engine: Engine) {
         wallet.comes_to(id, "cancellation", state).await;
     }
     assert_eq!(wallet.given_back(), ["paid"]);
-    assert_eq!((wallet.core.told("paid"), wallet.core.told("never-seen")), (vec!["refund".to_owned()], vec!["void".to_owned()]));
+    assert_eq!(
+        (wallet.core.told("paid"), wallet.core.told("never-seen")),
+        (vec!["debit".to_owned()], vec!["nothing-known".to_owned()])
+    );
     assert_eq!(wallet.waiting().await, [0, 0, 0]);
     let lookups = wallet.core.lookups();
     for (id, answer) in ids.into_iter().zip(["S SUCCESS", "S SUCCESS", "F PROCESS_FAIL"]) {
@@ -199,15 +202,15 @@ async fn f01_a_success_after_the_cancel_is_given_back(engine: Engine) {
     let wallet = Wallet::on(engine, "recorded").await;
     assert_eq!(wallet.process.wallet.announce("late", "user", 1000).await.unwrap(), "proceed");
     assert_eq!(wallet.cancel("late").await, "S SUCCESS");
-    assert_eq!(wallet.core.told("late"), ["void"]);
+    assert_eq!(wallet.core.told("late"), ["nothing-known"]);
     assert_eq!(wallet.case("late").await["reversal"]["state"], "done");
     wallet.core.debits("late", "user", 1000);
     assert_eq!(wallet.process.wallet.report("late", "S").await.unwrap(), "reversed");
     wallet.comes_to("late", "reversal", "done").await;
-    assert_eq!(wallet.core.told("late"), ["void", "refund"]);
+    assert_eq!(wallet.core.told("late"), ["nothing-known", "debit"]);
     assert_eq!(wallet.process.wallet.report("late", "S").await.unwrap(), "reversed");
     assert_eq!(wallet.cancel("late").await, "S SUCCESS");
-    assert_eq!(wallet.core.told("late"), ["void", "refund"], "a repeat tells the core nothing");
+    assert_eq!(wallet.core.told("late"), ["nothing-known", "debit"], "a repeat tells the core nothing");
     assert_eq!(wallet.given_back(), ["late"]);
 }
 
@@ -216,7 +219,7 @@ async fn f01_a_success_that_crosses_nothing_to_do_is_given_back(engine: Engine) 
     assert_eq!(wallet.process.wallet.announce("crossing", "user", 1000).await.unwrap(), "proceed");
     wallet.core.hold(Gate::Answer, "crossing");
     let success = async {
-        while wallet.core.told("crossing") != ["void"] {
+        while wallet.core.told("crossing") != ["nothing-known"] {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         wallet.core.debits("crossing", "user", 1000);
@@ -266,7 +269,7 @@ async fn f23_an_impossible_reversal_is_an_operators(engine: Engine) {
     assert_eq!(wallet.waiting().await, [0, 0, 0]);
 }
 
-/// Whoever is called at night has an id, and looks for it in the log.
+/// An operator who is called at night has an id, and looks for it in the log.
 async fn every_line_of_a_cancel_names_its_payment(engine: Engine) {
     let wallet = Wallet::on(engine, "core").await;
     wallet.core.knows("looked-for", wallet.took("looked-for"));

@@ -66,7 +66,7 @@ async fn a_full_disk_is_answered_u_and_loses_nothing() {
     for id in ["before", "during"] {
         is_back(&process, id).await;
     }
-    // Whoever reads the file next finds the same.
+    // The next reader of the file finds the same.
     process.kill();
     drop(process);
     let process = deployment.start().await;

@@ -1,4 +1,4 @@
-//! What somebody asks of a case, and when.
+//! What is asked of a case, and when.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -6,14 +6,14 @@ use crate::{
     AcquirerId, CorePayment, DayClosing, Jitter, Money, Payment, PaymentId, PaymentRequestId, RefundRequestId, ReversalOutcome,
 };
 
-/// One command on one case. All doors come down to it.
+/// One command on one case: every endpoint and worker comes down to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
-    /// The case.
+    /// The case's key.
     pub id: PaymentRequestId,
     /// The command's own instant: for a cancel, when it was received.
     pub at: DateTime<Utc>,
-    /// What is asked.
+    /// What is to be done.
     pub action: Action,
 }
 
@@ -30,17 +30,10 @@ pub enum Action {
     Refund(RefundRequest),
     /// The wallet knows a refund's result.
     RefundResult(RefundResult),
-    /// Somebody wants to make the next attempt to give the money back, if it is due.
+    /// A worker wants to make the next attempt to give the money back, if it is due.
     LeaseAttempt,
     /// An attempt to give the money back has ended.
-    CompleteAttempt {
-        /// The attempt's number.
-        attempt: u32,
-        /// What came of it.
-        outcome: ReversalOutcome,
-        /// For the next attempt's delay.
-        jitter: Jitter,
-    },
+    CompleteAttempt(AttemptEnd),
     /// An operator has a parked reversal tried again.
     Retry,
     /// An operator has paid a parked reversal by hand.
@@ -61,12 +54,23 @@ impl Action {
         match self {
             Self::Cancel(_) | Self::Pay(_) => true,
             Self::Result(_) | Self::Refund(_) | Self::RefundResult(_) => false,
-            Self::LeaseAttempt | Self::CompleteAttempt { .. } | Self::Retry | Self::Resolve { .. } | Self::Settle(_) => false,
+            Self::LeaseAttempt | Self::CompleteAttempt(_) | Self::Retry | Self::Resolve { .. } | Self::Settle(_) => false,
         }
     }
 }
 
-/// `cancelPayment`, after the door: the signature is good and `pspId` is ours.
+/// The end of one attempt to give the money back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptEnd {
+    /// The attempt's number.
+    pub attempt: u32,
+    /// What came of it.
+    pub outcome: ReversalOutcome,
+    /// For the next attempt's delay.
+    pub jitter: Jitter,
+}
+
+/// `cancelPayment`, whose signature is verified and whose `pspId` is ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cancel {
     /// Who asks.

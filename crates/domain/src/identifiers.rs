@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The text is no identifier.
+/// The text is not an identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdentifierError;
 

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::spelling::spelled;
 use crate::{AccountId, Money, PaymentKind, RefundRequestId};
 
 /// One movement between a user's account and the merchants' side, named from the user's account.
@@ -19,17 +20,18 @@ pub struct Entry {
     pub at: DateTime<Utc>,
 }
 
-/// Direction and nature of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EntryKind {
-    /// Taken from the account.
-    Debit,
-    /// Given to the account.
-    Credit,
-    /// Held on the account.
-    Hold,
-    /// No longer held.
-    Release,
+spelled! {
+    /// Direction and nature of an entry.
+    EntryKind {
+        /// Taken from the account.
+        Debit = "debit",
+        /// Given to the account.
+        Credit = "credit",
+        /// Held on the account.
+        Hold = "hold",
+        /// No longer held.
+        Release = "release",
+    }
 }
 
 impl EntryKind {

@@ -1,37 +1,38 @@
 //! The rules of cancelling a payment, and nothing else: no I/O, no clock, no random numbers.
 //!
-//! Read [`decide()`] first. It is the one function behind every door: a [`Case`] is what is known of one payment request, a
-//! [`Command`] is what somebody asks of it and when, and the [`Decision`] says what to answer and what becomes of the case.
-//! [`Policy`] carries what the deployment's settings say. The rule table is in `docs/decisions.md`.
+//! Read [`decide()`] first. Every endpoint and worker comes down to it: a [`Case`] is all that is known of one payment request, a
+//! [`Command`] is what is asked of the case and when, and the [`Decision`] says what to reply, by which [`Rule`], and what becomes of
+//! the case. [`Policy`] carries the deployment's settings. The rule table is in `docs/develop/decisions.md`.
 
-mod cancellation;
 mod case;
+mod clearing;
 mod command;
 mod decide;
 mod identifiers;
 mod ledger;
 mod money;
-mod payment;
 mod period;
 mod policy;
-mod reconciliation;
-mod reversal;
-mod settlement;
-mod timeline;
+mod reply;
+mod rule;
+mod spelling;
 
-pub use cancellation::{Answer, Cancellation, CancellationState, DeferReason, FinalAnswer, Refusal, RefusalCode};
-pub use case::{Case, Inquiry};
-pub use command::{Action, Cancel, Command, Lookup, PayResult, RefundRequest, RefundResult, ReportedResult};
-pub use decide::{Change, Decision, Disposition, Outcome, Rule, decide};
+pub use case::{
+    Answer, Cancellation, CancellationState, CancellationStateName, Case, CorePayment, DeferReason, Event, EventKind,
+    FinalAnswer, Inquiry, Jitter, Lease, Payment, PaymentKind, PaymentStatus, PaymentStatusName, Refund, RefundState,
+    RefundStateName, Refusal, RefusalCode, RefusalName, Reversal, ReversalOutcome, ReversalOutcomeName, ReversalRequest,
+    ReversalState, ReversalStateName, Settlement, Taken, retry_delay,
+};
+pub use clearing::{
+    ClearingDay, ClearingDayError, DayClosing, DayStatement, Excluded, ExclusionReason, Finding, Listed, ListedAmount,
+    ListedKind, Mismatch, Scope, StatementRow, Totals, cutoff, examine, listed_twice, missing,
+};
+pub use command::{Action, AttemptEnd, Cancel, Command, Lookup, PayResult, RefundRequest, RefundResult, ReportedResult};
+pub use decide::{Change, Decision, decide};
 pub use identifiers::{AccountId, AcquirerId, IdentifierError, PaymentId, PaymentRequestId, PspId, RefundRequestId};
 pub use ledger::{Entry, EntryKind};
 pub use money::{Currency, Money, MoneyError};
-pub use payment::{CorePayment, Payment, PaymentKind, PaymentStatus, Refund, RefundState};
 pub use period::CancellablePeriod;
 pub use policy::{FundsKind, NeverReceived, OtherAcquirer, PeriodOver, Policy, Results};
-pub use reconciliation::{Finding, Listed, ListedAmount, ListedKind, Mismatch, Scope, examine, listed_twice, missing};
-pub use reversal::{Jitter, Lease, Reversal, ReversalKind, ReversalOutcome, ReversalRequest, ReversalState, retry_delay};
-pub use settlement::{
-    ClearingDay, ClearingDayError, DayClosing, DayStatement, Excluded, ExclusionReason, Settlement, StatementRow, Totals, cutoff,
-};
-pub use timeline::{Event, EventKind};
+pub use reply::{CancelReply, CommandReply, Disposition, LeaseReply, Reply, ReplyMismatchError};
+pub use rule::{Rule, RuleRow};

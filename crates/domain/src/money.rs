@@ -3,11 +3,11 @@
 use std::fmt;
 
 /// An ISO 4217 alphabetic code, by its form: three capital letters. Which codes are in use changes over the years and is the
-/// business of the two parties, so there is no list here.
+/// business of the two parties, so they are not listed here.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Currency([u8; 3]);
 
-/// Why a text is no amount of money.
+/// Why a text is not an amount of money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MoneyError {
     /// Not an integer of 1 to 9223372036854775807 in plain digits.

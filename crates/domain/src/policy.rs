@@ -22,7 +22,7 @@ pub struct Policy {
 pub enum FundsKind {
     /// In the embedded ledger: booked in the commit that decides.
     Ledger,
-    /// In the wallet core: it is told after the commit, until it has said that nothing is left debited or held.
+    /// In the wallet core: it is asked after the commit, until it confirms that nothing is left debited or held.
     Http,
 }
 

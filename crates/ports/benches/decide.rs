@@ -9,9 +9,9 @@ fn main() {
     divan::main();
 }
 
-/// The case as a command leaves it.
-fn after(case: &Case, asked: &ports::ReceivedCommand) -> Case {
-    decide(&ledger_policy(), case, &asked.command).change.unwrap().case
+/// What a command makes of a case.
+fn after(case: &Case, received: &ports::ReceivedCommand) -> Case {
+    decide(&ledger_policy(), case, &received.command).change.unwrap().case
 }
 
 fn paid(wallet: &Wallet) -> Case {
@@ -21,13 +21,13 @@ fn paid(wallet: &Wallet) -> Case {
 #[divan::bench]
 fn first_cancel_of_a_paid_payment(bencher: Bencher<'_, '_>) {
     let (policy, wallet) = (ledger_policy(), Wallet::of("20260301190741010700166001"));
-    let (case, asked) = (paid(&wallet), wallet.is_cancelled());
-    bencher.bench_local(|| decide(black_box(&policy), black_box(&case), black_box(&asked.command)));
+    let (case, cancel) = (paid(&wallet), wallet.is_cancelled());
+    bencher.bench_local(|| decide(black_box(&policy), black_box(&case), black_box(&cancel.command)));
 }
 
 #[divan::bench]
 fn repeated_cancel(bencher: Bencher<'_, '_>) {
     let (policy, wallet) = (ledger_policy(), Wallet::of("20260301190741010700166001"));
-    let (case, asked) = (after(&paid(&wallet), &wallet.is_cancelled()), wallet.is_cancelled());
-    bencher.bench_local(|| decide(black_box(&policy), black_box(&case), black_box(&asked.command)));
+    let (case, cancel) = (after(&paid(&wallet), &wallet.is_cancelled()), wallet.is_cancelled());
+    bencher.bench_local(|| decide(black_box(&policy), black_box(&case), black_box(&cancel.command)));
 }

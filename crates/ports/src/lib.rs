@@ -1,35 +1,35 @@
 //! What Rescind asks of the world outside, each promise in prose.
 //!
 //! An adapter keeps these promises or is wrong; the suites in `testing` hold it to them. Three kinds of trouble are never
-//! mixed: a refusal is a value inside an [`Outcome`]; [`UnavailableError`] is a failure to know, and leads to the answer U; what is
-//! malformed ends at the door and never reaches a port.
+//! mixed. A refusal is a value inside a [`domain::Reply`]. [`UnavailableError`] is a failure to know, and leads to the answer U.
+//! What is malformed ends at the edge and never reaches a port.
 
+mod cases;
+mod clock;
+mod days;
+mod files;
 mod keys;
-mod settlement;
-mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod wallet_core;
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
-
-pub use keys::{MessageSigner, MessageVerifier, Signature, SignedText};
-pub use settlement::{ClosedDay, DuePosition, SettlementStore, Step, StepOutcome};
-pub use store::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, LeasedReversal, Page, PostedEntry, ReceivedCommand, ReversalFilter,
-    TimelineEntry,
+pub use cases::{
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, PostedEntry, ReceivedCommand,
+    ReversalFilter, TimelineEntry,
 };
+pub use clock::Clock;
+pub use days::{ClosedDay, DuePosition, SettlementStore, Step, StepOutcome};
+pub use files::{
+    ClearingFile, ClearingFileReader, ColumnNames, FINDING_COLUMNS, FileColumn, FindingTotals, FindingsWriter, ListedLine,
+    ListedTransaction, LocatedFinding, MalformedFileError, STATEMENT_COLUMNS, SortedTransactions, SourceLine, StatementFile,
+    StatementWriter, TransactionSorter, statement_fields,
+};
+pub use keys::{MessageSigner, MessageVerifier, Signature, SignedText};
 pub use wallet_core::{FundsGateway, Payments};
 
-/// What time it is. The only clock.
-pub trait Clock: Send + Sync {
-    /// The present moment. MUST NOT block.
-    fn now(&self) -> DateTime<Utc>;
-}
-
-/// A failure to know: whatever was asked may or may not have happened. Nobody may conclude anything from it.
+/// A failure to know: what was asked for may or may not have happened. Nobody may conclude anything from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnavailableError {
     reason: String,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::clock::{now, request_time};
 use crate::keys::{SigningKey, WalletKey};
-use crate::output::Failure;
+use crate::output::CommandError;
 use crate::signature::{self, Claim, Content};
 use crate::wire::{Dialer, Request, Response, Target};
 
@@ -86,7 +86,7 @@ impl Answer {
 
 impl AlipayPlus {
     /// Reads the keys; nothing is sent yet.
-    pub(crate) fn new(args: &PartnerArgs) -> Result<Self, Failure> {
+    pub(crate) fn new(args: &PartnerArgs) -> Result<Self, CommandError> {
         Ok(Self {
             dialer: Dialer::new(Target::parse(&args.target)?, args.ca_file.as_deref())?,
             client_id: args.client_id.clone(),
@@ -106,7 +106,7 @@ impl AlipayPlus {
     }
 
     /// A signed request with this body, as Alipay+ sends it now.
-    pub(crate) fn request(&self, body: impl Into<Vec<u8>>) -> Result<Request, Failure> {
+    pub(crate) fn request(&self, body: impl Into<Vec<u8>>) -> Result<Request, CommandError> {
         let Target { authority, uri, .. } = self.dialer.target();
         let request = Request::new("POST", uri, authority, body);
         let time = request_time(now());

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 
 use crate::alipayplus::{AlipayPlus, PartnerArgs, TIMEOUT};
-use crate::output::{Failure, say};
+use crate::output::{CommandError, say};
 use crate::wire::{Request, Response};
 
 /// One cancel.
@@ -21,7 +21,7 @@ pub(crate) struct CancelArgs {
 
 /// Prints the request and its answer as they went over the wire. Succeeds where the answer is signed by the wallet, whatever it
 /// says.
-pub(crate) async fn run(args: CancelArgs) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: CancelArgs) -> Result<ExitCode, CommandError> {
     let alipayplus = AlipayPlus::new(&args.partner)?;
     let request = alipayplus.request(alipayplus.body(&args.payment_request_id))?;
     say(printed(&request.head(), &request.body))?;
@@ -35,19 +35,19 @@ pub(crate) async fn run(args: CancelArgs) -> Result<ExitCode, Failure> {
             say(format_args!("{brief} ({message}), signed by the wallet, after {took:.1} ms"))?;
             Ok(ExitCode::SUCCESS)
         }
-        Err(why) => Err(Failure::new(format!("Alipay+ cannot use this answer: {why}"))),
+        Err(why) => Err(CommandError::new(format!("Alipay+ cannot use this answer: {why}"))),
     }
 }
 
-async fn send(alipayplus: &AlipayPlus, request: &Request) -> Result<Response, Failure> {
+async fn send(alipayplus: &AlipayPlus, request: &Request) -> Result<Response, CommandError> {
     let exchange = async {
         let mut connection = alipayplus.dialer.connect().await?;
         connection.send(&request.bytes()).await?;
         connection.receive().await
     };
     let answered = tokio::time::timeout(TIMEOUT, exchange).await;
-    let answered = answered.map_err(|_| Failure::new(format!("no answer within {} s", TIMEOUT.as_secs())))?;
-    answered.map_err(|error| Failure::new(format!("no answer: {error}")))
+    let answered = answered.map_err(|_| CommandError::new(format!("no answer within {} s", TIMEOUT.as_secs())))?;
+    answered.map_err(|error| CommandError::new(format!("no answer: {error}")))
 }
 
 fn printed(head: &str, body: &[u8]) -> String {

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::cancel::{self, CancelArgs};
 use crate::conformance::{self, ConformanceArgs};
 use crate::load::{self, LoadArgs};
-use crate::output::Failure;
+use crate::output::CommandError;
 use crate::storm::{self, StormCommand};
 use crate::wallet_core::{self, WalletCoreCommand};
 
@@ -37,7 +37,7 @@ enum Command {
 }
 
 /// Runs the command that was asked for. Wrong usage ends here, with code 2.
-pub(crate) fn run() -> Result<ExitCode, Failure> {
+pub(crate) fn run() -> Result<ExitCode, CommandError> {
     match Cli::parse().command {
         Command::Cancel(args) => on_runtime(cancel::run(args)),
         Command::Storm(command) => on_runtime(storm::run(command)),
@@ -47,7 +47,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
     }
 }
 
-fn on_runtime(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+fn on_runtime(command: impl Future<Output = Result<ExitCode, CommandError>>) -> Result<ExitCode, CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| Failure::new(format!("the runtime cannot start: {error}")))?.block_on(command)
+    runtime.map_err(|error| CommandError::new(format!("the runtime cannot start: {error}")))?.block_on(command)
 }

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::pem::{PemObject, SectionKind};
 
-use crate::output::{Failure, read};
+use crate::output::{CommandError, read};
 
 /// The key that Alipay+ signs requests with.
 pub(crate) struct SigningKey(KeyPair);
@@ -19,28 +19,28 @@ pub(crate) struct WalletKey(ParsedPublicKey);
 
 impl SigningKey {
     /// Reads a private key in PKCS#8 or PKCS#1.
-    pub(crate) fn from_file(file: &Path) -> Result<Self, Failure> {
+    pub(crate) fn from_file(file: &Path) -> Result<Self, CommandError> {
         let der = der(&read(file)?, &[SectionKind::PrivateKey, SectionKind::RsaPrivateKey]);
         let key = der.and_then(|der| KeyPair::from_pkcs8(&der).or_else(|_| KeyPair::from_der(&der)).ok());
         key.map(Self).ok_or_else(|| unusable(file, "an unencrypted RSA private key in PKCS#8 or PKCS#1"))
     }
 
     /// A new key that nobody knows.
-    pub(crate) fn generate() -> Result<Self, Failure> {
-        KeyPair::generate(KeySize::Rsa2048).map(Self).map_err(|_| Failure::new("a key could not be made"))
+    pub(crate) fn generate() -> Result<Self, CommandError> {
+        KeyPair::generate(KeySize::Rsa2048).map(Self).map_err(|_| CommandError::new("a key could not be made"))
     }
 
     /// RSASSA-PKCS1-v1_5 with SHA-256.
-    pub(crate) fn sign(&self, text: &[u8]) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn sign(&self, text: &[u8]) -> Result<Vec<u8>, CommandError> {
         let mut signature = vec![0; self.0.public_modulus_len()];
         let signed = self.0.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text, &mut signature);
-        signed.map_err(|_| Failure::new("the signature could not be made")).map(|()| signature)
+        signed.map_err(|_| CommandError::new("the signature could not be made")).map(|()| signature)
     }
 }
 
 impl WalletKey {
     /// Reads a public key in SubjectPublicKeyInfo.
-    pub(crate) fn from_file(file: &Path) -> Result<Self, Failure> {
+    pub(crate) fn from_file(file: &Path) -> Result<Self, CommandError> {
         let der = der(&read(file)?, &[SectionKind::PublicKey]);
         let key = der.and_then(|der| ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &der).ok());
         key.map(Self).ok_or_else(|| unusable(file, "an RSA public key (PUBLIC KEY) of 2048 bits or more"))
@@ -51,8 +51,8 @@ impl WalletKey {
     }
 }
 
-fn unusable(file: &Path, wanted: &str) -> Failure {
-    Failure::new(format!("{} does not hold {wanted}", file.display()))
+fn unusable(file: &Path, wanted: &str) -> CommandError {
+    CommandError::new(format!("{} does not hold {wanted}", file.display()))
 }
 
 /// The DER of the file's only section of one of these kinds, or of a file without any armour.

@@ -1,23 +1,24 @@
-//! `cancelPayment`, between the door and the store.
+//! `cancelPayment`, between the endpoint and the store.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
 use ::ports::ReceivedCommand;
 use chrono::{DateTime, Utc};
-use domain::{AcquirerId, Action, Answer, Cancel, Command, Outcome, PaymentRequestId, Refusal};
+use domain::{AcquirerId, Action, Answer, Cancel, CancelReply, Command, Lookup, PaymentRequestId, Refusal, Rule};
 use metrics::counter;
 use tracing::{error, instrument, warn};
 
-use crate::reversals::{attempt_inline, await_or_attempt, lookup_before_cancel};
+use crate::reversal::{attempt_inline, await_or_attempt, look_up_before_cancel};
 use crate::{Ports, SubmitError};
 
-/// A cancel that passed the door.
+/// A cancel whose signature is verified.
 #[derive(Debug, Clone)]
 pub struct ReceivedCancel {
     /// The case.
     pub id: PaymentRequestId,
-    /// Who asks.
+    /// The acquirer that asks.
     pub acquirer_id: AcquirerId,
     /// When the head of the HTTP request had arrived.
     pub received_at: DateTime<Utc>,
@@ -25,53 +26,70 @@ pub struct ReceivedCancel {
     pub arrived: Instant,
 }
 
-/// What Alipay+ is told.
+/// What Alipay+ is answered.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CancelReply {
-    /// The answer; U where it is not known in time.
-    Answer(Answer),
-    /// U, because too much is waiting; nothing was touched.
-    Overloaded,
+pub struct CancelAnswer {
+    /// S, F or U; U also where the answer is not known in time.
+    pub answer: Answer,
+    /// The rule that decided; `None` where it is not known whether the cancel was decided.
+    pub rule: Option<Rule>,
+}
+
+/// Too many cancels are waiting: the answer is U, and nothing was touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverloadedError;
+
+impl fmt::Display for OverloadedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("too many cancels are waiting")
+    }
+}
+
+impl std::error::Error for OverloadedError {}
+
+impl CancelAnswer {
+    const NOT_KNOWN: Self = Self { answer: Answer::Pending, rule: None };
 }
 
 /// Has a cancel decided and its money given back, and waits for that until `deadline` at most; what is not done by then goes on.
 /// Doubt of any kind is U, so that Alipay+ asks again.
+///
+/// # Errors
+/// [`OverloadedError`] where the queue is full.
 #[instrument(skip_all, fields(payment_request_id = %cancel.id))]
-pub async fn cancel(ports: &Arc<Ports>, cancel: ReceivedCancel, deadline: Instant) -> CancelReply {
+pub async fn cancel(ports: &Arc<Ports>, cancel: ReceivedCancel, deadline: Instant) -> Result<CancelAnswer, OverloadedError> {
     let id = cancel.id.clone();
-    tokio::time::timeout_at(deadline.into(), reply(ports, cancel)).await.unwrap_or_else(|_| {
+    tokio::time::timeout_at(deadline.into(), decide(ports, cancel)).await.unwrap_or_else(|_| {
         counter!("rescind_answers_out_of_time_total").increment(1);
-        warn!(payment_request_id = %id, "the cancel has no answer within its budget and goes on");
-        CancelReply::Answer(Answer::Pending)
+        warn!(payment_request_id = %id, "the cancel is answered U: the answer budget is used up (its work goes on)");
+        Ok(CancelAnswer::NOT_KNOWN)
     })
 }
 
-async fn reply(ports: &Arc<Ports>, cancel: ReceivedCancel) -> CancelReply {
+async fn decide(ports: &Arc<Ports>, cancel: ReceivedCancel) -> Result<CancelAnswer, OverloadedError> {
     let ReceivedCancel { id, acquirer_id, received_at, arrived } = cancel;
-    let lookup = lookup_before_cancel(ports, &id).await;
+    let lookup = match &ports.core {
+        None => Lookup::Recorded,
+        Some(core) => look_up_before_cancel(ports, core, &id).await,
+    };
     let action = Action::Cancel(Cancel::now(acquirer_id.clone(), lookup));
-    let asked = ReceivedCommand { command: Command { id: id.clone(), at: received_at, action }, arrived };
-    let outcome = match ports.lanes.submit(asked).await {
-        Ok(outcome) => outcome,
-        Err(SubmitError::Overloaded) => return CancelReply::Overloaded,
-        Err(not_decided @ (SubmitError::Stopping | SubmitError::Unavailable(_))) => {
-            error!(payment_request_id = %id, error = %not_decided, "the cancel was not decided");
-            return CancelReply::Answer(Answer::Pending);
+    let received = ReceivedCommand { command: Command { id: id.clone(), at: received_at, action }, arrived };
+    let decided = match ports.lanes.submit::<CancelReply>(received).await {
+        Ok(decided) => decided,
+        Err(SubmitError::Overloaded) => return Err(OverloadedError),
+        Err(error @ (SubmitError::Stopping | SubmitError::Unavailable(_))) => {
+            error!(payment_request_id = %id, %error, "the cancel is answered U: it is not known whether it was decided (Alipay+ repeats it)");
+            return Ok(CancelAnswer::NOT_KNOWN);
         }
     };
-    CancelReply::Answer(match outcome {
-        Outcome::Answered(answer) => {
-            if answer == Answer::Refused(Refusal::PartlyRefunded) {
-                warn!(payment_request_id = %id, "a payment that refunds gave a part of back was to be cancelled: an operator may have to act");
-            }
-            answer
-        }
-        Outcome::ReversalPending { attempt: Some(attempt) } => attempt_inline(ports, &id, attempt).await,
-        Outcome::ReversalPending { attempt: None } => await_or_attempt(ports, &id, &acquirer_id).await,
-        Outcome::DispositionBody(_) | Outcome::NotFound { .. } | Outcome::Conflict(_) => {
-            error!(payment_request_id = %id, ?outcome, "the store answered a cancel with something else");
-            Answer::Pending
-        }
-    })
+    let answer = match decided.reply {
+        CancelReply::Answered(answer) => answer,
+        CancelReply::ReversalPending { attempt: Some(attempt) } => attempt_inline(ports, &id, attempt).await,
+        CancelReply::ReversalPending { attempt: None } => await_or_attempt(ports, &id, &acquirer_id).await,
+    };
+    if answer == Answer::Refused(Refusal::PartlyRefunded) {
+        warn!(payment_request_id = %id, "the cancel is refused: refunds gave a part of the payment back (an operator may have to act)");
+    }
+    Ok(CancelAnswer { answer, rule: decided.rule })
 }

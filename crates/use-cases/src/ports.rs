@@ -51,14 +51,14 @@ impl Ports {
 
     /// Takes no more work and returns once everything taken before is done: first the attempts, since each ends with a command.
     pub async fn stop(&self) {
-        // Nobody closes the semaphores, so this only ever waits.
+        // The semaphores are never closed, so this only ever waits.
         let _all_ended = self.attempts_of_worker.acquire_many(ATTEMPTS).await;
         let _all_ended = self.attempts_of_cancels.acquire_many(ATTEMPTS).await;
         self.lanes.stop().await;
     }
 
     /// A command that arises here and now.
-    pub(crate) fn asked(&self, id: PaymentRequestId, action: Action) -> ReceivedCommand {
+    pub(crate) fn received(&self, id: PaymentRequestId, action: Action) -> ReceivedCommand {
         ReceivedCommand { command: Command { id, at: self.clock.now(), action }, arrived: std::time::Instant::now() }
     }
 }

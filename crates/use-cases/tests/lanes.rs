@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{AccountId, AcquirerId, Answer, Case, Disposition, Outcome, PaymentRequestId, ReportedResult};
+use domain::{AccountId, AcquirerId, Answer, CancelReply, Case, CommandReply, Disposition, PaymentRequestId, ReportedResult};
 use ports::testing::{ManualClock, MemoryStore, Wallet, ledger_policy, moment};
 use ports::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
     UnavailableError,
 };
 use tokio::sync::Semaphore;
-use use_cases::{CancelReply, CommandReply, LaneSettings, Lanes, Ports, ReceivedCancel, SubmitError, cancel, submit};
+use use_cases::{LaneSettings, Lanes, OverloadedError, Ports, ReceivedCancel, SubmitError, cancel, submit};
 
-const CANCELLED: Outcome = Outcome::Answered(Answer::Cancelled);
+const CANCELLED: CancelReply = CancelReply::Answered(Answer::Cancelled);
 
 /// A store in memory that begins a batch only when it is let, and remembers how large each was.
 struct HeldUp {
@@ -52,7 +52,7 @@ impl HeldUp {
 
 #[async_trait]
 impl CancellationStore for HeldUp {
-    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Outcome, UnavailableError>> {
+    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Decided, UnavailableError>> {
         self.batches.lock().unwrap().push(batch.len());
         self.lets.acquire().await.unwrap().forget();
         assert!(batch.iter().all(|asked| asked.command.id.as_str() != "panic"), "a bug in the adapter");
@@ -81,9 +81,9 @@ impl CancellationStore for HeldUp {
     }
 }
 
-fn submitted(ports: &Arc<Ports>, asked: ReceivedCommand) -> tokio::task::JoinHandle<Result<Outcome, SubmitError>> {
+fn submitted(ports: &Arc<Ports>, asked: ReceivedCommand) -> tokio::task::JoinHandle<Result<CancelReply, SubmitError>> {
     let ports = Arc::clone(ports);
-    tokio::spawn(async move { ports.lanes.submit(asked).await })
+    tokio::spawn(async move { ports.lanes.submit(asked).await.map(|decided| decided.reply) })
 }
 
 fn received(name: &str) -> ReceivedCancel {
@@ -154,7 +154,7 @@ async fn a_full_queue_refuses_before_anything_changes() {
     let waiting = [submitted(&ports, Wallet::of("a").is_cancelled()), submitted(&ports, Wallet::of("b").is_cancelled())];
     tokio::task::yield_now().await;
     let deadline = Instant::now() + Duration::from_secs(60);
-    assert_eq!(cancel(&ports, received("too-much"), deadline).await, CancelReply::Overloaded);
+    assert_eq!(cancel(&ports, received("too-much"), deadline).await, Err(OverloadedError));
     assert_eq!(submit(&ports.lanes, Wallet::of("too-much").pays()).await, Err(SubmitError::Overloaded));
     store.lets.add_permits(100);
     for caller in [begun].into_iter().chain(waiting) {
@@ -173,9 +173,11 @@ async fn what_has_happened_waits_for_its_place_in_a_full_queue() {
     store.begun(1).await;
     let waiting = submitted(&ports, Wallet::of("waiting").is_cancelled());
     tokio::task::yield_now().await;
-    assert_eq!(ports.lanes.submit(Wallet::of("refused").is_cancelled()).await, Err(SubmitError::Overloaded));
+    assert_eq!(ports.lanes.submit::<CancelReply>(Wallet::of("refused").is_cancelled()).await, Err(SubmitError::Overloaded));
     let of_patient = Arc::clone(&ports);
-    let patient = tokio::spawn(async move { of_patient.lanes.submit_patiently(Wallet::of("patient").is_cancelled()).await });
+    let patient = tokio::spawn(async move {
+        of_patient.lanes.submit_patiently(Wallet::of("patient").is_cancelled()).await.map(|decided| decided.reply)
+    });
     tokio::task::yield_now().await;
     assert!(!patient.is_finished());
     store.lets.add_permits(100);
@@ -183,7 +185,7 @@ async fn what_has_happened_waits_for_its_place_in_a_full_queue() {
         assert_eq!(caller.await.unwrap(), Ok(CANCELLED));
     }
     ports.lanes.stop().await;
-    assert_eq!(ports.lanes.submit_patiently(Wallet::of("late").is_cancelled()).await, Err(SubmitError::Stopping));
+    assert_eq!(ports.lanes.submit_patiently::<CancelReply>(Wallet::of("late").is_cancelled()).await, Err(SubmitError::Stopping));
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,7 +232,7 @@ async fn past_the_budget_the_answer_is_u_and_the_work_goes_on() {
     let store = HeldUp::new(0);
     let ports = store.ports(100, 8);
     let deadline = Instant::now() + Duration::from_secs(6);
-    assert_eq!(cancel(&ports, received("slow"), deadline).await, CancelReply::Answer(Answer::Pending));
+    assert_eq!(cancel(&ports, received("slow"), deadline).await.map(|known| known.answer), Ok(Answer::Pending));
     store.lets.add_permits(100);
     ports.stop().await;
     let file = store.find(&ports::testing::id("slow")).await.unwrap().unwrap();
@@ -248,7 +250,7 @@ async fn stopping_finishes_what_was_taken_and_takes_no_more() {
         tokio::spawn(async move { ports.stop().await })
     };
     tokio::task::yield_now().await;
-    assert_eq!(ports.lanes.submit(Wallet::of("late").is_cancelled()).await, Err(SubmitError::Stopping));
+    assert_eq!(ports.lanes.submit::<CancelReply>(Wallet::of("late").is_cancelled()).await, Err(SubmitError::Stopping));
     store.lets.add_permits(100);
     stopping.await.unwrap();
     for caller in taken {
@@ -261,10 +263,10 @@ async fn stopping_finishes_what_was_taken_and_takes_no_more() {
 async fn a_batch_that_dies_costs_only_its_own_answers() {
     let store = HeldUp::new(100);
     let ports = store.ports(100, 8);
-    let died = ports.lanes.submit(Wallet::of("panic").is_cancelled()).await;
+    let died = ports.lanes.submit::<CancelReply>(Wallet::of("panic").is_cancelled()).await;
     assert!(matches!(died, Err(SubmitError::Unavailable(_))), "{died:?}");
     let deadline = Instant::now() + Duration::from_secs(60);
-    assert_eq!(cancel(&ports, received("next"), deadline).await, CancelReply::Answer(Answer::Cancelled));
+    assert_eq!(cancel(&ports, received("next"), deadline).await.map(|known| known.answer), Ok(Answer::Cancelled));
 }
 
 #[tokio::test]
@@ -276,12 +278,12 @@ async fn the_wallet_is_told_what_was_decided() {
         let ports = Arc::clone(&ports);
         async move { submit(&ports.lanes, asked).await }
     };
-    assert_eq!(told(wallet.reports(ReportedResult::Failed)).await, Ok(CommandReply::NotFound));
-    assert_eq!(told(wallet.pays()).await, Ok(CommandReply::DispositionBody(Disposition::Proceed)));
+    assert_eq!(told(wallet.reports(ReportedResult::Failed)).await, Ok(CommandReply::NotFound { fenced: false }));
+    assert_eq!(told(wallet.pays()).await, Ok(CommandReply::Done(Disposition::Proceed)));
     assert_eq!(
         told(Wallet { amount: 1, ..wallet.clone() }.pays()).await,
         Ok(CommandReply::Conflict("the payment is recorded with other content"))
     );
-    assert_eq!(told(wallet.reports(ReportedResult::Succeeded)).await, Ok(CommandReply::DispositionBody(Disposition::Stands)));
-    assert_eq!(told(wallet.refunds("r", 1001)).await, Ok(CommandReply::DispositionBody(Disposition::Refused)));
+    assert_eq!(told(wallet.reports(ReportedResult::Succeeded)).await, Ok(CommandReply::Done(Disposition::Stands)));
+    assert_eq!(told(wallet.refunds("r", 1001)).await, Ok(CommandReply::Done(Disposition::Refused)));
 }

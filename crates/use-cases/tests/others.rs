@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use domain::{AcquirerId, Answer, Outcome, ReversalOutcome, ReversalRequest};
-use ports::testing::{ManualClock, MemoryStore, Wallet, core_policy, id, moment};
+use domain::{AcquirerId, Answer, CancelReply, Reply, ReversalOutcome, ReversalRequest};
+use ports::testing::{ManualClock, MemoryStore, Wallet, core_policy, id, moment, replies};
 use ports::{Backlog, CancellationStore, FundsGateway};
 use tokio::sync::{Semaphore, watch};
-use use_cases::{CancelReply, Core, LaneSettings, Lanes, Ports, ReceivedCancel, cancel, work};
+use use_cases::{Core, LaneSettings, Lanes, Ports, ReceivedCancel, cancel, run_worker};
 
 /// A core that holds every attempt whose id begins with "held" until it is let, and then answers as it is told.
 struct HoldingCore {
@@ -55,12 +55,7 @@ impl Process {
         let (ports, acquirer_id) = (Arc::clone(&self.ports), AcquirerId::parse("acquirer-1").unwrap());
         let received = ReceivedCancel { id: id(name), acquirer_id, received_at: moment(0), arrived: Instant::now() };
         let deadline = tokio::time::Instant::now() + Duration::from_secs(6);
-        tokio::spawn(async move {
-            match cancel(&ports, received, deadline.into_std()).await {
-                CancelReply::Answer(answer) => answer,
-                CancelReply::Overloaded => unreachable!("the queue is long enough"),
-            }
-        })
+        tokio::spawn(async move { cancel(&ports, received, deadline.into_std()).await.expect("the queue is long enough").answer })
     }
 
     fn begun(&self) -> usize {
@@ -78,7 +73,7 @@ impl Process {
     async fn owes(&self, name: &str) {
         let long_ago = Wallet { at: moment(-60), ..Wallet::of(name) };
         let decided = self.store.decide(vec![long_ago.is_cancelled()]).await;
-        assert_eq!(decided, [Ok(Outcome::ReversalPending { attempt: Some(1) })]);
+        assert_eq!(replies(decided), [Ok(Reply::Cancel(CancelReply::ReversalPending { attempt: Some(1) }))]);
     }
 }
 
@@ -89,7 +84,7 @@ async fn a_cancel_waits_for_nothing_the_worker_catches_up_on() {
         process.owes(&format!("held-{number}")).await;
     }
     let (stop, stopped) = watch::channel(false);
-    let worker = tokio::spawn(work(Arc::clone(&process.ports), stopped));
+    let worker = tokio::spawn(run_worker(Arc::clone(&process.ports), stopped));
     process.begins(1).await;
     // Until it begins no more.
     let mut before = 0;
@@ -154,7 +149,7 @@ async fn f42_a_day_without_work_writes_nothing() {
     assert_eq!(process.cancels("held").await.unwrap(), Answer::Cancelled);
     let file = process.store.find(&id("held")).await;
     let (stop, stopped) = watch::channel(false);
-    let worker = tokio::spawn(work(Arc::clone(&process.ports), stopped));
+    let worker = tokio::spawn(run_worker(Arc::clone(&process.ports), stopped));
     tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
     assert_eq!((process.store.find(&id("held")).await, process.begun()), (file, 1));
     assert_eq!(process.store.backlog().await, Ok(Backlog::default()));

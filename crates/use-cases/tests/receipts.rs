@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    AccountId, AcquirerId, Answer, Case, Outcome, PaymentRequestId, Policy, Refusal, RefusalCode, ReportedResult,
+    AccountId, AcquirerId, Answer, Case, CommandReply, PaymentRequestId, Policy, Refusal, RefusalCode, Reply, ReportedResult,
     ReversalOutcome, ReversalRequest,
 };
 use ports::testing::{ManualClock, MemoryStore, Wallet, core_policy, id, moment};
@@ -18,7 +18,7 @@ use ports::{
     ReversalFilter, UnavailableError,
 };
 use tokio::sync::watch;
-use use_cases::{CancelReply, Core, LaneSettings, Lanes, Ports, ReceivedCancel, cancel, work};
+use use_cases::{Core, LaneSettings, Lanes, Ports, ReceivedCancel, cancel, run_worker};
 
 /// One second before the period of a payment of `moment(0)`, which is noon, ends at half past midnight.
 const LAST_SECOND: i64 = 12 * 3600 + 30 * 60 - 1;
@@ -58,7 +58,7 @@ impl AwayStore {
 
 #[async_trait]
 impl CancellationStore for AwayStore {
-    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Outcome, UnavailableError>> {
+    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<ports::Decided, UnavailableError>> {
         match self.reached() {
             Ok(cases) => cases.decide(batch).await,
             Err(away) => vec![Err(away); batch.len()],
@@ -101,7 +101,10 @@ impl Process {
         let store = Arc::new(AwayStore { cases: MemoryStore::new(policy), is_away: AtomicBool::new(false) });
         let wallet = Wallet::of("r");
         for decided in store.decide(vec![wallet.pays(), wallet.reports(ReportedResult::Succeeded)]).await {
-            assert!(matches!(decided, Ok(Outcome::DispositionBody(_))), "{decided:?}");
+            assert!(
+                matches!(&decided, Ok(decided) if matches!(decided.reply, Reply::Command(CommandReply::Done(_)))),
+                "{decided:?}"
+            );
         }
         let kept: Arc<dyn CancellationStore> = Arc::clone(&store) as _;
         let lanes = Lanes::start(&kept, LaneSettings { lanes: 1, queue: 8, batch: 8 });
@@ -114,10 +117,7 @@ impl Process {
         let (acquirer_id, received_at) = (AcquirerId::parse("acquirer-1").unwrap(), self.clock.now());
         let received = ReceivedCancel { id: id("r"), acquirer_id, received_at, arrived: Instant::now() };
         let deadline = tokio::time::Instant::now() + Duration::from_secs(6);
-        match cancel(&self.ports, received, deadline.into_std()).await {
-            CancelReply::Answer(answer) => answer,
-            CancelReply::Overloaded => unreachable!("nothing else is asked"),
-        }
+        cancel(&self.ports, received, deadline.into_std()).await.expect("nothing else is asked").answer
     }
 
     async fn state(&self) -> Option<Case> {
@@ -152,7 +152,7 @@ async fn a_cancel_in_the_last_second_is_given_back_by_its_retry() {
 async fn a_cancel_in_the_last_second_is_given_back_by_the_worker() {
     let process = Process::under(core_policy()).await;
     let (stop, stopped) = watch::channel(false);
-    let worker = tokio::spawn(work(Arc::clone(&process.ports), stopped));
+    let worker = tokio::spawn(run_worker(Arc::clone(&process.ports), stopped));
     assert_eq!(process.cancel().await, Answer::Pending);
     // Ten minutes in which the worker asks again and again.
     let asked = || process.core.asked.load(Ordering::Relaxed);

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use diesel::{Queryable, Selectable};
 use domain::{
-    AccountId, AcquirerId, Cancellation, CancellationState, Case, DeferReason, Event, FinalAnswer, Payment, PaymentId,
-    PaymentKind, PaymentRequestId, PaymentStatus, Refund, RefundRequestId, RefundState, Refusal, RefusalCode, Settlement,
+    AccountId, AcquirerId, Cancellation, CancellationState, CancellationStateName, Case, DeferReason, Event, FinalAnswer,
+    Payment, PaymentId, PaymentKind, PaymentRequestId, PaymentStatus, PaymentStatusName, Refund, RefundRequestId, RefundState,
+    RefundStateName, Refusal, RefusalCode, RefusalName, Settlement,
 };
 use ports::TimelineEntry;
 use serde::Serialize;
@@ -85,6 +86,26 @@ columns! {
 
 const SUCCESS: &str = "SUCCESS";
 
+/// Earlier rows name a rule by its number in the table of that time. The numbers are frozen here; new rows have the name.
+const RULES_BY_NUMBER: [&str; 10] = [
+    "different-acquirer",
+    "answer-recorded",
+    "reversal-pending",
+    "never-received",
+    "period-over",
+    "deferred",
+    "nothing-taken",
+    "fully-refunded",
+    "partly-refunded",
+    "money-taken",
+];
+
+/// The name of the rule that an earlier row names by this number; `None` for any other text.
+fn rule_numbered(number: &str) -> Option<&'static str> {
+    let position = number.parse::<usize>().ok()?.checked_sub(1)?;
+    RULES_BY_NUMBER.get(position).copied()
+}
+
 impl CaseRow {
     /// The case as a row; its refunds and its reversal have rows of their own.
     pub(crate) fn of(case: &Case, last_event: i32) -> Self {
@@ -104,24 +125,20 @@ impl CaseRow {
     }
 
     fn with_payment(self, payment: &Payment) -> Self {
-        let (status, completed_at, fee) = match &payment.status {
-            PaymentStatus::InProgress => ("in-progress", None, None),
-            PaymentStatus::Succeeded { completed_at, fee } => ("succeeded", Some(completed_at), fee.as_ref()),
-            PaymentStatus::Failed { completed_at } => ("failed", Some(completed_at), None),
-        };
-        let kind = match payment.kind {
-            PaymentKind::Payment => "payment",
-            PaymentKind::Authorization => "authorization",
+        let (completed_at, fee) = match &payment.status {
+            PaymentStatus::InProgress => (None, None),
+            PaymentStatus::Succeeded { completed_at, fee } => (Some(completed_at), fee.as_ref()),
+            PaymentStatus::Failed { completed_at } => (Some(completed_at), None),
         };
         Self {
-            status: Some(status.to_owned()),
+            status: Some(payment.status.name().to_string()),
             acquirer_id: Some(payment.acquirer_id.to_string()),
             account: Some(payment.account.to_string()),
             amount_value: Some(payment.amount.minor()),
             amount_currency: code(Some(&payment.amount)),
             settlement_value: payment.settlement_amount.map(|amount| amount.minor()),
             settlement_currency: code(payment.settlement_amount.as_ref()),
-            kind: Some(kind.to_owned()),
+            kind: Some(payment.kind.to_string()),
             initiated_at: Some(payment.initiated_at.timestamp_micros()),
             payment_id: payment.payment_id.as_ref().map(PaymentId::to_string),
             completed_at: completed_at.map(|at| at.timestamp_micros()),
@@ -132,33 +149,18 @@ impl CaseRow {
     }
 
     fn with_cancellation(self, cancellation: &Cancellation) -> Self {
-        let name = match cancellation.state {
-            CancellationState::Deferred(_) => "deferred",
-            CancellationState::Open { .. } => "open",
-            CancellationState::Cancelled { .. } => "cancelled",
-            CancellationState::Refused { .. } => "refused",
-            CancellationState::AlreadyRefunded => "already-refunded",
-        };
-        let reason = match cancellation.state {
-            CancellationState::Deferred(DeferReason::RefundRunning) => Some("refund-running"),
-            CancellationState::Deferred(DeferReason::LookupFailed) => Some("lookup-failed"),
-            CancellationState::Open { .. }
-            | CancellationState::Cancelled { .. }
-            | CancellationState::Refused { .. }
-            | CancellationState::AlreadyRefunded => None,
-        };
         let (refusal, result_code) = match cancellation.final_answer() {
             None => (None, None),
             Some(FinalAnswer::Cancelled) => (None, Some(SUCCESS)),
-            Some(FinalAnswer::Refused(refusal)) => (Some(refusal.name()), Some(refusal.code().as_str())),
+            Some(FinalAnswer::Refused(refusal)) => (Some(refusal.name().to_string()), Some(refusal.code().as_str())),
         };
         Self {
-            cancellation: Some(name.to_owned()),
+            cancellation: Some(cancellation.state.name().to_string()),
             cancel_acquirer_id: Some(cancellation.acquirer_id.to_string()),
             first_received_at: Some(cancellation.first_received_at.timestamp_micros()),
-            defer_reason: reason.map(str::to_owned),
+            defer_reason: cancellation.state.defer_reason().map(|reason| reason.to_string()),
             cancelled_at: cancellation.cancelled_at().map(|at| at.timestamp_micros()),
-            refusal: refusal.map(str::to_owned),
+            refusal,
             result_code: result_code.map(str::to_owned),
             ..self
         }
@@ -191,17 +193,13 @@ impl CaseRow {
         let place = RowRef { table: "cases", id: &self.payment_request_id };
         let text = |column, value: &Option<String>| place.required(column, value.clone());
         let fee = place.money("fee_value", self.fee_value, self.fee_currency.as_deref())?;
-        let status = match status {
-            "in-progress" => PaymentStatus::InProgress,
-            "succeeded" => PaymentStatus::Succeeded { completed_at: place.dated("completed_at", self.completed_at)?, fee },
-            "failed" => PaymentStatus::Failed { completed_at: place.dated("completed_at", self.completed_at)? },
-            _ => return Err(place.wrong("status")),
+        let completed_at = || place.dated("completed_at", self.completed_at);
+        let status = match place.required("status", PaymentStatusName::parse(status))? {
+            PaymentStatusName::InProgress => PaymentStatus::InProgress,
+            PaymentStatusName::Succeeded => PaymentStatus::Succeeded { completed_at: completed_at()?, fee },
+            PaymentStatusName::Failed => PaymentStatus::Failed { completed_at: completed_at()? },
         };
-        let kind = match self.kind.as_deref() {
-            Some("payment") => PaymentKind::Payment,
-            Some("authorization") => PaymentKind::Authorization,
-            Some(_) | None => return Err(place.wrong("kind")),
-        };
+        let kind = place.required("kind", self.kind.as_deref().and_then(PaymentKind::parse))?;
         let amount = place.money("amount_value", self.amount_value, self.amount_currency.as_deref())?;
         let settlement_amount = place.money("settlement_value", self.settlement_value, self.settlement_currency.as_deref())?;
         let payment_id = self.payment_id.clone().map(PaymentId::parse).transpose();
@@ -219,20 +217,22 @@ impl CaseRow {
 
     fn cancellation_named(&self, name: &str) -> Result<Cancellation, InconsistentRowError> {
         let place = RowRef { table: "cases", id: &self.payment_request_id };
-        let state = match name {
-            "deferred" => CancellationState::Deferred(match self.defer_reason.as_deref() {
-                Some("refund-running") => DeferReason::RefundRunning,
-                Some("lookup-failed") => DeferReason::LookupFailed,
-                Some(_) | None => return Err(place.wrong("defer_reason")),
-            }),
-            "open" => CancellationState::Open { cancelled_at: place.dated("cancelled_at", self.cancelled_at)? },
-            "cancelled" => CancellationState::Cancelled {
+        let state = match place.required("cancellation", CancellationStateName::parse(name))? {
+            CancellationStateName::Deferred => {
+                let reason = self.defer_reason.as_deref().and_then(DeferReason::parse);
+                CancellationState::Deferred(place.required("defer_reason", reason)?)
+            }
+            CancellationStateName::Open => {
+                CancellationState::Open { cancelled_at: place.dated("cancelled_at", self.cancelled_at)? }
+            }
+            CancellationStateName::Cancelled => CancellationState::Cancelled {
                 cancelled_at: place.dated("cancelled_at", self.cancelled_at)?,
                 answer: self.refused(place)?.map_or(FinalAnswer::Cancelled, FinalAnswer::Refused),
             },
-            "refused" => CancellationState::Refused { refusal: place.required("refusal", self.refused(place)?)? },
-            "already-refunded" => CancellationState::AlreadyRefunded,
-            _ => return Err(place.wrong("cancellation")),
+            CancellationStateName::Refused => {
+                CancellationState::Refused { refusal: place.required("refusal", self.refused(place)?)? }
+            }
+            CancellationStateName::AlreadyRefunded => CancellationState::AlreadyRefunded,
         };
         let acquirer_id = place.required("cancel_acquirer_id", self.cancel_acquirer_id.clone())?;
         Ok(Cancellation {
@@ -243,20 +243,15 @@ impl CaseRow {
     }
 
     fn refused(&self, place: RowRef<'_>) -> Result<Option<Refusal>, InconsistentRowError> {
-        let code = match self.result_code.as_deref() {
-            Some("PARAM_ILLEGAL") => RefusalCode::ParamIllegal,
-            Some("PROCESS_FAIL") => RefusalCode::ProcessFail,
-            Some("CANCEL_WINDOW_EXCEED") => RefusalCode::CancelWindowExceed,
-            Some("ORDER_NOT_EXIST") => RefusalCode::OrderNotExist,
-            Some(SUCCESS) if self.refusal.is_none() => return Ok(None),
-            Some(_) | None => return Err(place.wrong("result_code")),
-        };
-        let refusal = match self.refusal.as_deref() {
-            Some("different-request") => Refusal::DifferentRequest,
-            Some("period-over") => Refusal::PeriodOver(code),
-            Some("partly-refunded") => Refusal::PartlyRefunded,
-            Some("never-received") => Refusal::NeverReceived,
-            Some(_) | None => return Err(place.wrong("refusal")),
+        if self.refusal.is_none() && self.result_code.as_deref() == Some(SUCCESS) {
+            return Ok(None);
+        }
+        let code = place.required("result_code", self.result_code.as_deref().and_then(RefusalCode::parse))?;
+        let refusal = match place.required("refusal", self.refusal.as_deref().and_then(RefusalName::parse))? {
+            RefusalName::DifferentRequest => Refusal::DifferentRequest,
+            RefusalName::PeriodOver => Refusal::PeriodOver(code),
+            RefusalName::PartlyRefunded => Refusal::PartlyRefunded,
+            RefusalName::NeverReceived => Refusal::NeverReceived,
         };
         if refusal.code() == code { Ok(Some(refusal)) } else { Err(place.wrong("result_code")) }
     }
@@ -264,10 +259,9 @@ impl CaseRow {
 
 impl RefundRow {
     pub(crate) fn of(id: &PaymentRequestId, place: i32, refund: &Refund) -> Self {
-        let (state, completed_at) = match refund.state {
-            RefundState::Reserved => ("reserved", None),
-            RefundState::Succeeded { completed_at } => ("succeeded", Some(completed_at)),
-            RefundState::Failed { completed_at } => ("failed", Some(completed_at)),
+        let completed_at = match refund.state {
+            RefundState::Reserved => None,
+            RefundState::Succeeded { completed_at } | RefundState::Failed { completed_at } => Some(completed_at),
         };
         Self {
             payment_request_id: id.to_string(),
@@ -275,7 +269,7 @@ impl RefundRow {
             place,
             amount_value: refund.amount.minor(),
             amount_currency: refund.amount.currency().code(),
-            state: state.to_owned(),
+            state: refund.state.name().to_string(),
             completed_at: completed_at.map(|at| at.timestamp_micros()),
             settlement_day: refund.settled_on.map(|day| day.to_string()),
         }
@@ -284,11 +278,11 @@ impl RefundRow {
     fn refund(&self) -> Result<Refund, InconsistentRowError> {
         let place = RowRef { table: "refunds", id: &self.payment_request_id };
         let amount = place.money("amount_value", Some(self.amount_value), Some(&self.amount_currency))?;
-        let state = match self.state.as_str() {
-            "reserved" => RefundState::Reserved,
-            "succeeded" => RefundState::Succeeded { completed_at: place.dated("completed_at", self.completed_at)? },
-            "failed" => RefundState::Failed { completed_at: place.dated("completed_at", self.completed_at)? },
-            _ => return Err(place.wrong("state")),
+        let completed_at = || place.dated("completed_at", self.completed_at);
+        let state = match place.required("state", RefundStateName::parse(&self.state))? {
+            RefundStateName::Reserved => RefundState::Reserved,
+            RefundStateName::Succeeded => RefundState::Succeeded { completed_at: completed_at()? },
+            RefundStateName::Failed => RefundState::Failed { completed_at: completed_at()? },
         };
         let id = place.parsed("refund_request_id", RefundRequestId::parse(self.refund_request_id.as_str()))?;
         let settled_on = place.day("settlement_day", self.settlement_day.as_deref())?;
@@ -310,7 +304,12 @@ impl EventRow {
 
     pub(crate) fn into_entry(self) -> Result<TimelineEntry, InconsistentRowError> {
         let place = RowRef { table: "events", id: &self.payment_request_id };
-        let details = place.parsed("details", serde_json::from_str(&self.details))?;
+        let mut details: BTreeMap<String, String> = place.parsed("details", serde_json::from_str(&self.details))?;
+        if let Some(rule) = details.get_mut("rule")
+            && let Some(name) = rule_numbered(rule)
+        {
+            *rule = name.to_owned();
+        }
         Ok(TimelineEntry { at: place.moment("at", self.at)?, what: self.what, details })
     }
 }

@@ -32,17 +32,15 @@ columns! {
 
 impl EntryRow {
     pub(crate) fn of(id: &PaymentRequestId, entry: &Entry) -> Self {
-        let (kind, contra_account) = match entry.kind {
-            EntryKind::Debit => ("debit", "merchant payable"),
-            EntryKind::Credit => ("credit", "merchant payable"),
-            EntryKind::Hold => ("hold", "authorization holds"),
-            EntryKind::Release => ("release", "authorization holds"),
+        let contra_account = match entry.kind {
+            EntryKind::Debit | EntryKind::Credit => "merchant payable",
+            EntryKind::Hold | EntryKind::Release => "authorization holds",
         };
         Self {
             position: 0,
             payment_request_id: id.to_string(),
             refund_request_id: entry.refund.as_ref().map(RefundRequestId::to_string).unwrap_or_default(),
-            kind: kind.to_owned(),
+            kind: entry.kind.to_string(),
             account: entry.account.to_string(),
             contra_account: contra_account.to_owned(),
             value: entry.amount.minor(),
@@ -53,13 +51,7 @@ impl EntryRow {
 
     pub(crate) fn into_posted(self) -> Result<PostedEntry, InconsistentRowError> {
         let place = RowRef { table: "ledger_entries", id: &self.payment_request_id };
-        let kind = match self.kind.as_str() {
-            "debit" => EntryKind::Debit,
-            "credit" => EntryKind::Credit,
-            "hold" => EntryKind::Hold,
-            "release" => EntryKind::Release,
-            _ => return Err(place.wrong("kind")),
-        };
+        let kind = place.required("kind", EntryKind::parse(&self.kind))?;
         let refund = Some(self.refund_request_id.as_str()).filter(|id| !id.is_empty());
         let amount = place.money("value", Some(self.value), Some(&self.currency))?;
         let entry = Entry {

@@ -1,7 +1,7 @@
 //! Reversals as rows.
 
 use diesel::{Queryable, Selectable};
-use domain::{Lease, PaymentRequestId, Reversal, ReversalKind, ReversalState};
+use domain::{Lease, PaymentRequestId, Reversal, ReversalState, ReversalStateName, Taken};
 use serde::Serialize;
 
 use super::{InconsistentRowError, RowRef, code, text};
@@ -38,10 +38,10 @@ fn counted(attempts: u32) -> i32 {
 
 impl ReversalRow {
     pub(crate) fn of(id: &PaymentRequestId, reversal: &Reversal) -> Self {
-        let kind = match reversal.kind {
-            ReversalKind::Refund => "refund",
-            ReversalKind::Release => "release",
-            ReversalKind::Void => "void",
+        let kind = match reversal.taken {
+            Taken::Debit => "refund",
+            Taken::Hold => "release",
+            Taken::NothingKnown => "void",
         };
         let row = Self {
             payment_request_id: id.to_string(),
@@ -50,7 +50,7 @@ impl ReversalRow {
             amount_currency: code(reversal.amount.as_ref()),
             opened_at: reversal.opened_at.timestamp_micros(),
             attempts: counted(reversal.attempts),
-            state: String::new(),
+            state: reversal.state.name().to_string(),
             next_attempt_at: None,
             lease_attempt: None,
             lease_until: None,
@@ -59,32 +59,29 @@ impl ReversalRow {
         };
         match &reversal.state {
             ReversalState::Open { next_attempt_at, lease, last_error } => Self {
-                state: "open".to_owned(),
                 next_attempt_at: Some(next_attempt_at.timestamp_micros()),
                 lease_attempt: lease.map(|lease| counted(lease.attempt)),
                 lease_until: lease.map(|lease| lease.until.timestamp_micros()),
                 last_error: last_error.as_deref().map(text),
                 ..row
             },
-            ReversalState::Parked { reason } => Self { state: "parked".to_owned(), last_error: Some(text(reason)), ..row },
-            ReversalState::Done { at, by_hand } => {
-                let state = if *by_hand { "resolved" } else { "done" };
-                Self { state: state.to_owned(), done_at: Some(at.timestamp_micros()), ..row }
-            }
+            ReversalState::Parked { reason } => Self { last_error: Some(text(reason)), ..row },
+            ReversalState::Done { at, by_hand: _ } => Self { done_at: Some(at.timestamp_micros()), ..row },
         }
     }
 
     pub(crate) fn into_reversal(self) -> Result<Reversal, InconsistentRowError> {
         let place = RowRef { table: "reversals", id: &self.payment_request_id };
-        let kind = match self.kind.as_str() {
-            "refund" => ReversalKind::Refund,
-            "release" => ReversalKind::Release,
-            "void" => ReversalKind::Void,
+        let taken = match self.kind.as_str() {
+            "refund" => Taken::Debit,
+            "release" => Taken::Hold,
+            "void" => Taken::NothingKnown,
             _ => return Err(place.wrong("kind")),
         };
         let number = |column, value: i32| place.parsed(column, u32::try_from(value));
-        let state = match self.state.as_str() {
-            "open" => {
+        let name = place.required("state", ReversalStateName::parse(&self.state))?;
+        let state = match name {
+            ReversalStateName::Open => {
                 let lease = match (self.lease_attempt, self.lease_until) {
                     (None, None) => None,
                     (Some(attempt), until) => {
@@ -95,14 +92,14 @@ impl ReversalRow {
                 let next_attempt_at = place.dated("next_attempt_at", self.next_attempt_at)?;
                 ReversalState::Open { next_attempt_at, lease, last_error: self.last_error.clone() }
             }
-            "parked" => ReversalState::Parked { reason: place.required("last_error", self.last_error.clone())? },
-            "done" | "resolved" => {
-                ReversalState::Done { at: place.dated("done_at", self.done_at)?, by_hand: self.state == "resolved" }
+            ReversalStateName::Parked => ReversalState::Parked { reason: place.required("last_error", self.last_error.clone())? },
+            ReversalStateName::Done | ReversalStateName::Resolved => {
+                let by_hand = name == ReversalStateName::Resolved;
+                ReversalState::Done { at: place.dated("done_at", self.done_at)?, by_hand }
             }
-            _ => return Err(place.wrong("state")),
         };
         Ok(Reversal {
-            kind,
+            taken,
             amount: place.money("amount_value", self.amount_value, self.amount_currency.as_deref())?,
             opened_at: place.moment("opened_at", self.opened_at)?,
             attempts: number("attempts", self.attempts)?,

@@ -62,7 +62,7 @@ fn totals(json: &TotalsJson) -> Option<Totals> {
 }
 
 fn excluded((name, json): (&String, &ExcludedJson)) -> Option<(ExclusionReason, Excluded)> {
-    let reason = ExclusionReason::ALL.into_iter().find(|reason| reason.name() == name)?;
+    let reason = ExclusionReason::parse(name)?;
     let named = json.named.iter().map(|id| PaymentRequestId::parse(id.as_str()).ok()).collect::<Option<_>>()?;
     Some((reason, Excluded { totals: totals(&json.totals)?, named }))
 }
@@ -71,7 +71,7 @@ impl StatementJson {
     fn of(statement: &DayStatement) -> Self {
         let excluded = |(reason, excluded): (&ExclusionReason, &Excluded)| {
             let named = excluded.named.iter().map(PaymentRequestId::to_string).collect();
-            (reason.name().to_owned(), ExcludedJson { totals: totals_json(&excluded.totals), named })
+            (reason.to_string(), ExcludedJson { totals: totals_json(&excluded.totals), named })
         };
         Self {
             payments: totals_json(&statement.payments),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use domain::{Answer, Outcome, ReportedResult};
+use domain::{Answer, CancelReply, Reply, ReportedResult};
 use ports::CancellationStore;
 use ports::testing::{Wallet, ledger_policy};
 
@@ -13,7 +13,7 @@ use crate::fixtures::{TestDatabase, decided, on_both_engines, paid};
 
 on_both_engines!(f19_the_next_caller_finds_a_clean_connection);
 
-const CANCELLED: Outcome = Outcome::Answered(Answer::Cancelled);
+const CANCELLED: Reply = Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
 
 /// A call that somebody gives up.
 #[derive(Clone, Copy)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use domain::Outcome;
+use domain::Reply;
 use ports::testing::{Wallet, ledger_policy};
 
 use crate::fixtures::{Postgres, Sqlite, TestDatabase, decided, on_both_engines, paid};
@@ -312,7 +312,10 @@ async fn rows_as_decisions_make_them_are_taken(database: &impl TestDatabase) {
 async fn f10_a_second_credit_or_reversal_is_refused_by_the_database(database: &impl TestDatabase) {
     let store = database.open(ledger_policy());
     let wallet = paid(&store, "given-back").await;
-    assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [Outcome::Answered(domain::Answer::Cancelled)]);
+    assert_eq!(
+        decided(&store, vec![wallet.is_cancelled()]).await,
+        [Reply::Cancel(domain::CancelReply::Answered(domain::Answer::Cancelled))]
+    );
     let again = "insert into ledger_entries (payment_request_id, kind, account, contra_account, value, currency, at)
                  select payment_request_id, kind, account, contra_account, value, currency, at
                  from ledger_entries where kind = 'credit'";
@@ -343,7 +346,7 @@ async fn f10_without_its_key_the_ledger_is_credited_once_all_the_same(database: 
         tokio::spawn(async move { decided(&store, cancels).await })
     });
     for caller in callers.collect::<Vec<_>>() {
-        assert_eq!(caller.await.unwrap(), [Outcome::Answered(domain::Answer::Cancelled); 2]);
+        assert_eq!(caller.await.unwrap(), [Reply::Cancel(domain::CancelReply::Answered(domain::Answer::Cancelled)); 2]);
     }
     let credits = "select cast(count(*) as text) as value from ledger_entries where kind = 'credit'";
     assert_eq!(database.number(credits), 2);

@@ -1,7 +1,7 @@
 //! What a database was last served with.
 
 use adapters_db::DeploymentPolicy;
-use domain::{Action, Jitter, Lookup, Outcome, ReversalOutcome};
+use domain::{Action, AttemptEnd, CancelReply, CommandReply, Jitter, Lookup, Reply, ReversalOutcome};
 use ports::testing::{Wallet, core_policy};
 
 use crate::fixtures::{TestDatabase, decided, deployment_policy, on_both_engines};
@@ -46,12 +46,15 @@ async fn the_funds_stay_where_they_are_while_money_is_owed(database: &impl TestD
     served.check_deployment(&with_a_core()).unwrap();
     let store = served.store(core_policy());
     let wallet = Wallet::of("owed");
-    let close =
-        Action::CompleteAttempt { attempt: 1, outcome: ReversalOutcome::Impossible("closed".to_owned()), jitter: Jitter(0) };
+    let close = Action::CompleteAttempt(AttemptEnd {
+        attempt: 1,
+        outcome: ReversalOutcome::Impossible("closed".to_owned()),
+        jitter: Jitter(0),
+    });
     let steps = [(wallet.is_cancelled(), "open"), (wallet.does(close), "parked")];
     for (step, state) in steps {
         let outcomes = decided(&store, vec![step]).await;
-        assert_ne!(outcomes, [Outcome::Conflict("the reversal is not parked")]);
+        assert_ne!(outcomes, [Reply::Command(CommandReply::Conflict("the reversal is not parked"))]);
         assert_eq!(database.texts("select state as value from reversals"), [state]);
         let sentence = served.adopt(&deployment_policy()).unwrap_err().to_string();
         assert!(sentence.contains("funds.kind cannot become ledger"), "{sentence}");
@@ -78,6 +81,9 @@ async fn the_books_stay_what_they_are_while_a_cancel_waits_for_them(database: &i
     }
     let other_wallet = DeploymentPolicy { psp_id: "psp-2".to_owned(), ..by_core.clone() };
     assert_eq!(served.adopt(&other_wallet), Ok(()), "whoever decides it looks at the same books");
-    assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [Outcome::ReversalPending { attempt: Some(1) }]);
+    assert_eq!(
+        decided(&store, vec![wallet.is_cancelled()]).await,
+        [Reply::Cancel(CancelReply::ReversalPending { attempt: Some(1) })]
+    );
     assert_eq!(served.adopt(&with_a_core()), Ok(()), "what is owed is owed by the same funds");
 }

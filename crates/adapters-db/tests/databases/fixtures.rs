@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use domain::{Outcome, PaymentRequestId, Policy, ReportedResult};
+use domain::{PaymentRequestId, Policy, Reply, ReportedResult};
 use ports::testing::{Damage, Subject, Wallet};
 use ports::{CancellationStore, ReceivedCommand, SettlementStore};
 
@@ -83,9 +83,9 @@ pub(crate) fn deployment_policy() -> DeploymentPolicy {
 }
 
 /// Decides a batch of which every command has an outcome.
-pub(crate) async fn decided(store: &Arc<dyn CancellationStore>, batch: Vec<ReceivedCommand>) -> Vec<Outcome> {
+pub(crate) async fn decided(store: &Arc<dyn CancellationStore>, batch: Vec<ReceivedCommand>) -> Vec<Reply> {
     let outcomes = store.decide(batch).await;
-    outcomes.into_iter().map(|outcome| outcome.unwrap()).collect()
+    outcomes.into_iter().map(|outcome| outcome.unwrap().reply).collect()
 }
 
 /// A payment that succeeded.

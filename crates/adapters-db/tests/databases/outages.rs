@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use domain::{Action, Answer, Jitter, Outcome, ReportedResult, ReversalOutcome};
-use ports::testing::{Subject, Wallet, ledger_policy};
+use domain::{Action, Answer, AttemptEnd, CancelReply, Jitter, Reply, ReportedResult, ReversalOutcome};
+use ports::testing::{Subject, Wallet, ledger_policy, replies};
 use ports::{CancellationStore, ReceivedCommand};
 
 use crate::fixtures::{Postgres, TestDatabase, decided, deployment_policy, open, paid};
@@ -14,11 +14,11 @@ use crate::proxy::{Trouble, between};
 /// Where nothing listens.
 const NOBODY: &str = "postgres://postgres@127.0.0.1:1/nothing";
 
-const CANCELLED: Outcome = Outcome::Answered(Answer::Cancelled);
+const CANCELLED: Reply = Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
 
 /// Every command there is.
 fn every_command(wallet: &Wallet) -> Vec<ReceivedCommand> {
-    let close = Action::CompleteAttempt { attempt: 1, outcome: ReversalOutcome::Done, jitter: Jitter(0) };
+    let close = Action::CompleteAttempt(AttemptEnd { attempt: 1, outcome: ReversalOutcome::Done, jitter: Jitter(0) });
     let resolve = Action::Resolve { note: "paid".to_owned(), by: "operator".to_owned() };
     vec![
         wallet.pays(),
@@ -36,7 +36,7 @@ async fn cancel_until_decided(store: &Arc<dyn CancellationStore>, wallet: &Walle
     let mut met = Vec::new();
     while met.len() < 20 {
         match store.decide(vec![wallet.is_cancelled()]).await.remove(0) {
-            Ok(outcome) => return assert_eq!(outcome, CANCELLED),
+            Ok(decided) => return assert_eq!(decided.reply, CANCELLED),
             Err(unavailable) => met.push(unavailable),
         }
     }
@@ -128,7 +128,7 @@ async fn a_batch_whose_connection_is_terminated_is_decided_on_another() {
     });
     let pid = waiting_for_a_lock(&database).await;
     stranger.batch_execute(&format!("select pg_terminate_backend({pid}); rollback")).unwrap();
-    assert_eq!(deciding.await.unwrap(), [Ok(CANCELLED), Ok(CANCELLED)]);
+    assert_eq!(replies(deciding.await.unwrap()), [Ok(CANCELLED), Ok(CANCELLED)]);
     assert_eq!(credits(&database), 2);
 }
 
@@ -183,7 +183,7 @@ async fn a_row_that_a_stranger_locks_holds_up_nothing_else() {
     for (place, outcome) in outcomes.iter().enumerate() {
         match place {
             8 => assert!(outcome.is_err(), "{outcome:?}"),
-            _ => assert_eq!(*outcome, Ok(CANCELLED), "{place}"),
+            _ => assert_eq!(outcome.clone().map(|decided| decided.reply), Ok(CANCELLED), "{place}"),
         }
     }
     stranger.batch_execute("rollback").unwrap();

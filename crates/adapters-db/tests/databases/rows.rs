@@ -1,6 +1,9 @@
 //! What stands in the tables.
 
-use domain::{Action, Disposition, Inquiry, Jitter, Outcome, RefusalCode, ReportedResult, ReversalOutcome, ReversalState};
+use domain::{
+    Action, Answer, AttemptEnd, CancelReply, CommandReply, Disposition, Inquiry, Jitter, RefusalCode, Reply, ReportedResult,
+    ReversalOutcome, ReversalState,
+};
 use ports::testing::{Damage, Wallet, core_policy, ledger_policy, moment};
 use ports::{Page, ReversalFilter};
 
@@ -13,12 +16,13 @@ on_both_engines!(
     f34_a_reversal_that_cannot_be_leased_holds_up_no_other,
     f43_a_repeat_is_answered_from_the_tables,
     a_process_works_with_the_next_versions_schema,
+    a_rule_that_was_written_as_a_number_is_read_by_its_name,
 );
 
 async fn a_report_on_an_unknown_case_leaves_no_row(database: &impl TestDatabase) {
     let store = database.open(ledger_policy());
     let wallet = Wallet::of("unknown");
-    let close = Action::CompleteAttempt { attempt: 1, outcome: ReversalOutcome::Done, jitter: Jitter(0) };
+    let close = Action::CompleteAttempt(AttemptEnd { attempt: 1, outcome: ReversalOutcome::Done, jitter: Jitter(0) });
     let resolve = Action::Resolve { note: "paid".to_owned(), by: "operator".to_owned() };
     let reports = vec![
         wallet.reports(ReportedResult::Succeeded),
@@ -48,7 +52,7 @@ async fn every_text_of_a_core_or_an_operator_reads_back(database: &impl TestData
     ];
     for (name, written, kept) in texts {
         let wallet = paid(&store, name).await;
-        let close = |attempt, outcome| wallet.does(Action::CompleteAttempt { attempt, outcome, jitter: Jitter(0) });
+        let close = |attempt, outcome| wallet.does(Action::CompleteAttempt(AttemptEnd { attempt, outcome, jitter: Jitter(0) }));
         let steps = [
             wallet.is_cancelled(),
             close(1, ReversalOutcome::Unknown(written.to_owned())),
@@ -106,7 +110,7 @@ async fn f34_a_reversal_that_cannot_be_leased_holds_up_no_other(database: &impl 
     database.execute(refuse).unwrap();
     let long_after = moment(3600);
     let claims = store.lease_due(long_after, 10).await.unwrap();
-    let mut claimed: Vec<_> = claims.iter().map(|claim| (claim.reversal_request.id.as_str(), claim.attempt)).collect();
+    let mut claimed: Vec<_> = claims.iter().map(|claim| (claim.request.id.as_str(), claim.attempt)).collect();
     claimed.sort_unstable();
     assert_eq!(claimed, [("due-2", 2), ("due-3", 2)]);
     assert_eq!(store.lease_due(long_after, 10).await, Ok(vec![]), "they are leased now, and it still cannot be");
@@ -116,7 +120,7 @@ async fn f34_a_reversal_that_cannot_be_leased_holds_up_no_other(database: &impl 
 async fn f43_a_repeat_is_answered_from_the_tables(database: &impl TestDatabase) {
     let store = database.open(ledger_policy());
     let late = Wallet { at: moment(30 * 24 * 3600), ..paid(&store, "late").await };
-    let refused = |code| Outcome::Answered(domain::Answer::Refused(domain::Refusal::PeriodOver(code)));
+    let refused = |code| Reply::Cancel(CancelReply::Answered(domain::Answer::Refused(domain::Refusal::PeriodOver(code))));
     for _ in 0..3 {
         assert_eq!(decided(&store, vec![late.is_cancelled()]).await, [refused(RefusalCode::ProcessFail)]);
     }
@@ -128,7 +132,7 @@ async fn f43_a_repeat_is_answered_from_the_tables(database: &impl TestDatabase) 
     assert_eq!(store.find(&wallet.id).await.unwrap().map(|file| file.case.inquiry()), Some(Inquiry::Paid));
     decided(&other, vec![wallet.is_cancelled()]).await;
     assert_eq!(store.find(&wallet.id).await.unwrap().map(|file| file.case.inquiry()), Some(Inquiry::Closed));
-    assert_eq!(decided(&store, vec![wallet.pays()]).await, [Outcome::DispositionBody(Disposition::Closed)]);
+    assert_eq!(decided(&store, vec![wallet.pays()]).await, [Reply::Command(CommandReply::Done(Disposition::Closed))]);
 }
 
 async fn a_process_works_with_the_next_versions_schema(database: &impl TestDatabase) {
@@ -139,7 +143,42 @@ async fn a_process_works_with_the_next_versions_schema(database: &impl TestDatab
     }
     let late = paid(&store, "late").await;
     let cancelled = decided(&store, vec![wallet.is_cancelled(), late.is_cancelled()]).await;
-    assert_eq!(cancelled, [Outcome::Answered(domain::Answer::Cancelled); 2]);
+    assert_eq!(cancelled, [Reply::Cancel(CancelReply::Answered(domain::Answer::Cancelled)); 2]);
     assert_eq!(database.texts("select added_later as value from cases"), ["kept"; 2]);
     assert!(store.find(&wallet.id).await.unwrap().is_some());
+}
+
+/// Earlier versions wrote the number that a rule had in the table of that time.
+async fn a_rule_that_was_written_as_a_number_is_read_by_its_name(database: &impl TestDatabase) {
+    let store = database.open(ledger_policy());
+    let wallet = paid(&store, "numbered").await;
+    assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [Reply::Cancel(CancelReply::Answered(Answer::Cancelled))]);
+    let rule = async || {
+        let file = store.find(&wallet.id).await.unwrap().unwrap();
+        let cancelled = file.timeline.into_iter().find(|entry| entry.what == "cancelled").unwrap();
+        cancelled.details.get("rule").cloned()
+    };
+    assert_eq!(rule().await.as_deref(), Some("money-taken"), "it is written by its name");
+    let written = "select cast(count(*) as text) as value from events where details like '%\"rule\":\"money-taken\"%'";
+    assert_eq!(database.number(written), 1);
+    let names = [
+        "different-acquirer",
+        "answer-recorded",
+        "reversal-pending",
+        "never-received",
+        "period-over",
+        "deferred",
+        "nothing-taken",
+        "fully-refunded",
+        "partly-refunded",
+        "money-taken",
+    ];
+    for (number, name) in (1..).zip(names) {
+        database.execute(&format!("update events set details = '{{\"rule\":\"{number}\"}}' where what = 'cancelled'")).unwrap();
+        assert_eq!(rule().await.as_deref(), Some(name), "{number}");
+    }
+    for foreign in ["0", "11", "-1", "1.0", "a later rule"] {
+        database.execute(&format!("update events set details = '{{\"rule\":\"{foreign}\"}}' where what = 'cancelled'")).unwrap();
+        assert_eq!(rule().await.as_deref(), Some(foreign), "what is not one of the ten numbers is left as it stands");
+    }
 }

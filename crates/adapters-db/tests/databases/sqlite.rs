@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
-use domain::{Answer, Outcome, ReportedResult};
-use ports::testing::{Subject, Wallet, ledger_policy};
+use domain::{Answer, CancelReply, Reply, ReportedResult};
+use ports::testing::{Subject, Wallet, ledger_policy, replies};
 
 use crate::fixtures::{Sqlite, TestDatabase, decided, deployment_policy, open, paid};
 
-const CANCELLED: Outcome = Outcome::Answered(Answer::Cancelled);
+const CANCELLED: Reply = Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f21_sixty_four_writers_on_one_file_never_find_it_busy() {
@@ -28,7 +28,7 @@ async fn f21_sixty_four_writers_on_one_file_never_find_it_busy() {
     for writer in writers.collect::<Vec<_>>() {
         let outcomes = writer.await.unwrap();
         assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
-        assert_eq!(outcomes.last(), Some(&Ok(CANCELLED)));
+        assert_eq!(replies(outcomes).last(), Some(&Ok(CANCELLED)));
     }
     let credits = "select cast(count(*) as text) as value from ledger_entries where kind = 'credit'";
     assert_eq!(database.number(credits), 64);
@@ -65,7 +65,7 @@ async fn f20_a_transaction_that_sqlite_ends_by_itself_spoils_one_case() {
     for (place, outcome) in outcomes.into_iter().enumerate() {
         match place {
             4 => assert_eq!(outcome.unwrap_err().to_string(), "database: the disk is full"),
-            _ => assert_eq!(outcome, Ok(CANCELLED), "{place}"),
+            _ => assert_eq!(outcome.map(|decided| decided.reply), Ok(CANCELLED), "{place}"),
         }
     }
     database.execute("drop trigger ends").unwrap();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
-use domain::{Action, Jitter, Lookup, Policy, ReportedResult, ReversalOutcome};
+use domain::{Action, AttemptEnd, Jitter, Lookup, Policy, ReportedResult, ReversalOutcome};
 use ports::testing::{Wallet, core_policy, ledger_policy};
 use ports::{CancellationStore, Page, ReceivedCommand, ReversalFilter};
 
@@ -35,7 +35,7 @@ fn begun_at(place: &str) -> usize {
 fn steps(prefix: &str, size: usize) -> Vec<Vec<ReceivedCommand>> {
     let wallets: Vec<_> = (0..size).map(|n| Wallet::of(&format!("{prefix}-{size}-{n}"))).collect();
     let succeeded = ReportedResult::Succeeded;
-    let close = |outcome| Action::CompleteAttempt { attempt: 1, outcome, jitter: Jitter(0) };
+    let close = |outcome| Action::CompleteAttempt(AttemptEnd { attempt: 1, outcome, jitter: Jitter(0) });
     let step = |asks: &dyn Fn(&Wallet) -> ReceivedCommand| wallets.iter().map(asks).collect::<Vec<_>>();
     vec![
         step(&Wallet::pays),

@@ -119,7 +119,7 @@ fn cancelled() -> Value {
             { "at": at, "what": "payment-recorded", "amount": "1000 JPY" },
             { "at": at, "what": "succeeded" },
             { "at": at, "what": "cancel-received" },
-            { "at": at, "what": "cancelled", "rule": "10" },
+            { "at": at, "what": "cancelled", "rule": "money-taken" },
             { "at": at, "what": "reversal-opened", "amount": "1000 JPY" },
             { "at": at, "what": "reversal-done" },
         ],

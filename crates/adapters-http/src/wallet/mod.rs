@@ -16,7 +16,6 @@ mod queries;
 mod requests;
 mod responses;
 mod schemas;
-mod spelling;
 mod state;
 
 pub use callers::Tokens;

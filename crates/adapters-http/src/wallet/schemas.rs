@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
+use domain::{
+    CancellationStateName, DeferReason, Disposition, EntryKind, ExclusionReason, RefundStateName, ReversalStateName, Taken,
+};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
-
-use super::spelling;
 
 /// Names a text of the API document: the type here, its name there, and how it looks.
 macro_rules! texts {
@@ -49,46 +50,52 @@ texts! {
         .max_length(Some(10))
         .description(Some("A day at UTC+8, as YYYY-MM-DD."))
         .examples([serde_json::json!("2026-03-01")]);
-    ResultStatusText => "ResultStatus": one_of(&["S", "F", "U"], "S: succeeded. F: failed. U: not known, or in progress.");
+    ResultStatusText => "ResultStatus": one_of(["S", "F", "U"], "S: succeeded. F: failed. U: not known, or in progress.");
     DispositionText => "Disposition": one_of(
-        spelling::DISPOSITIONS,
+        Disposition::ALL.iter().map(|value| value.as_str()),
         "proceed: debit, or refund. closed: the payment is cancelled, do not debit. stands: recorded, nothing more to do. \
          reversed: the payment is cancelled, and the reversal gives the money back. refused: do not refund. \
          reopened: the reversal is due again. resolved: the reversal is done.",
     );
     CancellationStateText => "CancellationState": one_of(
-        spelling::CANCELLATION_STATES,
+        CancellationStateName::ALL.iter().map(|value| value.as_str()),
         "deferred: received, not decidable yet. open: cancelled, the money is not back yet. cancelled: answered S. \
          refused: answered F. already-refunded: answered S, because refunds had given everything back.",
     );
     ReversalStateText => "ReversalState": one_of(
-        spelling::REVERSAL_STATES,
+        shown_reversal_states(),
         "open: tried until the money is back. parked: an operator has to decide. done: the money is back.",
     );
     TakenText => "Taken": one_of(
-        spelling::TAKEN,
+        Taken::ALL.iter().map(|value| value.as_str()),
         "What is known to be taken from the user. debit: the payment succeeded. hold: the authorization succeeded. \
          nothing-known: it failed, is in progress, or was never seen.",
     );
     RefundStateText => "RefundState": one_of(
-        spelling::REFUND_STATES,
+        RefundStateName::ALL.iter().map(|value| value.as_str()),
         "reserved: announced, its result is not known. succeeded: the money went back. failed: it did not, and will not.",
     );
     EntryKindText => "EntryKind": one_of(
-        spelling::ENTRY_KINDS,
+        EntryKind::ALL.iter().map(|value| value.as_str()),
         "debit and hold take from the account; credit and release give back.",
     );
     DeferReasonText => "DeferReason": one_of(
-        spelling::DEFER_REASONS,
+        DeferReason::ALL.iter().map(|value| value.as_str()),
         "refund-running: a refund by the wallet has no result. lookup-failed: the payment could not be looked up at the wallet core.",
     );
     ExclusionReasonText => "ExclusionReason": one_of(
-        spelling::EXCLUSION_REASONS,
+        ExclusionReason::ALL.iter().map(|value| value.as_str()),
         "cancelled: cancelled, and the money is back. money-not-back: cancelled, and the money was not known to be back when \
          the day was closed.",
     );
 }
 
-fn one_of(values: &[&'static str], description: &str) -> ObjectBuilder {
-    ObjectBuilder::new().enum_values(Some(values.iter().copied())).description(Some(description))
+fn one_of(values: impl IntoIterator<Item = &'static str>, description: &str) -> ObjectBuilder {
+    ObjectBuilder::new().enum_values(Some(values)).description(Some(description))
+}
+
+/// A resolved reversal is shown as done: the timeline says who resolved it.
+fn shown_reversal_states() -> impl Iterator<Item = &'static str> {
+    let shown = ReversalStateName::ALL.iter().filter(|state| **state != ReversalStateName::Resolved);
+    shown.map(|state| state.as_str())
 }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use actix_web::web;
 use chrono::TimeDelta;
-use domain::{Action, Command, Disposition, PaymentRequestId, PspId};
+use domain::{Action, Command, CommandReply, Disposition, PaymentRequestId, PspId};
 use ports::{ReceivedCommand, SettlementStore, UnavailableError};
 use tracing::{debug, error, info, warn};
-use use_cases::{CommandReply, Ports, SubmitError};
+use use_cases::{Ports, SubmitError};
 
 use super::callers::{Caller, Role, Tokens};
 use super::problem::ApiError;
@@ -66,8 +66,8 @@ impl WalletApi {
 
 fn disposition(reply: Result<CommandReply, SubmitError>) -> Result<Disposition, ApiError> {
     match reply {
-        Ok(CommandReply::DispositionBody(disposition)) => Ok(disposition),
-        Ok(CommandReply::NotFound) => Err(ApiError::not_found("no such payment, refund or reversal is recorded")),
+        Ok(CommandReply::Done(disposition)) => Ok(disposition),
+        Ok(CommandReply::NotFound { fenced: _ }) => Err(ApiError::not_found("no such payment, refund or reversal is recorded")),
         Ok(CommandReply::Conflict(why)) => Err(ApiError::conflict(why)),
         Err(SubmitError::Overloaded | SubmitError::Stopping) => {
             Err(ApiError::unavailable("nothing was recorded; repeat the call"))

@@ -100,7 +100,7 @@ impl GatedStore {
 
 #[async_trait]
 impl CancellationStore for GatedStore {
-    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<domain::Outcome, UnavailableError>> {
+    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<ports::Decided, UnavailableError>> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let _open = self.gate.acquire().await;
         self.memory.decide(batch).await

@@ -158,6 +158,7 @@ fn a_closed_day(examples: &Examples) {
     let ports = SettlementPorts {
         cases: Arc::clone(&api.store),
         days: Arc::clone(&api.days),
+        statements: Arc::new(ports::testing::MemoryStatements::default()),
         clock: Arc::clone(&api.clock) as _,
         policy: ledger_policy(),
     };

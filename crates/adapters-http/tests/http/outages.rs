@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{AccountId, Case, Outcome, PaymentRequestId};
+use domain::{AccountId, Case, PaymentRequestId};
 use ports::testing::{MemoryStore, id, ledger_policy};
 use ports::{
     AccountStatement, Backlog, CancellationStore, CaseFile, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
@@ -49,7 +49,7 @@ impl Lost {
 
 #[async_trait]
 impl CancellationStore for Lost {
-    async fn decide(&self, _: Vec<ReceivedCommand>) -> Vec<Result<Outcome, UnavailableError>> {
+    async fn decide(&self, _: Vec<ReceivedCommand>) -> Vec<Result<ports::Decided, UnavailableError>> {
         vec![self.answer().await]
     }
 

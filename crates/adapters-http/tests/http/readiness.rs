@@ -35,11 +35,11 @@ fn a_reversal_that_is_open_for_too_long_is_named_until_it_is_done() {
 
     let p2 = Wallet { at: moment(301), ..Wallet::of("p2") };
     api.decide(p2.is_cancelled());
-    api.decide(p2.does(domain::Action::CompleteAttempt {
+    api.decide(p2.does(domain::Action::CompleteAttempt(domain::AttemptEnd {
         attempt: 2,
         outcome: ReversalOutcome::Done,
         jitter: domain::Jitter(0),
-    }));
+    })));
     let oldest = json!({"reversalId": "p1", "openedAt": "2026-03-01T04:01:00Z"});
     let better = json!({"ready": true, "deferred": 0, "openReversals": 1, "parkedReversals": 0, "oldestOpenReversal": oldest});
     assert_eq!(api.readiness(), (200, better));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use domain::{ClearingDay, ReportedResult};
-use ports::testing::{Wallet, ledger_policy, moment};
+use ports::testing::{MemoryStatements, Wallet, ledger_policy, moment};
 use serde_json::json;
 use use_cases::{SettlementPorts, close_day};
 
@@ -47,6 +47,7 @@ fn a_closed_day_shows_what_settles_and_what_does_not() {
     let ports = SettlementPorts {
         cases: Arc::clone(&api.store),
         days: Arc::clone(&api.days),
+        statements: Arc::new(MemoryStatements::default()),
         clock: Arc::clone(&api.clock) as _,
         policy: ledger_policy(),
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use adapters_http::{Listening, Readiness, Tokens, WalletApi, serve_wallet_api};
 use chrono::TimeDelta;
-use domain::{Action, Jitter, Policy, PspId, ReversalOutcome};
+use domain::{Action, AttemptEnd, Jitter, Policy, PspId, ReversalOutcome};
 use ports::testing::{ManualClock, MemoryStore, Wallet, core_policy, ledger_policy, moment};
 use ports::{CancellationStore, ReceivedCommand, SettlementStore};
 use serde_json::{Value, json};
@@ -184,7 +184,7 @@ impl Api {
 
     /// The first attempt of the reversal ends like this.
     pub(crate) fn end_first_attempt(&self, wallet: &Wallet, outcome: ReversalOutcome) {
-        self.decide(wallet.does(Action::CompleteAttempt { attempt: 1, outcome, jitter: Jitter(0) }));
+        self.decide(wallet.does(Action::CompleteAttempt(AttemptEnd { attempt: 1, outcome, jitter: Jitter(0) })));
     }
 
     /// What `/readyz` says.

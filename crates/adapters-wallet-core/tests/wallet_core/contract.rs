@@ -1,186 +1,178 @@
-//! The page and the OpenAPI file that the wallet's engineers work by, against what the code really does.
+//! The promises of both ports, before a core that has books.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
-use domain::{ReversalKind, ReversalOutcome, ReversalRequest};
-use ports::FundsGateway;
-use serde_json::{Map, Value, json};
+use adapters_wallet_core::{CoreSettings, WalletCore};
+use domain::{CorePayment, PaymentKind, PaymentRequestId, PaymentStatus, ReversalOutcome};
+use ports::testing::async_trait;
+use ports::testing::contracts::wallet_core::{CoreSubject, CoreTrouble, FundsSubject, PaymentsSubject};
+use ports::{FundsGateway, Payments};
+use serde_json::{Value, json};
 
-use crate::payments::told_by_status;
-use crate::server::{Act, Server, answer};
-use crate::{core_at, refund, void};
+use crate::server::{Act, ReceivedRequest, Server, answer};
+use crate::settings;
 
-const PAGE: &str = include_str!("../../../../docs/wallet-core.md");
+const TOKEN: &str = "SECRET-TOKEN";
+const QUOTED: &str = "SECRET-BODY";
 
-fn openapi() -> Value {
-    serde_json::from_str(include_str!("../../../../docs/wallet-core.openapi.json")).unwrap()
+/// Long enough for a call on a busy machine.
+const TIME_LIMIT: Duration = Duration::from_secs(2);
+
+/// The adapter, before a core that keeps payments and reverses them as `docs/wallet-core.md` says.
+struct PlayedCore {
+    adapter: WalletCore,
+    books: Arc<Mutex<Books>>,
 }
 
-/// What stands at a place, or at the place that it refers to.
-fn at(api: &Value, place: &str) -> Value {
-    let found = api.pointer(place).unwrap_or_else(|| panic!("nothing at {place}"));
-    let referred = found.get("$ref").map(|to| to.as_str().unwrap().strip_prefix('#').unwrap().to_owned());
-    referred.map_or_else(|| found.clone(), |to| at(api, &to))
+#[derive(Default)]
+struct Books {
+    payments: BTreeMap<PaymentRequestId, Value>,
+    left: BTreeMap<PaymentRequestId, i64>,
+    reversed: BTreeSet<PaymentRequestId>,
+    answers: VecDeque<ReversalOutcome>,
+    trouble: Option<CoreTrouble>,
 }
 
-fn schema(name: &str) -> Value {
-    at(&openapi(), &format!("/components/schemas/{name}"))
-}
-
-fn texts(list: &Value) -> BTreeSet<String> {
-    list.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
-}
-
-fn members(of: &Value) -> BTreeSet<String> {
-    of.as_object().unwrap().keys().cloned().collect()
-}
-
-fn examples(place: &str) -> Vec<Value> {
-    at(&openapi(), place).as_object().unwrap().values().map(|example| example["value"].clone()).collect()
-}
-
-/// What the core is really told.
-async fn asked(reversal_request: &ReversalRequest) -> Value {
-    let server = Server::start([Act::Say(answer(200, r#"{"outcome":"done"}"#))]);
-    assert_eq!(core_at(&server.url()).reverse(reversal_request).await, ReversalOutcome::Done);
-    serde_json::from_str(&server.asked()[0].body).unwrap()
-}
-
-async fn told(status: u16, body: &Value) -> ReversalOutcome {
-    let server = Server::start([Act::Say(answer(status, &body.to_string()))]);
-    core_at(&server.url()).reverse(&refund()).await
-}
-
-fn without(object: &Value, member: &str) -> Value {
-    let mut rest: Map<String, Value> = object.as_object().unwrap().clone();
-    rest.remove(member).unwrap_or_else(|| panic!("no {member}"));
-    Value::Object(rest)
-}
-
-#[test]
-fn every_reference_leads_somewhere() {
-    fn follow(api: &Value, here: &Value) -> usize {
-        let referred = here.get("$ref").and_then(Value::as_str).map(|to| at(api, to.strip_prefix('#').unwrap())).is_some();
-        let deeper: usize = match here {
-            Value::Array(items) => items.iter().map(|item| follow(api, item)).sum(),
-            Value::Object(members) => members.values().map(|member| follow(api, member)).sum(),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
-        };
-        deeper + usize::from(referred)
+impl PlayedCore {
+    fn without_payments() -> Self {
+        let books = Arc::new(Mutex::new(Books::default()));
+        let of_server = Arc::clone(&books);
+        let server = Server::responding(Box::new(move |request| of_server.lock().unwrap().act(request)));
+        let reached = CoreSettings { timeout: TIME_LIMIT, token: Some(TOKEN.to_owned()), ..settings(&server.url()) };
+        Self { adapter: WalletCore::new(&reached).unwrap(), books }
     }
-    assert_eq!(openapi()["openapi"], "3.1.0");
-    assert!(follow(&openapi(), &openapi()) > 10);
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap()
+    }
 }
 
-#[tokio::test]
-async fn the_calls_of_the_file_are_the_calls_that_are_made() {
-    let server = Server::start(vec![Act::Say(answer(404, "")); 2]);
-    let core = core_at(&server.url());
-    core.reverse(&refund()).await;
-    let _ = ports::Payments::look_up(&core, &refund().id).await;
-    let made: BTreeSet<_> = server.asked().iter().map(|one| one.line().to_owned()).collect();
-    let mut named = BTreeSet::new();
-    for (path, methods) in openapi()["paths"].as_object().unwrap() {
-        let place = format!("{}/20260301-7", path.split("/{").next().unwrap());
-        named.extend(members(methods).iter().map(|method| format!("{} /core{place} HTTP/1.1", method.to_uppercase())));
-    }
-    assert_eq!(made, named);
-}
-
-#[tokio::test]
-async fn the_core_is_told_what_the_file_says() {
-    let schema = schema("Reversal");
-    let (all, least) = (asked(&refund()).await, asked(&void()).await);
-    assert_eq!(members(&all), members(&schema["properties"]));
-    assert_eq!(members(&least), texts(&schema["required"]));
-    assert_eq!(members(&all["amount"]), members(&self::schema("Amount")["properties"]));
-    let mut kinds = BTreeSet::new();
-    for kind in [ReversalKind::Refund, ReversalKind::Release, ReversalKind::Void] {
-        kinds.insert(asked(&ReversalRequest { kind, ..void() }).await["kind"].as_str().unwrap().to_owned());
-    }
-    assert_eq!(kinds, texts(&schema["properties"]["kind"]["enum"]));
-    let examples = examples("/paths/~1reversals~1{reversalId}/put/requestBody/content/application~1json/examples");
-    let shown: BTreeSet<_> = examples.iter().map(|example| example["kind"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(shown, kinds);
-    assert!(examples.iter().all(|example| members(example).is_subset(&members(&all))));
-}
-
-#[tokio::test]
-async fn every_outcome_of_the_file_is_understood() {
-    let mut understood = BTreeSet::new();
-    for outcome in texts(&schema("Ended")["properties"]["outcome"]["enum"]) {
-        let body = json!({ "outcome": outcome });
-        assert!(PAGE.contains(&format!("`{outcome}`")), "the page is silent about {outcome}");
-        understood.insert(told(200, &body).await.name());
-        assert_eq!(told(422, &body).await.name(), "unknown");
-    }
-    for example in examples("/paths/~1reversals~1{reversalId}/put/responses/422/content/application~1json/examples") {
-        understood.insert(told(422, &example).await.name());
-        assert_eq!(told(200, &example).await.name(), "unknown");
-        for member in texts(&schema("Impossible")["required"]) {
-            assert_eq!(told(422, &without(&example, &member)).await.name(), "unknown");
+impl Books {
+    fn act(&mut self, request: &ReceivedRequest) -> Act {
+        assert_eq!(request.header("authorization"), Some(&*format!("Bearer {TOKEN}")));
+        match self.trouble.take() {
+            None => Act::Say(self.reply(request)),
+            Some(CoreTrouble::Silence) => Act::SayAndWait(String::new()),
+            Some(CoreTrouble::Refusal) => Act::SayAndClose(String::new()),
+            Some(CoreTrouble::LostAnswer) => {
+                self.reply(request);
+                Act::SayAndClose(String::new())
+            }
+            Some(CoreTrouble::HalfAnswer) => {
+                let whole = self.reply(request);
+                Act::SayAndClose(whole[..whole.len() - 1].to_owned())
+            }
+            Some(CoreTrouble::OtherLanguage) => Act::Say(answer(200, &json!({ "outcome": QUOTED, QUOTED: TOKEN }).to_string())),
+            Some(CoreTrouble::NotFinished) => Act::Say(answer(202, r#"{"outcome":"done"}"#)),
+            Some(CoreTrouble::WrongPlace) => Act::Say(answer(404, &format!("<html>{QUOTED} {TOKEN}</html>"))),
         }
     }
-    let all = ["done", "fully-refunded", "impossible", "nothing-to-do", "partly-refunded"];
-    assert_eq!(understood, BTreeSet::from(all));
-    let responses = "/paths/~1reversals~1{reversalId}/put/responses";
-    assert_eq!(members(&at(&openapi(), responses)), ["200", "202", "422", "default"].map(str::to_owned).into());
-    for example in examples(&format!("{responses}/200/content/application~1json/examples")) {
-        assert_ne!(told(200, &example).await.name(), "unknown", "{example}");
-    }
-}
 
-#[tokio::test]
-async fn every_payment_of_the_file_is_understood() {
-    let examples = examples("/paths/~1payments~1{paymentRequestId}/get/responses/200/content/application~1json/examples");
-    let schema = schema("Payment");
-    let (named, required) = (members(&schema["properties"]), texts(&schema["required"]));
-    let mut shown = BTreeSet::new();
-    for example in examples {
-        shown.extend(members(&example));
-        let whole = told_by_status(200, &example.to_string()).await;
-        assert!(matches!(whole, Ok(Some(_))), "{whole:?}: {example}");
-        for member in members(&example) {
-            let rest = told_by_status(200, &without(&example, &member).to_string()).await;
-            assert_eq!(rest.is_err(), required.contains(&member), "{member}");
+    fn reply(&mut self, request: &ReceivedRequest) -> String {
+        let mut words = request.line().split([' ', '/']);
+        let (method, id) = (words.next().unwrap(), words.nth(3).unwrap());
+        let id = PaymentRequestId::parse(id).unwrap();
+        match method {
+            "GET" => self.payments.get(&id).map_or_else(|| answer(404, "{}"), |payment| answer(200, &payment.to_string())),
+            _ => self.reverse(id),
         }
-        for member in ["status", "kind"] {
-            for known in texts(&schema["properties"][member]["enum"]) {
-                let mut changed = example.clone();
-                changed[member] = json!(known);
-                assert!(told_by_status(200, &changed.to_string()).await.is_ok(), "{member} {known}");
+    }
+
+    fn reverse(&mut self, id: PaymentRequestId) -> String {
+        match self.answers.pop_front() {
+            Some(ReversalOutcome::Impossible(reason)) => {
+                answer(422, &json!({ "outcome": "impossible", "reason": reason }).to_string())
+            }
+            Some(outcome) => answer(200, &json!({ "outcome": outcome.name().as_str() }).to_string()),
+            None => {
+                let was_reversed = !self.reversed.insert(id.clone());
+                let taken = self.left.insert(id, 0);
+                let outcome = match (taken, was_reversed) {
+                    (None, _) => "nothing-to-do",
+                    (Some(_), false) => "done",
+                    (Some(_), true) => "already-done",
+                };
+                answer(200, &json!({ "outcome": outcome }).to_string())
             }
         }
     }
-    assert_eq!(shown, named);
 }
 
-#[tokio::test]
-async fn an_unknown_payment_of_the_file_is_understood() {
-    let responses = "/paths/~1payments~1{paymentRequestId}/get/responses";
-    assert_eq!(members(&at(&openapi(), responses)), ["200", "404", "default"].map(str::to_owned).into());
-    for example in examples(&format!("{responses}/404/content/application~1problem+json/examples")) {
-        assert_eq!(told_by_status(404, &example.to_string()).await, Ok(None));
+/// The body of a 200, with every member that is known.
+fn payment_body(CorePayment { payment, refunded, refund_running }: &CorePayment) -> Value {
+    let (status, completed_at) = match payment.status {
+        PaymentStatus::Succeeded { completed_at, .. } => ("S", Some(completed_at)),
+        PaymentStatus::Failed { completed_at } => ("F", Some(completed_at)),
+        PaymentStatus::InProgress => ("U", None),
+    };
+    let currency = payment.amount.currency().code();
+    json!({
+        "status": status,
+        "acquirerId": payment.acquirer_id.as_str(),
+        "paymentId": payment.payment_id.as_ref().map(domain::PaymentId::as_str),
+        "account": payment.account.as_str(),
+        "amount": { "value": payment.amount.minor().to_string(), "currency": currency },
+        "kind": match payment.kind {
+            PaymentKind::Payment => "payment",
+            PaymentKind::Authorization => "authorization",
+        },
+        "initiatedAt": payment.initiated_at.to_rfc3339(),
+        "completedAt": completed_at.map(|at| at.to_rfc3339()),
+        "refunded": { "value": refunded.to_string(), "currency": currency },
+        "refundRunning": refund_running,
+    })
+}
+
+#[async_trait]
+impl CoreSubject for PlayedCore {
+    async fn keep(&self, id: &PaymentRequestId, payment: &CorePayment) {
+        let mut books = self.books();
+        let left = if books.reversed.contains(id) { 0 } else { payment.payment.amount.minor() };
+        books.left.insert(id.clone(), left);
+        books.payments.insert(id.clone(), payment_body(payment));
+    }
+
+    async fn disturb(&self, trouble: CoreTrouble) {
+        self.books().trouble = Some(trouble);
+    }
+
+    fn time_limit(&self) -> Duration {
+        TIME_LIMIT
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        vec![TOKEN.to_owned(), QUOTED.to_owned()]
     }
 }
 
-#[tokio::test]
-async fn the_pages_examples_are_what_is_sent_and_understood() {
-    let (mut reversals, mut payments, mut answers) = (0, 0, 0);
-    for block in PAGE.split("```json\n").skip(1) {
-        let example: Value = serde_json::from_str(block.split("```").next().unwrap()).unwrap();
-        if example.get("outcome").is_some() {
-            let status = if example["outcome"] == "impossible" { 422 } else { 200 };
-            assert_ne!(told(status, &example).await.name(), "unknown", "{example}");
-            answers += 1;
-        } else if example.get("status").is_some_and(Value::is_string) {
-            assert!(matches!(told_by_status(200, &example.to_string()).await, Ok(Some(_))), "{example}");
-            payments += 1;
-        } else {
-            assert!(members(&example).is_subset(&members(&schema("Reversal")["properties"])), "{example}");
-            assert!(texts(&schema("Reversal")["required"]).is_subset(&members(&example)), "{example}");
-            reversals += 1;
-        }
+#[async_trait]
+impl FundsSubject for PlayedCore {
+    fn funds(&self) -> Arc<dyn FundsGateway> {
+        Arc::new(self.adapter.clone())
     }
-    assert!(reversals > 0 && payments > 0 && answers > 1, "{reversals} {payments} {answers}");
+
+    async fn left(&self, id: &PaymentRequestId) -> i64 {
+        self.books().left.get(id).copied().unwrap_or_default()
+    }
+
+    async fn answer_next(&self, outcome: ReversalOutcome) {
+        self.books().answers.push_back(outcome);
+    }
+}
+
+#[async_trait]
+impl PaymentsSubject for PlayedCore {
+    fn payments(&self) -> Arc<dyn Payments> {
+        Arc::new(self.adapter.clone())
+    }
+}
+
+mod funds {
+    ports::funds_contract!(super::PlayedCore::without_payments());
+}
+
+mod payments {
+    ports::payments_contract!(super::PlayedCore::without_payments());
 }

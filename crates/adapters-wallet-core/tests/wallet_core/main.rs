@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod contract;
+mod documents;
 mod payments;
 mod reversals;
 mod server;
@@ -11,7 +12,7 @@ mod tls;
 use std::time::Duration;
 
 use adapters_wallet_core::{CoreSettings, WalletCore};
-use domain::{AccountId, Money, PaymentId, PaymentRequestId, ReversalKind, ReversalRequest};
+use domain::{AccountId, Money, PaymentId, PaymentRequestId, ReversalRequest, Taken};
 
 /// Long enough never to matter.
 const PATIENT: Duration = Duration::from_secs(60);
@@ -32,7 +33,7 @@ fn id(text: &str) -> PaymentRequestId {
 fn refund() -> ReversalRequest {
     ReversalRequest {
         id: id("20260301-7"),
-        kind: ReversalKind::Refund,
+        taken: Taken::Debit,
         payment_id: Some(PaymentId::parse("P-1").unwrap()),
         account: Some(AccountId::parse("alice").unwrap()),
         amount: Some(Money::parse("1000", "JPY").unwrap()),
@@ -41,5 +42,5 @@ fn refund() -> ReversalRequest {
 
 /// A reversal of which nothing is known but its id.
 fn void() -> ReversalRequest {
-    ReversalRequest { kind: ReversalKind::Void, payment_id: None, account: None, amount: None, ..refund() }
+    ReversalRequest { taken: Taken::NothingKnown, payment_id: None, account: None, amount: None, ..refund() }
 }

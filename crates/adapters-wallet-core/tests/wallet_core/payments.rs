@@ -19,22 +19,22 @@ const LEAST: &str = r#"{
 
 type LookedUp = Result<Option<CorePayment>, UnavailableError>;
 
-async fn told(act: Act) -> LookedUp {
+async fn looked_up(act: Act) -> LookedUp {
     let server = Server::start([act]);
     core_at(&server.url()).look_up(&id("20260301-7")).await
 }
 
-pub(crate) async fn told_by_status(status: u16, body: &str) -> LookedUp {
-    told(Act::Say(answer(status, body))).await
+pub(crate) async fn looked_up_by_status(status: u16, body: &str) -> LookedUp {
+    looked_up(Act::Say(answer(status, body))).await
 }
 
 async fn found(body: &str) -> CorePayment {
-    told_by_status(200, body).await.unwrap().unwrap()
+    looked_up_by_status(200, body).await.unwrap().unwrap()
 }
 
 #[track_caller]
-fn assert_unavailable(looked_up: &LookedUp, met: &str) {
-    let text = looked_up.as_ref().unwrap_err().to_string();
+fn assert_unavailable(result: &LookedUp, met: &str) {
+    let text = result.as_ref().unwrap_err().to_string();
     assert!(text.contains(met), "{text} instead of {met}");
     assert!(text.chars().count() <= 200 && !text.chars().any(char::is_control), "{text:?}");
 }
@@ -111,7 +111,7 @@ async fn refunds_are_an_amount_or_its_value_alone() {
     ];
     for said in wrong {
         let body = FULL.replace(r#"{"value": "400", "currency": "JPY"}"#, said);
-        assert_unavailable(&told_by_status(200, &body).await, "status 200");
+        assert_unavailable(&looked_up_by_status(200, &body).await, "status 200");
     }
 }
 
@@ -119,14 +119,14 @@ async fn refunds_are_an_amount_or_its_value_alone() {
 async fn the_core_is_asked_under_the_encoded_id() {
     let server = Server::start([Act::Say(answer(404, "{}"))]);
     assert_eq!(core_at(&server.url()).look_up(&id("a/b?c")).await, Ok(None));
-    let asked = server.asked();
-    assert_eq!((asked[0].line(), asked[0].body.as_str()), ("GET /core/payments/a%2Fb%3Fc HTTP/1.1", ""));
+    let received = server.received();
+    assert_eq!((received[0].line(), received[0].body.as_str()), ("GET /core/payments/a%2Fb%3Fc HTTP/1.1", ""));
 }
 
 #[tokio::test]
 async fn f33_a_404_of_the_core_is_certain_absence() {
     for body in ["", "\n", "{}", r#"{"type":"about:blank","title":"Not Found","status":404}"#, r#"{"outcome":"not-found"}"#] {
-        assert_eq!(told_by_status(404, body).await, Ok(None), "{body}");
+        assert_eq!(looked_up_by_status(404, body).await, Ok(None), "{body}");
     }
 }
 
@@ -135,26 +135,29 @@ async fn f33_a_404_of_something_else_says_nothing_of_the_payment() {
     let pages =
         ["<html><h1>404 Not Found</h1></html>", "default backend - 404", "404 page not found\n", "[]", "\"no\"", "{", "{}{}"];
     for body in pages {
-        assert_unavailable(&told_by_status(404, body).await, "status 404 with a page in its body");
+        assert_unavailable(&looked_up_by_status(404, body).await, "status 404 with a page in its body");
     }
     let half = "HTTP/1.1 404 Said\r\ncontent-length: 9\r\n\r\n{}";
-    assert_unavailable(&told(Act::SayAndClose(half.to_owned())).await, "the answer broke off");
+    assert_unavailable(&looked_up(Act::SayAndClose(half.to_owned())).await, "the answer broke off");
 }
 
 #[tokio::test]
 async fn f33_any_other_status_says_nothing_of_the_payment() {
     for status in [201, 202, 204, 301, 307, 400, 401, 403, 405, 409, 410, 422, 429, 500, 502, 503, 504] {
         let body = if status == 204 { "" } else { LEAST };
-        assert_eq!(told_by_status(status, body).await, Err(UnavailableError::because(format!("status {status}"))));
+        assert_eq!(looked_up_by_status(status, body).await, Err(UnavailableError::because(format!("status {status}"))));
     }
 }
 
 #[tokio::test]
 async fn f33_a_core_that_does_not_answer_says_nothing() {
-    assert_unavailable(&told(Act::CloseUnread).await, "no answer: ");
-    assert_unavailable(&told(Act::SayAndClose(String::new())).await, "no answer: ");
-    assert_unavailable(&told(Act::SayAndClose(answer(200, LEAST).replace("authorization", ""))).await, "the answer broke off: ");
-    assert_unavailable(&told(Act::SayForEver("HTTP/1.1 404 Said\r\n\r\n".to_owned())).await, "more than 65536 bytes");
+    assert_unavailable(&looked_up(Act::CloseUnread).await, "no answer: ");
+    assert_unavailable(&looked_up(Act::SayAndClose(String::new())).await, "no answer: ");
+    assert_unavailable(
+        &looked_up(Act::SayAndClose(answer(200, LEAST).replace("authorization", ""))).await,
+        "the answer broke off: ",
+    );
+    assert_unavailable(&looked_up(Act::SayForEver("HTTP/1.1 404 Said\r\n\r\n".to_owned())).await, "more than 65536 bytes");
 }
 
 #[tokio::test]
@@ -183,17 +186,17 @@ async fn a_payment_outside_of_the_contract_is_unavailable() {
     for (good, bad, met) in changes {
         let body = FULL.replacen(good, bad, 1);
         assert_ne!(body, FULL, "{good}");
-        assert_unavailable(&told_by_status(200, &body).await, met);
+        assert_unavailable(&looked_up_by_status(200, &body).await, met);
     }
     for body in ["", "null", "[]", "{}", &format!("[{FULL}]"), &FULL[..FULL.len() - 1], &format!("{FULL}{FULL}")] {
-        assert_unavailable(&told_by_status(200, body).await, "status 200 without the contract's body");
+        assert_unavailable(&looked_up_by_status(200, body).await, "status 200 without the contract's body");
     }
 }
 
 #[tokio::test]
 async fn what_was_met_never_quotes_a_payment() {
     for body in [FULL.replace("\"1020\"", "\"SECRET \""), FULL.replace("\"payment\"", "\"SECRET\""), "SECRET".to_owned()] {
-        let met = told_by_status(200, &body).await.unwrap_err().to_string();
+        let met = looked_up_by_status(200, &body).await.unwrap_err().to_string();
         assert!(!met.contains("SECRET"), "{met}");
     }
 }

@@ -3,7 +3,7 @@ use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use adapters_wallet_core::{CoreSettings, WalletCore};
-use domain::{ReversalKind, ReversalOutcome, ReversalRequest};
+use domain::{ReversalOutcome, ReversalRequest, Taken};
 use ports::FundsGateway;
 
 use crate::server::{Act, Server, answer};
@@ -11,13 +11,13 @@ use crate::{core_at, id, refund, settings, void};
 
 const DONE: &str = r#"{"outcome":"done"}"#;
 
-async fn told(act: Act) -> ReversalOutcome {
+async fn reversed(act: Act) -> ReversalOutcome {
     let server = Server::start([act]);
     core_at(&server.url()).reverse(&refund()).await
 }
 
-async fn told_by_status(status: u16, body: &str) -> ReversalOutcome {
-    told(Act::Say(answer(status, body))).await
+async fn reversed_by_status(status: u16, body: &str) -> ReversalOutcome {
+    reversed(Act::Say(answer(status, body))).await
 }
 
 fn unknown(met: &str) -> ReversalOutcome {
@@ -32,16 +32,16 @@ fn assert_unknown(outcome: &ReversalOutcome, met: &str) {
 }
 
 #[tokio::test]
-async fn the_core_is_told_what_is_known_of_the_payment() {
+async fn the_core_is_sent_what_is_known_of_the_payment() {
     let server = Server::start([Act::Say(answer(200, DONE))]);
     assert_eq!(core_at(&server.url()).reverse(&refund()).await, ReversalOutcome::Done);
-    let asked = server.asked();
-    assert_eq!(asked[0].line(), "PUT /core/reversals/20260301-7 HTTP/1.1");
-    assert_eq!(asked[0].header("content-type"), Some("application/json"));
-    assert_eq!(asked[0].header("accept"), Some("application/json"));
-    assert_eq!(asked[0].header("authorization"), None);
+    let received = server.received();
+    assert_eq!(received[0].line(), "PUT /core/reversals/20260301-7 HTTP/1.1");
+    assert_eq!(received[0].header("content-type"), Some("application/json"));
+    assert_eq!(received[0].header("accept"), Some("application/json"));
+    assert_eq!(received[0].header("authorization"), None);
     let known = r#""paymentId":"P-1","account":"alice","amount":{"value":"1000","currency":"JPY"}"#;
-    assert_eq!(asked[0].body, format!(r#"{{"paymentRequestId":"20260301-7","kind":"refund",{known}}}"#));
+    assert_eq!(received[0].body, format!(r#"{{"paymentRequestId":"20260301-7","taken":"debit",{known}}}"#));
 }
 
 #[tokio::test]
@@ -49,10 +49,10 @@ async fn what_is_not_known_is_left_out() {
     let server = Server::start([Act::Say(answer(200, DONE)), Act::Say(answer(200, DONE))]);
     let core = core_at(&server.url());
     core.reverse(&void()).await;
-    core.reverse(&ReversalRequest { kind: ReversalKind::Release, ..void() }).await;
-    let asked = server.asked();
-    assert_eq!(asked[0].body, r#"{"paymentRequestId":"20260301-7","kind":"void"}"#);
-    assert_eq!(asked[1].body, r#"{"paymentRequestId":"20260301-7","kind":"release"}"#);
+    core.reverse(&ReversalRequest { taken: Taken::Hold, ..void() }).await;
+    let received = server.received();
+    assert_eq!(received[0].body, r#"{"paymentRequestId":"20260301-7","taken":"nothing-known"}"#);
+    assert_eq!(received[1].body, r#"{"paymentRequestId":"20260301-7","taken":"hold"}"#);
 }
 
 #[tokio::test]
@@ -76,10 +76,10 @@ async fn f08_every_attempt_asks_under_the_same_id() {
     assert_eq!(core.reverse(&refund()).await, ReversalOutcome::Impossible("closed account".to_owned()));
     assert_eq!(core.reverse(&refund()).await, ReversalOutcome::Done);
     assert_eq!(core.reverse(&refund()).await, ReversalOutcome::Done);
-    let asked = server.asked();
-    assert_eq!(asked.len(), 8);
-    for one in &asked {
-        assert_eq!((one.line(), &one.body), (asked[0].line(), &asked[0].body));
+    let received = server.received();
+    assert_eq!(received.len(), 8);
+    for one in &received {
+        assert_eq!((one.line(), &one.body), (received[0].line(), &received[0].body));
     }
 }
 
@@ -90,8 +90,8 @@ async fn ids_are_percent_encoded_in_paths() {
     for text in ["a/../b?c#d%2e&e", "...", "~._-", "\\\"<>^`{|}[]@:;=+'$,!*()"] {
         assert_eq!(core.reverse(&ReversalRequest { id: id(text), ..void() }).await, ReversalOutcome::Done);
     }
-    let asked = server.asked();
-    let places: Vec<_> = asked.iter().map(|one| one.line().split(' ').nth(1).unwrap()).collect();
+    let received = server.received();
+    let places: Vec<_> = received.iter().map(|one| one.line().split(' ').nth(1).unwrap()).collect();
     let strange = "%5C%22%3C%3E%5E%60%7B%7C%7D%5B%5D%40%3A%3B%3D%2B%27%24%2C%21%2A%28%29";
     let encoded = ["a%2F..%2Fb%3Fc%23d%252e%26e", "...", "~._-", strange];
     assert_eq!(places, encoded.map(|id| format!("/core/reversals/{id}")));
@@ -107,16 +107,16 @@ async fn f33_each_outcome_of_the_core_is_told_apart() {
         ("fully-refunded", ReversalOutcome::FullyRefunded),
     ];
     for (outcome, end) in ends {
-        assert_eq!(told_by_status(200, &format!(r#"{{"outcome":"{outcome}","more":[1]}}"#)).await, end);
+        assert_eq!(reversed_by_status(200, &format!(r#"{{"outcome":"{outcome}","more":[1]}}"#)).await, end);
     }
-    let refused = told_by_status(422, r#"{"reason":"account closed","outcome":"impossible"}"#).await;
+    let refused = reversed_by_status(422, r#"{"reason":"account closed","outcome":"impossible"}"#).await;
     assert_eq!(refused, ReversalOutcome::Impossible("account closed".to_owned()));
 }
 
 #[tokio::test]
 async fn f33_a_core_that_never_heard_of_it_has_said_nothing() {
     for body in ["", "{}", DONE, r#"{"outcome":"nothing-to-do"}"#, r#"{"outcome":"impossible","reason":"not found"}"#] {
-        assert_eq!(told_by_status(404, body).await, unknown("status 404"), "{body}");
+        assert_eq!(reversed_by_status(404, body).await, unknown("status 404"), "{body}");
     }
 }
 
@@ -126,10 +126,10 @@ async fn f33_only_200_and_422_say_how_it_ended() {
         for body in [DONE, r#"{"outcome":"impossible","reason":"status"}"#] {
             // These two have no body in HTTP.
             let body = if [204, 304].contains(&status) { "" } else { body };
-            assert_eq!(told_by_status(status, body).await, unknown(&format!("status {status}")));
+            assert_eq!(reversed_by_status(status, body).await, unknown(&format!("status {status}")));
         }
     }
-    assert_eq!(told_by_status(202, DONE).await, unknown("status 202: the core has not finished"));
+    assert_eq!(reversed_by_status(202, DONE).await, unknown("status 202: the core has not finished"));
 }
 
 #[tokio::test]
@@ -138,14 +138,14 @@ async fn a_redirect_is_not_followed() {
         let head = format!("HTTP/1.1 {status} Said\r\nlocation: /core/elsewhere\r\ncontent-length: 0\r\n\r\n");
         let server = Server::start([Act::Say(head), Act::Say(answer(200, DONE))]);
         assert_eq!(core_at(&server.url()).reverse(&refund()).await, unknown(&format!("status {status}")));
-        assert_eq!(server.asked().len(), 1);
+        assert_eq!(server.received().len(), 1);
     }
 }
 
 #[tokio::test]
 async fn an_outcome_outside_of_the_contract_is_unknown() {
     for outcome in ["Done", "DONE", " done", "done\\u0000", "", "pending", "unknown", "impossible", "not-found", "refunded"] {
-        let said = told_by_status(200, &format!(r#"{{"outcome":"{outcome}","reason":"x"}}"#)).await;
+        let said = reversed_by_status(200, &format!(r#"{{"outcome":"{outcome}","reason":"x"}}"#)).await;
         assert_eq!(said, unknown("status 200 with an outcome outside of the contract"), "{outcome}");
     }
 }
@@ -160,7 +160,7 @@ async fn a_body_outside_of_the_contract_is_unknown() {
         "\"done\"",
         "[\"done\"]",
         "{}",
-        r#"{"Outcome":"done"}"#,
+        r#"{"Reply":"done"}"#,
         r#"{"outcome":null}"#,
         r#"{"outcome":["done"]}"#,
         r#"{"outcome":{"done":null}}"#,
@@ -175,11 +175,11 @@ async fn a_body_outside_of_the_contract_is_unknown() {
         "\u{feff}{\"outcome\":\"done\"}",
     ];
     for body in bodies {
-        assert_unknown(&told_by_status(200, body).await, "status 200 without the contract's body");
+        assert_unknown(&reversed_by_status(200, body).await, "status 200 without the contract's body");
     }
     let deep = |end: &str| format!(r#"{{"outcome":"done","more":{}{end}}}"#, "[".repeat(20_000));
-    assert_eq!(told_by_status(200, &deep(&"]".repeat(20_000))).await, ReversalOutcome::Done);
-    assert_unknown(&told_by_status(200, &deep(&"]".repeat(19_999))).await, "status 200 without the contract's body");
+    assert_eq!(reversed_by_status(200, &deep(&"]".repeat(20_000))).await, ReversalOutcome::Done);
+    assert_unknown(&reversed_by_status(200, &deep(&"]".repeat(19_999))).await, "status 200 without the contract's body");
 }
 
 #[tokio::test]
@@ -195,14 +195,14 @@ async fn a_422_without_the_contracts_body_is_unknown() {
         r#"["impossible","a"]"#,
     ];
     for body in bodies {
-        assert_unknown(&told_by_status(422, body).await, "status 422 without the");
+        assert_unknown(&reversed_by_status(422, body).await, "status 422 without the");
     }
 }
 
 #[tokio::test]
 async fn a_reason_is_kept_short_and_on_one_line() {
     let reason = format!("a\\u0000\\n\\u001b[31m\\u0085{}", "ä".repeat(600));
-    let refused = told_by_status(422, &format!(r#"{{"outcome":"impossible","reason":"{reason}"}}"#)).await;
+    let refused = reversed_by_status(422, &format!(r#"{{"outcome":"impossible","reason":"{reason}"}}"#)).await;
     assert_eq!(refused, ReversalOutcome::Impossible(format!("a[31m{}", "ä".repeat(495))));
 }
 
@@ -212,7 +212,7 @@ async fn what_was_met_never_quotes_a_body() {
     for (status, body) in
         [(200, secret), (422, secret), (401, secret), (500, secret), (200, "SECRET"), (200, r#"{"outcome":1,"SECRET"#)]
     {
-        let ReversalOutcome::Unknown(met) = told_by_status(status, body).await else { panic!("{status} {body}") };
+        let ReversalOutcome::Unknown(met) = reversed_by_status(status, body).await else { panic!("{status} {body}") };
         assert!(!met.contains("SECRET"), "{met}");
     }
 }
@@ -221,31 +221,31 @@ async fn what_was_met_never_quotes_a_body() {
 async fn an_answer_longer_than_64_kib_is_not_read() {
     let long = |length: usize| format!(r#"{{"more":"{}","outcome":"done"}}"#, "x".repeat(length - 28));
     assert_eq!(long(65_536).len(), 65_536);
-    assert_eq!(told_by_status(200, &long(65_536)).await, ReversalOutcome::Done);
-    assert_unknown(&told_by_status(200, &long(65_537)).await, "status 200 with more than 65536 bytes");
+    assert_eq!(reversed_by_status(200, &long(65_536)).await, ReversalOutcome::Done);
+    assert_unknown(&reversed_by_status(200, &long(65_537)).await, "status 200 with more than 65536 bytes");
     let endless = "HTTP/1.1 200 Said\r\n\r\n";
-    assert_unknown(&told(Act::SayForEver(endless.to_owned())).await, "status 200 with more than 65536 bytes");
+    assert_unknown(&reversed(Act::SayForEver(endless.to_owned())).await, "status 200 with more than 65536 bytes");
 }
 
 #[tokio::test]
 async fn half_an_answer_is_unknown() {
     let all = "HTTP/1.1 200 Said\r\ncontent-length: 18\r\n\r\n{\"outcome\":\"done\"}";
-    assert_eq!(told(Act::SayAndClose(all.to_owned())).await, ReversalOutcome::Done);
+    assert_eq!(reversed(Act::SayAndClose(all.to_owned())).await, ReversalOutcome::Done);
     for length in 0..all.len() {
         let met = if length < all.find("{\"").unwrap() - 2 { "no answer" } else { "" };
-        assert_unknown(&told(Act::SayAndClose(all[..length].to_owned())).await, met);
+        assert_unknown(&reversed(Act::SayAndClose(all[..length].to_owned())).await, met);
     }
     let longer = all.replace("18", "19");
-    assert_unknown(&told(Act::SayAndClose(longer)).await, "the answer broke off");
+    assert_unknown(&reversed(Act::SayAndClose(longer)).await, "the answer broke off");
     let chunked = "HTTP/1.1 200 Said\r\ntransfer-encoding: chunked\r\n\r\n12\r\n{\"outcome\":\"done\"}\r\n";
-    assert_unknown(&told(Act::SayAndClose(chunked.to_owned())).await, "the answer broke off");
-    assert_eq!(told(Act::SayAndClose(format!("{chunked}0\r\n\r\n"))).await, ReversalOutcome::Done);
+    assert_unknown(&reversed(Act::SayAndClose(chunked.to_owned())).await, "the answer broke off");
+    assert_eq!(reversed(Act::SayAndClose(format!("{chunked}0\r\n\r\n"))).await, ReversalOutcome::Done);
 }
 
 #[tokio::test]
 async fn an_answer_in_another_language_is_unknown() {
     for said in ["HTTP/9 200 Said\r\n\r\n", "SSH-2.0-OpenSSH_9.6\r\n", "\u{15}\u{3}\u{1}\0\u{2}\u{2}F", DONE] {
-        assert_unknown(&told(Act::SayAndClose(said.to_owned())).await, "no answer");
+        assert_unknown(&reversed(Act::SayAndClose(said.to_owned())).await, "no answer");
     }
 }
 
@@ -266,8 +266,8 @@ async fn a_name_without_an_address_is_unknown() {
 async fn a_connection_that_closes_is_unknown_and_not_asked_twice() {
     let server = Server::start([Act::SayAndClose(String::new()), Act::Say(answer(200, DONE))]);
     assert_unknown(&core_at(&server.url()).reverse(&refund()).await, "no answer: ");
-    assert_eq!(server.asked().len(), 1);
-    assert_unknown(&told(Act::CloseUnread).await, "no answer: ");
+    assert_eq!(server.received().len(), 1);
+    assert_unknown(&reversed(Act::CloseUnread).await, "no answer: ");
 }
 
 #[tokio::test]
@@ -276,7 +276,7 @@ async fn a_used_connection_that_closes_is_not_asked_twice() {
     let core = core_at(&server.url());
     assert_eq!(core.reverse(&refund()).await, ReversalOutcome::Done);
     assert_unknown(&core.reverse(&refund()).await, "no answer: ");
-    let connections: Vec<_> = server.asked().iter().map(|one| one.connection).collect();
+    let connections: Vec<_> = server.received().iter().map(|one| one.connection).collect();
     assert_eq!(connections, [1, 1]);
 }
 
@@ -297,11 +297,11 @@ async fn f41_a_slow_answer_is_waited_for_as_long_as_is_set() {
     let silent = Server::start([Act::SayAndWait(String::new())]);
     let patient = core_at(&slow.url());
     let patient = tokio::spawn(async move { patient.reverse(&refund()).await });
-    let (asked, told) = (Arc::clone(&barrier), barrier);
-    tokio::task::spawn_blocking(move || asked.wait()).await.unwrap();
+    let (received, replied) = (Arc::clone(&barrier), barrier);
+    tokio::task::spawn_blocking(move || received.wait()).await.unwrap();
     let hurried = CoreSettings { timeout: Duration::from_millis(100), ..settings(&silent.url()) };
     assert_eq!(WalletCore::new(&hurried).unwrap().reverse(&refund()).await, unknown("timeout"));
-    tokio::task::spawn_blocking(move || told.wait()).await.unwrap();
+    tokio::task::spawn_blocking(move || replied.wait()).await.unwrap();
     assert_eq!(patient.await.unwrap(), ReversalOutcome::Done);
 }
 
@@ -329,11 +329,11 @@ async fn clones_share_their_connections() {
     for _ in 0..3 {
         core.clone().reverse(&refund()).await;
     }
-    assert_eq!(server.asked().iter().map(|one| one.connection).collect::<Vec<_>>(), [1, 1, 1]);
+    assert_eq!(server.received().iter().map(|one| one.connection).collect::<Vec<_>>(), [1, 1, 1]);
 }
 
 #[tokio::test]
-async fn many_are_given_back_at_once() {
+async fn many_are_reversed_at_once() {
     let server = Server::start(vec![Act::Say(answer(200, DONE)); 50]);
     let core = core_at(&server.url());
     let calls = (0..50).map(|n| {
@@ -343,6 +343,6 @@ async fn many_are_given_back_at_once() {
     for call in calls.collect::<Vec<_>>() {
         assert_eq!(call.await.unwrap(), ReversalOutcome::Done);
     }
-    let ids = |n: usize| server.asked().iter().filter(|one| one.line().contains(&format!("/id-{n} "))).count();
+    let ids = |n: usize| server.received().iter().filter(|one| one.line().contains(&format!("/id-{n} "))).count();
     assert!((0..50).all(|n| ids(n) == 1));
 }

@@ -1,4 +1,4 @@
-//! A wallet core that follows a script, one act a request, and remembers what it was asked.
+//! A wallet core that follows a script, one act a request, or answers by what it receives. It remembers its requests.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -27,7 +27,7 @@ pub(crate) enum Act {
 
 /// One request as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ReceivedCommand {
+pub(crate) struct ReceivedRequest {
     /// Which connection it came over, counted from 1.
     pub(crate) connection: usize,
     /// Everything up to the empty line.
@@ -35,7 +35,7 @@ pub(crate) struct ReceivedCommand {
     pub(crate) body: String,
 }
 
-impl ReceivedCommand {
+impl ReceivedRequest {
     pub(crate) fn line(&self) -> &str {
         self.head.lines().next().unwrap()
     }
@@ -46,10 +46,14 @@ impl ReceivedCommand {
     }
 }
 
+/// What to do about a request, where no script says it.
+pub(crate) type Respond = Box<dyn Fn(&ReceivedRequest) -> Act + Send>;
+
 #[derive(Default)]
 struct Played {
     script: VecDeque<Act>,
-    asked: Vec<ReceivedCommand>,
+    respond: Option<Respond>,
+    received: Vec<ReceivedRequest>,
     connections: usize,
 }
 
@@ -65,9 +69,18 @@ impl Server {
 
     /// Speaks TLS where there is a configuration for it.
     pub(crate) fn start_with(script: impl IntoIterator<Item = Act>, tls: Option<Arc<ServerConfig>>) -> Self {
+        Self::play(Played { script: script.into_iter().collect(), ..Played::default() }, tls)
+    }
+
+    /// Answers every request by what it is.
+    pub(crate) fn responding(respond: Respond) -> Self {
+        Self::play(Played { respond: Some(respond), ..Played::default() }, None)
+    }
+
+    fn play(played: Played, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let played = Arc::new(Mutex::new(Played { script: script.into_iter().collect(), ..Played::default() }));
+        let played = Arc::new(Mutex::new(played));
         let of_thread = Arc::clone(&played);
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -82,8 +95,8 @@ impl Server {
         format!("http://127.0.0.1:{}/core", self.port)
     }
 
-    pub(crate) fn asked(&self) -> Vec<ReceivedCommand> {
-        self.played.lock().unwrap().asked.clone()
+    pub(crate) fn received(&self) -> Vec<ReceivedRequest> {
+        self.played.lock().unwrap().received.clone()
     }
 }
 
@@ -107,8 +120,10 @@ fn converse(mut stream: impl Read + Write, played: &Mutex<Played>, connection: u
     while let Some((head, body)) = request(&mut stream) {
         let act = {
             let mut played = played.lock().unwrap();
-            played.asked.push(ReceivedCommand { connection, head, body });
-            played.script.pop_front()
+            let received = ReceivedRequest { connection, head, body };
+            let act = played.respond.as_ref().map(|respond| respond(&received));
+            played.received.push(received);
+            act.or_else(|| played.script.pop_front())
         };
         // Without an act left, the request is remembered, and the connection closed.
         match act {

@@ -23,10 +23,10 @@ fn a_base_url_is_absolute_and_nothing_but_a_place() {
         assert!(WalletCore::new(&settings(good)).is_ok(), "{good}");
     }
     let wrong = [
-        ("", "no absolute URL"),
-        ("core.example", "no absolute URL"),
-        ("/core", "no absolute URL"),
-        ("http://", "no absolute URL"),
+        ("", "not an absolute URL"),
+        ("core.example", "not an absolute URL"),
+        ("/core", "not an absolute URL"),
+        ("http://", "not an absolute URL"),
         ("localhost:9090", "must begin with http:// or https://"),
         ("ftp://core", "must begin with http:// or https://"),
         ("file:///core", "must begin with http:// or https://"),
@@ -65,7 +65,7 @@ fn certificates_have_to_be_there_and_fit() {
     };
     let broken = String::from_utf8(AUTHORITY.to_vec()).unwrap().replacen("MII", "!!!", 1);
     for ca in ["", "no certificate", &broken] {
-        let why = "The wallet core's certificate authorities are no certificates in PEM.";
+        let why = "The wallet core's file of certificate authorities does not hold certificates in PEM.";
         assert_eq!(refused(&with(Some(ca.as_bytes()), None)), why);
     }
     let key_of = |pem: &[u8]| String::from_utf8(pem.to_vec()).unwrap().split_once("-----BEGIN PRIVATE").unwrap().1.to_owned();
@@ -73,7 +73,7 @@ fn certificates_have_to_be_there_and_fit() {
         |pem: &[u8]| String::from_utf8(pem.to_vec()).unwrap().split_once("-----BEGIN PRIVATE").unwrap().0.to_owned();
     let key_alone = format!("-----BEGIN PRIVATE{}", key_of(CLIENT));
     for identity in ["", &certificate_of(CLIENT), &key_alone] {
-        let why = "The client certificate and its private key are not both there in PEM, without a passphrase.";
+        let why = "The client certificate and its private key must both be in PEM, the key without a passphrase.";
         assert_eq!(refused(&with(Some(AUTHORITY), Some(identity.as_bytes()))), why);
     }
     let of_two = format!("{}-----BEGIN PRIVATE{}", certificate_of(CLIENT), key_of(SERVER));
@@ -96,7 +96,7 @@ async fn the_token_is_sent_and_never_shown() {
     let with_token = CoreSettings { token: Some("SECRET".to_owned()), ..settings(&server.url()) };
     let core = WalletCore::new(&with_token).unwrap();
     assert_eq!(core.reverse(&refund()).await, ReversalOutcome::Unknown("status 401".to_owned()));
-    assert_eq!(server.asked()[0].header("authorization"), Some("Bearer SECRET"));
+    assert_eq!(server.received()[0].header("authorization"), Some("Bearer SECRET"));
     for shown in [format!("{core:?}"), format!("{with_token:?}")] {
         assert!(!shown.contains("SECRET"), "{shown}");
     }
@@ -119,5 +119,5 @@ fn a_proxy_of_the_environment_is_not_used() {
 async fn the_core_is_asked_directly() {
     let server = Server::start([Act::Say(answer(200, r#"{"outcome":"done"}"#))]);
     assert_eq!(core_at(&server.url()).reverse(&refund()).await, ReversalOutcome::Done);
-    assert_eq!(server.asked()[0].line(), "PUT /core/reversals/20260301-7 HTTP/1.1");
+    assert_eq!(server.received()[0].line(), "PUT /core/reversals/20260301-7 HTTP/1.1");
 }

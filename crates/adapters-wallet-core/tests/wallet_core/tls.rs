@@ -40,7 +40,7 @@ fn trusting(server: &Server, authority: &[u8]) -> CoreSettings {
     CoreSettings { ca_pem: Some(authority.to_vec()), ..settings(&server.url().replace("http:", "https:")) }
 }
 
-async fn told(settings: &CoreSettings) -> ReversalOutcome {
+async fn reversed(settings: &CoreSettings) -> ReversalOutcome {
     WalletCore::new(settings).unwrap().reverse(&refund()).await
 }
 
@@ -53,14 +53,14 @@ fn assert_unknown(outcome: &ReversalOutcome, met: &str) {
 #[tokio::test]
 async fn a_core_of_a_private_authority_is_trusted() {
     let server = server(SERVER, false);
-    assert_eq!(told(&trusting(&server, AUTHORITY)).await, ReversalOutcome::Done);
+    assert_eq!(reversed(&trusting(&server, AUTHORITY)).await, ReversalOutcome::Done);
     let both = [OTHER_AUTHORITY, AUTHORITY].concat();
     let server = self::server(SERVER, false);
-    assert_eq!(told(&trusting(&server, &both)).await, ReversalOutcome::Done);
+    assert_eq!(reversed(&trusting(&server, &both)).await, ReversalOutcome::Done);
 }
 
 #[tokio::test]
-async fn a_core_that_cannot_prove_who_it_is_is_told_nothing() {
+async fn a_core_that_cannot_prove_who_it_is_receives_nothing() {
     let cases: [(&[u8], &[u8], &str); 3] = [
         (SERVER, OTHER_AUTHORITY, "no connection: invalid peer certificate: "),
         (EXPIRED, AUTHORITY, "no connection: invalid peer certificate: certificate expired"),
@@ -68,13 +68,13 @@ async fn a_core_that_cannot_prove_who_it_is_is_told_nothing() {
     ];
     for (certificate, authority, met) in cases {
         let server = server(certificate, false);
-        assert_unknown(&told(&trusting(&server, authority)).await, met);
-        assert_eq!(server.asked(), []);
+        assert_unknown(&reversed(&trusting(&server, authority)).await, met);
+        assert_eq!(server.received(), []);
     }
 }
 
 #[tokio::test]
-async fn a_core_without_tls_is_told_nothing_over_https() {
+async fn a_core_without_tls_receives_nothing_over_https() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
     let heard = thread::spawn(move || {
@@ -85,7 +85,7 @@ async fn a_core_without_tls_is_told_nothing_over_https() {
         heard
     });
     let core = CoreSettings { ca_pem: Some(AUTHORITY.to_vec()), ..settings(&url) };
-    assert_unknown(&told(&core).await, "no connection: ");
+    assert_unknown(&reversed(&core).await, "no connection: ");
     assert!(!String::from_utf8_lossy(&heard.join().unwrap()).contains("reversals"));
 }
 
@@ -93,12 +93,12 @@ async fn a_core_without_tls_is_told_nothing_over_https() {
 async fn the_client_certificate_is_shown_where_it_is_asked_for() {
     let server = server(SERVER, true);
     let showing = CoreSettings { client_identity_pem: Some(CLIENT.to_vec()), ..trusting(&server, AUTHORITY) };
-    assert_eq!(told(&showing).await, ReversalOutcome::Done);
+    assert_eq!(reversed(&showing).await, ReversalOutcome::Done);
 }
 
 #[tokio::test]
 async fn a_core_that_misses_the_client_certificate_is_unknown() {
     let server = server(SERVER, true);
-    assert_unknown(&told(&trusting(&server, AUTHORITY)).await, "no answer: ");
-    assert_eq!(server.asked(), []);
+    assert_unknown(&reversed(&trusting(&server, AUTHORITY)).await, "no answer: ");
+    assert_eq!(server.received(), []);
 }

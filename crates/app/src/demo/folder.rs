@@ -9,7 +9,7 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 
 use super::rows::PSP_ID;
 use crate::keys;
-use crate::output::Failure;
+use crate::output::CliError;
 
 /// The client that Alipay+ is in the demonstration.
 pub(super) const CLIENT_ID: &str = "SANDBOX_ALIPAYPLUS";
@@ -24,10 +24,10 @@ pub(super) struct Folder(PathBuf);
 
 impl Folder {
     /// Makes a folder that was not there, with everything that the service needs.
-    pub(super) fn make(named: Option<PathBuf>) -> Result<Self, Failure> {
+    pub(super) fn make(named: Option<PathBuf>) -> Result<Self, CliError> {
         let made = match named {
             Some(path) => make_new(&path)?.ok_or_else(|| {
-                Failure::new(format!("{} is there already; the demonstration makes a new folder", path.display()))
+                CliError::new(format!("{} is there already; the demonstration makes a new folder", path.display()))
             })?,
             None => make_random()?,
         };
@@ -47,16 +47,16 @@ impl Folder {
     }
 
     /// A file of the folder, as text.
-    pub(super) fn read(&self, name: &str) -> Result<String, Failure> {
+    pub(super) fn read(&self, name: &str) -> Result<String, CliError> {
         let path = self.0.join(name);
-        std::fs::read_to_string(&path).map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))
+        std::fs::read_to_string(&path).map_err(|error| CliError::new(format!("{} cannot be read: {error}", path.display())))
     }
 
     /// The file for the service's log.
-    pub(super) fn log(&self) -> Result<(PathBuf, File), Failure> {
+    pub(super) fn log(&self) -> Result<(PathBuf, File), CliError> {
         let path = self.0.join("rescind.log");
         let file = File::options().append(true).create(true).open(&path);
-        let file = file.map_err(|error| Failure::new(format!("{} cannot be written: {error}", path.display())))?;
+        let file = file.map_err(|error| CliError::new(format!("{} cannot be written: {error}", path.display())))?;
         Ok((path, file))
     }
 
@@ -88,8 +88,8 @@ url = {database}
 }
 
 /// `None` where something of that name is there.
-fn make_new(path: &Path) -> Result<Option<PathBuf>, Failure> {
-    let failure = |error| Failure::new(format!("the folder {} cannot be made: {error}", path.display()));
+fn make_new(path: &Path) -> Result<Option<PathBuf>, CliError> {
+    let failure = |error| CliError::new(format!("the folder {} cannot be made: {error}", path.display()));
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => path.canonicalize().map(Some).map_err(failure),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
@@ -97,13 +97,13 @@ fn make_new(path: &Path) -> Result<Option<PathBuf>, Failure> {
     }
 }
 
-fn make_random() -> Result<PathBuf, Failure> {
+fn make_random() -> Result<PathBuf, CliError> {
     for _ in 0..100 {
         let mut bytes = [0; 2];
-        SystemRandom::new().fill(&mut bytes).map_err(|_| Failure::new("the machine has no random numbers"))?;
+        SystemRandom::new().fill(&mut bytes).map_err(|_| CliError::new("the machine has no random numbers"))?;
         if let Some(made) = make_new(Path::new(&format!("rescind-demo-{:04x}", u16::from_be_bytes(bytes))))? {
             return Ok(made);
         }
     }
-    Err(Failure::new("no name was free for a new folder; remove some rescind-demo-… or name one by --dir"))
+    Err(CliError::new("no name was free for a new folder; remove some rescind-demo-… or name one by --dir"))
 }

@@ -15,7 +15,7 @@ use ports::Clock;
 use reqwest::Client;
 
 use crate::clock::SystemClock;
-use crate::output::{Failure, print_line};
+use crate::output::{CliError, print_line};
 use crate::serve::{Signals, until_stopped};
 use crate::settings::{Settings, Sources};
 use crate::telemetry::{self, LogTo};
@@ -33,13 +33,13 @@ struct Players {
 }
 
 /// A client that never leaves this machine: it needs neither a proxy nor the certificates that a small system may not have.
-fn loopback_client() -> Result<Client, Failure> {
+fn loopback_client() -> Result<Client, CliError> {
     let client = Client::builder().tls_certs_only([]).no_proxy().build();
-    client.map_err(|error| Failure::new(format!("HTTP cannot be used: {error}")))
+    client.map_err(|error| CliError::new(format!("HTTP cannot be used: {error}")))
 }
 
 /// Makes the folder, starts the service in this process, plays every row, and goes on serving unless it is `once`.
-pub(crate) async fn run(dir: Option<PathBuf>, once: bool) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(dir: Option<PathBuf>, once: bool) -> Result<ExitCode, CliError> {
     let folder = Folder::make(dir)?;
     let (log, file) = folder.log()?;
     let _writing = telemetry::start(LogTo::File(file))?;
@@ -72,7 +72,7 @@ pub(crate) async fn run(dir: Option<PathBuf>, once: bool) -> Result<ExitCode, Fa
 
 impl Players {
     /// Plays the rows and prints one line for each; returns how many are not as they should be.
-    async fn play_all(&self) -> Result<usize, Failure> {
+    async fn play_all(&self) -> Result<usize, CliError> {
         print_line(format_args!("{:>65}{:>24}", "", "user's balance in JPY"))?;
         print_line(line(["cancelPayment for", "answer", "ms", "before", "after", ""]))?;
         let mut wrong = 0;
@@ -86,7 +86,7 @@ impl Players {
         Ok(wrong)
     }
 
-    async fn play(&self, row: &Row) -> Result<bool, Failure> {
+    async fn play(&self, row: &Row) -> Result<bool, CliError> {
         for call in row.before {
             self.wallet.tell(row.payment, *call).await?;
         }

@@ -14,7 +14,7 @@ use super::folder::{CLIENT_ID, Folder, KEY_VERSION, PARTNER_PRIVATE_KEY};
 use super::rows::{ACQUIRER, PSP_ID};
 use crate::clock::SystemClock;
 use crate::keys::PUBLIC_KEY;
-use crate::output::Failure;
+use crate::output::CliError;
 
 /// Alipay+ with its key pair and the wallet's public key.
 pub(super) struct AlipayPlus {
@@ -26,8 +26,8 @@ pub(super) struct AlipayPlus {
 }
 
 impl AlipayPlus {
-    pub(super) fn new(http: Client, folder: &Folder, (callback, path): (SocketAddr, &str)) -> Result<Self, Failure> {
-        let failed = |error: adapters_keys::KeyError| Failure::new(error.to_string());
+    pub(super) fn new(http: Client, folder: &Folder, (callback, path): (SocketAddr, &str)) -> Result<Self, CliError> {
+        let failed = |error: adapters_keys::KeyError| CliError::new(error.to_string());
         let signer = FileSigner::from_pem(KEY_VERSION, folder.read(PARTNER_PRIVATE_KEY)?.as_bytes()).map_err(failed)?;
         let wallet_key = ClientKey {
             client_id: CLIENT_ID.to_owned(),
@@ -41,7 +41,7 @@ impl AlipayPlus {
     }
 
     /// Cancels; returns the result's status and code.
-    pub(super) async fn cancel(&self, id: &str, acquirer: &str) -> Result<String, Failure> {
+    pub(super) async fn cancel(&self, id: &str, acquirer: &str) -> Result<String, CliError> {
         let body = body(id, acquirer);
         let time = now();
         let signature = self.sign(&self.content(&time, body.as_bytes())).await?;
@@ -49,16 +49,16 @@ impl AlipayPlus {
     }
 
     /// Cancels with a signature that was made for another body.
-    pub(super) async fn cancel_signed_badly(&self, id: &str) -> Result<String, Failure> {
+    pub(super) async fn cancel_signed_badly(&self, id: &str) -> Result<String, CliError> {
         let time = now();
         let signature = self.sign(&self.content(&time, b"{}")).await?;
         self.send(time, signature, body(id, ACQUIRER)).await
     }
 
-    async fn send(&self, time: String, signature: String, body: String) -> Result<String, Failure> {
+    async fn send(&self, time: String, signature: String, body: String) -> Result<String, CliError> {
         let request = self.http.post(&self.url).header("Client-Id", CLIENT_ID).header("Request-Time", time);
         let request = request.header("Signature", signature).header("Content-Type", "application/json; charset=UTF-8");
-        let failed = |error: reqwest::Error| Failure::new(format!("the callback does not answer: {error}"));
+        let failed = |error: reqwest::Error| CliError::new(format!("the callback does not answer: {error}"));
         let response = request.body(body).send().await.map_err(failed)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(failed)?;
@@ -86,9 +86,9 @@ impl AlipayPlus {
         header("client-id") == CLIENT_ID.as_bytes() && self.wallet.verify(&signed, SystemClock.now())
     }
 
-    async fn sign(&self, content: &Content<'_>) -> Result<String, Failure> {
+    async fn sign(&self, content: &Content<'_>) -> Result<String, CliError> {
         let signature = self.signer.sign(&content.text()).await;
-        signature.map(|signature| header(&signature)).map_err(|error| Failure::new(error.to_string()))
+        signature.map(|signature| header(&signature)).map_err(|error| CliError::new(error.to_string()))
     }
 
     fn content<'a>(&'a self, time: &'a str, body: &'a [u8]) -> Content<'a> {

@@ -34,7 +34,7 @@ pub(super) enum Call {
 pub(super) enum Exchange {
     /// Alipay+ cancels for this acquirer.
     Cancel { acquirer: &'static str },
-    /// Somebody cancels and signs something else than what is sent.
+    /// The cancel's signature is over another text than the one that is sent.
     CancelSignedBadly,
     /// The wallet calls.
     Wallet(Call),
@@ -44,7 +44,7 @@ pub(super) enum Exchange {
 pub(super) struct Row {
     pub(super) what: &'static str,
     pub(super) payment: &'static DemoPayment,
-    /// What the wallet told before.
+    /// What the wallet reports before.
     pub(super) before: &'static [Call],
     pub(super) exchange: Exchange,
     pub(super) answer: &'static str,
@@ -76,7 +76,7 @@ static TOO_OLD: DemoPayment = DemoPayment { initiated_days_ago: 2, ..payment("20
 static NOT_SIGNED: DemoPayment = payment("20200101234567890138", "user-7", "700");
 /// Paid and left alone, to be cancelled by hand.
 pub(super) static TO_TRY: DemoPayment = payment("20200101234567890139", "user-8", "2500");
-/// What the wallet told of it.
+/// What the wallet said about it.
 pub(super) const TO_TRY_CALLS: [Call; 2] = [Call::Announce, Call::Report("S")];
 
 /// In the order in which they are played.

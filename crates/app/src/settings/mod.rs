@@ -1,4 +1,4 @@
-//! The settings: `rescind.toml`, then the environment, then flags; the later wins. Whatever is wrong is told in one sentence.
+//! The settings: `rescind.toml`, then the environment, then flags; the later wins. Each mistake is one sentence.
 
 mod callback;
 mod core;
@@ -14,15 +14,16 @@ use std::path::{Path, PathBuf};
 use chrono::TimeDelta;
 use config::{Config, Environment, File, FileFormat};
 use domain::Policy;
+use ports::ColumnNames;
 
 pub(crate) use self::core::{CoreSection, CoreSetting};
 pub(crate) use callback::{CallbackSettings, Tls};
 pub(crate) use database::DatabaseSetting;
 pub(crate) use section::{SettingError, Shown};
-pub(crate) use settlement::Columns;
 pub(crate) use values::SettingFile;
 
 use section::Section;
+use settlement::read_columns;
 use values::{ALARM_AGE, LISTEN};
 
 /// Where the settings come from.
@@ -51,7 +52,7 @@ pub(crate) struct Settings {
     pub(crate) core: CoreSection,
     pub(crate) policy: Policy,
     /// How Alipay+'s files name their columns.
-    pub(crate) columns: Columns,
+    pub(crate) columns: ColumnNames,
     /// Every setting in force, as it may be shown.
     pub(crate) shown: Vec<Shown>,
     /// Where all of this came from.
@@ -82,7 +83,7 @@ impl Settings {
         root.end(section)?;
         let core = CoreSection::read(&mut root, callback.answer_budget)?;
         let policy = rules::read(&mut root, &core)?;
-        let columns = Columns::read(&mut root)?;
+        let columns = read_columns(&mut root)?;
         if callback.listen == wallet_api.listen && callback.listen.port() != 0 {
             let taken = wallet_api.listen;
             return Err(SettingError::new(format!("wallet_api.listen is \"{taken}\", but must differ from callback.listen")));
@@ -123,7 +124,7 @@ fn gather(sources: &Sources) -> Result<Section, SettingError> {
 }
 
 /// The reader of TOML quotes the line that it stumbled over, and a password may stand in it: of its message only the first line,
-/// which says where, and the last, which says what, are told.
+/// which says where, and the last, which says what, are shown.
 fn without_quotation(message: &str) -> String {
     let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
     match (lines.next(), lines.next_back()) {

@@ -1,4 +1,4 @@
-//! Reading settings key by key, so that whatever is wrong is told in one sentence that names the key.
+//! Reading settings key by key, so that each mistake is one sentence that names the key.
 
 use std::fmt;
 
@@ -41,7 +41,7 @@ impl<T> Kind<T> {
 /// A setting in force: its key and its value as it may be shown.
 pub(crate) type Shown = (String, String);
 
-/// One table of the settings. Every key is asked for by name; [`Section::close`] refuses what nobody asked for.
+/// One table of the settings. Every key is asked for by name; [`Section::close`] refuses every other key.
 pub(super) struct Section {
     path: String,
     values: Map<String, Value>,
@@ -84,7 +84,7 @@ impl Section {
         }
     }
 
-    /// A value that nobody can guess.
+    /// A value that has no default.
     pub(super) fn required<T>(&mut self, key: &'static str, kind: &Kind<T>) -> Result<T, SettingError> {
         let found = self.optional(key, kind)?;
         found.ok_or_else(|| SettingError(format!("{} is missing: it must be {}", self.path_of(key), kind.must_be)))
@@ -131,7 +131,7 @@ impl Section {
         Ok(())
     }
 
-    /// Ends the section: what nobody asked for is no setting.
+    /// Ends the section: a key that was not asked for is not a setting.
     pub(super) fn close(self) -> Result<Vec<Shown>, SettingError> {
         match self.values.keys().min() {
             None => Ok(self.shown),

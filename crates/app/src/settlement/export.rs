@@ -6,11 +6,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use domain::{ClearingDay, Currency, DayStatement, ExclusionReason};
-use ports::{ClosedDay, SettlementStore, UnavailableError};
-use use_cases::{WriteStatementError, close_day, write_statement};
+use ports::{ClosedDay, UnavailableError};
+use use_cases::{close_day, write_statement};
 
-use super::atomic_file::WholeFile;
-use crate::output::{Failure, print_line};
+use crate::output::{CliError, print_line};
 use crate::settings::Settings;
 use crate::wiring;
 
@@ -18,27 +17,21 @@ use crate::wiring;
 const NAMED: usize = 5;
 
 /// Closes the day, if it is open, and writes its statement. The file is there whole or not at all.
-pub(crate) async fn export(settings: Settings, day: ClearingDay, out: &Path) -> Result<ExitCode, Failure> {
+pub(crate) async fn export(settings: Settings, day: ClearingDay, out: &Path) -> Result<ExitCode, CliError> {
     if settings.core.payments.is_some() {
-        return Err(Failure::new(
+        return Err(CliError::new(
             "payments.kind is \"core\": the wallet core keeps the payments and knows what settles, so there is no statement here; \
              `rescind settlement check` finds cancelled payments in Alipay+'s files all the same",
         ));
     }
-    let settling = wiring::settling(&settings)?;
-    let closed = close_day(&settling, day).await;
-    let closed = closed.map_err(|why| Failure::new(format!("the day {day} is not closed: {why}")))?;
-    let written = write_whole(settling.days.as_ref(), &closed, out).await;
-    written.map_err(|why| Failure::new(format!("the day {day} is closed, but {} is not written: {why}", out.display())))?;
-    let open = settling.days.open_before(day).await;
+    let ports = wiring::settlement_ports(&settings)?;
+    let closed = close_day(&ports, day).await;
+    let closed = closed.map_err(|why| CliError::new(format!("the day {day} is not closed: {why}")))?;
+    let written = write_statement(&ports, &closed, out).await;
+    written.map_err(|why| CliError::new(format!("the day {day} is closed, but {} is not written: {why}", out.display())))?;
+    let open = ports.days.open_before(day).await;
     print_line(summary(&closed, &open, out).trim_end())?;
     Ok(ExitCode::SUCCESS)
-}
-
-async fn write_whole(days: &dyn SettlementStore, closed: &ClosedDay, out: &Path) -> Result<(), WriteStatementError> {
-    let mut file = WholeFile::create(out).map_err(WriteStatementError::Refused)?;
-    write_statement(days, closed, &mut file).await?;
-    file.keep().map_err(WriteStatementError::Refused)
 }
 
 fn summary(closed: &ClosedDay, open: &Result<Vec<ClearingDay>, UnavailableError>, out: &Path) -> String {
@@ -68,7 +61,7 @@ fn summary(closed: &ClosedDay, open: &Result<Vec<ClearingDay>, UnavailableError>
     text
 }
 
-/// What a timer that failed once left behind, which nobody else would tell of.
+/// The days that a failed timer left open: no other command tells of them.
 fn still_open(open: &Result<Vec<ClearingDay>, UnavailableError>) -> String {
     let open = match open {
         Ok(open) if open.is_empty() => return String::new(),

@@ -7,18 +7,18 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use use_cases::{Core, Ports};
 
-use crate::output::Failure;
+use crate::output::CliError;
 use crate::settings::{CoreSection, CoreSetting, SettingFile};
 
 /// The wallet core; `None` where the embedded ledger has the money.
-pub(super) fn read(settings: &CoreSection) -> Result<Option<Core>, Failure> {
+pub(super) fn read(settings: &CoreSection) -> Result<Option<Core>, CliError> {
     let Some(funds) = &settings.funds else { return Ok(None) };
     let payments = settings.payments.as_ref().map(|payments| reach("payments", payments)).transpose()?;
     let funds = Arc::new(reach("funds", funds)?);
     Ok(Some(Core { funds, payments: payments.map(|payments| Arc::new(payments) as _) }))
 }
 
-fn reach(section: &str, setting: &CoreSetting) -> Result<WalletCore, Failure> {
+fn reach(section: &str, setting: &CoreSetting) -> Result<WalletCore, CliError> {
     let read = |file: &Option<SettingFile>| file.as_ref().map(SettingFile::read).transpose();
     let token = setting.token.as_ref().map(SettingFile::read_line).transpose()?;
     // rustls takes a client's identity as one text: its certificates, then its key.
@@ -33,7 +33,7 @@ fn reach(section: &str, setting: &CoreSetting) -> Result<WalletCore, Failure> {
         ca_pem: read(&setting.ca)?,
         client_identity_pem: identity,
     };
-    WalletCore::new(&reached).map_err(|error| Failure::new(format!("{section} cannot reach the wallet core: {error}")))
+    WalletCore::new(&reached).map_err(|error| CliError::new(format!("{section} cannot reach the wallet core: {error}")))
 }
 
 /// The worker of this process.
@@ -45,7 +45,7 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn start(ports: &Arc<Ports>) -> Self {
         let (stop, stopped) = watch::channel(false);
-        Self { stop, running: tokio::spawn(use_cases::work(Arc::clone(ports), stopped)) }
+        Self { stop, running: tokio::spawn(use_cases::run_worker(Arc::clone(ports), stopped)) }
     }
 
     /// Begins nothing more; what it has begun is finished by [`Ports::stop`].

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use adapters_http::{Tokens, tls_config};
-use adapters_keys::{ClientKey, FileSigner, Keyring, Reloadable};
+use adapters_keys::{ClientKey, FileSigner, Keyring, MemoizedSigner, Reloadable};
 use ports::{MessageSigner, MessageVerifier};
 use rustls::ServerConfig;
 
-use crate::output::Failure;
+use crate::output::CliError;
 use crate::settings::{Settings, Tls};
 
 /// The keys and tokens in force: they are exchanged while requests are answered. Clones share them.
@@ -32,7 +32,7 @@ pub(super) struct Certificates {
 }
 
 impl Keys {
-    pub(crate) fn read(settings: &Settings) -> Result<Self, Failure> {
+    pub(crate) fn read(settings: &Settings) -> Result<Self, CliError> {
         let FreshKeys { signer, verifier, tokens } = FreshKeys::read(settings)?;
         Ok(Self { signer: Reloadable::new(signer), verifier: Reloadable::new(verifier), tokens })
     }
@@ -44,8 +44,9 @@ impl Keys {
         self.signer.exchange(signer);
     }
 
+    /// A signer for one purpose, with a memo of its own.
     pub(super) fn signer(&self) -> Arc<dyn MessageSigner> {
-        Arc::new(self.signer.clone())
+        Arc::new(MemoizedSigner::new(Arc::new(self.signer.clone())))
     }
 
     pub(super) fn verifier(&self) -> Arc<dyn MessageVerifier> {
@@ -59,7 +60,7 @@ impl Keys {
 
 impl FreshKeys {
     /// Reads every file; one that is wrong spoils all.
-    pub(crate) fn read(settings: &Settings) -> Result<Self, Failure> {
+    pub(crate) fn read(settings: &Settings) -> Result<Self, CliError> {
         let key = &settings.callback.signing_key;
         let signer = FileSigner::from_pem(key.version, &key.file.read_wiped()?)
             .map_err(|error| key.file.wrong(format!("cannot be used: {error}")))?;
@@ -73,13 +74,13 @@ impl FreshKeys {
 }
 
 impl Certificates {
-    pub(super) fn read(settings: &Settings) -> Result<Self, Failure> {
+    pub(super) fn read(settings: &Settings) -> Result<Self, CliError> {
         Ok(Self { callback: tls(settings.callback.tls.as_ref())?, wallet_api: tls(settings.wallet_api.tls.as_ref())? })
     }
 }
 
 /// Each key is tried alone first, so that the sentence about a wrong one can name its file.
-fn keyring(settings: &Settings) -> Result<Keyring, Failure> {
+fn keyring(settings: &Settings) -> Result<Keyring, CliError> {
     let mut keys = Vec::new();
     for setting in &settings.callback.keys {
         let key = ClientKey {
@@ -92,10 +93,10 @@ fn keyring(settings: &Settings) -> Result<Keyring, Failure> {
         Keyring::new(vec![key.clone()]).map_err(|error| setting.file.wrong(format!("cannot be used: {error}")))?;
         keys.push(key);
     }
-    Keyring::new(keys).map_err(|error| Failure::new(format!("callback.clients cannot be used: {error}")))
+    Keyring::new(keys).map_err(|error| CliError::new(format!("callback.clients cannot be used: {error}")))
 }
 
-fn tls(setting: Option<&Tls>) -> Result<Option<ServerConfig>, Failure> {
+fn tls(setting: Option<&Tls>) -> Result<Option<ServerConfig>, CliError> {
     let Some(Tls { certificate, private_key }) = setting else { return Ok(None) };
     let config = tls_config(&certificate.read()?, &private_key.read_wiped()?);
     config.map(Some).map_err(|error| certificate.wrong(format!("cannot be used with its private_key_file: {error}")).into())

@@ -14,7 +14,7 @@ pub(crate) enum Meaning {
     Illegal,
     /// A cancel for another wallet.
     OtherPsp,
-    /// A cancel.
+    /// A cancel of a payment, by this acquirer.
     Cancel { id: String, acquirer: String },
 }
 

@@ -163,7 +163,7 @@ impl WalletCore {
         self.books().journal.clone()
     }
 
-    /// The kinds under which it was told of a reversal, in order; one for every call.
+    /// What was known to be taken at each reversal that it was asked for, in order; one for every call.
     pub(crate) fn told(&self, id: &str) -> Vec<String> {
         self.books().told.iter().filter(|(_, of)| of == id).map(|(kind, _)| kind.clone()).collect()
     }
@@ -173,7 +173,7 @@ impl WalletCore {
         self.books().asked
     }
 
-    /// How often it was told of any reversal, and did not fail before.
+    /// How often any reversal reached it, and it did not fail before.
     pub(crate) fn calls(&self) -> usize {
         self.books().told.len()
     }
@@ -315,13 +315,13 @@ impl Books {
         let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
         let taken = self.taken.get(id).cloned();
         let told = (text(&body["account"]), text(&body["amount"]["value"]));
-        // A payment that is not known is left out; what is told of a known one is true.
+        // A payment that is not known is left out; what is said about a known one is true.
         let is_true =
             |(account, amount): &(String, i64)| told == (None, None) || told == (Some(account.clone()), Some(amount.to_string()));
         if body["paymentRequestId"] != id || !taken.as_ref().is_none_or(is_true) {
             self.wrong.push(format!("{id}: {body}"));
         }
-        self.told.push((text(&body["kind"]).unwrap_or_default(), id.to_owned()));
+        self.told.push((text(&body["taken"]).unwrap_or_default(), id.to_owned()));
         if let Some(answer) = self.says.get(id) {
             return answer.clone();
         }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{AccountId, Case, CorePayment, Outcome, PaymentRequestId, ReversalOutcome, ReversalRequest};
+use domain::{AccountId, Case, CorePayment, PaymentRequestId, ReversalOutcome, ReversalRequest};
 use ports::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, FundsGateway, LeasedReversal, MessageSigner, Page, Payments,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, FundsGateway, LeasedReversal, MessageSigner, Page, Payments,
     ReceivedCommand, ReversalFilter, Signature, UnavailableError,
 };
 use tokio::sync::watch;
@@ -137,7 +137,7 @@ pub(crate) struct Broken<P> {
 
 #[async_trait]
 impl CancellationStore for Broken<Arc<dyn CancellationStore>> {
-    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Outcome, UnavailableError>> {
+    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Decided, UnavailableError>> {
         let size = batch.len();
         self.crossing.pass("decide", self.port.decide(batch), |unavailable| vec![Err(unavailable); size]).await
     }

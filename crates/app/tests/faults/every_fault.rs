@@ -86,9 +86,9 @@ struct Run<'a> {
 }
 
 /// Says which run it was that failed.
-struct CommandReply(Stage, Option<(usize, Fault)>, Arc<Plan>);
+struct FailedRun(Stage, Option<(usize, Fault)>, Arc<Plan>);
 
-impl Drop for CommandReply {
+impl Drop for FailedRun {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("{:?}\nwith the fault {:?}, after the calls {:?}", self.0, self.1, self.2.calls());
@@ -132,7 +132,7 @@ impl Stage {
 impl Run<'_> {
     fn goes(&self, fault: Option<(usize, Fault)>, play: &impl AsyncFn(&World)) -> Arc<Plan> {
         let plan = Arc::new(fault.map_or_else(Plan::undisturbed, |(place, fault)| Plan::with(place, fault)));
-        let _told = CommandReply(self.stage, fault, Arc::clone(&plan));
+        let _told = FailedRun(self.stage, fault, Arc::clone(&plan));
         self.stage.engine.runtime().block_on(async {
             let name = format!("run-{}", self.number);
             let world = self.stage.world(&name, self.place, (WalletCore::default(), Arc::clone(&plan))).await;

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use domain::{Answer, Disposition, Inquiry};
+use domain::{Answer, CommandReply, Disposition, Inquiry};
 use tokio::sync::Semaphore;
-use use_cases::CommandReply;
 
 use crate::core::WalletCore;
 use crate::every_fault::{Stage, on_every_store, undisturbed};
@@ -14,7 +13,7 @@ use crate::plan::every_fault;
 use crate::process::Money;
 use crate::world::{PAID, World};
 
-const REVERSED: Option<CommandReply> = Some(CommandReply::DispositionBody(Disposition::Reversed));
+const REVERSED: Option<CommandReply> = Some(CommandReply::Done(Disposition::Reversed));
 
 /// The user's confirmation arrives long after the cancel: it is given back once, and the payment stays cancelled.
 async fn succeeds_after_the_cancel(world: &World, later: TimeDelta) {
@@ -68,7 +67,7 @@ async fn confirms_while_it_is_cancelled(world: &World) {
     world.takes();
     let (answer, told) = tokio::join!(world.is_cancelled(0), world.succeeds(1));
     assert_eq!(answer, Answer::Cancelled);
-    assert!(matches!(told, Some(CommandReply::DispositionBody(Disposition::Stands | Disposition::Reversed))), "{told:?}");
+    assert!(matches!(told, Some(CommandReply::Done(Disposition::Stands | Disposition::Reversed))), "{told:?}");
     world.comes_to_rest().await;
     assert_eq!(world.moved().await.given_back, PAID);
 }

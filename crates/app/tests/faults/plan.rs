@@ -84,7 +84,7 @@ impl Plan {
         held(&self.fault).take_if(|(planned, _)| *planned <= place).map(|(_, fault)| fault)
     }
 
-    /// A call was given up by whoever made it before its fault took place: the next call meets it.
+    /// A caller gave its call up before its fault took place: the next call meets it.
     pub(crate) fn misses(&self, fault: Fault) {
         *held(&self.fault) = Some((0, fault));
     }

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::{Action, Answer, Disposition, ReversalState};
-use use_cases::CommandReply;
+use domain::{Action, Answer, CommandReply, Disposition, ReversalState};
 
 use crate::core::{Mood, WalletCore};
 use crate::every_fault::{Stage, on_every_store, undisturbed};
@@ -41,10 +40,7 @@ fn poison_beside_others(engine: Engine) {
         for case in &poisoned {
             case.around.core.feels(&case.id, None);
         }
-        assert_eq!(
-            refused.tells(0, |wallet| wallet.does(Action::Retry)).await,
-            CommandReply::DispositionBody(Disposition::Reopened)
-        );
+        assert_eq!(refused.tells(0, |wallet| wallet.does(Action::Retry)).await, CommandReply::Done(Disposition::Reopened));
         world.comes_to_rest().await;
         for case in poisoned.iter().chain(&others) {
             assert_eq!(case.is_cancelled(0).await, Answer::Cancelled);
@@ -75,12 +71,12 @@ async fn stays_parked(world: &World) {
     for _ in 0..3 {
         assert!(matches!(world.asks_once(0).await, None | Some(Answer::Pending)));
     }
-    assert_eq!(world.succeeds(0).await, Some(CommandReply::DispositionBody(Disposition::Reversed)));
+    assert_eq!(world.succeeds(0).await, Some(CommandReply::Done(Disposition::Reversed)));
     assert!(world.is_parked().await);
     assert_eq!((world.around.core.asked(&world.id), world.moved().await.given_back), (asked, 0));
     // Whether an answer to the operator was lost is not told apart from somebody else's retry.
     let told = world.tells(0, |wallet| wallet.does(Action::Retry)).await;
-    assert!(matches!(told, CommandReply::DispositionBody(Disposition::Reopened) | CommandReply::Conflict(_)), "{told:?}");
+    assert!(matches!(told, CommandReply::Done(Disposition::Reopened) | CommandReply::Conflict(_)), "{told:?}");
     world.comes_to_rest().await;
     assert_eq!(world.moved().await.given_back, PAID);
     assert_eq!(world.is_cancelled(0).await, Answer::Cancelled);

@@ -6,7 +6,7 @@ use domain::Policy;
 use ports::{CancellationStore, Clock, MessageSigner};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use use_cases::{Core, LaneSettings, Lanes, Ports, work};
+use use_cases::{Core, LaneSettings, Lanes, Ports, run_worker};
 
 use crate::broken_ports::{Broken, Crossing, Life, Seal};
 use crate::core::WalletCore;
@@ -66,7 +66,7 @@ impl Process {
         let clock: Arc<dyn Clock> = Arc::clone(&around.clock) as _;
         let ports = Arc::new(Ports::new(lanes, store, clock, core));
         let (stop, stopped) = watch::channel(false);
-        let worker = tokio::spawn(work(Arc::clone(&ports), stopped));
+        let worker = tokio::spawn(run_worker(Arc::clone(&ports), stopped));
         Arc::new(Self { ports, signer, life, worker, _stop: stop })
     }
 }

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use domain::{Answer, Disposition, Refusal, ReversalState};
+use domain::{Answer, CommandReply, Disposition, Refusal, ReversalState};
 use tokio::sync::Semaphore;
-use use_cases::CommandReply;
 
 use crate::core::{Mood, WalletCore};
 use crate::every_fault::{Stage, on_every_store, undisturbed};
@@ -125,7 +124,7 @@ fn is_committed_first(engine: Engine) {
             assert!(matches!(reversal.state, ReversalState::Open { lease: Some(_), .. }), "{reversal:?}");
             assert_eq!(reversal.attempts, 1);
             // These lock the case.
-            assert_eq!(world.succeeds(1).await, Some(CommandReply::DispositionBody(Disposition::Reversed)));
+            assert_eq!(world.succeeds(1).await, Some(CommandReply::Done(Disposition::Reversed)));
             assert!(!world.refunds(1, 1).await, "refused");
             assert!(world.around.core.is_inside(&world.id), "they waited for nobody");
             world.around.core.feels(&world.id, None);

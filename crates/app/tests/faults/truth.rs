@@ -67,7 +67,7 @@ impl World {
     /// Waits until the plan is over, every process lives, and nothing is deferred, open or parked.
     pub(crate) async fn comes_to_rest(&self) {
         self.waits_until("at rest", async || {
-            // Whoever died is started again by asking for it.
+            // A process that died is started again by asking for it.
             let died = (0..self.processes()).map(|number| self.process(number)).any(|process| process.life.has_ended());
             !died && self.around.plan.is_over() && self.cases.backlog().await.unwrap() == Backlog::default()
         })

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
-use domain::{AcquirerId, Action, Answer, Disposition, Payment, PaymentRequestId, PaymentStatus, ReportedResult};
+use domain::{AcquirerId, Action, Answer, CommandReply, Disposition, Payment, PaymentRequestId, PaymentStatus, ReportedResult};
 use ports::testing::Wallet;
 use ports::{CancellationStore, Clock, ReceivedCommand};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
-use use_cases::{CancelReply, CommandReply, ReceivedCancel, cancel, submit};
+use use_cases::{CancelAnswer, ReceivedCancel, cancel, submit};
 
 use crate::core::Mood;
 use crate::plan::held;
@@ -114,7 +114,7 @@ impl World {
             // Without a signature nothing leaves.
             process.signer.sign(b"the answer").await.is_ok().then_some(reply)
         };
-        let Some(CancelReply::Answer(answer)) = self.at(process, signed).await? else { return None };
+        let Some(Ok(CancelAnswer { answer, .. })) = self.at(process, signed).await? else { return None };
         held(&self.heard).push(answer);
         match answer {
             Answer::Cancelled => {
@@ -209,9 +209,9 @@ impl World {
     /// The wallet announces the payment; whether it may take the money.
     pub(crate) async fn is_announced(&self, process: usize) -> bool {
         match self.tells(process, |wallet| self.payment(wallet)).await {
-            CommandReply::DispositionBody(Disposition::Proceed) => true,
-            CommandReply::DispositionBody(Disposition::Closed) => false,
-            other @ (CommandReply::DispositionBody(_) | CommandReply::NotFound | CommandReply::Conflict(_)) => {
+            CommandReply::Done(Disposition::Proceed) => true,
+            CommandReply::Done(Disposition::Closed) => false,
+            other @ (CommandReply::Done(_) | CommandReply::NotFound { .. } | CommandReply::Conflict(_)) => {
                 panic!("the wallet that announces is told {other:?}")
             }
         }
@@ -236,21 +236,21 @@ impl World {
     pub(crate) async fn has_paid(&self, process: usize) {
         assert!(self.pays(process).await, "nothing is cancelled yet");
         let told = self.succeeds(process).await;
-        assert!(matches!(told, None | Some(CommandReply::DispositionBody(Disposition::Stands))), "{told:?}");
+        assert!(matches!(told, None | Some(CommandReply::Done(Disposition::Stands))), "{told:?}");
     }
 
     /// The wallet refunds on its own, if it may.
     pub(crate) async fn refunds(&self, process: usize, amount: i64) -> bool {
         let told = self.tells(process, |wallet| wallet.refunds("r-1", amount)).await;
-        if told != CommandReply::DispositionBody(Disposition::Proceed) {
-            assert_eq!(told, CommandReply::DispositionBody(Disposition::Refused));
+        if told != CommandReply::Done(Disposition::Proceed) {
+            assert_eq!(told, CommandReply::Done(Disposition::Refused));
             return false;
         }
         if self.around.money == Money::Core {
             self.around.core.refunds(&self.id, amount);
         }
         let told = self.tells(process, |wallet| wallet.reports_refund("r-1", ReportedResult::Succeeded)).await;
-        assert_eq!(told, CommandReply::DispositionBody(Disposition::Stands));
+        assert_eq!(told, CommandReply::Done(Disposition::Stands));
         true
     }
 

@@ -117,7 +117,7 @@ async fn a_day_that_cannot_be_closed_says_why_and_leaves_no_file() {
     }
 }
 
-/// Whoever closes with another grace than whoever answers would settle what can still be cancelled.
+/// A closing with another grace than that of the answers would settle what can still be cancelled.
 #[tokio::test]
 async fn a_day_is_closed_by_the_period_that_is_served_and_no_other() {
     let mut deployment = Deployment::on(Engine::Sqlite);

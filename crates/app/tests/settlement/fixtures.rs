@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use adapters_db::{Database, DatabaseSettings};
+use adapters_files::CsvStatements;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{ClearingDay, Outcome, Policy, ReportedResult};
+use domain::{ClearingDay, Policy, Reply, ReportedResult};
 use ports::testing::{ManualClock, MemoryStore, Wallet, ledger_policy, moment};
-use ports::{CancellationStore, ReceivedCommand, SettlementStore};
-use use_cases::SettlementPorts;
+use ports::{CancellationStore, ClosedDay, ReceivedCommand, SettlementStore};
+use use_cases::{SettlementPorts, WriteStatementError, write_statement};
 
 use crate::common::{Deployment, Engine};
 
@@ -46,9 +47,18 @@ impl Kept {
         Self { cases, days, _deployment: Some(deployment) }
     }
 
-    pub(crate) fn settling(&self, now: DateTime<Utc>) -> SettlementPorts {
-        let clock = Arc::new(ManualClock::at(now));
-        SettlementPorts { cases: Arc::clone(&self.cases), days: Arc::clone(&self.days), clock, policy: ledger_policy() }
+    pub(crate) fn settlement(&self, now: DateTime<Utc>) -> SettlementPorts {
+        let (cases, days) = (Arc::clone(&self.cases), Arc::clone(&self.days));
+        let (statements, clock) = (Arc::new(CsvStatements), Arc::new(ManualClock::at(now)));
+        SettlementPorts { cases, days, statements, clock, policy: ledger_policy() }
+    }
+
+    /// What the file of a closed day's statement holds.
+    pub(crate) async fn written(&self, closed: &ClosedDay) -> Result<String, WriteStatementError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("statement.csv");
+        write_statement(&self.settlement(closed.closed_at), closed, &path).await?;
+        Ok(std::fs::read_to_string(&path).unwrap())
     }
 }
 
@@ -60,9 +70,9 @@ pub(crate) fn stores(deployment: &Deployment, policy: &Policy) -> (Arc<dyn Cance
 }
 
 /// Decides a batch of which every command has an outcome.
-pub(crate) async fn decided(store: &Arc<dyn CancellationStore>, batch: Vec<ReceivedCommand>) -> Vec<Outcome> {
+pub(crate) async fn decided(store: &Arc<dyn CancellationStore>, batch: Vec<ReceivedCommand>) -> Vec<Reply> {
     let outcomes = store.decide(batch).await;
-    outcomes.into_iter().map(|outcome| outcome.unwrap()).collect()
+    outcomes.into_iter().map(|outcome| outcome.unwrap().reply).collect()
 }
 
 /// A payment that succeeded at `wallet.at`.

@@ -9,7 +9,7 @@ use ports::{CaseFile, Page};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use tokio::runtime::Runtime;
-use use_cases::{CloseDayError, close_day, write_statement};
+use use_cases::{CloseDayError, close_day};
 
 use crate::common::Engine;
 use crate::fixtures::{Kept, SUCCEEDED, day, decided, later};
@@ -80,7 +80,7 @@ impl History<'_> {
 
     /// Only what is deferred keeps a day open: its period is over long ago.
     async fn closes(&self, of: i64) {
-        match close_day(&self.kept.settling(later(APART)), self.day(of)).await {
+        match close_day(&self.kept.settlement(later(APART)), self.day(of)).await {
             Ok(_) | Err(CloseDayError::Deferred { .. }) => {}
             Err(other) => panic!("{other}"),
         }
@@ -124,12 +124,9 @@ impl History<'_> {
         for of in 0..=DAYS {
             // A day on which nothing completed may be left out.
             let Some(closed) = self.kept.days.closed_day(self.day(of)).await.unwrap() else { continue };
-            let mut files = [Vec::new(), Vec::new()];
-            for file in &mut files {
-                write_statement(self.kept.days.as_ref(), &closed, file).await.unwrap();
-            }
-            assert_eq!(files[0], files[1]);
-            let rows = String::from_utf8(files[0].clone()).unwrap().lines().skip(1).map(str::to_owned).collect();
+            let file = self.kept.written(&closed).await.unwrap();
+            assert_eq!(self.kept.written(&closed).await.unwrap(), file);
+            let rows = file.lines().skip(1).map(str::to_owned).collect();
             statements.insert(self.day(of), (closed.statement, rows));
         }
         statements

@@ -50,25 +50,25 @@ fn wrong_values() -> Vec<Bad> {
     let number = |text: &str| instead("1000,JPY,1000", &format!("1000,JPY,{text}"));
     let no_text = instead("T-a", "T-?").iter().map(|b| if *b == b'?' { 0xff } else { *b }).collect();
     vec![
-        ("a decimal point", number("10.00"), "line 5, column 8 (settlementAmountValue): \"10.00\" is no integer"),
-        ("a thousands separator", number("\"1,000\""), "line 5, column 8 (settlementAmountValue): \"1,000\" is no integer"),
+        ("a decimal point", number("10.00"), "line 5, column 8 (settlementAmountValue): \"10.00\" is not an integer"),
+        ("a thousands separator", number("\"1,000\""), "line 5, column 8 (settlementAmountValue): \"1,000\" is not an integer"),
         (
             "too large a number",
             number("9223372036854775808"),
-            "line 5, column 8 (settlementAmountValue): \"9223372036854775808\" is no integer",
+            "line 5, column 8 (settlementAmountValue): \"9223372036854775808\" is not an integer",
         ),
-        ("a sign too many", number("--1"), "line 5, column 8 (settlementAmountValue): \"--1\" is no integer"),
-        ("another sign", number("+1"), "line 5, column 8 (settlementAmountValue): \"+1\" is no integer"),
-        ("no number", number(""), "line 5, column 8 (settlementAmountValue): \"\" is no integer"),
+        ("a sign too many", number("--1"), "line 5, column 8 (settlementAmountValue): \"--1\" is not an integer"),
+        ("another sign", number("+1"), "line 5, column 8 (settlementAmountValue): \"+1\" is not an integer"),
+        ("no number", number(""), "line 5, column 8 (settlementAmountValue): \"\" is not an integer"),
         (
             "neither number nor currency",
             instead("1000,JPY,1000,JPY", "1000,JPY,,"),
-            "line 5, column 8 (settlementAmountValue): \"\" is no amount",
+            "line 5, column 8 (settlementAmountValue): \"\" is not an amount",
         ),
         (
             "no currency",
             instead("1000,JPY,1000,JPY", "1000,JPY,1000,yen"),
-            "line 5, column 9 (settlementCurrency): \"yen\" is no currency",
+            "line 5, column 9 (settlementCurrency): \"yen\" is not a currency",
         ),
         ("no id", instead("T-a,,a,", "T-a,,,"), "line 5, column 3 (transactionRequestId): \"\" must be 1 to 64"),
         (
@@ -79,14 +79,14 @@ fn wrong_values() -> Vec<Bad> {
         (
             "no time",
             instead("2026-03-01T09:15:00+08:00", "1 March"),
-            "line 5, column 5 (transactionTime): \"1 March\" is no time",
+            "line 5, column 5 (transactionTime): \"1 March\" is not a time",
         ),
         (
             "a count that is none",
             details(&[good()]).replace("\n1,0,", "\none,0,").into_bytes(),
-            "line 2, column 1 (totalCount): \"one\" is no number of lines",
+            "line 2, column 1 (totalCount): \"one\" is not a number of lines",
         ),
-        ("no UTF-8", no_text, "line 5, column 1 (of any name): it is no text in UTF-8"),
+        ("no UTF-8", no_text, "line 5, column 1 (of any name): this is not text in UTF-8"),
     ]
 }
 
@@ -129,7 +129,7 @@ fn wrong_ends() -> Vec<Bad> {
             format!("{DETAILS},note\n{},\"n\n{},n\n", good(), good()).into_bytes(),
             "line 2: a quote is never closed; the file may be cut off",
         ),
-        ("a line that is no text", format!("{DETAILS}\n\0\n{}\n", good()).into_bytes(), "line 2: it is no text"),
+        ("a line that is no text", format!("{DETAILS}\n\0\n{}\n", good()).into_bytes(), "line 2: the line is not text"),
         (
             "something after the end",
             format!("{}<END>\n{}\n", details(&[]), good()).into_bytes(),

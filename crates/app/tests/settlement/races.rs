@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::{Answer, Outcome};
+use domain::{Answer, CancelReply, Reply};
 use ports::testing::Wallet;
 use ports::{CancellationStore, ClosedDay, ReceivedCommand};
 use tokio::task::JoinSet;
-use use_cases::{CloseDayError, WriteStatementError, close_day, write_statement};
+use use_cases::{CloseDayError, WriteStatementError, close_day};
 
 use crate::common::Engine;
 use crate::fixtures::{Kept, day, later, paid};
@@ -21,9 +21,8 @@ fn rounds() -> i64 {
 
 async fn written(kept: &Kept, closed: &ClosedDay) -> String {
     loop {
-        let mut file = Vec::new();
-        match write_statement(kept.days.as_ref(), closed, &mut file).await {
-            Ok(()) => return String::from_utf8(file).unwrap(),
+        match kept.written(closed).await {
+            Ok(file) => return file,
             Err(WriteStatementError::Unavailable(_)) => {}
             Err(other) => panic!("{other}"),
         }
@@ -33,7 +32,7 @@ async fn written(kept: &Kept, closed: &ClosedDay) -> String {
 async fn closed_and_written(kept: Arc<Kept>, round: i64) -> (ClosedDay, String) {
     // Where a connection is not free in time, it is closed again and goes on.
     let closed = loop {
-        match close_day(&kept.settling(later(1)), day(-round)).await {
+        match close_day(&kept.settlement(later(1)), day(-round)).await {
             Ok(closed) => break closed,
             Err(CloseDayError::Unavailable(_)) => {}
             Err(other) => panic!("{other}"),
@@ -44,10 +43,10 @@ async fn closed_and_written(kept: Arc<Kept>, round: i64) -> (ClosedDay, String) 
 }
 
 /// As Alipay+ does it, a cancel is asked again until there is an answer.
-async fn answer_to(cases: &Arc<dyn CancellationStore>, cancel: &ReceivedCommand) -> Outcome {
+async fn answer_to(cases: &Arc<dyn CancellationStore>, cancel: &ReceivedCommand) -> Reply {
     loop {
         if let Ok(outcome) = cases.decide(vec![cancel.clone()]).await.remove(0) {
-            return outcome;
+            return outcome.reply;
         }
     }
 }
@@ -83,7 +82,7 @@ async fn one_round(kept: &Arc<Kept>, round: i64) -> (usize, usize) {
     assert_eq!(told, also_closing.await.unwrap(), "a day has one statement, whoever closes it");
     let (closed, file) = told;
 
-    let is_s = |outcome: &Outcome| *outcome == Outcome::Answered(Answer::Cancelled);
+    let is_s = |outcome: &Reply| *outcome == Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
     let asked = answers.len();
     let cancelled: BTreeSet<_> = answers.iter().filter(|(_, outcome)| is_s(outcome)).map(|(n, _)| *n).collect();
     let settled: BTreeSet<_> = file.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().to_owned()).collect();

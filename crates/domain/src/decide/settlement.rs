@@ -2,18 +2,20 @@
 
 use chrono::{DateTime, Utc};
 
+use super::Decision;
 use super::update::CaseUpdate;
-use super::{Decision, Disposition, Outcome};
-use crate::{CancellationState, Case, ClearingDay, DayClosing, EventKind, Policy, RefundRequestId, Settlement};
+use crate::{
+    CancellationState, Case, ClearingDay, CommandReply, DayClosing, Disposition, EventKind, Policy, RefundRequestId, Settlement,
+};
 
 /// Accounts for what is due. A case that may still change its side is a conflict and is left as it is.
 pub(super) fn settle(policy: &Policy, case: &Case, closing: &DayClosing, at: DateTime<Utc>) -> Decision {
     if !case.is_due(closing) {
-        return Decision::unchanged(Outcome::DispositionBody(Disposition::Stands));
+        return Decision::unchanged(CommandReply::Done(Disposition::Stands));
     }
     let state = case.cancellation.as_ref().map(|cancellation| cancellation.state);
     if let Some(CancellationState::Deferred(_)) = state {
-        return Decision::unchanged(Outcome::Conflict("its cancel is deferred"));
+        return Decision::unchanged(CommandReply::Conflict("its cancel is deferred"));
     }
     let mut update = CaseUpdate::of(case, at);
     let day = closing.day;
@@ -22,7 +24,7 @@ pub(super) fn settle(policy: &Policy, case: &Case, closing: &DayClosing, at: Dat
         if case.is_cancelled() {
             update.case.settlement = Some(Settlement::Excluded { day });
         } else if case.payment.as_ref().is_some_and(cancellable) {
-            return Decision::unchanged(Outcome::Conflict("it can still be cancelled"));
+            return Decision::unchanged(CommandReply::Conflict("it can still be cancelled"));
         } else {
             update.case.settlement = Some(Settlement::Settled { day, at });
             update.record_event(settled(day, case.completed_at(), None));
@@ -34,7 +36,7 @@ pub(super) fn settle(policy: &Policy, case: &Case, closing: &DayClosing, at: Dat
     for refund in update.case.refunds.iter_mut().filter(|refund| refund.is_due(closing)) {
         refund.settled_on = Some(day);
     }
-    update.finish(Outcome::DispositionBody(Disposition::Stands))
+    update.finish(CommandReply::Done(Disposition::Stands))
 }
 
 fn settled(day: ClearingDay, completed_at: Option<DateTime<Utc>>, refund: Option<RefundRequestId>) -> EventKind {

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Change, Decision, Outcome};
+use super::{Change, Decision};
 use crate::{
     Cancellation, CancellationState, Case, Entry, EntryKind, Event, EventKind, FinalAnswer, FundsKind, Payment, PaymentStatus,
-    Policy, Refund, Reversal, ReversalKind, ReversalState,
+    Policy, Refund, Reply, Reversal, ReversalState, Taken,
 };
 
 pub(super) struct CaseUpdate {
@@ -24,9 +24,9 @@ impl CaseUpdate {
         self.events.push(Event { at: self.at, kind });
     }
 
-    pub(super) fn finish(self, outcome: Outcome) -> Decision {
+    pub(super) fn finish(self, reply: impl Into<Reply>) -> Decision {
         let Self { case, at: _, events, entries } = self;
-        Decision { outcome, change: Some(Change { case, events, entries }) }
+        Decision { reply: reply.into(), rule: None, change: Some(Change { case, events, entries }) }
     }
 
     /// Takes over what the wallet core says of the payment. What is recorded stays; only its status goes on, as the wallet's own
@@ -81,37 +81,37 @@ impl CaseUpdate {
         self.entries.push(Entry { refund: Some(refund.id.clone()), amount: refund.amount, ..entry(payment, kind, self.at) });
     }
 
-    /// What the payment took is owed to the user: booked at once by the ledger; for a wallet core the case's one reversal is
-    /// opened, or opened again, and due at once. A reversal that an operator has to decide about stays parked, and one that he resolved
-    /// is his again.
+    /// Returns what the payment took: booked at once by the ledger; for a wallet core the case's one reversal is
+    /// opened, or opened again, and due at once. A parked reversal stays parked. One that was resolved by hand is parked again,
+    /// because the core does not know of the payment by hand.
     pub(super) fn return_money(&mut self, policy: &Policy) {
-        let taken = self.case.payment.clone().filter(|payment| matches!(payment.status, PaymentStatus::Succeeded { .. }));
-        let kind = taken.as_ref().map_or(ReversalKind::Void, |payment| ReversalKind::undoing(payment.kind));
-        match (policy.funds, taken) {
+        let payment = self.case.payment.clone().filter(|payment| matches!(payment.status, PaymentStatus::Succeeded { .. }));
+        let taken = payment.as_ref().map_or(Taken::NothingKnown, |payment| Taken::by(payment.kind));
+        match (policy.funds, payment) {
             (FundsKind::Ledger, None) => {}
             (FundsKind::Ledger, Some(payment)) => {
                 self.entries.push(entry(&payment, EntryKind::returning(payment.kind), self.at));
-                self.case.reversal = Some(Reversal::booked(kind, payment.amount, self.at));
+                self.case.reversal = Some(Reversal::booked(taken, payment.amount, self.at));
                 self.record_event(EventKind::ReversalOpened(Some(payment.amount)));
                 self.record_event(EventKind::ReversalDone);
             }
-            (FundsKind::Http, _) => self.open_reversal(kind),
+            (FundsKind::Http, _) => self.open_reversal(taken),
         }
     }
 
-    fn open_reversal(&mut self, kind: ReversalKind) {
+    fn open_reversal(&mut self, taken: Taken) {
         let amount = self.case.payment.as_ref().map(|payment| payment.amount);
         self.case.reversal = Some(match self.case.reversal.take() {
-            Some(parked @ Reversal { state: ReversalState::Parked { .. }, .. }) => Reversal { kind, amount, ..parked },
+            Some(parked @ Reversal { state: ReversalState::Parked { .. }, .. }) => Reversal { taken, amount, ..parked },
             Some(resolved @ Reversal { state: ReversalState::Done { by_hand: true, .. }, .. }) => {
                 let reason = "it was resolved by hand before the payment was known to have succeeded".to_owned();
                 self.record_event(EventKind::ReversalParked { reason: reason.clone() });
-                Reversal { kind, amount, opened_at: self.at, state: ReversalState::Parked { reason }, ..resolved }
+                Reversal { taken, amount, opened_at: self.at, state: ReversalState::Parked { reason }, ..resolved }
             }
             known => {
                 self.record_event(EventKind::ReversalOpened(amount));
-                let reversal = known.unwrap_or_else(|| Reversal::open(kind, amount, self.at));
-                Reversal { kind, amount, ..reversal }.reopened(self.at)
+                let reversal = known.unwrap_or_else(|| Reversal::open(taken, amount, self.at));
+                Reversal { taken, amount, ..reversal }.reopened(self.at)
             }
         });
     }

@@ -2,27 +2,27 @@
 
 use chrono::{DateTime, Utc};
 
+use super::Decision;
 use super::cancel::decide_deferred;
 use super::update::CaseUpdate;
-use super::{Decision, Disposition, Outcome};
 use crate::{
-    CancellationState, Case, EventKind, FundsKind, OtherAcquirer, PayResult, Payment, PaymentStatus, Policy, Refund,
-    RefundRequest, RefundResult, RefundState, ReportedResult,
+    CancellationState, Case, CommandReply, Disposition, EventKind, FundsKind, OtherAcquirer, PayResult, Payment, PaymentStatus,
+    Policy, Refund, RefundRequest, RefundResult, RefundState, ReportedResult,
 };
 
-fn disposed(disposition: Disposition) -> Outcome {
-    Outcome::DispositionBody(disposition)
+fn done(disposition: Disposition) -> CommandReply {
+    CommandReply::Done(disposition)
 }
 
-/// What is true of a payment that is announced. A repeat is told the truth of now too: whoever was told to proceed and asks
-/// again after the cancel must not debit any more.
-fn pay_disposition(case: &Case) -> Outcome {
-    disposed(if case.is_cancelled() { Disposition::Closed } else { Disposition::Proceed })
+/// What is true of a payment that is announced. A repeat gets what is true now: a wallet that was told to proceed and asks again
+/// after the cancel must not debit any more.
+fn pay_disposition(case: &Case) -> CommandReply {
+    done(if case.is_cancelled() { Disposition::Closed } else { Disposition::Proceed })
 }
 
 /// What is true of a payment that succeeded.
-fn result_disposition(case: &Case) -> Outcome {
-    disposed(if case.is_cancelled() { Disposition::Reversed } else { Disposition::Stands })
+fn result_disposition(case: &Case) -> CommandReply {
+    done(if case.is_cancelled() { Disposition::Reversed } else { Disposition::Stands })
 }
 
 pub(super) fn pay(policy: &Policy, case: &Case, payment: &Payment, at: DateTime<Utc>) -> Decision {
@@ -30,12 +30,12 @@ pub(super) fn pay(policy: &Policy, case: &Case, payment: &Payment, at: DateTime<
         return Decision::unchanged(if known.same_content(payment) {
             pay_disposition(case)
         } else {
-            Outcome::Conflict("the payment is recorded with other content")
+            CommandReply::Conflict("the payment is recorded with other content")
         });
     }
     let looks_at_acquirer = policy.results.other_acquirer == OtherAcquirer::ParamIllegal;
     if looks_at_acquirer && case.is_foreign_to(&payment.acquirer_id) {
-        return Decision::unchanged(Outcome::Conflict("another acquirer cancelled this payment request"));
+        return Decision::unchanged(CommandReply::Conflict("another acquirer cancelled this payment request"));
     }
     let mut update = CaseUpdate::of(case, at);
     update.record_event(EventKind::PaymentRecorded(payment.amount));
@@ -43,31 +43,31 @@ pub(super) fn pay(policy: &Policy, case: &Case, payment: &Payment, at: DateTime<
     if let Some(reversal) = update.case.reversal.as_mut().filter(|reversal| reversal.is_unfinished()) {
         reversal.amount = Some(payment.amount);
     }
-    let outcome = pay_disposition(&update.case);
-    update.finish(outcome)
+    let reply = pay_disposition(&update.case);
+    update.finish(reply)
 }
 
 pub(super) fn result(policy: &Policy, case: &Case, result: &PayResult, at: DateTime<Utc>) -> Decision {
     let Some(payment) = &case.payment else {
-        return Decision::unchanged(Outcome::NotFound { fenced: case.cancellation.is_some() });
+        return Decision::unchanged(CommandReply::NotFound { fenced: case.cancellation.is_some() });
     };
     if let (Some(known), Some(named)) = (&payment.payment_id, &result.payment_id)
         && known != named
     {
-        return Decision::unchanged(Outcome::Conflict("the payment has another paymentId"));
+        return Decision::unchanged(CommandReply::Conflict("the payment has another paymentId"));
     }
     match (&payment.status, result.result) {
         (PaymentStatus::Succeeded { .. }, ReportedResult::Failed) => {
-            Decision::unchanged(Outcome::Conflict("the payment has succeeded"))
+            Decision::unchanged(CommandReply::Conflict("the payment has succeeded"))
         }
         (PaymentStatus::Succeeded { .. }, ReportedResult::Succeeded) => Decision::unchanged(result_disposition(case)),
-        (PaymentStatus::Failed { .. }, ReportedResult::Failed) => Decision::unchanged(disposed(Disposition::Stands)),
+        (PaymentStatus::Failed { .. }, ReportedResult::Failed) => Decision::unchanged(done(Disposition::Stands)),
         (PaymentStatus::InProgress, ReportedResult::Failed) => {
             let mut update = CaseUpdate::of(case, at);
             let status = PaymentStatus::Failed { completed_at: result.completed_at };
             update.case.payment = Some(Payment { payment_id: result.payment_id.clone(), status, ..payment.clone() });
             update.record_event(EventKind::Failed);
-            update.finish(disposed(Disposition::Stands))
+            update.finish(done(Disposition::Stands))
         }
         (PaymentStatus::InProgress | PaymentStatus::Failed { .. }, ReportedResult::Succeeded) => {
             succeed(policy, CaseUpdate::of(case, at), payment, result)
@@ -90,14 +90,14 @@ fn succeed(policy: &Policy, mut update: CaseUpdate, payment: &Payment, result: &
         update.waive_fee_of_cancelled();
         update.return_money(policy);
     }
-    let outcome = result_disposition(&update.case);
-    update.finish(outcome)
+    let reply = result_disposition(&update.case);
+    update.finish(reply)
 }
 
 /// What is true of a refund that is announced again. The right to one that failed went back to the payment, where a cancel or
 /// another refund may have used it since.
-fn refund_disposition(refund: &Refund) -> Outcome {
-    disposed(match refund.state {
+fn refund_disposition(refund: &Refund) -> CommandReply {
+    done(match refund.state {
         RefundState::Reserved | RefundState::Succeeded { .. } => Disposition::Proceed,
         RefundState::Failed { .. } => Disposition::Refused,
     })
@@ -105,13 +105,13 @@ fn refund_disposition(refund: &Refund) -> Outcome {
 
 pub(super) fn refund(case: &Case, request: &RefundRequest, at: DateTime<Utc>) -> Decision {
     let Some(payment) = &case.payment else {
-        return Decision::unchanged(Outcome::NotFound { fenced: case.cancellation.is_some() });
+        return Decision::unchanged(CommandReply::NotFound { fenced: case.cancellation.is_some() });
     };
     if let Some(known) = case.refunds.iter().find(|refund| refund.id == request.id) {
         return Decision::unchanged(if known.amount == request.amount {
             refund_disposition(known)
         } else {
-            Outcome::Conflict("the refund is recorded with another amount")
+            CommandReply::Conflict("the refund is recorded with another amount")
         });
     }
     let deferred = |state| matches!(state, CancellationState::Deferred(_));
@@ -120,30 +120,30 @@ pub(super) fn refund(case: &Case, request: &RefundRequest, at: DateTime<Utc>) ->
     let fits = request.amount.currency() == payment.amount.currency() && request.amount.minor() <= left;
     let succeeded = matches!(payment.status, PaymentStatus::Succeeded { .. });
     if !succeeded || cancelling || !fits {
-        return Decision::unchanged(disposed(Disposition::Refused));
+        return Decision::unchanged(done(Disposition::Refused));
     }
     let mut update = CaseUpdate::of(case, at);
     let refund = Refund { id: request.id.clone(), amount: request.amount, state: RefundState::Reserved, settled_on: None };
     update.case.refunds.push(refund);
     update.record_event(EventKind::RefundReserved(request.id.clone(), request.amount));
-    update.finish(disposed(Disposition::Proceed))
+    update.finish(done(Disposition::Proceed))
 }
 
 pub(super) fn refund_result(policy: &Policy, case: &Case, result: &RefundResult, at: DateTime<Utc>) -> Decision {
     let known = case.refunds.iter().position(|refund| refund.id == result.id);
     let (Some(payment), Some(place)) = (&case.payment, known) else {
-        return Decision::unchanged(Outcome::NotFound { fenced: case.payment.is_none() && case.cancellation.is_some() });
+        return Decision::unchanged(CommandReply::NotFound { fenced: case.payment.is_none() && case.cancellation.is_some() });
     };
     let completed_at = result.completed_at;
     let state = match (case.refunds[place].state, result.result) {
         (RefundState::Succeeded { .. }, ReportedResult::Succeeded) | (RefundState::Failed { .. }, ReportedResult::Failed) => {
-            return Decision::unchanged(disposed(Disposition::Stands));
+            return Decision::unchanged(done(Disposition::Stands));
         }
         (RefundState::Succeeded { .. }, ReportedResult::Failed) => {
-            return Decision::unchanged(Outcome::Conflict("the refund has succeeded"));
+            return Decision::unchanged(CommandReply::Conflict("the refund has succeeded"));
         }
         (RefundState::Failed { .. }, ReportedResult::Succeeded) => {
-            return Decision::unchanged(Outcome::Conflict("the refund was said never to happen"));
+            return Decision::unchanged(CommandReply::Conflict("the refund was said never to happen"));
         }
         (RefundState::Reserved, ReportedResult::Succeeded) => RefundState::Succeeded { completed_at },
         (RefundState::Reserved, ReportedResult::Failed) => RefundState::Failed { completed_at },
@@ -159,6 +159,7 @@ pub(super) fn refund_result(policy: &Policy, case: &Case, result: &RefundResult,
         }
         ReportedResult::Failed => update.record_event(EventKind::RefundFailed(result.id.clone())),
     }
-    decide_deferred(policy, &mut update);
-    update.finish(disposed(Disposition::Stands))
+    let rule = decide_deferred(policy, &mut update);
+    let decision = update.finish(done(Disposition::Stands));
+    Decision { rule, ..decision }
 }

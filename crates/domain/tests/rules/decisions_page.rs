@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use domain::Rule;
+use domain::{Rule, RuleRow};
 
-const HEAD: &str = "| # | when | decision | answer |";
+const HEAD: &str = "| # | rule | when | decision | answer |";
 
 /// The rows of the one table that has this head, cell by cell, or why there is none.
 fn rule_table(page: &str) -> Result<Vec<Vec<String>>, String> {
@@ -20,11 +20,10 @@ fn rule_table(page: &str) -> Result<Vec<Vec<String>>, String> {
 }
 
 fn the_rules() -> Vec<Vec<String>> {
-    let row = |rule: Rule| {
-        let [when, decision, answer] = rule.row();
-        vec![rule.number().to_string(), when.to_owned(), decision.to_owned(), answer.to_owned()]
+    let row = |(number, RuleRow { name, when, decision, answer }): (usize, RuleRow)| {
+        vec![number.to_string(), format!("`{name}`"), when.to_owned(), decision.to_owned(), answer.to_owned()]
     };
-    Rule::ALL.into_iter().map(row).collect()
+    (1..).zip(Rule::TABLE).map(row).collect()
 }
 
 fn the_page() -> String {
@@ -40,7 +39,7 @@ fn the_page_shows_the_rules_word_for_word() {
 #[test]
 fn a_page_with_any_other_table_is_found_out() {
     let page = the_page();
-    let rows: Vec<&str> = page.lines().skip_while(|line| line.trim() != HEAD).skip(2).take(Rule::ALL.len()).collect();
+    let rows: Vec<&str> = page.lines().skip_while(|line| line.trim() != HEAD).skip(2).take(Rule::TABLE.len()).collect();
     for row in rows {
         let changed = [
             page.replace(row, &row.replacen("the", "a", 1).replacen(" F ", " U ", 1).replacen(" S", " F", 1)),
@@ -57,9 +56,11 @@ fn a_page_with_any_other_table_is_found_out() {
 }
 
 #[test]
-fn rules_are_numbered_from_one_in_order_of_precedence() {
-    for (number, rule) in (1..).zip(Rule::ALL) {
-        assert_eq!((rule.number(), Rule::numbered(number)), (number, Some(rule)));
+fn a_rule_is_found_by_its_name_and_by_nothing_else() {
+    for row in &Rule::TABLE {
+        assert_eq!(Rule::row_named(row.name), Some(row));
     }
-    assert_eq!((Rule::numbered(0), Rule::numbered(11)), (None, None));
+    let names: std::collections::BTreeSet<_> = Rule::TABLE.iter().map(|row| row.name).collect();
+    assert_eq!(names.len(), Rule::TABLE.len());
+    assert_eq!((Rule::row_named(""), Rule::row_named("10"), Rule::row_named("Money-taken")), (None, None, None));
 }

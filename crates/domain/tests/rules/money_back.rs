@@ -2,69 +2,69 @@
 
 use chrono::TimeDelta;
 use domain::{
-    Action, CancellationState, Disposition, FinalAnswer, FundsKind, NeverReceived, Outcome, Refusal, ReversalKind,
-    ReversalOutcome, ReversalState,
+    Action, CancellationState, CommandReply, Disposition, FinalAnswer, FundsKind, NeverReceived, Refusal, Reply, ReversalOutcome,
+    ReversalState, Taken,
 };
 
 use crate::fixtures::{
-    ACQUIRER, CLOSED, CommandReply, IN_TIME, OWED, REVERSED, S, STANDS, U, announced, at, cancel_by, closing, f, jpy, leased,
-    nothing, paid, success,
+    ACQUIRER, CLOSED, IN_TIME, OWED, REVERSED, S, STANDS, Story, U, announced, at, cancel_by, closing, f, jpy, leased, nothing,
+    paid, success,
 };
 
 const CORE: FundsKind = FundsKind::Http;
-const RESOLVED: Outcome = Outcome::DispositionBody(Disposition::Resolved);
-const REOPENED: Outcome = Outcome::DispositionBody(Disposition::Reopened);
+const RESOLVED: Reply = Reply::Command(CommandReply::Done(Disposition::Resolved));
+const REOPENED: Reply = Reply::Command(CommandReply::Done(Disposition::Reopened));
 
-fn being_cancelled(mut told: CommandReply) -> CommandReply {
-    assert_eq!(told.cancels(), leased(1));
-    told
+fn being_cancelled(mut story: Story) -> Story {
+    assert_eq!(story.cancels(), leased(1));
+    story
 }
 
-fn parked(told: CommandReply) -> CommandReply {
-    let mut told = being_cancelled(told);
-    assert_eq!(told.closes(1, ReversalOutcome::Impossible("account closed".into())), U, "never F after the money was promised");
-    told
+fn parked(story: Story) -> Story {
+    let mut story = being_cancelled(story);
+    assert_eq!(story.closes(1, ReversalOutcome::Impossible("account closed".into())), U, "never F after the money was promised");
+    story
 }
 
 fn resolve() -> Action {
     Action::Resolve { note: "paid at the counter".into(), by: "ann".into() }
 }
 
-fn is_done(told: &CommandReply) -> bool {
-    matches!(told.reversal_state(), Some(ReversalState::Done { .. }))
+fn is_done(story: &Story) -> bool {
+    matches!(story.reversal_state(), Some(ReversalState::Done { .. }))
 }
 
-fn is_open_and_free(told: &CommandReply) -> bool {
-    matches!(told.reversal_state(), Some(ReversalState::Open { lease: None, .. }))
+fn is_open_and_free(story: &Story) -> bool {
+    matches!(story.reversal_state(), Some(ReversalState::Open { lease: None, .. }))
 }
 
 #[test]
 fn the_answer_is_s_once_the_core_has_said_so() {
     for outcome in [ReversalOutcome::Done, ReversalOutcome::NothingToDo] {
-        for told in [nothing(CORE), announced(CORE), paid(CORE)] {
-            let mut told = being_cancelled(told);
-            let events = told.events.len();
-            assert_eq!(told.later(TimeDelta::seconds(1)).closes(1, outcome.clone()), S);
+        for story in [nothing(CORE), announced(CORE), paid(CORE)] {
+            let mut story = being_cancelled(story);
+            let events = story.events.len();
+            assert_eq!(story.later(TimeDelta::seconds(1)).closes(1, outcome.clone()), S);
             let cancelled_at = at(IN_TIME);
-            assert_eq!(told.state(), Some(CancellationState::Cancelled { cancelled_at, answer: FinalAnswer::Cancelled }));
+            assert_eq!(story.state(), Some(CancellationState::Cancelled { cancelled_at, answer: FinalAnswer::Cancelled }));
             let receipt = at(IN_TIME) + TimeDelta::seconds(1);
-            assert_eq!(told.reversal_state(), Some(&ReversalState::Done { at: receipt, by_hand: false }));
-            assert_eq!(told.timeline()[events..], ["reversal-tried", "reversal-done"]);
-            assert_eq!(told.unmoved_by(cancel_by(ACQUIRER)), S);
-            assert!(told.entries.is_empty());
+            assert_eq!(story.reversal_state(), Some(&ReversalState::Done { at: receipt, by_hand: false }));
+            assert_eq!(story.timeline()[events..], ["reversal-tried", "reversal-done"]);
+            assert_eq!(story.unmoved_by(cancel_by(ACQUIRER)), S);
+            assert!(story.entries.is_empty());
         }
     }
 }
 
 #[test]
 fn a_cancel_that_waited_is_leased_from_the_decision_and_judged_by_its_receipt() {
-    let mut told = paid(CORE);
+    let mut story = paid(CORE);
     let waited = TimeDelta::seconds(5);
     let cancel = domain::Cancel { waited, ..domain::Cancel::now(crate::fixtures::acquirer(ACQUIRER), domain::Lookup::Recorded) };
-    assert_eq!(told.told(Action::Cancel(cancel)), leased(1));
-    let Some(ReversalState::Open { lease: Some(lease), .. }) = told.reversal_state() else { panic!("open and leased") };
-    assert_eq!(lease.until, at(IN_TIME) + waited + told.policy.lease);
-    assert_eq!(told.case.cancellation.as_ref().map(|cancellation| cancellation.first_received_at), Some(at(IN_TIME)));
+    assert_eq!(story.decides(Action::Cancel(cancel)), leased(1));
+    let Some(ReversalState::Open { lease: Some(lease), .. }) = story.reversal_state() else { panic!("open and leased") };
+    assert_eq!(lease.until, at(IN_TIME) + waited + story.policy.lease);
+    assert_eq!(story.case.cancellation.as_ref().map(|cancellation| cancellation.first_received_at), Some(at(IN_TIME)));
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn money_is_missed_since_the_first_receipt_or_the_later_debit() {
         assert_eq!(debited_before.case.is_money_returned(), funds == FundsKind::Ledger, "the ledger books at once");
         let late = at(IN_TIME) + TimeDelta::minutes(5);
         let succeeded = domain::PayResult { completed_at: late, ..success() };
-        assert_eq!(debited_after.told(Action::Result(succeeded)), REVERSED);
+        assert_eq!(debited_after.decides(Action::Result(succeeded)), REVERSED);
         assert_eq!(debited_after.case.waiting_since(), Some(late));
     }
     let mut fence = nothing(FundsKind::Ledger);
@@ -88,84 +88,84 @@ fn money_is_missed_since_the_first_receipt_or_the_later_debit() {
 #[test]
 fn only_a_core_with_nothing_to_do_makes_a_payment_never_received() {
     for (outcome, answer) in [(ReversalOutcome::NothingToDo, f(Refusal::NeverReceived)), (ReversalOutcome::Done, S)] {
-        let mut told = nothing(CORE);
-        told.policy.results.never_received = NeverReceived::OrderNotExist;
-        let mut told = being_cancelled(told);
-        assert_eq!(told.closes(1, outcome), answer);
-        assert_eq!(told.pays(), CLOSED, "a fence all the same");
+        let mut story = nothing(CORE);
+        story.policy.results.never_received = NeverReceived::OrderNotExist;
+        let mut story = being_cancelled(story);
+        assert_eq!(story.closes(1, outcome), answer);
+        assert_eq!(story.pays(), CLOSED, "a fence all the same");
     }
-    let mut told = announced(CORE);
-    told.policy.results.never_received = NeverReceived::OrderNotExist;
-    assert_eq!(being_cancelled(told).closes(1, ReversalOutcome::NothingToDo), S);
+    let mut story = announced(CORE);
+    story.policy.results.never_received = NeverReceived::OrderNotExist;
+    assert_eq!(being_cancelled(story).closes(1, ReversalOutcome::NothingToDo), S);
 }
 
 #[test]
 fn f30_an_attempt_that_met_trouble_is_followed_by_another() {
-    let mut told = being_cancelled(paid(CORE));
-    let events = told.events.len();
-    assert_eq!(told.closes(1, ReversalOutcome::Unknown("timeout".into())), U);
+    let mut story = being_cancelled(paid(CORE));
+    let events = story.events.len();
+    assert_eq!(story.closes(1, ReversalOutcome::Unknown("timeout".into())), U);
     let next_attempt_at = at(IN_TIME) + TimeDelta::milliseconds(100);
     let last_error = Some("timeout".to_owned());
-    assert_eq!(told.reversal_state(), Some(&ReversalState::Open { next_attempt_at, lease: None, last_error }));
-    assert_eq!(told.timeline()[events..], ["reversal-tried"]);
-    assert_eq!(told.state(), Some(CancellationState::Open { cancelled_at: at(IN_TIME) }), "F30: trouble ends nothing");
-    assert_eq!(told.worker_begins(), Some(2));
-    assert_eq!(told.closes(2, ReversalOutcome::Done), S);
+    assert_eq!(story.reversal_state(), Some(&ReversalState::Open { next_attempt_at, lease: None, last_error }));
+    assert_eq!(story.timeline()[events..], ["reversal-tried"]);
+    assert_eq!(story.state(), Some(CancellationState::Open { cancelled_at: at(IN_TIME) }), "F30: trouble ends nothing");
+    assert_eq!(story.worker_begins(), Some(2));
+    assert_eq!(story.closes(2, ReversalOutcome::Done), S);
 }
 
 #[test]
 fn a_close_that_lost_its_lease_is_ignored() {
-    let mut told = being_cancelled(paid(CORE));
-    assert_eq!(told.later(TimeDelta::seconds(3)).worker_begins(), Some(2));
+    let mut story = being_cancelled(paid(CORE));
+    assert_eq!(story.later(TimeDelta::seconds(3)).worker_begins(), Some(2));
     for outcome in [
         ReversalOutcome::Done,
         ReversalOutcome::PartlyRefunded,
         ReversalOutcome::Impossible("no".into()),
         ReversalOutcome::Unknown("no".into()),
     ] {
-        assert_eq!(told.unmoved_by(closing(1, outcome)), U);
+        assert_eq!(story.unmoved_by(closing(1, outcome)), U);
     }
-    assert_eq!(told.closes(2, ReversalOutcome::Done), S);
+    assert_eq!(story.closes(2, ReversalOutcome::Done), S);
     for attempt in [0, 1, 2, 3] {
-        assert_eq!(told.unmoved_by(closing(attempt, ReversalOutcome::Impossible("no".into()))), S);
+        assert_eq!(story.unmoved_by(closing(attempt, ReversalOutcome::Impossible("no".into()))), S);
     }
     assert_eq!(nothing(CORE).unmoved_by(closing(1, ReversalOutcome::Done)), U);
 }
 
 #[test]
 fn a_lease_that_ran_out_still_counts_while_nobody_took_the_next() {
-    let mut told = being_cancelled(paid(CORE));
-    assert_eq!(told.later(TimeDelta::minutes(1)).closes(1, ReversalOutcome::Done), S);
+    let mut story = being_cancelled(paid(CORE));
+    assert_eq!(story.later(TimeDelta::minutes(1)).closes(1, ReversalOutcome::Done), S);
 }
 
 #[test]
 fn a_success_during_an_attempt_makes_its_answer_late() {
-    let mut told = being_cancelled(announced(CORE));
-    assert_eq!(told.succeeds(), REVERSED);
-    assert!(is_open_and_free(&told));
-    assert_eq!(told.unmoved_by(closing(1, ReversalOutcome::NothingToDo)), U, "it did not know of the debit");
-    assert_eq!(told.case.reversal.as_ref().map(|r| (r.kind, r.amount)), Some((ReversalKind::Refund, Some(jpy(1_000)))));
-    assert_eq!(told.cancels(), leased(2));
-    assert_eq!(told.unmoved_by(closing(1, ReversalOutcome::NothingToDo)), U);
-    assert_eq!(told.closes(2, ReversalOutcome::Done), S);
+    let mut story = being_cancelled(announced(CORE));
+    assert_eq!(story.succeeds(), REVERSED);
+    assert!(is_open_and_free(&story));
+    assert_eq!(story.unmoved_by(closing(1, ReversalOutcome::NothingToDo)), U, "it did not know of the debit");
+    assert_eq!(story.case.reversal.as_ref().map(|r| (r.taken, r.amount)), Some((Taken::Debit, Some(jpy(1_000)))));
+    assert_eq!(story.cancels(), leased(2));
+    assert_eq!(story.unmoved_by(closing(1, ReversalOutcome::NothingToDo)), U);
+    assert_eq!(story.closes(2, ReversalOutcome::Done), S);
 }
 
 #[test]
 fn f01_a_success_after_the_end_opens_the_reversal_again_and_s_stays() {
-    for told in [nothing(CORE), announced(CORE)] {
-        let mut told = being_cancelled(told);
-        assert_eq!((told.closes(1, ReversalOutcome::NothingToDo), told.pays()), (S, CLOSED));
-        let state = told.state();
-        let events = told.events.len();
-        assert_eq!(told.later(TimeDelta::hours(24)).succeeds(), REVERSED);
-        assert!(is_open_and_free(&told));
-        assert_eq!(told.timeline()[events..], ["succeeded", "reversal-opened"]);
-        assert_eq!((told.state(), told.fee()), (state, None));
-        assert_eq!(told.unmoved_by(cancel_by(ACQUIRER)), S, "a recorded answer is repeated and writes nothing");
-        assert_eq!(told.unmoved_by(Action::Result(success())), REVERSED);
-        assert_eq!(told.worker_begins(), Some(2), "due at once");
-        assert_eq!(told.closes(2, ReversalOutcome::Done), S);
-        assert_eq!((is_done(&told), told.state()), (true, state));
+    for story in [nothing(CORE), announced(CORE)] {
+        let mut story = being_cancelled(story);
+        assert_eq!((story.closes(1, ReversalOutcome::NothingToDo), story.pays()), (S, CLOSED));
+        let state = story.state();
+        let events = story.events.len();
+        assert_eq!(story.later(TimeDelta::hours(24)).succeeds(), REVERSED);
+        assert!(is_open_and_free(&story));
+        assert_eq!(story.timeline()[events..], ["succeeded", "reversal-opened"]);
+        assert_eq!((story.state(), story.fee()), (state, None));
+        assert_eq!(story.unmoved_by(cancel_by(ACQUIRER)), S, "a recorded answer is repeated and writes nothing");
+        assert_eq!(story.unmoved_by(Action::Result(success())), REVERSED);
+        assert_eq!(story.worker_begins(), Some(2), "due at once");
+        assert_eq!(story.closes(2, ReversalOutcome::Done), S);
+        assert_eq!((is_done(&story), story.state()), (true, state));
     }
 }
 
@@ -178,12 +178,12 @@ fn f28_the_fee_goes_with_the_answer_s_and_stays_where_the_core_says_the_payment_
         (ReversalOutcome::FullyRefunded, Some(jpy(7))),
     ];
     for (outcome, fee) in ends {
-        let mut told = being_cancelled(paid(CORE));
-        let _ = told.closes(1, outcome.clone());
-        assert_eq!(told.fee(), fee, "{outcome:?}");
+        let mut story = being_cancelled(paid(CORE));
+        let _ = story.closes(1, outcome.clone());
+        assert_eq!(story.fee(), fee, "{outcome:?}");
     }
     let mut by_hand = parked(paid(CORE));
-    assert_eq!((by_hand.told(resolve()), by_hand.fee()), (RESOLVED, None));
+    assert_eq!((by_hand.decides(resolve()), by_hand.fee()), (RESOLVED, None));
     let mut told_late = being_cancelled(announced(CORE));
     assert_eq!((told_late.succeeds(), told_late.worker_begins()), (REVERSED, Some(2)));
     assert_eq!((told_late.closes(2, ReversalOutcome::Done), told_late.fee()), (S, None));
@@ -198,12 +198,12 @@ fn what_the_core_says_after_s_never_becomes_f() {
         ReversalOutcome::Unknown("no".into()),
     ];
     for outcome in ends {
-        let mut told = being_cancelled(announced(CORE));
-        assert_eq!(told.closes(1, ReversalOutcome::Done), S);
-        let state = told.state();
-        assert_eq!((told.succeeds(), told.worker_begins()), (REVERSED, Some(2)));
-        assert_eq!(told.closes(2, outcome), S);
-        assert_eq!((told.state(), told.unmoved_by(cancel_by(ACQUIRER))), (state, S));
+        let mut story = being_cancelled(announced(CORE));
+        assert_eq!(story.closes(1, ReversalOutcome::Done), S);
+        let state = story.state();
+        assert_eq!((story.succeeds(), story.worker_begins()), (REVERSED, Some(2)));
+        assert_eq!(story.closes(2, outcome), S);
+        assert_eq!((story.state(), story.unmoved_by(cancel_by(ACQUIRER))), (state, S));
     }
 }
 
@@ -218,73 +218,69 @@ fn refunds_that_only_the_core_knows_end_the_cancel_as_recorded_ones_do() {
         (ReversalOutcome::FullyRefunded, CancellationState::AlreadyRefunded, S),
     ];
     for (outcome, state, answer) in ends {
-        for told in [nothing(CORE), announced(CORE), paid(CORE)] {
-            let mut told = being_cancelled(told);
-            assert_eq!(told.closes(1, outcome.clone()), answer);
-            assert_eq!((told.state(), told.case.is_cancelled(), is_done(&told)), (Some(state), false, true));
-            assert_eq!(told.unmoved_by(cancel_by(ACQUIRER)), answer);
+        for story in [nothing(CORE), announced(CORE), paid(CORE)] {
+            let mut story = being_cancelled(story);
+            assert_eq!(story.closes(1, outcome.clone()), answer);
+            assert_eq!((story.state(), story.case.is_cancelled(), is_done(&story)), (Some(state), false, true));
+            assert_eq!(story.unmoved_by(cancel_by(ACQUIRER)), answer);
         }
     }
 }
 
 #[test]
 fn f23_what_is_impossible_is_parked_and_no_cancel_revives_it() {
-    let mut told = being_cancelled(paid(CORE));
-    let events = told.events.len();
-    assert_eq!(told.closes(1, ReversalOutcome::Impossible("account closed".into())), U);
-    assert_eq!(told.reversal_state(), Some(&ReversalState::Parked { reason: "account closed".into() }));
-    assert_eq!(told.timeline()[events..], ["reversal-tried", "reversal-parked"]);
-    assert_eq!(told.later(TimeDelta::hours(1)).unmoved_by(cancel_by(ACQUIRER)), OWED);
-    assert_eq!(told.worker_begins(), None);
+    let mut story = being_cancelled(paid(CORE));
+    let events = story.events.len();
+    assert_eq!(story.closes(1, ReversalOutcome::Impossible("account closed".into())), U);
+    assert_eq!(story.reversal_state(), Some(&ReversalState::Parked { reason: "account closed".into() }));
+    assert_eq!(story.timeline()[events..], ["reversal-tried", "reversal-parked"]);
+    assert_eq!(story.later(TimeDelta::hours(1)).unmoved_by(cancel_by(ACQUIRER)), OWED);
+    assert_eq!(story.worker_begins(), None);
 }
 
 #[test]
 fn no_success_revives_a_parked_reversal() {
-    let mut told = parked(announced(CORE));
-    assert_eq!(told.succeeds(), REVERSED);
-    assert_eq!(told.reversal_state(), Some(&ReversalState::Parked { reason: "account closed".into() }));
-    assert_eq!(
-        told.case.reversal.as_ref().map(|reversal| reversal.kind),
-        Some(ReversalKind::Refund),
-        "but it knows of the debit"
-    );
-    assert_eq!(told.unmoved_by(cancel_by(ACQUIRER)), OWED);
+    let mut story = parked(announced(CORE));
+    assert_eq!(story.succeeds(), REVERSED);
+    assert_eq!(story.reversal_state(), Some(&ReversalState::Parked { reason: "account closed".into() }));
+    assert_eq!(story.case.reversal.as_ref().map(|reversal| reversal.taken), Some(Taken::Debit), "but it knows of the debit");
+    assert_eq!(story.unmoved_by(cancel_by(ACQUIRER)), OWED);
 }
 
 #[test]
 fn an_operator_has_a_parked_reversal_tried_again() {
-    let mut told = parked(paid(CORE));
-    let events = told.events.len();
-    assert_eq!(told.later(TimeDelta::hours(1)).told(Action::Retry), REOPENED);
-    assert!(is_open_and_free(&told));
-    assert_eq!(told.timeline()[events..], ["reversal-opened"]);
-    assert_eq!(told.worker_begins(), Some(2), "due at once");
-    assert_eq!(told.closes(2, ReversalOutcome::Done), S);
+    let mut story = parked(paid(CORE));
+    let events = story.events.len();
+    assert_eq!(story.later(TimeDelta::hours(1)).decides(Action::Retry), REOPENED);
+    assert!(is_open_and_free(&story));
+    assert_eq!(story.timeline()[events..], ["reversal-opened"]);
+    assert_eq!(story.worker_begins(), Some(2), "due at once");
+    assert_eq!(story.closes(2, ReversalOutcome::Done), S);
 }
 
 #[test]
 fn an_operator_ends_a_parked_reversal_that_was_paid_by_hand() {
-    let mut told = parked(paid(CORE));
-    let events = told.events.len();
-    assert_eq!(told.told(resolve()), RESOLVED);
-    assert_eq!(told.timeline()[events..], ["reversal-resolved"]);
-    let details = told.events.last().map(|event| event.kind.details());
+    let mut story = parked(paid(CORE));
+    let events = story.events.len();
+    assert_eq!(story.decides(resolve()), RESOLVED);
+    assert_eq!(story.timeline()[events..], ["reversal-resolved"]);
+    let details = story.events.last().map(|event| event.kind.details());
     assert_eq!(details, Some(vec![("note", "paid at the counter".to_owned()), ("by", "ann".to_owned())]));
-    assert_eq!((is_done(&told), told.unmoved_by(cancel_by(ACQUIRER))), (true, S));
+    assert_eq!((is_done(&story), story.unmoved_by(cancel_by(ACQUIRER))), (true, S));
 }
 
 /// Otherwise the core would pay what the operator has paid already.
 #[test]
 fn a_success_after_a_reversal_was_resolved_by_hand_is_an_operators_again() {
-    let mut told = parked(announced(CORE));
-    assert_eq!((told.told(resolve()), told.unmoved_by(cancel_by(ACQUIRER))), (RESOLVED, S));
-    let events = told.events.len();
-    assert_eq!(told.later(TimeDelta::hours(1)).succeeds(), REVERSED);
-    assert_eq!(told.timeline()[events..], ["succeeded", "reversal-parked"]);
-    assert!(matches!(told.reversal_state(), Some(ReversalState::Parked { .. })), "{:?}", told.reversal_state());
-    assert_eq!((told.worker_begins(), told.unmoved_by(cancel_by(ACQUIRER))), (None, S), "nobody asks the core");
-    assert_eq!(told.told(resolve()), RESOLVED);
-    assert!(is_done(&told));
+    let mut story = parked(announced(CORE));
+    assert_eq!((story.decides(resolve()), story.unmoved_by(cancel_by(ACQUIRER))), (RESOLVED, S));
+    let events = story.events.len();
+    assert_eq!(story.later(TimeDelta::hours(1)).succeeds(), REVERSED);
+    assert_eq!(story.timeline()[events..], ["succeeded", "reversal-parked"]);
+    assert!(matches!(story.reversal_state(), Some(ReversalState::Parked { .. })), "{:?}", story.reversal_state());
+    assert_eq!((story.worker_begins(), story.unmoved_by(cancel_by(ACQUIRER))), (None, S), "nobody asks the core");
+    assert_eq!(story.decides(resolve()), RESOLVED);
+    assert!(is_done(&story));
 }
 
 #[test]
@@ -292,26 +288,26 @@ fn an_operator_decides_about_parked_reversals_only() {
     let mut done = being_cancelled(paid(CORE));
     assert_eq!(done.closes(1, ReversalOutcome::Done), S);
     let mut resolved = parked(paid(CORE));
-    assert_eq!(resolved.told(resolve()), RESOLVED);
+    assert_eq!(resolved.decides(resolve()), RESOLVED);
     let mut booked = paid(FundsKind::Ledger);
     assert_eq!(booked.cancels(), S);
-    for told in [being_cancelled(paid(CORE)), done, resolved, booked] {
+    for story in [being_cancelled(paid(CORE)), done, resolved, booked] {
         for action in [Action::Retry, resolve()] {
-            assert!(matches!(told.unmoved_by(action), Outcome::Conflict(_)));
+            assert!(matches!(story.unmoved_by(action), Reply::Command(CommandReply::Conflict(_))));
         }
     }
-    for told in [nothing(CORE), paid(CORE)] {
+    for story in [nothing(CORE), paid(CORE)] {
         for action in [Action::Retry, resolve()] {
-            assert_eq!(told.unmoved_by(action), Outcome::NotFound { fenced: false });
+            assert_eq!(story.unmoved_by(action), Reply::Command(CommandReply::NotFound { fenced: false }));
         }
     }
 }
 
 #[test]
 fn a_failure_reported_after_the_cancel_leaves_the_reversal_alone() {
-    let mut told = being_cancelled(announced(CORE));
-    let reversal = told.case.reversal.clone();
-    assert_eq!(told.fails(), STANDS);
-    assert_eq!(told.case.reversal, reversal);
-    assert_eq!(told.closes(1, ReversalOutcome::Done), S);
+    let mut story = being_cancelled(announced(CORE));
+    let reversal = story.case.reversal.clone();
+    assert_eq!(story.fails(), STANDS);
+    assert_eq!(story.case.reversal, reversal);
+    assert_eq!(story.closes(1, ReversalOutcome::Done), S);
 }

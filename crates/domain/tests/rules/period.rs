@@ -4,13 +4,13 @@ use std::process::Command;
 
 use chrono::{NaiveTime, TimeDelta};
 use chrono_tz::{Africa, America, Asia, Australia, Europe, Pacific, Tz, UTC};
-use domain::{Action, CancellablePeriod, FundsKind, Outcome, Payment, Refusal, RefusalCode};
+use domain::{Action, CancelReply, CancellablePeriod, FundsKind, Payment, Refusal, RefusalCode, Reply};
 
 use crate::fixtures::{
     PROCEED, S, STANDS, U, at, cancel_without_lookup, f, nothing, on_closed_day, paid, payment, success, the_contract_period,
 };
 
-const OVER: Outcome = Outcome::Answered(domain::Answer::Refused(Refusal::PeriodOver(RefusalCode::ProcessFail)));
+const OVER: Reply = Reply::Cancel(CancelReply::Answered(domain::Answer::Refused(Refusal::PeriodOver(RefusalCode::ProcessFail))));
 
 fn closing_at(hour: u32, minute: u32, zone: Tz) -> CancellablePeriod {
     let closes_next_day_at = NaiveTime::from_hms_opt(hour, minute, 0).expect("a time of day");
@@ -38,11 +38,11 @@ fn f27_a_cancel_is_in_time_until_00_30_of_the_next_day() {
     for [initiated_at, last, first_late] in EDGES {
         assert_eq!(the_contract_period().end(at(initiated_at)), at(first_late), "{initiated_at}");
         for (received_at, answer) in [(last, S), (first_late, OVER)] {
-            let mut told = nothing(FundsKind::Ledger);
-            told.moment(initiated_at);
-            assert_eq!(told.told(Action::Pay(Payment { initiated_at: at(initiated_at), ..payment() })), PROCEED);
-            assert_eq!(told.told(Action::Result(success())), STANDS);
-            assert_eq!(told.moment(received_at).cancels(), answer, "initiated {initiated_at}, received {received_at}");
+            let mut story = nothing(FundsKind::Ledger);
+            story.moment(initiated_at);
+            assert_eq!(story.decides(Action::Pay(Payment { initiated_at: at(initiated_at), ..payment() })), PROCEED);
+            assert_eq!(story.decides(Action::Result(success())), STANDS);
+            assert_eq!(story.moment(received_at).cancels(), answer, "initiated {initiated_at}, received {received_at}");
         }
     }
 }
@@ -74,10 +74,10 @@ fn grace_moves_the_end_and_nothing_else() {
         (TimeDelta::minutes(15), "2026-03-01T16:45:00Z"),
         (TimeDelta::days(2), "2026-03-03T16:30:00Z"),
     ] {
-        let mut told = paid(FundsKind::Ledger);
-        told.policy.period.grace = grace;
-        assert_eq!(told.clone().moment(end).cancels(), OVER);
-        assert_eq!(told.moment(end).later(-TimeDelta::milliseconds(1)).cancels(), S);
+        let mut story = paid(FundsKind::Ledger);
+        story.policy.period.grace = grace;
+        assert_eq!(story.clone().moment(end).cancels(), OVER);
+        assert_eq!(story.moment(end).later(-TimeDelta::milliseconds(1)).cancels(), S);
     }
 }
 
@@ -130,20 +130,20 @@ fn a_local_time_that_is_repeated_ends_the_period_the_second_time() {
 #[test]
 fn the_first_receipt_counts_however_late_the_retry() {
     for retried_at in ["2026-03-01T16:30:00Z", "2026-03-02T12:00:00Z", "2027-03-01T12:00:00Z"] {
-        let mut told = paid(FundsKind::Http);
-        assert_eq!(told.moment("2026-03-01T16:29:59.999Z").told(cancel_without_lookup()), U);
-        let mut settled = told.clone();
+        let mut story = paid(FundsKind::Http);
+        assert_eq!(story.moment("2026-03-01T16:29:59.999Z").decides(cancel_without_lookup()), U);
+        let mut settled = story.clone();
         settled.case.settlement = Some(on_closed_day(retried_at));
-        assert_eq!(told.moment(retried_at).cancels(), crate::fixtures::leased(1));
+        assert_eq!(story.moment(retried_at).cancels(), crate::fixtures::leased(1));
         assert_eq!(settled.moment(retried_at).cancels(), f(Refusal::PeriodOver(RefusalCode::ProcessFail)), "the day is closed");
     }
     let mut late = paid(FundsKind::Http);
-    assert_eq!(late.moment("2026-03-01T16:30:00Z").told(cancel_without_lookup()), OVER, "what is late is not deferred");
+    assert_eq!(late.moment("2026-03-01T16:30:00Z").decides(cancel_without_lookup()), OVER, "what is late is not deferred");
 }
 
 #[test]
 fn a_closed_day_refuses_what_comes_in_time() {
-    let mut told = paid(FundsKind::Ledger);
-    told.case.settlement = Some(on_closed_day("2026-03-01T12:00:30Z"));
-    assert_eq!(told.cancels(), OVER);
+    let mut story = paid(FundsKind::Ledger);
+    story.case.settlement = Some(on_closed_day("2026-03-01T12:00:30Z"));
+    assert_eq!(story.cancels(), OVER);
 }

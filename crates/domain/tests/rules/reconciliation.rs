@@ -5,7 +5,7 @@ use domain::{
 };
 
 use crate::fixtures::{
-    CommandReply, PROCEED, S, STANDS, TOO_LATE, announced, closing_of, day, good, jpy, nothing, paid, payment, refund_id, success,
+    PROCEED, S, STANDS, Story, TOO_LATE, announced, closing_of, day, good, jpy, nothing, paid, payment, refund_id, success,
 };
 
 const LEDGER: FundsKind = FundsKind::Ledger;
@@ -26,28 +26,28 @@ fn found(case: Option<&Case>, listed: &Listed) -> Vec<Mismatch> {
     examine(case, listed, Scope::Everything).into_iter().map(|finding| finding.mismatch).collect()
 }
 
-fn refunded(minor: i64) -> CommandReply {
-    let mut told = paid(LEDGER);
-    assert_eq!((told.refunds("r1", minor), told.refund_succeeds("r1")), (PROCEED, STANDS));
-    told
+fn refunded(minor: i64) -> Story {
+    let mut story = paid(LEDGER);
+    assert_eq!((story.refunds("r1", minor), story.refund_succeeds("r1")), (PROCEED, STANDS));
+    story
 }
 
 #[test]
 fn what_agrees_is_not_found() {
-    let told = refunded(300);
+    let story = refunded(300);
     for listed in [payment_of(1_000), refund("r1", 300), refund("r1", -300)] {
-        assert_eq!(found(Some(&told.case), &listed), [], "{listed:?}");
+        assert_eq!(found(Some(&story.case), &listed), [], "{listed:?}");
     }
     let fee_only = Listed { amount: None, fee: amount(7, "JPY"), ..payment_of(0) };
-    assert_eq!(found(Some(&told.case), &fee_only), []);
+    assert_eq!(found(Some(&story.case), &fee_only), []);
     let dispute = Listed { kind: ListedKind::Other, ..payment_of(5) };
-    assert_eq!(found(Some(&told.case), &dispute), []);
+    assert_eq!(found(Some(&story.case), &dispute), []);
 }
 
 #[test]
 fn a_cancelled_payment_is_found_in_whatever_line_it_stands() {
-    let mut told = paid(LEDGER);
-    assert_eq!(told.cancels(), S);
+    let mut story = paid(LEDGER);
+    assert_eq!(story.cancels(), S);
     let mut fence = nothing(LEDGER);
     assert_eq!(fence.cancels(), S);
     let with_fee = Listed { fee: amount(7, "JPY"), ..payment_of(1_000) };
@@ -55,7 +55,7 @@ fn a_cancelled_payment_is_found_in_whatever_line_it_stands() {
     let no_fee = Listed { amount: None, fee: amount(0, "JPY"), ..payment_of(0) };
     let dispute = Listed { kind: ListedKind::Other, ..payment_of(5) };
     let both = [Mismatch::CancelledButPresent, Mismatch::FeeOnCancelled];
-    for case in [&told.case, &fence.case] {
+    for case in [&story.case, &fence.case] {
         for scope in [Scope::Everything, Scope::CancelledOnly] {
             let found = |listed: &Listed| {
                 let found = examine(Some(case), listed, scope);
@@ -72,35 +72,35 @@ fn a_cancelled_payment_is_found_in_whatever_line_it_stands() {
 
 #[test]
 fn a_payment_that_differs_is_found_with_both_amounts() {
-    let told = paid(LEDGER);
-    let findings = examine(Some(&told.case), &payment_of(999), Scope::Everything);
+    let story = paid(LEDGER);
+    let findings = examine(Some(&story.case), &payment_of(999), Scope::Everything);
     assert_eq!(findings.len(), 1);
     assert_eq!((findings[0].mismatch, findings[0].recorded), (Mismatch::AmountDiffers, Some(jpy(1_000))));
     assert_eq!(findings[0].listed, amount(999, "JPY"));
     let won = Listed { amount: amount(1_000, "KRW"), ..payment_of(0) };
-    assert_eq!(found(Some(&told.case), &won), [Mismatch::CurrencyDiffers]);
-    assert_eq!(found(Some(&told.case), &payment_of(-1_000)), [Mismatch::AmountDiffers]);
+    assert_eq!(found(Some(&story.case), &won), [Mismatch::CurrencyDiffers]);
+    assert_eq!(found(Some(&story.case), &payment_of(-1_000)), [Mismatch::AmountDiffers]);
 }
 
 #[test]
 fn a_payment_is_compared_by_what_settles_and_its_refunds_are_not_guessed() {
     let krw = good(Money::parse("9000", "KRW"));
-    let mut told = nothing(LEDGER);
-    assert_eq!(told.told(Action::Pay(Payment { settlement_amount: Some(krw), ..payment() })), PROCEED);
-    assert_eq!(told.told(Action::Result(success())), STANDS);
-    assert_eq!((told.refunds("r1", 300), told.refund_succeeds("r1")), (PROCEED, STANDS));
+    let mut story = nothing(LEDGER);
+    assert_eq!(story.decides(Action::Pay(Payment { settlement_amount: Some(krw), ..payment() })), PROCEED);
+    assert_eq!(story.decides(Action::Result(success())), STANDS);
+    assert_eq!((story.refunds("r1", 300), story.refund_succeeds("r1")), (PROCEED, STANDS));
     let won = |listed: Listed, minor| Listed { amount: amount(minor, "KRW"), ..listed };
-    assert_eq!(found(Some(&told.case), &won(payment_of(0), 9_000)), []);
-    assert_eq!(found(Some(&told.case), &payment_of(1_000)), [Mismatch::CurrencyDiffers]);
-    assert_eq!(found(Some(&told.case), &won(refund("r1", 0), 2_700)), []);
+    assert_eq!(found(Some(&story.case), &won(payment_of(0), 9_000)), []);
+    assert_eq!(found(Some(&story.case), &payment_of(1_000)), [Mismatch::CurrencyDiffers]);
+    assert_eq!(found(Some(&story.case), &won(refund("r1", 0), 2_700)), []);
 }
 
 #[test]
 fn a_refund_that_did_not_succeed_or_differs_is_found() {
-    let mut told = refunded(300);
-    assert_eq!((told.refunds("r2", 100), told.refunds("r3", 100), told.refund_fails("r3")), (PROCEED, PROCEED, STANDS));
+    let mut story = refunded(300);
+    assert_eq!((story.refunds("r2", 100), story.refunds("r3", 100), story.refund_fails("r3")), (PROCEED, PROCEED, STANDS));
     for listed in [refund("r1", 299), refund("r2", 100), refund("r3", 100), refund("r4", 1)] {
-        assert_eq!(found(Some(&told.case), &listed), [Mismatch::RefundMismatch], "{listed:?}");
+        assert_eq!(found(Some(&story.case), &listed), [Mismatch::RefundMismatch], "{listed:?}");
     }
 }
 
@@ -121,33 +121,33 @@ fn what_is_not_known_or_did_not_succeed_is_found_unless_the_core_keeps_the_payme
 
 #[test]
 fn what_a_closed_day_settles_has_to_be_listed() {
-    let mut told = refunded(300);
-    assert_eq!(told.moment(TOO_LATE).told(Action::Settle(closing_of("2026-03-01"))), STANDS);
+    let mut story = refunded(300);
+    assert_eq!(story.moment(TOO_LATE).decides(Action::Settle(closing_of("2026-03-01"))), STANDS);
     let today = day("2026-03-01");
     let both = [ListedKind::Payment, ListedKind::Refund(refund_id("r1"))];
-    assert_eq!(missing(&told.case, today, &both), []);
-    let missed = missing(&told.case, today, &[]);
+    assert_eq!(missing(&story.case, today, &both), []);
+    let missed = missing(&story.case, today, &[]);
     assert_eq!(missed.iter().map(|finding| finding.recorded).collect::<Vec<_>>(), [Some(jpy(1_000)), Some(jpy(300))]);
     assert!(missed.iter().all(|finding| finding.mismatch == Mismatch::SettledButMissing));
-    assert_eq!(missing(&told.case, today, &both[..1]).len(), 1);
-    assert_eq!(missing(&told.case, day("2026-03-02"), &[]), []);
+    assert_eq!(missing(&story.case, today, &both[..1]).len(), 1);
+    assert_eq!(missing(&story.case, day("2026-03-02"), &[]), []);
 }
 
 #[test]
 fn what_a_day_does_not_settle_or_has_for_another_day_is_not_missed() {
     let mut cancelled = paid(LEDGER);
-    assert_eq!((cancelled.cancels(), cancelled.moment(TOO_LATE).told(Action::Settle(closing_of("2026-03-01")))), (S, STANDS));
+    assert_eq!((cancelled.cancels(), cancelled.moment(TOO_LATE).decides(Action::Settle(closing_of("2026-03-01")))), (S, STANDS));
     assert_eq!(missing(&cancelled.case, day("2026-03-01"), &[]), []);
     let mut late = paid(LEDGER);
     let next = domain::DayClosing { first: day("2026-03-01"), day: day("2026-03-02") };
-    assert_eq!(late.moment(TOO_LATE).told(Action::Settle(next)), STANDS);
+    assert_eq!(late.moment(TOO_LATE).decides(Action::Settle(next)), STANDS);
     assert_eq!(missing(&late.case, day("2026-03-02"), &[]), []);
     assert_eq!(missing(&paid(LEDGER).case, day("2026-03-01"), &[]), [], "an open day settles nothing");
 }
 
 #[test]
 fn every_mismatch_has_a_name_of_its_own() {
-    let names: std::collections::BTreeSet<_> = Mismatch::ALL.iter().map(|mismatch| mismatch.name()).collect();
+    let names: std::collections::BTreeSet<_> = Mismatch::ALL.iter().map(|mismatch| mismatch.as_str()).collect();
     assert_eq!(names.len(), Mismatch::ALL.len());
     assert!(Mismatch::ALL.is_sorted());
 }

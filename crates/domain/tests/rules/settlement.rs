@@ -3,24 +3,25 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Action, Case, DayClosing, DayStatement, ExclusionReason, FundsKind, Money, Outcome, PayResult, Payment, PaymentRequestId,
-    Refusal, RefusalCode, ReversalOutcome, Settlement, StatementRow, cutoff,
+    Action, CancelReply, Case, CommandReply, DayClosing, DayStatement, ExclusionReason, FundsKind, Money, PayResult, Payment,
+    PaymentRequestId, Refusal, RefusalCode, Reply, ReversalOutcome, Settlement, StatementRow, cutoff,
 };
 
 use crate::fixtures::{
-    ACQUIRER, CommandReply, IN_TIME, NOON, PROCEED, REVERSED, S, STANDS, TOO_LATE, U, announced, at, cancel_by, closing_of, day,
-    f, good, jpy, leased, nothing, paid, payment, policy, success,
+    ACQUIRER, IN_TIME, NOON, PROCEED, REVERSED, S, STANDS, Story, TOO_LATE, U, announced, at, cancel_by, closing_of, day, f,
+    good, jpy, leased, nothing, paid, payment, policy, success,
 };
 
 const CORE: FundsKind = FundsKind::Http;
 const LEDGER: FundsKind = FundsKind::Ledger;
 const DAY: &str = "2026-03-01";
-const PERIOD_OVER: Outcome = Outcome::Answered(domain::Answer::Refused(Refusal::PeriodOver(RefusalCode::ProcessFail)));
+const PERIOD_OVER: Reply =
+    Reply::Cancel(CancelReply::Answered(domain::Answer::Refused(Refusal::PeriodOver(RefusalCode::ProcessFail))));
 
-impl CommandReply {
+impl Story {
     /// The day is closed, long after its period.
-    fn day_closes(&mut self, text: &str) -> Outcome {
-        self.moment(TOO_LATE).told(Action::Settle(closing_of(text)))
+    fn day_closes(&mut self, text: &str) -> Reply {
+        self.moment(TOO_LATE).decides(Action::Settle(closing_of(text)))
     }
 }
 
@@ -51,19 +52,19 @@ fn f27_a_day_can_be_closed_once_the_last_payment_of_it_is_out_of_its_period() {
 
 #[test]
 fn what_can_still_be_cancelled_does_not_settle() {
-    let mut told = paid(LEDGER);
+    let mut story = paid(LEDGER);
     let settle = Action::Settle(closing_of(DAY));
     for (when, outcome) in [
-        (IN_TIME, Outcome::Conflict("it can still be cancelled")),
-        ("2026-03-01T16:29:59.999999Z", Outcome::Conflict("it can still be cancelled")),
+        (IN_TIME, Reply::Command(CommandReply::Conflict("it can still be cancelled"))),
+        ("2026-03-01T16:29:59.999999Z", Reply::Command(CommandReply::Conflict("it can still be cancelled"))),
     ] {
-        assert_eq!(told.moment(when).unmoved_by(settle.clone()), outcome, "{when}");
+        assert_eq!(story.moment(when).unmoved_by(settle.clone()), outcome, "{when}");
     }
-    assert_eq!(told.moment("2026-03-01T16:30:00Z").told(settle.clone()), STANDS);
-    let settled = told.case.settlement;
+    assert_eq!(story.moment("2026-03-01T16:30:00Z").decides(settle.clone()), STANDS);
+    let settled = story.case.settlement;
     assert_eq!(settled, Some(Settlement::Settled { day: day(DAY), at: at("2026-03-01T16:30:00Z") }));
-    assert_eq!(told.unmoved_by(settle), STANDS, "a day takes a payment in once");
-    assert_eq!(told.timeline().last(), Some(&"settled"));
+    assert_eq!(story.unmoved_by(settle), STANDS, "a day takes a payment in once");
+    assert_eq!(story.timeline().last(), Some(&"settled"));
 }
 
 /// Else the day before would stay open for a payment that can be cancelled until its own day is over.
@@ -72,27 +73,30 @@ fn a_success_dated_before_its_payment_was_initiated_belongs_to_the_day_of_that()
     for (completed_at, counted) in
         [("2026-03-01T15:59:59.999Z", "2026-03-01T16:00:00Z"), ("2026-03-01T16:00:01Z", "2026-03-01T16:00:01Z")]
     {
-        let mut told = nothing(LEDGER);
+        let mut story = nothing(LEDGER);
         let initiated_at = at("2026-03-01T16:00:00Z");
-        assert_eq!(told.told(Action::Pay(Payment { initiated_at, ..payment() })), PROCEED);
+        assert_eq!(story.decides(Action::Pay(Payment { initiated_at, ..payment() })), PROCEED);
         let success = PayResult { completed_at: at(completed_at), ..success() };
-        assert_eq!(told.told(Action::Result(success.clone())), STANDS);
-        assert_eq!(told.case.completed_at(), Some(at(counted)));
-        assert_eq!(told.unmoved_by(Action::Result(success)), STANDS, "a repeat is no other result");
-        told.moment("2026-03-01T16:30:00Z");
-        assert_eq!((told.unmoved_by(Action::Settle(closing_of(DAY))), told.case.settlement), (STANDS, None));
+        assert_eq!(story.decides(Action::Result(success.clone())), STANDS);
+        assert_eq!(story.case.completed_at(), Some(at(counted)));
+        assert_eq!(story.unmoved_by(Action::Result(success)), STANDS, "a repeat is no other result");
+        story.moment("2026-03-01T16:30:00Z");
+        assert_eq!((story.unmoved_by(Action::Settle(closing_of(DAY))), story.case.settlement), (STANDS, None));
     }
 }
 
 #[test]
 fn a_deferred_cancel_keeps_its_payment_from_settling_until_it_is_decided() {
-    let mut told = paid(LEDGER);
-    assert_eq!((told.refunds("r1", 400), told.cancels()), (PROCEED, U));
-    assert!(told.case.prevents_closing(&closing_of(DAY)) && !told.case.prevents_closing(&closing_of("2026-03-02")));
+    let mut story = paid(LEDGER);
+    assert_eq!((story.refunds("r1", 400), story.cancels()), (PROCEED, U));
+    assert!(story.case.prevents_closing(&closing_of(DAY)) && !story.case.prevents_closing(&closing_of("2026-03-02")));
     let settle = Action::Settle(closing_of(DAY));
-    assert_eq!(told.moment(TOO_LATE).unmoved_by(settle.clone()), Outcome::Conflict("its cancel is deferred"));
-    assert_eq!(told.refund_fails("r1"), STANDS);
-    assert_eq!((told.told(settle), told.case.is_cancelled(), told.case.is_settled()), (STANDS, true, false));
+    assert_eq!(
+        story.moment(TOO_LATE).unmoved_by(settle.clone()),
+        Reply::Command(CommandReply::Conflict("its cancel is deferred"))
+    );
+    assert_eq!(story.refund_fails("r1"), STANDS);
+    assert_eq!((story.decides(settle), story.case.is_cancelled(), story.case.is_settled()), (STANDS, true, false));
 }
 
 #[test]
@@ -112,11 +116,11 @@ fn f28_a_cancelled_payment_is_left_out_and_costs_no_fee() {
 
 #[test]
 fn a_settled_payment_is_not_cancelled_any_more() {
-    let mut told = paid(LEDGER);
-    assert_eq!(told.day_closes(DAY), STANDS);
-    let before = told.case.clone();
-    assert_eq!(told.moment(IN_TIME).cancels(), PERIOD_OVER, "even by a cancel that came in time and waited");
-    assert_eq!((told.case.settlement, told.case.payment), (before.settlement, before.payment));
+    let mut story = paid(LEDGER);
+    assert_eq!(story.day_closes(DAY), STANDS);
+    let before = story.case.clone();
+    assert_eq!(story.moment(IN_TIME).cancels(), PERIOD_OVER, "even by a cancel that came in time and waited");
+    assert_eq!((story.case.settlement, story.case.payment), (before.settlement, before.payment));
 }
 
 #[test]
@@ -137,74 +141,74 @@ fn money_that_is_not_back_leaves_the_payment_out_and_does_not_block_the_day() {
 fn what_the_core_says_is_refunded_settles_in_the_next_open_day() {
     for (outcome, answer) in [(ReversalOutcome::PartlyRefunded, f(Refusal::PartlyRefunded)), (ReversalOutcome::FullyRefunded, S)]
     {
-        let mut told = paid(CORE);
-        assert_eq!((told.cancels(), told.day_closes(DAY)), (leased(1), STANDS));
-        assert_eq!(told.case.settlement, Some(Settlement::Excluded { day: day(DAY) }));
-        assert_eq!((told.closes(1, outcome), told.case.settlement), (answer, None));
+        let mut story = paid(CORE);
+        assert_eq!((story.cancels(), story.day_closes(DAY)), (leased(1), STANDS));
+        assert_eq!(story.case.settlement, Some(Settlement::Excluded { day: day(DAY) }));
+        assert_eq!((story.closes(1, outcome), story.case.settlement), (answer, None));
         let next = DayClosing { first: day(DAY), day: day("2026-03-02") };
-        assert_eq!(told.told(Action::Settle(next)), STANDS);
-        let (statement, rows) = statement("2026-03-02", &[&told.case]);
+        assert_eq!(story.decides(Action::Settle(next)), STANDS);
+        let (statement, rows) = statement("2026-03-02", &[&story.case]);
         assert_eq!((statement.payments.count, statement.payments.late, rows.len()), (1, 1, 1));
     }
 }
 
 #[test]
 fn a_late_success_settles_in_the_next_open_day_and_is_marked() {
-    let mut told = announced(LEDGER);
-    assert_eq!(told.day_closes(DAY), STANDS);
-    assert_eq!(told.case.settlement, None, "what is in progress is in no day");
-    assert_eq!(told.succeeds(), STANDS);
-    assert_eq!(told.unmoved_by(Action::Settle(closing_of("2026-03-02"))), STANDS, "a day takes in its own only");
-    assert_eq!(told.told(Action::Settle(DayClosing { first: day(DAY), day: day("2026-03-02") })), STANDS);
-    let details = told.events.last().map(|event| event.kind.details());
+    let mut story = announced(LEDGER);
+    assert_eq!(story.day_closes(DAY), STANDS);
+    assert_eq!(story.case.settlement, None, "what is in progress is in no day");
+    assert_eq!(story.succeeds(), STANDS);
+    assert_eq!(story.unmoved_by(Action::Settle(closing_of("2026-03-02"))), STANDS, "a day takes in its own only");
+    assert_eq!(story.decides(Action::Settle(DayClosing { first: day(DAY), day: day("2026-03-02") })), STANDS);
+    let details = story.events.last().map(|event| event.kind.details());
     assert_eq!(details, Some(vec![("day", "2026-03-02".to_owned()), ("lateFrom", DAY.to_owned())]));
-    let (statement, rows) = statement("2026-03-02", &[&told.case]);
+    let (statement, rows) = statement("2026-03-02", &[&story.case]);
     assert_eq!((statement.payments.count, statement.payments.late), (1, 1));
     assert!(rows[0].is_late(day("2026-03-02")));
 }
 
 #[test]
 fn a_late_success_of_a_cancelled_payment_is_left_out_of_the_next_open_day() {
-    let mut told = announced(LEDGER);
-    assert_eq!((told.cancels(), told.day_closes(DAY), told.succeeds()), (S, STANDS, REVERSED));
-    assert_eq!(told.told(Action::Settle(DayClosing { first: day(DAY), day: day("2026-03-02") })), STANDS);
-    let (statement, rows) = statement("2026-03-02", &[&told.case]);
+    let mut story = announced(LEDGER);
+    assert_eq!((story.cancels(), story.day_closes(DAY), story.succeeds()), (S, STANDS, REVERSED));
+    assert_eq!(story.decides(Action::Settle(DayClosing { first: day(DAY), day: day("2026-03-02") })), STANDS);
+    let (statement, rows) = statement("2026-03-02", &[&story.case]);
     let totals = &statement.excluded[&ExclusionReason::Cancelled].totals;
     assert_eq!((totals.count, totals.late, rows), (1, 1, vec![]));
 }
 
 #[test]
 fn a_refund_is_a_row_of_the_day_it_completed_on() {
-    let mut told = paid(LEDGER);
+    let mut story = paid(LEDGER);
     for (refund, minor) in [("r1", 300), ("r2", 200), ("r3", 100)] {
-        assert_eq!(told.refunds(refund, minor), PROCEED);
+        assert_eq!(story.refunds(refund, minor), PROCEED);
     }
-    assert_eq!((told.refund_succeeds("r1"), told.refund_fails("r3")), (STANDS, STANDS));
-    assert_eq!(told.day_closes(DAY), STANDS);
+    assert_eq!((story.refund_succeeds("r1"), story.refund_fails("r3")), (STANDS, STANDS));
+    assert_eq!(story.day_closes(DAY), STANDS);
     let later = domain::RefundResult {
         id: crate::fixtures::refund_id("r2"),
         result: domain::ReportedResult::Succeeded,
         completed_at: at("2026-03-05T12:00:00Z"),
     };
-    assert_eq!(told.told(Action::RefundResult(later)), STANDS);
-    let (first, rows) = statement(DAY, &[&told.case]);
+    assert_eq!(story.decides(Action::RefundResult(later)), STANDS);
+    let (first, rows) = statement(DAY, &[&story.case]);
     assert_eq!((first.payments.count, first.refunds.count, sums(&first.refunds.amounts)), (1, 1, yen(300)));
     assert_eq!(rows[1].refund_request_id.as_ref().map(ToString::to_string).as_deref(), Some("r1"));
     assert_eq!((rows[1].fee, rows[1].amount), (None, jpy(300)));
-    assert_eq!(told.told(Action::Settle(closing_of("2026-03-05"))), STANDS);
-    let details = told.events.last().map(|event| event.kind.details());
+    assert_eq!(story.decides(Action::Settle(closing_of("2026-03-05"))), STANDS);
+    let details = story.events.last().map(|event| event.kind.details());
     assert_eq!(details, Some(vec![("day", "2026-03-05".to_owned()), ("refundRequestId", "r2".to_owned())]));
-    let (second, rows) = statement("2026-03-05", &[&told.case]);
+    let (second, rows) = statement("2026-03-05", &[&story.case]);
     assert_eq!((second.payments.count, second.refunds.count, rows.len()), (0, 1, 1));
-    assert_eq!(statement(DAY, &[&told.case]).0, first, "an older statement stays as it was");
+    assert_eq!(statement(DAY, &[&story.case]).0, first, "an older statement stays as it was");
 }
 
 #[test]
 fn a_payment_refunded_in_full_and_then_cancelled_stays_beside_its_refund() {
-    let mut told = paid(LEDGER);
-    assert_eq!((told.refunds("r1", 1_000), told.refund_succeeds("r1"), told.cancels()), (PROCEED, STANDS, S));
-    assert_eq!(told.day_closes(DAY), STANDS);
-    let (statement, rows) = statement(DAY, &[&told.case]);
+    let mut story = paid(LEDGER);
+    assert_eq!((story.refunds("r1", 1_000), story.refund_succeeds("r1"), story.cancels()), (PROCEED, STANDS, S));
+    assert_eq!(story.day_closes(DAY), STANDS);
+    let (statement, rows) = statement(DAY, &[&story.case]);
     assert_eq!((statement.payments.count, statement.refunds.count, rows.len()), (1, 1, 2));
     assert_eq!(statement.excluded, BTreeMap::new());
     assert_eq!(sums(&statement.fees), yen(7), "the payment stands, and so does its fee");
@@ -215,9 +219,9 @@ fn what_settles_is_the_settlement_amount_and_sums_go_by_currency() {
     let krw = good(Money::parse("9000", "KRW"));
     let mut other = nothing(LEDGER);
     let announced = domain::Payment { settlement_amount: Some(krw), ..payment() };
-    assert_eq!(other.told(Action::Pay(announced)), PROCEED);
+    assert_eq!(other.decides(Action::Pay(announced)), PROCEED);
     let report = PayResult { fee: Some(good(Money::parse("3", "KRW"))), ..success() };
-    assert_eq!((other.told(Action::Result(report)), other.day_closes(DAY)), (STANDS, STANDS));
+    assert_eq!((other.decides(Action::Result(report)), other.day_closes(DAY)), (STANDS, STANDS));
     let mut own = paid(LEDGER);
     assert_eq!(own.day_closes(DAY), STANDS);
     let (statement, rows) = statement(DAY, &[&other.case, &own.case, &own.case]);
@@ -228,12 +232,12 @@ fn what_settles_is_the_settlement_amount_and_sums_go_by_currency() {
 
 #[test]
 fn a_statement_does_not_grow_with_what_it_leaves_out() {
-    let mut told = paid(LEDGER);
-    assert_eq!((told.told(cancel_by(ACQUIRER)), told.day_closes(DAY)), (S, STANDS));
+    let mut story = paid(LEDGER);
+    assert_eq!((story.decides(cancel_by(ACQUIRER)), story.day_closes(DAY)), (S, STANDS));
     let mut statement = DayStatement::empty(day(DAY));
     for n in 0..150 {
         let id = good(PaymentRequestId::parse(format!("p-{n:03}")));
-        assert_eq!(statement.add(&Case { id, ..told.case.clone() }), []);
+        assert_eq!(statement.add(&Case { id, ..story.case.clone() }), []);
     }
     let excluded = &statement.excluded[&ExclusionReason::Cancelled];
     assert_eq!((excluded.totals.count, excluded.named.len()), (150, 100));
@@ -246,8 +250,8 @@ fn what_never_completed_is_in_no_day() {
     assert_eq!((failed.fails(), failed.day_closes(DAY)), (STANDS, STANDS));
     let mut fence = nothing(LEDGER);
     assert_eq!((fence.moment(NOON).cancels(), fence.day_closes(DAY)), (S, STANDS));
-    for told in [failed, fence] {
-        assert_eq!(told.case.settlement, None);
-        assert_eq!(statement(DAY, &[&told.case]), (DayStatement::empty(day(DAY)), vec![]));
+    for story in [failed, fence] {
+        assert_eq!(story.case.settlement, None);
+        assert_eq!(statement(DAY, &[&story.case]), (DayStatement::empty(day(DAY)), vec![]));
     }
 }

@@ -1,15 +1,15 @@
-//! Words for tests: terms, ids, and a wallet that speaks in commands.
+//! Words for tests: policies, ids, moments, and a wallet that speaks in commands.
 
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use domain::{
-    AccountId, AcquirerId, Action, Cancel, CancellablePeriod, Command, Currency, FundsKind, Lookup, Money, NeverReceived,
-    OtherAcquirer, PayResult, Payment, PaymentKind, PaymentRequestId, PaymentStatus, PeriodOver, Policy, RefundRequest,
-    RefundRequestId, RefundResult, ReportedResult, Results,
+    AccountId, AcquirerId, Action, Cancel, CancellablePeriod, ClearingDay, Command, Currency, FundsKind, Lookup, Money,
+    NeverReceived, OtherAcquirer, PayResult, Payment, PaymentKind, PaymentRequestId, PaymentStatus, PeriodOver, Policy,
+    RefundRequest, RefundRequestId, RefundResult, Reply, ReportedResult, Results,
 };
 
-use crate::ReceivedCommand;
+use crate::{Decided, ReceivedCommand, UnavailableError};
 
 /// The default settings, with the embedded ledger.
 #[must_use]
@@ -37,19 +37,34 @@ pub fn moment(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_772_337_600 + seconds, 0).unwrap_or_default()
 }
 
+/// So many seconds are a day.
+pub(super) const DAY_LONG: i64 = 24 * 60 * 60;
+
+/// The clearing day of [`moment`], or one so many days later.
+#[must_use]
+pub fn day(later: i64) -> ClearingDay {
+    ClearingDay::of(moment(later * DAY_LONG))
+}
+
 /// A case's key.
 ///
 /// # Panics
-/// Where the text is no identifier.
+/// Where the text is not an identifier.
 #[must_use]
 pub fn id(text: &str) -> PaymentRequestId {
     PaymentRequestId::parse(text).unwrap()
 }
 
-/// Speaks of one case, as its wallet and as Alipay+.
+/// The replies alone, without the rules that decided.
+#[must_use]
+pub fn replies(decided: Vec<Result<Decided, UnavailableError>>) -> Vec<Result<Reply, UnavailableError>> {
+    decided.into_iter().map(|decided| decided.map(|decided| decided.reply)).collect()
+}
+
+/// Makes the commands on one case: its wallet's, and Alipay+'s cancels.
 #[derive(Debug, Clone)]
 pub struct Wallet {
-    /// The case.
+    /// The `paymentRequestId` of all its commands.
     pub id: PaymentRequestId,
     /// The account that pays.
     pub account: &'static str,
@@ -66,8 +81,10 @@ impl Wallet {
         Self { id: id(text), account: "user-1", amount: 1000, at: moment(0) }
     }
 
-    fn asks(&self, action: Action) -> ReceivedCommand {
-        // Still to come, so that it has waited for nothing, and whatever follows from that is the same in every store.
+    /// Gives a command with any action.
+    #[must_use]
+    pub fn does(&self, action: Action) -> ReceivedCommand {
+        // Still to come, so that it has not waited, and every store decides it alike.
         let arrived = Instant::now() + Duration::from_secs(86_400);
         ReceivedCommand { command: Command { id: self.id.clone(), at: self.at, action }, arrived }
     }
@@ -85,7 +102,7 @@ impl Wallet {
     /// Announces a debit or a hold, initiated at [`moment`] 0 or, where it is announced before, then.
     #[must_use]
     pub fn announces(&self, kind: PaymentKind) -> ReceivedCommand {
-        self.asks(Action::Pay(Payment {
+        self.does(Action::Pay(Payment {
             acquirer_id: AcquirerId::parse("acquirer-1").unwrap(),
             account: AccountId::parse(self.account).unwrap(),
             amount: Self::yen(self.amount),
@@ -101,21 +118,21 @@ impl Wallet {
     #[must_use]
     pub fn reports(&self, result: ReportedResult) -> ReceivedCommand {
         let fee = Some(Self::yen(3)).filter(|_| result == ReportedResult::Succeeded);
-        self.asks(Action::Result(PayResult { result, completed_at: self.at, payment_id: None, fee }))
+        self.does(Action::Result(PayResult { result, completed_at: self.at, payment_id: None, fee }))
     }
 
-    /// Announces a refund of its own.
+    /// Announces a refund of the wallet's own, `minor` in yen.
     #[must_use]
     pub fn refunds(&self, refund: &str, minor: i64) -> ReceivedCommand {
         let id = RefundRequestId::parse(refund).unwrap();
-        self.asks(Action::Refund(RefundRequest { id, amount: Self::yen(minor) }))
+        self.does(Action::Refund(RefundRequest { id, amount: Self::yen(minor) }))
     }
 
     /// Reports that refund's result.
     #[must_use]
     pub fn reports_refund(&self, refund: &str, result: ReportedResult) -> ReceivedCommand {
         let id = RefundRequestId::parse(refund).unwrap();
-        self.asks(Action::RefundResult(RefundResult { id, result, completed_at: self.at }))
+        self.does(Action::RefundResult(RefundResult { id, result, completed_at: self.at }))
     }
 
     /// Alipay+ cancels for the payment's acquirer.
@@ -124,15 +141,9 @@ impl Wallet {
         self.is_cancelled_by("acquirer-1", Lookup::Recorded)
     }
 
-    /// Alipay+ cancels for an acquirer.
+    /// Alipay+ cancels for any acquirer, after this lookup at the core.
     #[must_use]
     pub fn is_cancelled_by(&self, acquirer: &str, lookup: Lookup) -> ReceivedCommand {
-        self.asks(Action::Cancel(Cancel::now(AcquirerId::parse(acquirer).unwrap(), lookup)))
-    }
-
-    /// Anything else.
-    #[must_use]
-    pub fn does(&self, action: Action) -> ReceivedCommand {
-        self.asks(action)
+        self.does(Action::Cancel(Cancel::now(AcquirerId::parse(acquirer).unwrap(), lookup)))
     }
 }

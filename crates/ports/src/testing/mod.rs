@@ -1,20 +1,19 @@
 //! The suites that hold an adapter to its port's promises, and adapters that live in memory.
 //!
-//! An adapter's own test file has a line for each port, [`store_contract!`](crate::store_contract) or
-//! [`settlement_contract!`](crate::settlement_contract): it becomes a test for each promise.
+//! [`contracts`] lists the suites. An adapter's tests have one line for each port, such as
+//! [`cases_contract!`](crate::cases_contract): it becomes a test for each promise.
 
-#![allow(clippy::unwrap_used, reason = "a broken promise has to end the test that found it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a broken promise has to end the test that found it")]
 
-pub mod contract;
+pub mod contracts;
 mod fixtures;
-mod histories;
-mod identity;
-mod leases;
 mod memory;
-mod memory_settlement;
-pub mod settlement_contract;
+mod sha256;
 
-pub use contract::{Damage, Subject};
-pub use fixtures::{Wallet, core_policy, id, ledger_policy, moment};
-pub use histories::histories_read_back;
-pub use memory::{ManualClock, MemoryStore};
+/// For the subjects of a crate that has no such dependency of its own.
+pub use async_trait::async_trait;
+pub use contracts::store::{Damage, Subject};
+use fixtures::DAY_LONG;
+pub use fixtures::{Wallet, core_policy, day, id, ledger_policy, moment, replies};
+pub use memory::{ManualClock, MemoryClearingFiles, MemoryFindings, MemorySorter, MemoryStatements, MemoryStore};
+pub use sha256::sha256;

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::bench::Bench;
-use crate::output::Failure;
+use super::verdict::Verdict;
 
 /// One thing that a wallet has to do right.
 pub(crate) struct Case {
@@ -22,18 +22,6 @@ pub(crate) struct Case {
 
 /// A case under way.
 pub(crate) type Running = Pin<Box<dyn Future<Output = Verdict> + Send>>;
-
-/// How a case ends.
-pub(crate) type Verdict = Result<(), Stop>;
-
-/// Why a case did not reach its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Stop {
-    /// The wallet did something wrong: what, in a sentence.
-    Wrong(String),
-    /// It cannot be found out here: why.
-    NotRun(String),
-}
 
 /// What a case needs besides the callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,22 +94,4 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}, {})", self.says, self.page, self.basis.name())
     }
-}
-
-impl Stop {
-    /// Something that the wallet did wrong.
-    pub(crate) fn wrong<T>(what: impl Into<String>) -> Result<T, Self> {
-        Err(Self::Wrong(what.into()))
-    }
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Self::NotRun(failure.to_string())
-    }
-}
-
-/// Nothing where `holds`, and otherwise what is wrong.
-pub(crate) fn check(holds: bool, wrong: impl FnOnce() -> String) -> Verdict {
-    if holds { Ok(()) } else { Err(Stop::Wrong(wrong())) }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::case::Stop;
+use super::verdict::CaseError;
 
 /// What is said of a case that needs a call which a driver leaves out.
 const NOT_DRIVEN: &str = "the wallet's driver has no such call";
@@ -13,28 +13,28 @@ const NOT_DRIVEN: &str = "the wallet's driver has no such call";
 #[async_trait]
 pub(crate) trait WalletDriver: Send + Sync {
     /// Says that a payment is about to be debited. MUST be answered `proceed` where it may be, `closed` where it is cancelled.
-    async fn announce(&self, payment: &Payment) -> Result<String, Stop>;
+    async fn announce(&self, payment: &Payment) -> Result<String, CaseError>;
 
     /// Says how a payment ended: `S`, in which case the wallet has taken the money, or `F`. MUST be answered `stands`, or `reversed`
     /// where the payment is cancelled and the money goes back.
-    async fn report(&self, payment: &Payment, status: &str) -> Result<String, Stop>;
+    async fn report(&self, payment: &Payment, status: &str) -> Result<String, CaseError>;
 
     /// Where the payment's money is now. MUST NOT answer from memory of what it was told, but from where the money is booked.
-    async fn money(&self, payment: &Payment) -> Result<Money, Stop>;
+    async fn money(&self, payment: &Payment) -> Result<Money, CaseError>;
 
     /// Says that the wallet is about to refund. MUST be answered `proceed` or `refused`.
-    async fn refund(&self, _: &Payment, _: &Refund) -> Result<String, Stop> {
-        Err(Stop::NotRun(NOT_DRIVEN.to_owned()))
+    async fn refund(&self, _: &Payment, _: &Refund) -> Result<String, CaseError> {
+        Err(CaseError::NotRun(NOT_DRIVEN.to_owned()))
     }
 
     /// Says how a refund ended: `S`, in which case the wallet has given the money back, or `F`.
-    async fn report_refund(&self, _: &Payment, _: &Refund, _: &str) -> Result<String, Stop> {
-        Err(Stop::NotRun(NOT_DRIVEN.to_owned()))
+    async fn report_refund(&self, _: &Payment, _: &Refund, _: &str) -> Result<String, CaseError> {
+        Err(CaseError::NotRun(NOT_DRIVEN.to_owned()))
     }
 
     /// What `inquiryPayment` says of the payment: status and code, such as `F ORDER_IS_CLOSED`.
-    async fn inquiry(&self, _: &Payment) -> Result<String, Stop> {
-        Err(Stop::NotRun(NOT_DRIVEN.to_owned()))
+    async fn inquiry(&self, _: &Payment) -> Result<String, CaseError> {
+        Err(CaseError::NotRun(NOT_DRIVEN.to_owned()))
     }
 }
 

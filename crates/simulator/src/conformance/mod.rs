@@ -8,6 +8,7 @@ mod report;
 mod rescind;
 mod rules;
 mod runner;
+mod verdict;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,7 +20,7 @@ use clap::Args;
 
 use crate::alipayplus::{AlipayPlus, PartnerArgs};
 use crate::clock::now;
-use crate::output::{Failure, read, say};
+use crate::output::{CommandError, read, say};
 use crate::wire::{Dialer, Target};
 
 use bench::{Setting, Terms};
@@ -69,7 +70,7 @@ pub(crate) struct ConformanceArgs {
 }
 
 /// Runs the suite, or lists it. Succeeds where all that ran passed.
-pub(crate) async fn run(args: ConformanceArgs) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: ConformanceArgs) -> Result<ExitCode, CommandError> {
     let Some(partner) = &args.partner else {
         let width = cases::all().map(|(_, case)| case.name.len()).max().unwrap_or_default();
         for (group, case) in cases::all() {
@@ -95,7 +96,7 @@ pub(crate) async fn run(args: ConformanceArgs) -> Result<ExitCode, Failure> {
 }
 
 impl ConformanceArgs {
-    fn driver(&self, partner: &PartnerArgs) -> Result<Option<Box<dyn WalletDriver>>, Failure> {
+    fn driver(&self, partner: &PartnerArgs) -> Result<Option<Box<dyn WalletDriver>>, CommandError> {
         let (Some(api), Some(tokens)) = (&self.wallet_api, &self.wallet_token_file) else { return Ok(None) };
         let tokens = String::from_utf8_lossy(&read(tokens)?).into_owned();
         let dialer = |url: &str| Dialer::new(Target::parse(url)?, partner.ca_file.as_deref());
@@ -106,7 +107,7 @@ impl ConformanceArgs {
         Ok(Some(Box::new(RescindDriver::new(dialer(api)?, &tokens, core)?)))
     }
 
-    fn core_token(&self) -> Result<Option<String>, Failure> {
+    fn core_token(&self) -> Result<Option<String>, CommandError> {
         let token = self.wallet_core_token_file.as_deref().map(read).transpose()?;
         Ok(token.map(|token| String::from_utf8_lossy(&token).trim().to_owned()))
     }
@@ -118,10 +119,10 @@ impl ConformanceArgs {
 }
 
 /// The cases that were asked for, in the suite's order.
-fn chosen(only: &[String]) -> Result<Vec<(Group, &'static Case)>, Failure> {
+fn chosen(only: &[String]) -> Result<Vec<(Group, &'static Case)>, CommandError> {
     let fits = |group: Group, case: &Case, wanted: &str| group.name() == wanted || case.name == wanted;
     if let Some(unknown) = only.iter().find(|wanted| !cases::all().any(|(group, case)| fits(group, case, wanted))) {
-        return Err(Failure::new(format!("there is no group or case {unknown:?}; --list shows them")));
+        return Err(CommandError::new(format!("there is no group or case {unknown:?}; --list shows them")));
     }
     let chosen = cases::all().filter(|(group, case)| only.is_empty() || only.iter().any(|wanted| fits(*group, case, wanted)));
     Ok(chosen.collect())

@@ -8,10 +8,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use super::case::{Stop, check};
 use super::driver::{Money, Payment, Refund, WalletDriver};
+use super::verdict::{CaseError, check};
 use crate::alipayplus::TIMEOUT;
-use crate::output::Failure;
+use crate::output::CommandError;
 use crate::wire::{Dialer, Request};
 
 /// How often a call is repeated that the wallet says it cannot answer now, and after how long.
@@ -32,32 +32,32 @@ pub(crate) struct RescindDriver {
 
 impl RescindDriver {
     /// `tokens` holds lines of NAME ROLE TOKEN; the first with the role `pay` is used.
-    pub(crate) fn new(dialer: Dialer, tokens: &str, core: Option<Peer>) -> Result<Self, Failure> {
+    pub(crate) fn new(dialer: Dialer, tokens: &str, core: Option<Peer>) -> Result<Self, CommandError> {
         let with_role_pay = |line: &str| match line.split_whitespace().collect::<Vec<_>>()[..] {
             [_, "pay", token] => Some(token.to_owned()),
             _ => None,
         };
         let token = tokens.lines().find_map(with_role_pay);
-        let token = token.ok_or_else(|| Failure::new("the file of tokens has no line NAME pay TOKEN"))?;
+        let token = token.ok_or_else(|| CommandError::new("the file of tokens has no line NAME pay TOKEN"))?;
         Ok(Self { api: Peer { dialer, token: Some(token) }, core })
     }
 
     /// Calls what every wallet that is driven like this serves.
-    async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value, Stop> {
+    async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value, CaseError> {
         let answered = self.api.call(method, path, body.as_ref()).await?;
         said(&format!("{method} {path}"), answered)
     }
 
     /// Calls what a wallet may do without, for whose cases that is.
-    async fn call_if_served(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value, Stop> {
+    async fn call_if_served(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value, CaseError> {
         match self.api.call(method, path, body.as_ref()).await? {
-            (404 | 501, _) => Err(Stop::NotRun(format!("the wallet does not serve {method} {path}"))),
+            (404 | 501, _) => Err(CaseError::NotRun(format!("the wallet does not serve {method} {path}"))),
             answered => said(&format!("{method} {path}"), answered),
         }
     }
 
     /// Has the core debit the payment. One that was reversed already is refused there, which is right: then nothing is taken.
-    async fn debit(&self, core: &Peer, payment: &Payment) -> Result<(), Stop> {
+    async fn debit(&self, core: &Peer, payment: &Payment) -> Result<(), CaseError> {
         let mut content = announcement(payment);
         content["status"] = "S".into();
         let path = format!("/payments/{}", segment(&payment.payment_request_id));
@@ -67,13 +67,13 @@ impl RescindDriver {
     }
 
     /// Sums of the account's entries that belong to the payment.
-    async fn booked(&self, payment: &Payment) -> Result<Money, Stop> {
+    async fn booked(&self, payment: &Payment) -> Result<Money, CaseError> {
         let mut money = Money { taken: 0, given_back: 0, times: 0 };
         let path = format!("/wallet/v1/accounts/{}", segment(&payment.account));
         let mut after = String::new();
         loop {
             let page = self.call("GET", &format!("{path}?limit=1000{after}"), None).await?;
-            let unreadable = || Stop::Wrong(format!("{path} was answered without readable entries: {page}"));
+            let unreadable = || CaseError::Wrong(format!("{path} was answered without readable entries: {page}"));
             for entry in page["entries"].as_array().ok_or_else(unreadable)? {
                 if entry["paymentRequestId"] != payment.payment_request_id.as_str() {
                     continue;
@@ -97,13 +97,13 @@ impl RescindDriver {
     }
 
     /// What the wallet core said of the payment and of its refunds.
-    async fn told(&self, payment: &Payment) -> Result<Money, Stop> {
+    async fn told(&self, payment: &Payment) -> Result<Money, CaseError> {
         let case = self.call("GET", &path(payment, ""), None).await?;
         let of = |amount: &Value| amount["value"].as_str().and_then(|value| value.parse::<i64>().ok()).unwrap_or_default();
         let refunds = case["refunds"].as_array().into_iter().flatten().filter(|refund| refund["state"] == "succeeded");
         let mut back: Vec<i64> = refunds.map(|refund| of(&refund["amount"])).collect();
         let reversal = &case["reversal"];
-        if case["status"] == "S" && reversal["state"] == "done" && reversal["kind"] != "void" {
+        if case["status"] == "S" && reversal["state"] == "done" && reversal["taken"] != "nothing-known" {
             back.push(payment.amount - back.iter().sum::<i64>());
         }
         let taken = if case["status"] == "S" { payment.amount } else { 0 };
@@ -113,7 +113,7 @@ impl RescindDriver {
 
 impl Peer {
     /// Calls until the answer is another one than "not now".
-    async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Vec<u8>), Stop> {
+    async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Vec<u8>), CaseError> {
         let (repeats, after) = REPEATS;
         for _ in 0..repeats {
             match self.call_once(method, path, body).await? {
@@ -121,10 +121,10 @@ impl Peer {
                 answered => return Ok(answered),
             }
         }
-        Stop::wrong(format!("{method} {path} was answered HTTP 503 {repeats} times"))
+        CaseError::wrong(format!("{method} {path} was answered HTTP 503 {repeats} times"))
     }
 
-    async fn call_once(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Vec<u8>), Stop> {
+    async fn call_once(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Vec<u8>), CaseError> {
         let target = self.dialer.target();
         let place = format!("{}{path}", target.uri.trim_end_matches('/'));
         let body = body.map(Value::to_string).unwrap_or_default();
@@ -138,7 +138,7 @@ impl Peer {
             connection.send(&request.bytes()).await?;
             connection.receive().await
         };
-        let not_answered = |why: String| Stop::Wrong(format!("{method} {path} was not answered: {why}"));
+        let not_answered = |why: String| CaseError::Wrong(format!("{method} {path} was not answered: {why}"));
         let answered = timeout(TIMEOUT, exchange).await;
         let response = answered.map_err(|_| not_answered("too slow".to_owned()))?;
         let response = response.map_err(|error| not_answered(error.to_string()))?;
@@ -148,53 +148,53 @@ impl Peer {
 
 #[async_trait]
 impl WalletDriver for RescindDriver {
-    async fn announce(&self, payment: &Payment) -> Result<String, Stop> {
+    async fn announce(&self, payment: &Payment) -> Result<String, CaseError> {
         disposition(&self.call("PUT", &path(payment, ""), Some(announcement(payment))).await?)
     }
 
-    async fn report(&self, payment: &Payment, status: &str) -> Result<String, Stop> {
+    async fn report(&self, payment: &Payment, status: &str) -> Result<String, CaseError> {
         if let Some(core) = self.core.as_ref().filter(|_| status == "S") {
             self.debit(core, payment).await?;
         }
         disposition(&self.call("POST", &path(payment, "/result"), Some(ended(payment, status))).await?)
     }
 
-    async fn money(&self, payment: &Payment) -> Result<Money, Stop> {
+    async fn money(&self, payment: &Payment) -> Result<Money, CaseError> {
         match self.core {
             None => self.booked(payment).await,
             Some(_) => self.told(payment).await,
         }
     }
 
-    async fn refund(&self, payment: &Payment, refund: &Refund) -> Result<String, Stop> {
+    async fn refund(&self, payment: &Payment, refund: &Refund) -> Result<String, CaseError> {
         let amount = json!({ "value": refund.amount.to_string(), "currency": payment.currency });
         let content = json!({ "refundRequestId": refund.refund_request_id, "amount": amount });
         disposition(&self.call_if_served("POST", &path(payment, "/refunds"), Some(content)).await?)
     }
 
-    async fn report_refund(&self, payment: &Payment, refund: &Refund, status: &str) -> Result<String, Stop> {
+    async fn report_refund(&self, payment: &Payment, refund: &Refund, status: &str) -> Result<String, CaseError> {
         let place = format!("/refunds/{}/result", segment(&refund.refund_request_id));
         disposition(&self.call("POST", &path(payment, &place), Some(ended(payment, status))).await?)
     }
 
-    async fn inquiry(&self, payment: &Payment) -> Result<String, Stop> {
+    async fn inquiry(&self, payment: &Payment) -> Result<String, CaseError> {
         let case = self.call_if_served("GET", &path(payment, ""), None).await?;
         let part = |name: &str| case["inquiry"][name].as_str().unwrap_or("?").to_owned();
         Ok(format!("{} {}", part("resultStatus"), part("resultCode")))
     }
 }
 
-fn said(call: &str, (status, answer): (u16, Vec<u8>)) -> Result<Value, Stop> {
+fn said(call: &str, (status, answer): (u16, Vec<u8>)) -> Result<Value, CaseError> {
     if status != 200 {
         let answer = String::from_utf8_lossy(&answer);
-        return Stop::wrong(format!("{call} was answered HTTP {status}: {answer}"));
+        return CaseError::wrong(format!("{call} was answered HTTP {status}: {answer}"));
     }
-    serde_json::from_slice(&answer).map_err(|error| Stop::Wrong(format!("{call} was answered something else: {error}")))
+    serde_json::from_slice(&answer).map_err(|error| CaseError::Wrong(format!("{call} was answered something else: {error}")))
 }
 
-fn disposition(answer: &Value) -> Result<String, Stop> {
+fn disposition(answer: &Value) -> Result<String, CaseError> {
     let disposition = answer["disposition"].as_str().map(str::to_owned);
-    disposition.ok_or_else(|| Stop::Wrong(format!("there is no disposition in {answer}")))
+    disposition.ok_or_else(|| CaseError::Wrong(format!("there is no disposition in {answer}")))
 }
 
 fn announcement(payment: &Payment) -> Value {

@@ -8,7 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::timeout;
 
 use super::bench::{Bench, Exchange, Setting};
-use super::case::{Case, Group, Needs, Stop, Verdict};
+use super::case::{Case, Group, Needs};
+use super::verdict::{CaseError, Verdict};
 
 /// How long a case may take: the retries that it waits for, and more.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -32,12 +33,12 @@ pub(super) async fn run(setting: &Arc<Setting>, cases: &[(Group, &'static Case)]
         let bench = Bench::new(Arc::clone(setting));
         let begun = Instant::now();
         let verdict = if case.needs == Needs::Driver && setting.driver.is_none() {
-            Err(Stop::NotRun("it needs a wallet driver".to_owned()))
+            Err(CaseError::NotRun("it needs a wallet driver".to_owned()))
         } else {
             let ended = timeout(PATIENCE, (case.run)(bench.clone())).await;
-            ended.unwrap_or_else(|_| Stop::wrong(format!("it had not ended after {} s", PATIENCE.as_secs())))
+            ended.unwrap_or_else(|_| CaseError::wrong(format!("it had not ended after {} s", PATIENCE.as_secs())))
         };
-        if let Err(Stop::Wrong(why)) = &verdict {
+        if let Err(CaseError::Wrong(why)) = &verdict {
             progress.println(format!("failed: {} {}: {why}", group.name(), case.name));
         }
         let (took, exchanges) = (begun.elapsed(), bench.transcript().kept());

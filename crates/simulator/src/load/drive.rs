@@ -15,7 +15,7 @@ use super::pace::{Pace, Schedule};
 use super::requests::Requests;
 use super::tally::{Kind, NO_ANSWER, Tally};
 use crate::alipayplus::TIMEOUT;
-use crate::output::Failure;
+use crate::output::CommandError;
 use crate::wire::Target;
 
 /// How long opening a connection may take.
@@ -51,12 +51,12 @@ fn processor_time() -> Duration {
 ///
 /// # Errors
 /// For HTTPS, and for a name that leads nowhere.
-pub(super) fn address_of(target: &Target) -> Result<SocketAddr, Failure> {
+pub(super) fn address_of(target: &Target) -> Result<SocketAddr, CommandError> {
     if target.tls {
-        return Err(Failure::new("load speaks plain HTTP only: name the http:// address behind what ends TLS"));
+        return Err(CommandError::new("load speaks plain HTTP only: name the http:// address behind what ends TLS"));
     }
     let found = (target.host.as_str(), target.port).to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-    found.ok_or_else(|| Failure::new(format!("the host {:?} has no address", target.host)))
+    found.ok_or_else(|| CommandError::new(format!("the host {:?} has no address", target.host)))
 }
 
 /// Reads answers.
@@ -103,8 +103,8 @@ impl Drive<'_> {
     ///
     /// # Errors
     /// Where the wallet cannot be reached at all.
-    pub(super) fn run(&self, reader: impl Reader, seen: impl Fn(usize)) -> Result<Tally, Failure> {
-        let broken = |error: io::Error| Failure::new(format!("{} cannot be reached: {error}", self.address));
+    pub(super) fn run(&self, reader: impl Reader, seen: impl Fn(usize)) -> Result<Tally, CommandError> {
+        let broken = |error: io::Error| CommandError::new(format!("{} cannot be reached: {error}", self.address));
         let poll = Poll::new().map_err(broken)?;
         let lines = (0..self.connections).map(|number| self.open(&poll, number)).collect::<io::Result<Vec<_>>>();
         let lines = lines.map_err(broken)?;

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::alipayplus::{AlipayPlus, PartnerArgs};
 use crate::clock::now;
-use crate::output::{Failure, say};
+use crate::output::{CommandError, say};
 
 use answers::SignedAnswers;
 use drive::{Drive, address_of};
@@ -74,7 +74,7 @@ pub(crate) struct LoadArgs {
 
 /// Prepares everything, sends the storm, and looks at the books. Succeeds where every cancel was answered S or U, signed by the wallet,
 /// and the books are right.
-pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, CommandError> {
     let alipayplus = AlipayPlus::new(&args.partner)?;
     let ids = args.ids()?;
     let wallet = args.wallet()?;
@@ -97,7 +97,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, Failure> {
     }
     if let Some(file) = &args.json {
         let written = std::fs::write(file, format!("{report:#}\n"));
-        written.map_err(|error| Failure::new(format!("{} cannot be written: {error}", file.display())))?;
+        written.map_err(|error| CommandError::new(format!("{} cannot be written: {error}", file.display())))?;
     }
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -108,13 +108,13 @@ fn is_sound(tally: &Tally) -> bool {
 }
 
 impl LoadArgs {
-    fn ids(&self) -> Result<Vec<String>, Failure> {
+    fn ids(&self) -> Result<Vec<String>, CommandError> {
         let over = u64::from(self.scattered_over.unwrap_or(self.payments));
         if over < u64::from(self.payments) {
-            return Err(Failure::new("--scattered-over has to be at least --payments"));
+            return Err(CommandError::new("--scattered-over has to be at least --payments"));
         }
         if self.connections == 0 || self.rate.is_some_and(|rate| !rate.is_normal() || rate < 0.0) {
-            return Err(Failure::new("--connections and --rate have to be more than 0"));
+            return Err(CommandError::new("--connections and --rate have to be more than 0"));
         }
         let prefix = self.id_prefix.clone().unwrap_or_else(|| format!("load-{}-", now().format("%Y%m%d%H%M%S")));
         let place = |number: u64| if self.scattered_over.is_some() { number * STRIDE % over } else { number };
@@ -122,11 +122,11 @@ impl LoadArgs {
         Ok((0..self.payments).map(id).collect())
     }
 
-    fn wallet(&self) -> Result<Option<Wallet>, Failure> {
+    fn wallet(&self) -> Result<Option<Wallet>, CommandError> {
         match (&self.wallet_api, &self.wallet_token_file) {
             (Some(url), Some(tokens)) => Wallet::new(url, tokens).map(Some),
             (None, _) | (_, None) if self.recorded => Ok(None),
-            (None, _) | (_, None) => Err(Failure::new(
+            (None, _) | (_, None) => Err(CommandError::new(
                 "the payments have to be recorded: name the wallet-side API by --wallet-api and --wallet-token-file, or say \
                  --recorded where that is done",
             )),
@@ -134,10 +134,10 @@ impl LoadArgs {
     }
 }
 
-fn sign(alipayplus: &AlipayPlus, ids: &[String]) -> Result<Requests, Failure> {
+fn sign(alipayplus: &AlipayPlus, ids: &[String]) -> Result<Requests, CommandError> {
     let bar = bar("signing", ids.len());
     let make = |index: usize| {
-        let id = ids.get(index).ok_or_else(|| Failure::new("there is no such payment"))?;
+        let id = ids.get(index).ok_or_else(|| CommandError::new("there is no such payment"))?;
         Ok(alipayplus.request(alipayplus.body(id))?.bytes())
     };
     let requests = Requests::make(ids.len(), make, || bar.inc(1));
@@ -153,7 +153,7 @@ struct Storm<'a> {
 }
 
 impl Storm<'_> {
-    fn send(&self, name: &str) -> Result<(Tally, Value), Failure> {
+    fn send(&self, name: &str) -> Result<(Tally, Value), CommandError> {
         let (args, mut answers) = (self.args, SignedAnswers::of(self.alipayplus));
         let drive = Drive {
             address: address_of(self.alipayplus.dialer.target())?,

@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::thread;
 
-use crate::output::Failure;
+use crate::output::CommandError;
 
 /// Many requests in one piece of memory.
 #[derive(Debug, Default)]
@@ -17,9 +17,9 @@ impl Requests {
     ///
     /// # Errors
     /// The first failure of `make`.
-    pub(crate) fn make<F, P>(count: usize, make: F, made: P) -> Result<Self, Failure>
+    pub(crate) fn make<F, P>(count: usize, make: F, made: P) -> Result<Self, CommandError>
     where
-        F: Fn(usize) -> Result<Vec<u8>, Failure> + Sync,
+        F: Fn(usize) -> Result<Vec<u8>, CommandError> + Sync,
         P: Fn() + Sync,
     {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
@@ -28,12 +28,12 @@ impl Requests {
             (first..count.min(first + share)).try_fold(Self::default(), |mut part, index| {
                 part.push(&make(index)?);
                 made();
-                Ok::<_, Failure>(part)
+                Ok::<_, CommandError>(part)
             })
         };
         let parts = thread::scope(|scope| {
             let running: Vec<_> = (0..count).step_by(share).map(|first| scope.spawn(move || part(first))).collect();
-            let died = |_| Failure::new("a thread that made requests died");
+            let died = |_| CommandError::new("a thread that made requests died");
             running.into_iter().map(|part| part.join().map_err(died)?).collect::<Result<Vec<_>, _>>()
         })?;
         let mut parts = parts.into_iter();
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn one_request_that_cannot_be_made_spoils_all() {
-        let make = |index| if index == 7 { Err(Failure::new("seven")) } else { Ok(vec![0]) };
+        let make = |index| if index == 7 { Err(CommandError::new("seven")) } else { Ok(vec![0]) };
         assert_eq!(Requests::make(10, make, || {}).unwrap_err().to_string(), "seven");
     }
 }

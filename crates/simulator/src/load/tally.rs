@@ -6,7 +6,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
-use crate::output::Failure;
+use crate::output::CommandError;
 
 /// Latencies are told in microseconds with three digits.
 const DIGITS: u8 = 3;
@@ -38,10 +38,10 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn new(requests: usize) -> Result<Self, Failure> {
+    pub(crate) fn new(requests: usize) -> Result<Self, CommandError> {
         let histogram = || {
             let longest = u64::try_from(LONGEST.as_micros()).unwrap_or(u64::MAX);
-            Histogram::new_with_bounds(1, longest, DIGITS).map_err(|error| Failure::new(format!("no histogram: {error}")))
+            Histogram::new_with_bounds(1, longest, DIGITS).map_err(|error| CommandError::new(format!("no histogram: {error}")))
         };
         Ok(Self {
             names: ["not sent", "no answer"].map(str::to_owned).to_vec(),

@@ -12,7 +12,7 @@ use super::pace::Pace;
 use super::requests::Requests;
 use super::tally::{Kind, Tally};
 use crate::clock::{now, request_time};
-use crate::output::{Failure, read};
+use crate::output::{CommandError, read};
 use crate::wire::{Request, Response, Target};
 
 /// How many calls are made at a time.
@@ -52,7 +52,7 @@ impl<F: FnMut(usize, &Value) -> Result<(), String>> Reader for &mut Answers<F> {
 
 impl Wallet {
     /// `tokens` is a file with lines of NAME ROLE TOKEN; the first with the role `pay` is used.
-    pub(super) fn new(url: &str, tokens: &Path) -> Result<Self, Failure> {
+    pub(super) fn new(url: &str, tokens: &Path) -> Result<Self, CommandError> {
         let target = Target::parse(url)?;
         let text = String::from_utf8_lossy(&read(tokens)?).into_owned();
         let with_role_pay = |line: &str| match line.split_whitespace().collect::<Vec<_>>()[..] {
@@ -60,12 +60,12 @@ impl Wallet {
             _ => None,
         };
         let token = text.lines().find_map(with_role_pay);
-        let token = token.ok_or_else(|| Failure::new(format!("{} has no line NAME pay TOKEN", tokens.display())))?;
+        let token = token.ok_or_else(|| CommandError::new(format!("{} has no line NAME pay TOKEN", tokens.display())))?;
         Ok(Self { address: address_of(&target)?, target, token })
     }
 
     /// Records a payment of each id that succeeded, each from an account of its own that has the id for its name.
-    pub(super) fn record(&self, (acquirer_id, psp_id): (&str, &str), ids: &[String]) -> Result<(), Failure> {
+    pub(super) fn record(&self, (acquirer_id, psp_id): (&str, &str), ids: &[String]) -> Result<(), CommandError> {
         let time = request_time(now());
         let announcement = |id: &String| {
             let amount = json!({ "value": AMOUNT, "currency": "JPY" });
@@ -88,7 +88,7 @@ impl Wallet {
     ///
     /// # Errors
     /// The first thing that is wrong.
-    pub(super) fn audit(&self, ids: &[String], told: &Tally, own_accounts: bool) -> Result<Value, Failure> {
+    pub(super) fn audit(&self, ids: &[String], told: &Tally, own_accounts: bool) -> Result<Value, CommandError> {
         let mut cancelled = vec![false; ids.len()];
         let look = |index: usize, case: &Value| {
             let is_cancelled = check_case(told.of(index), case)?;
@@ -109,9 +109,9 @@ impl Wallet {
         ids: &[String],
         question: impl Fn(&String) -> (&'static str, String, Option<Value>) + Sync,
         look: impl FnMut(usize, &Value) -> Result<(), String>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         let make = |index: usize| {
-            let id = ids.get(index).ok_or_else(|| Failure::new("there is no such payment"))?;
+            let id = ids.get(index).ok_or_else(|| CommandError::new("there is no such payment"))?;
             let (method, path, body) = question(id);
             let place = format!("{}{path}", self.target.uri.trim_end_matches('/'));
             let body = body.map(|body| body.to_string()).unwrap_or_default();
@@ -124,8 +124,10 @@ impl Wallet {
         let mut answers = Answers { look, first_wrong: None };
         let tally = drive.run(&mut answers, |_| {})?;
         match answers.first_wrong {
-            Some(why) => Err(Failure::new(why)),
-            None if tally.count("right") < ids.len() as u64 => Err(Failure::new("the wallet-side API left calls unanswered")),
+            Some(why) => Err(CommandError::new(why)),
+            None if tally.count("right") < ids.len() as u64 => {
+                Err(CommandError::new("the wallet-side API left calls unanswered"))
+            }
             None => Ok(()),
         }
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::alipayplus::TIMEOUT;
-use crate::output::Failure;
+use crate::output::CommandError;
 use crate::wire::{Connection, Dialer, Request, Response, Target};
 
 /// How long to wait before a call is repeated that was not answered.
@@ -78,7 +78,7 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn new(url: &str, token: &str) -> Result<Self, Failure> {
+    pub(super) fn new(url: &str, token: &str) -> Result<Self, CommandError> {
         let target = Target::parse(url)?;
         Ok(Self { caller: Caller::new(Dialer::new(target.clone(), None)?), target, token: token.to_owned() })
     }

@@ -14,7 +14,7 @@ use super::story::Story;
 use super::verdict::{Money, judge};
 use super::{WalletArgs, text};
 use crate::clock::now;
-use crate::output::{Failure, say};
+use crate::output::{CommandError, say};
 use crate::wallet_core::{Audit, read_journal};
 
 /// How long the wallet may take to say what became of one payment.
@@ -51,7 +51,7 @@ struct Sums {
 }
 
 /// Prints a line of the table under its head, and what is wrong.
-pub(super) async fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
+pub(super) async fn run(args: CheckArgs) -> Result<ExitCode, CommandError> {
     let stories = stories(&args.record)?;
     let cases = cases(&args.wallet, &stories).await?;
     // Read last: what the wallet said has to be in it.
@@ -108,24 +108,24 @@ fn head() -> String {
     )
 }
 
-fn stories(record: &Path) -> Result<Vec<Story>, Failure> {
-    let wrong = |(at, error)| Failure::new(format!("{}, line {}: {error}", record.display(), at + 1));
+fn stories(record: &Path) -> Result<Vec<Story>, CommandError> {
+    let wrong = |(at, error)| CommandError::new(format!("{}, line {}: {error}", record.display(), at + 1));
     let text = text(record)?;
     let lines = text.lines().enumerate().map(|(at, line)| serde_json::from_str(line).map_err(|error| wrong((at, error))));
     lines.collect()
 }
 
 /// What the wallet says of each payment now.
-async fn cases(wallet: &WalletArgs, stories: &[Story]) -> Result<BTreeMap<String, Value>, Failure> {
+async fn cases(wallet: &WalletArgs, stories: &[Story]) -> Result<BTreeMap<String, Value>, CommandError> {
     let mut api = Api::new(&wallet.wallet_api, &wallet.token()?)?;
     let mut cases = BTreeMap::new();
     for story in stories {
         let path = wallet_path(story, "");
-        let (status, case) = api.ask(("GET", &path), None, &End::after(PATIENCE)).await.map_err(Failure::new)?;
+        let (status, case) = api.ask(("GET", &path), None, &End::after(PATIENCE)).await.map_err(CommandError::new)?;
         match status {
             200 => drop(cases.insert(story.payment_request_id.clone(), case)),
             404 => {}
-            _ => return Err(Failure::new(format!("GET {path} was answered {status}: {case}"))),
+            _ => return Err(CommandError::new(format!("GET {path} was answered {status}: {case}"))),
         }
     }
     Ok(cases)

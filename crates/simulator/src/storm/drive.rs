@@ -12,7 +12,7 @@ use super::calls::{Api, Caller, End};
 use super::story::{Call, Shape, Story};
 use crate::alipayplus::AlipayPlus;
 use crate::clock::{now, request_time};
-use crate::output::Failure;
+use crate::output::CommandError;
 
 /// What all callers of a storm have in common.
 pub(super) struct Setting {
@@ -46,7 +46,7 @@ pub(super) struct Driver {
 const ACCOUNTS: u64 = 16;
 
 impl Driver {
-    pub(super) fn new(setting: &Arc<Setting>) -> Result<Self, Failure> {
+    pub(super) fn new(setting: &Arc<Setting>) -> Result<Self, CommandError> {
         Ok(Self {
             alipayplus: setting.partners.iter().map(|partner| Caller::new(partner.dialer.clone())).collect(),
             wallet: Api::new(&setting.wallet_api, &setting.wallet_token)?,
@@ -78,7 +78,7 @@ impl Driver {
     }
 
     /// Cancels until there is a final answer, and does what the shape says around it.
-    pub(super) async fn cancel(&mut self, story: &mut Story, number: u64) -> Result<(), Failure> {
+    pub(super) async fn cancel(&mut self, story: &mut Story, number: u64) -> Result<(), CommandError> {
         let reported = if story.shape == Shape::Raced {
             // The wallet reports by a connection of its own, at the same moment.
             let mut wallet = Self::new(&self.setting)?;
@@ -104,7 +104,7 @@ impl Driver {
     }
 
     /// Sends the identical cancel again and again until S or F, or until the storm ends.
-    async fn until_final(&mut self, story: &mut Story) -> Result<(), Failure> {
+    async fn until_final(&mut self, story: &mut Story) -> Result<(), CommandError> {
         loop {
             let (call, is_final) = self.cancel_once(&story.payment_request_id).await?;
             story.cancels.push(call);
@@ -115,7 +115,7 @@ impl Driver {
         }
     }
 
-    async fn cancel_once(&mut self, id: &str) -> Result<(Call, bool), Failure> {
+    async fn cancel_once(&mut self, id: &str) -> Result<(Call, bool), CommandError> {
         let which = self.sent % self.setting.partners.len();
         self.sent += 1;
         let partner = &self.setting.partners[which];

@@ -29,7 +29,7 @@ use self::drive::{Driver, Setting};
 use self::story::Story;
 use crate::alipayplus::{AlipayPlus, PartnerArgs};
 use crate::clock::now;
-use crate::output::{Failure, read, say};
+use crate::output::{CommandError, read, say};
 
 /// How many callers prepare payments.
 const PREPARERS: usize = 4;
@@ -101,17 +101,17 @@ pub(crate) struct WalletArgs {
 }
 
 /// Runs the command that was asked for.
-pub(crate) async fn run(command: StormCommand) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(command: StormCommand) -> Result<ExitCode, CommandError> {
     match command {
         StormCommand::Run(args) => storm(&args).await,
         StormCommand::Check(args) => check::run(args).await,
     }
 }
 
-async fn storm(args: &RunArgs) -> Result<ExitCode, Failure> {
+async fn storm(args: &RunArgs) -> Result<ExitCode, CommandError> {
     let begun = Instant::now();
     let record = File::create_new(&args.record);
-    let mut record = record.map_err(|error| Failure::new(format!("{} cannot be made: {error}", args.record.display())))?;
+    let mut record = record.map_err(|error| CommandError::new(format!("{} cannot be made: {error}", args.record.display())))?;
     let setting = Arc::new(setting(args)?);
     let mut stock = Stock { prepared: prepare(&setting)?, reserve: args.callers, moved: begun };
     let mut idle = (0..args.callers.max(1)).map(|_| Driver::new(&setting)).collect::<Result<Vec<_>, _>>()?;
@@ -130,7 +130,7 @@ async fn storm(args: &RunArgs) -> Result<ExitCode, Failure> {
                 cancelling.spawn(async move { driver.cancel(&mut story, number).await.map(|()| (driver, story)) });
             }
             Some(ended) = cancelling.join_next(), if !cancelling.is_empty() => {
-                let (driver, story) = ended.map_err(|error| Failure::new(format!("a caller broke down: {error}")))??;
+                let (driver, story) = ended.map_err(|error| CommandError::new(format!("a caller broke down: {error}")))??;
                 write(&mut record, &story)?;
                 idle.push(driver);
                 stock.moved = Instant::now();
@@ -141,7 +141,7 @@ async fn storm(args: &RunArgs) -> Result<ExitCode, Failure> {
             }
         }
     }
-    record.sync_all().map_err(|error| Failure::new(format!("{} cannot be written: {error}", args.record.display())))?;
+    record.sync_all().map_err(|error| CommandError::new(format!("{} cannot be written: {error}", args.record.display())))?;
     say(format_args!("ended with {finished} payments after {:.0} s", begun.elapsed().as_secs_f64()))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -166,7 +166,7 @@ impl Stock {
 }
 
 /// Payments that wait for their cancel, for as long as they are taken.
-fn prepare(setting: &Arc<Setting>) -> Result<mpsc::Receiver<(u64, Story)>, Failure> {
+fn prepare(setting: &Arc<Setting>) -> Result<mpsc::Receiver<(u64, Story)>, CommandError> {
     let (prepared, to_cancel) = mpsc::channel(STOCK);
     let numbers = Arc::new(AtomicU64::new(0));
     for _ in 0..PREPARERS {
@@ -185,8 +185,8 @@ fn prepare(setting: &Arc<Setting>) -> Result<mpsc::Receiver<(u64, Story)>, Failu
 }
 
 /// Ends when there are to be no new payments.
-fn stopped(after: Duration) -> Result<impl Future<Output = ()>, Failure> {
-    let signals = |error| Failure::new(format!("signals cannot be received: {error}"));
+fn stopped(after: Duration) -> Result<impl Future<Output = ()>, CommandError> {
+    let signals = |error| CommandError::new(format!("signals cannot be received: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(signals)?;
     Ok(async move {
@@ -198,7 +198,7 @@ fn stopped(after: Duration) -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-fn setting(args: &RunArgs) -> Result<Setting, Failure> {
+fn setting(args: &RunArgs) -> Result<Setting, CommandError> {
     let mut partners = vec![AlipayPlus::new(&args.partner)?];
     if let Some(target) = &args.and_target {
         partners.push(AlipayPlus::new(&PartnerArgs { target: target.clone(), ..args.partner.clone() })?);
@@ -217,19 +217,19 @@ fn setting(args: &RunArgs) -> Result<Setting, Failure> {
 }
 
 impl WalletArgs {
-    fn token(&self) -> Result<String, Failure> {
+    fn token(&self) -> Result<String, CommandError> {
         let lines = text(&self.wallet_token_file)?;
         let mut words = lines.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
         let found = words.find_map(|words| if let [_, "pay", token] = words[..] { Some(token.to_owned()) } else { None });
-        found.ok_or_else(|| Failure::new(format!("{} has no line NAME pay TOKEN", self.wallet_token_file.display())))
+        found.ok_or_else(|| CommandError::new(format!("{} has no line NAME pay TOKEN", self.wallet_token_file.display())))
     }
 }
 
-fn text(file: &std::path::Path) -> Result<String, Failure> {
+fn text(file: &std::path::Path) -> Result<String, CommandError> {
     Ok(String::from_utf8_lossy(&read(file)?).into_owned())
 }
 
-fn write(record: &mut File, story: &Story) -> Result<(), Failure> {
-    let line = serde_json::to_string(story).map_err(|error| Failure::new(format!("a line cannot be written: {error}")))?;
-    writeln!(record, "{line}").map_err(|error| Failure::new(format!("the record cannot be written: {error}")))
+fn write(record: &mut File, story: &Story) -> Result<(), CommandError> {
+    let line = serde_json::to_string(story).map_err(|error| CommandError::new(format!("a line cannot be written: {error}")))?;
+    writeln!(record, "{line}").map_err(|error| CommandError::new(format!("the record cannot be written: {error}")))
 }

@@ -87,7 +87,7 @@ pub(crate) enum Answer {
     Ends(Outcome),
     /// It ended before, and nothing is left to do.
     AlreadyDone,
-    /// A refund is running; whoever asks has to ask again.
+    /// A refund is running; the caller has to ask again.
     Running,
 }
 

@@ -1,4 +1,4 @@
-//! The journal: an append-only file of JSON lines, each on the disk before anybody is told of it.
+//! The journal: an append-only file of JSON lines, each on the disk before anybody is answered.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::books::Entry;
 use crate::clock::now;
-use crate::output::Failure;
+use crate::output::CommandError;
 
 /// One line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub(crate) struct Line {
 /// What a file says.
 pub(crate) struct Content {
     pub(crate) lines: Vec<Line>,
-    /// How many bytes stand behind the last whole line. Nobody was told of what they were to say.
+    /// How many bytes stand behind the last whole line. Nobody was answered for them.
     pub(crate) torn: usize,
 }
 
@@ -54,11 +54,11 @@ impl Mark {
 
 impl Journal {
     /// Opens or makes a journal for one process alone, reads what is in it and cuts off a torn end.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Content, Broken), Failure> {
-        let failed = |error: io::Error| Failure::new(format!("the journal {} cannot be opened: {error}", path.display()));
+    pub(crate) fn open(path: &Path) -> Result<(Self, Content, Broken), CommandError> {
+        let failed = |error: io::Error| CommandError::new(format!("the journal {} cannot be opened: {error}", path.display()));
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
         file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => Failure::new(format!("another process writes the journal {}", path.display())),
+            TryLockError::WouldBlock => CommandError::new(format!("another process writes the journal {}", path.display())),
             TryLockError::Error(error) => failed(error),
         })?;
         let mut bytes = Vec::new();
@@ -83,11 +83,12 @@ impl Journal {
     }
 
     /// Puts an entry in line. It counts once a [`mark`](Self::mark) made afterwards is durable.
-    pub(crate) fn append(&mut self, entry: &Entry) -> Result<(), Failure> {
+    pub(crate) fn append(&mut self, entry: &Entry) -> Result<(), CommandError> {
         let line = Line { at: now().to_rfc3339_opts(SecondsFormat::Micros, true), entry: entry.clone() };
-        let mut line = serde_json::to_vec(&line).map_err(|error| Failure::new(format!("a line cannot be written: {error}")))?;
+        let mut line =
+            serde_json::to_vec(&line).map_err(|error| CommandError::new(format!("a line cannot be written: {error}")))?;
         line.push(b'\n');
-        self.lines.send(line).map_err(|_| Failure::new("the journal cannot be written any more"))?;
+        self.lines.send(line).map_err(|_| CommandError::new("the journal cannot be written any more"))?;
         self.appended += 1;
         Ok(())
     }
@@ -99,7 +100,7 @@ impl Journal {
 }
 
 /// Reads a journal, also while it is being written.
-pub(crate) fn read(path: &Path) -> Result<Content, Failure> {
+pub(crate) fn read(path: &Path) -> Result<Content, CommandError> {
     parse(path, &crate::output::read(path)?)
 }
 
@@ -114,10 +115,10 @@ fn write_all(file: &mut File, lines: &mpsc::Receiver<Vec<u8>>, written: &watch::
     Ok(())
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<Content, Failure> {
+fn parse(path: &Path, bytes: &[u8]) -> Result<Content, CommandError> {
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let lines = bytes[..whole].split_inclusive(|byte| *byte == b'\n').enumerate().map(|(at, line)| {
-        let wrong = |error| Failure::new(format!("{}, line {}: {error}", path.display(), at + 1));
+        let wrong = |error| CommandError::new(format!("{}, line {}: {error}", path.display(), at + 1));
         serde_json::from_slice(line).map_err(wrong)
     });
     Ok(Content { lines: lines.collect::<Result<_, _>>()?, torn: bytes.len() - whole })

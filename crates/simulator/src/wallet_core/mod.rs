@@ -1,5 +1,5 @@
 //! `alipayplus-sim wallet-core`: stands in for the system that moves the users' money, with a journal from which a run can be
-//! audited, and faults on demand. It keeps the contract that a wallet core has toward Rescind, and is told of payments by
+//! audited, and faults on demand. It keeps the contract that a wallet core has toward Rescind, and learns of payments by
 //! `PUT /payments/{paymentRequestId}` with what a `GET` answers.
 
 mod audit;
@@ -25,7 +25,7 @@ use self::faults::{Faults, Plan};
 use self::journal::Journal;
 pub(crate) use self::journal::read as read_journal;
 use self::server::{State, WalletCore};
-use crate::output::{Failure, complain, read, say};
+use crate::output::{CommandError, complain, read, say};
 use crate::wire::{Dialer, Request, Target};
 
 /// How long `health` waits.
@@ -38,7 +38,7 @@ pub(crate) enum WalletCoreCommand {
     Serve(ServeArgs),
     /// Proves from a journal that every reversal had its effect once; prints the sums of each account
     Audit {
-        /// The journal
+        /// The journal that a run has written
         journal: PathBuf,
     },
     /// Asks a running one whether it lives; exits with 1 if not
@@ -74,7 +74,7 @@ pub(crate) struct ServeArgs {
 }
 
 /// Runs the command that was asked for.
-pub(crate) async fn run(command: WalletCoreCommand) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(command: WalletCoreCommand) -> Result<ExitCode, CommandError> {
     match command {
         WalletCoreCommand::Serve(args) => serve(args).await,
         WalletCoreCommand::Audit { journal } => print_audit(&journal),
@@ -82,18 +82,18 @@ pub(crate) async fn run(command: WalletCoreCommand) -> Result<ExitCode, Failure>
     }
 }
 
-async fn serve(args: ServeArgs) -> Result<ExitCode, Failure> {
+async fn serve(args: ServeArgs) -> Result<ExitCode, CommandError> {
     let token = args.token_file.as_deref().map(read).transpose()?;
     let token = token.map(|token| String::from_utf8_lossy(&token).trim().to_owned());
     let (journal, content, broken) = Journal::open(&args.journal)?;
     if content.torn > 0 {
-        complain(&Failure::new(format!("{} bytes behind the journal's last whole line were cut off", content.torn)));
+        complain(&CommandError::new(format!("{} bytes behind the journal's last whole line were cut off", content.torn)));
     }
     let mut books = Books::default();
     let known = content.lines.len();
     content.lines.into_iter().for_each(|line| books.apply(line.entry));
 
-    let failed = |error| Failure::new(format!("{} cannot be listened on: {error}", args.listen));
+    let failed = |error| CommandError::new(format!("{} cannot be listened on: {error}", args.listen));
     let listener = TcpListener::bind(&args.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let core = WalletCore {
@@ -102,7 +102,7 @@ async fn serve(args: ServeArgs) -> Result<ExitCode, Failure> {
         delay: Duration::from_millis(args.delay),
         token,
     };
-    let signals = |error| Failure::new(format!("signals cannot be received: {error}"));
+    let signals = |error| CommandError::new(format!("signals cannot be received: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(signals)?;
     say(format_args!("the wallet core listens on http://{address}; its journal has {known} lines"))?;
@@ -111,12 +111,12 @@ async fn serve(args: ServeArgs) -> Result<ExitCode, Failure> {
         () = server::serve(Arc::new(core), listener) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-        Ok(error) = broken => return Err(Failure::new(format!("the journal cannot be written: {error}"))),
+        Ok(error) = broken => return Err(CommandError::new(format!("the journal cannot be written: {error}"))),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_audit(path: &std::path::Path) -> Result<ExitCode, Failure> {
+fn print_audit(path: &std::path::Path) -> Result<ExitCode, CommandError> {
     let content = journal::read(path)?;
     let audit = Audit::of(&content.lines);
     say(format_args!("{:<32} {:>8} {:>20} {:>20} {:>20}", "account", "currency", "taken", "given back", "left taken"))?;
@@ -137,7 +137,7 @@ fn print_audit(path: &std::path::Path) -> Result<ExitCode, Failure> {
     Ok(if audit.wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn health(url: &str) -> Result<ExitCode, Failure> {
+async fn health(url: &str) -> Result<ExitCode, CommandError> {
     let target = Target::parse(&format!("{}/livez", url.trim_end_matches('/')))?;
     let request = Request::new("GET", &target.uri, &target.authority, "");
     let dialer = Dialer::new(target, None)?;
@@ -147,10 +147,10 @@ async fn health(url: &str) -> Result<ExitCode, Failure> {
         connection.receive().await
     };
     let answered = tokio::time::timeout(PATIENCE, exchange).await;
-    let answered = answered.map_err(|_| Failure::new(format!("{url} does not answer in time")))?;
-    let response = answered.map_err(|error| Failure::new(format!("{url} does not answer: {error}")))?;
+    let answered = answered.map_err(|_| CommandError::new(format!("{url} does not answer in time")))?;
+    let response = answered.map_err(|error| CommandError::new(format!("{url} does not answer: {error}")))?;
     match response.status {
         200 => say(format_args!("{url} answers 200")).map(|()| ExitCode::SUCCESS),
-        status => Err(Failure::new(format!("{url} answers {status}"))),
+        status => Err(CommandError::new(format!("{url} answers {status}"))),
     }
 }

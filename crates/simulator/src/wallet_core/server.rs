@@ -51,7 +51,7 @@ pub(super) async fn serve(core: Arc<WalletCore>, listener: TcpListener) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(converse(Arc::clone(&core), stream))),
-            // Out of file descriptors, say. Whoever holds them lets go of them sooner or later.
+            // Out of file descriptors, say. Their holders close them sooner or later.
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
@@ -162,8 +162,8 @@ impl WalletCore {
 
     fn reverse(&self, id: &str, request: &Received) -> Reply {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        if body["paymentRequestId"] != id || !["refund", "release", "void"].iter().any(|kind| body["kind"] == *kind) {
-            return Reply::problem(400, "A reversal has the paymentRequestId of its path, and a kind");
+        if body["paymentRequestId"] != id || !["debit", "hold", "nothing-known"].iter().any(|taken| body["taken"] == *taken) {
+            return Reply::problem(400, "A reversal has the paymentRequestId of its path, and what is known to be taken");
         }
         let mut state = self.state();
         let (answer, entry) = state.books.give_back(id);

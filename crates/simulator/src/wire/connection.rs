@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::{Response, Target};
-use crate::output::{Failure, read};
+use crate::output::{CommandError, read};
 
 /// Opens connections to one target.
 #[derive(Clone)]
@@ -32,7 +32,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Dialer {
     /// `authorities` is a file of certificates that a server's has to come from; without it, the system's count.
-    pub(crate) fn new(target: Target, authorities: Option<&Path>) -> Result<Self, Failure> {
+    pub(crate) fn new(target: Target, authorities: Option<&Path>) -> Result<Self, CommandError> {
         let tls = if target.tls { Some(tls(&target.host, authorities)?) } else { None };
         Ok(Self { target, tls })
     }
@@ -79,14 +79,14 @@ impl Connection {
     }
 }
 
-fn tls(host: &str, authorities: Option<&Path>) -> Result<(TlsConnector, ServerName<'static>), Failure> {
+fn tls(host: &str, authorities: Option<&Path>) -> Result<(TlsConnector, ServerName<'static>), CommandError> {
     let mut roots = RootCertStore::empty();
     match authorities {
         None => {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
         Some(file) => {
-            let unusable = |why: String| Failure::new(format!("{} holds no certificates: {why}", file.display()));
+            let unusable = |why: String| CommandError::new(format!("{} holds no certificates: {why}", file.display()));
             for certificate in CertificateDer::pem_slice_iter(&read(file)?) {
                 let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
                 roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
@@ -95,8 +95,8 @@ fn tls(host: &str, authorities: Option<&Path>) -> Result<(TlsConnector, ServerNa
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| Failure::new(format!("TLS cannot be used: {error}")))?;
+    let config = config.map_err(|error| CommandError::new(format!("TLS cannot be used: {error}")))?;
     let config = config.with_root_certificates(roots).with_no_client_auth();
-    let name = ServerName::try_from(host.to_owned()).map_err(|_| Failure::new(format!("{host:?} is no name of a host")))?;
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| CommandError::new(format!("{host:?} is no name of a host")))?;
     Ok((TlsConnector::from(Arc::new(config)), name))
 }

@@ -2,7 +2,7 @@
 
 use http::Uri;
 
-use crate::output::Failure;
+use crate::output::CommandError;
 
 /// An endpoint's full address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub(crate) struct Target {
 
 impl Target {
     /// Reads a URL of HTTP or HTTPS.
-    pub(crate) fn parse(url: &str) -> Result<Self, Failure> {
-        let wrong = |why: &str| Failure::new(format!("the address {url:?} {why}"));
+    pub(crate) fn parse(url: &str) -> Result<Self, CommandError> {
+        let wrong = |why: &str| CommandError::new(format!("the address {url:?} {why}"));
         let uri: Uri = url.parse().map_err(|error| wrong(&format!("is no URL: {error}")))?;
         let tls = match uri.scheme_str() {
             Some("http") => false,

@@ -2,11 +2,11 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use domain::{AcquirerId, PaymentRequestId, PspId};
+use domain::{AcquirerId, PaymentRequestId, PspId, Rule};
 use metrics::histogram;
 use serde::Deserialize;
 use tracing::info;
-use use_cases::{CancelReply, ReceivedCancel, cancel};
+use use_cases::{CancelAnswer, OverloadedError, ReceivedCancel, cancel};
 
 use crate::alipayplus::callback::CallbackEndpoint;
 use crate::alipayplus::result_codes::{self, ApiResult, MALFORMED_CANCEL, OVERLOADED};
@@ -54,17 +54,19 @@ pub(super) async fn answer(endpoint: Data<CallbackEndpoint>, signed: Signed<Canc
     let Signed { message, arrival, deadline, context } = signed;
     let CancelPayment { acquirer_id, payment_request_id: id, psp_id: _ } = message;
     let received = ReceivedCancel { id: id.clone(), acquirer_id, received_at: arrival.at, arrived: arrival.instant };
-    let result = result_of(cancel(&endpoint.callback().ports, received, deadline).await);
-    info!(payment_request_id = %id, result_code = result.code.name, "a cancel is answered");
+    let answer = cancel(&endpoint.callback().ports, received, deadline).await;
+    let rule = answer.ok().and_then(|known| known.rule).map(Rule::name);
+    let result = result_of(answer);
+    info!(payment_request_id = %id, result_code = result.code.name, rule, "a cancel is answered");
     let response = endpoint.answer(result, &context).await;
     histogram!("rescind_answer_seconds").record(arrival.instant.elapsed());
     response
 }
 
-fn result_of(reply: CancelReply) -> ApiResult {
-    match reply {
-        CancelReply::Answer(answer) => result_codes::of_answer(answer),
-        CancelReply::Overloaded => OVERLOADED,
+fn result_of(answer: Result<CancelAnswer, OverloadedError>) -> ApiResult {
+    match answer {
+        Ok(known) => result_codes::of_answer(known.answer),
+        Err(OverloadedError) => OVERLOADED,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Answer, Cancellation, Case, Inquiry, PaymentStatus, Refund, Reversal};
+use domain::{Answer, Cancellation, Case, Inquiry, PaymentStatus, Refund, Reversal, ReversalState, ReversalStateName};
 use ports::{CaseFile, TimelineEntry};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,7 +13,6 @@ use crate::wallet::amounts::Amount;
 use crate::wallet::schemas::{
     CancellationStateText, Identifier, RefundStateText, ResultStatusText, ReversalStateText, TakenText,
 };
-use crate::wallet::spelling;
 
 /// A payment request with all that is known of it.
 #[derive(Serialize, ToSchema)]
@@ -127,7 +126,7 @@ impl From<&Cancellation> for CancellationView {
         let ResultCode { name: result_code, status } =
             of_answer(cancellation.final_answer().map_or(Answer::Pending, Answer::from)).code;
         Self {
-            state: spelling::cancellation_state(&cancellation.state),
+            state: cancellation.state.name().as_str(),
             result_status: status.as_str(),
             result_code,
             first_received_at: timestamps::format(cancellation.first_received_at),
@@ -139,9 +138,9 @@ impl ReversalView {
     pub(super) fn of(case: &Case, reversal: &Reversal) -> Self {
         Self {
             reversal_id: case.id.to_string(),
-            taken: spelling::taken(reversal.kind),
+            taken: reversal.taken.as_str(),
             amount: reversal.amount.map(Amount::from),
-            state: spelling::reversal_state(&reversal.state),
+            state: shown_state(&reversal.state),
             attempts: reversal.attempts,
         }
     }
@@ -149,11 +148,7 @@ impl ReversalView {
 
 impl From<&Refund> for RefundView {
     fn from(refund: &Refund) -> Self {
-        Self {
-            refund_request_id: refund.id.to_string(),
-            amount: refund.amount.into(),
-            state: spelling::refund_state(&refund.state),
-        }
+        Self { refund_request_id: refund.id.to_string(), amount: refund.amount.into(), state: refund.state.name().as_str() }
     }
 }
 
@@ -175,5 +170,13 @@ fn status(status: &PaymentStatus) -> ResultStatus {
         PaymentStatus::InProgress => ResultStatus::U,
         PaymentStatus::Succeeded { .. } => ResultStatus::S,
         PaymentStatus::Failed { .. } => ResultStatus::F,
+    }
+}
+
+/// A resolved reversal is shown as done: the timeline says who resolved it.
+fn shown_state(state: &ReversalState) -> &'static str {
+    match state.name() {
+        ReversalStateName::Resolved => ReversalStateName::Done.as_str(),
+        name => name.as_str(),
     }
 }

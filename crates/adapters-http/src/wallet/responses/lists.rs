@@ -9,7 +9,6 @@ use super::case::ReversalView;
 use crate::timestamps;
 use crate::wallet::amounts::{Amount, Sum};
 use crate::wallet::schemas::{DeferReasonText, EntryKindText, Identifier};
-use crate::wallet::spelling;
 
 /// An account in the embedded ledger.
 #[derive(Serialize, ToSchema)]
@@ -106,7 +105,7 @@ impl AccountView {
 
 impl From<PostedEntry> for EntryView {
     fn from(PostedEntry { position: _, payment_request_id, entry }: PostedEntry) -> Self {
-        let kind = spelling::entry_kind(entry.kind);
+        let kind = entry.kind.as_str();
         let payment_request_id = payment_request_id.to_string();
         Self { payment_request_id, kind, amount: entry.amount.into(), at: timestamps::format(entry.at) }
     }
@@ -148,7 +147,7 @@ impl DeferredList {
 
 impl DeferredCancel {
     fn of(case: &Case, cancellation: &Cancellation) -> Option<Self> {
-        let reason = spelling::defer_reason(&cancellation.state)?;
+        let reason = cancellation.state.defer_reason()?.as_str();
         Some(Self {
             payment_request_id: case.id.to_string(),
             acquirer_id: cancellation.acquirer_id.to_string(),

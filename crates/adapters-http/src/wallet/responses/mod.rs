@@ -13,7 +13,6 @@ pub(super) use lists::{AccountView, DeferredList, ReversalList};
 pub(super) use settlement::SettlementView;
 
 use super::schemas::DispositionText;
-use super::spelling;
 
 /// How the wallet, or an operator, goes on.
 #[derive(Serialize, ToSchema)]
@@ -24,6 +23,6 @@ pub(super) struct DispositionBody {
 
 impl From<Disposition> for DispositionBody {
     fn from(disposition: Disposition) -> Self {
-        Self { disposition: spelling::disposition(disposition) }
+        Self { disposition: disposition.as_str() }
     }
 }

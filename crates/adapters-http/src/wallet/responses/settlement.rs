@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 use crate::timestamps;
 use crate::wallet::amounts::Sum;
 use crate::wallet::schemas::{Day, ExclusionReasonText, Identifier};
-use crate::wallet::spelling;
 
 /// The statement of a closed day. None of it changes any more.
 #[derive(Serialize, ToSchema)]
@@ -67,7 +66,7 @@ impl From<&Totals> for TotalsView {
 impl From<(&ExclusionReason, &Excluded)> for ExcludedView {
     fn from((reason, excluded): (&ExclusionReason, &Excluded)) -> Self {
         let payment_request_ids = excluded.named.iter().map(PaymentRequestId::to_string).collect();
-        Self { reason: spelling::exclusion_reason(*reason), totals: (&excluded.totals).into(), payment_request_ids }
+        Self { reason: reason.as_str(), totals: (&excluded.totals).into(), payment_request_ids }
     }
 }
 

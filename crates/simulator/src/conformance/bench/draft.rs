@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::alipayplus::AlipayPlus;
 use crate::clock::request_time;
-use crate::conformance::case::Stop;
+use crate::conformance::verdict::CaseError;
 use crate::keys::SigningKey;
 use crate::signature::{Content, encode, header};
 use crate::wire::Request;
@@ -70,7 +70,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The signed request.
-    pub(crate) fn request(self) -> Result<Request, Stop> {
+    pub(crate) fn request(self) -> Result<Request, CaseError> {
         let Parts { method, uri, client_id, time, body } = &self.signed;
         let text = Content { method, uri, client_id, time, body }.text();
         let signature = (self.write)(self.partner.key_version, &self.key.sign(&text)?);

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{sleep, timeout};
 
-use super::case::{Stop, Verdict, check};
 use super::driver::WalletDriver;
+use super::verdict::{CaseError, Verdict, check};
 use crate::alipayplus::{AlipayPlus, Answer, RETRY_AFTER, TIMEOUT};
 use crate::clock;
 use crate::wire::{Connection, Request, Response};
@@ -70,8 +70,8 @@ impl Bench {
         &self.setting.partner
     }
 
-    pub(crate) fn driver(&self) -> Result<&dyn WalletDriver, Stop> {
-        self.setting.driver.as_deref().ok_or_else(|| Stop::NotRun("there is no wallet driver".to_owned()))
+    pub(crate) fn driver(&self) -> Result<&dyn WalletDriver, CaseError> {
+        self.setting.driver.as_deref().ok_or_else(|| CaseError::NotRun("there is no wallet driver".to_owned()))
     }
 
     pub(crate) fn terms(&self) -> &Terms {
@@ -103,30 +103,30 @@ impl Bench {
     }
 
     /// A good cancel.
-    pub(crate) fn cancel_request(&self, id: &str) -> Result<Request, Stop> {
+    pub(crate) fn cancel_request(&self, id: &str) -> Result<Request, CaseError> {
         self.draft(id).request()
     }
 
     /// Sends a cancel on a connection of its own.
-    pub(crate) async fn cancel(&self, id: &str) -> Result<Reply, Stop> {
+    pub(crate) async fn cancel(&self, id: &str) -> Result<Reply, CaseError> {
         self.send(&self.cancel_request(id)?).await
     }
 
     /// Cancels, and repeats with the same parameters as Alipay+ does, until the answer is not U.
-    pub(crate) async fn cancel_until_final(&self, id: &str) -> Result<Answer, Stop> {
+    pub(crate) async fn cancel_until_final(&self, id: &str) -> Result<Answer, CaseError> {
         let mut last = String::new();
         for wait in RETRY_AFTER.iter().take(RETRIES).map(Some).chain([None]) {
             match self.cancel(id).await.and_then(|reply| reply.answer()) {
                 Ok(answer) if answer.status != "U" => return Ok(answer),
                 Ok(answer) => last = answer.brief(),
-                Err(Stop::Wrong(why)) => last = why,
-                Err(not_run @ Stop::NotRun(_)) => return Err(not_run),
+                Err(CaseError::Wrong(why)) => last = why,
+                Err(not_run @ CaseError::NotRun(_)) => return Err(not_run),
             }
             if let Some(wait) = wait {
                 sleep(*wait).await;
             }
         }
-        Stop::wrong(format!("after {RETRIES} retries it is still: {last}"))
+        CaseError::wrong(format!("after {RETRIES} retries it is still: {last}"))
     }
 
     /// Cancels until the answer is final, which has to be S.
@@ -146,12 +146,12 @@ impl Bench {
     }
 
     /// Sends a request on a connection of its own and waits for as long as Alipay+ does.
-    pub(crate) async fn send(&self, request: &Request) -> Result<Reply, Stop> {
+    pub(crate) async fn send(&self, request: &Request) -> Result<Reply, CaseError> {
         self.send_bytes(request, &request.bytes()).await
     }
 
     /// Sends these bytes instead of the request's.
-    pub(crate) async fn send_bytes(&self, request: &Request, bytes: &[u8]) -> Result<Reply, Stop> {
+    pub(crate) async fn send_bytes(&self, request: &Request, bytes: &[u8]) -> Result<Reply, CaseError> {
         let exchange = async {
             let mut connection = self.connect().await?;
             connection.send(bytes).await.map_err(lost)?;
@@ -164,22 +164,22 @@ impl Bench {
     pub(crate) async fn within_patience<T>(
         &self,
         request: &Request,
-        exchange: impl Future<Output = Result<T, Stop>>,
-    ) -> Result<T, Stop> {
-        let late = || Stop::Wrong(format!("there was no answer within {} s", TIMEOUT.as_secs()));
+        exchange: impl Future<Output = Result<T, CaseError>>,
+    ) -> Result<T, CaseError> {
+        let late = || CaseError::Wrong(format!("there was no answer within {} s", TIMEOUT.as_secs()));
         let ended = timeout(TIMEOUT, exchange).await.unwrap_or_else(|_| Err(late()));
-        if let Err(Stop::Wrong(why)) = &ended {
+        if let Err(CaseError::Wrong(why)) = &ended {
             self.transcript.failed(request, why);
         }
         ended
     }
 
-    pub(crate) async fn connect(&self) -> Result<Connection, Stop> {
-        self.partner().dialer.connect().await.map_err(|error| Stop::Wrong(format!("there is no connection: {error}")))
+    pub(crate) async fn connect(&self) -> Result<Connection, CaseError> {
+        self.partner().dialer.connect().await.map_err(|error| CaseError::Wrong(format!("there is no connection: {error}")))
     }
 
     /// The next response on a connection, as an answer to this request.
-    pub(crate) async fn receive(&self, connection: &mut Connection, request: &Request) -> Result<Reply, Stop> {
+    pub(crate) async fn receive(&self, connection: &mut Connection, request: &Request) -> Result<Reply, CaseError> {
         let response = connection.receive().await.map_err(lost)?;
         self.transcript.answered(request, &response);
         let read = self.partner().read((&request.method, request.uri()), &response);
@@ -198,8 +198,8 @@ impl Bench {
 
 impl Reply {
     /// What the wallet says, if Alipay+ can use it.
-    pub(crate) fn answer(&self) -> Result<Answer, Stop> {
-        self.read.clone().map_err(|why| Stop::Wrong(format!("Alipay+ cannot use the answer: {why}")))
+    pub(crate) fn answer(&self) -> Result<Answer, CaseError> {
+        self.read.clone().map_err(|why| CaseError::Wrong(format!("Alipay+ cannot use the answer: {why}")))
     }
 
     /// Has to be this status and code.
@@ -213,6 +213,6 @@ pub(crate) fn expected(answer: &Answer, brief: &str) -> Verdict {
     check(answer.brief() == brief, || format!("it was answered {} instead of {brief}", answer.brief()))
 }
 
-pub(crate) fn lost(error: std::io::Error) -> Stop {
-    Stop::Wrong(format!("there was no answer: {error}"))
+pub(crate) fn lost(error: std::io::Error) -> CaseError {
+    CaseError::Wrong(format!("there was no answer: {error}"))
 }

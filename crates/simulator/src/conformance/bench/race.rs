@@ -8,11 +8,11 @@ use tokio::sync::Barrier;
 use tokio::task::JoinHandle;
 
 use super::{Bench, Reply, lost};
-use crate::conformance::case::Stop;
+use crate::conformance::verdict::CaseError;
 use crate::wire::Request;
 
 /// Something that the wallet tells while Alipay+ cancels.
-pub(crate) type Telling = Pin<Box<dyn Future<Output = Result<String, Stop>> + Send>>;
+pub(crate) type Telling = Pin<Box<dyn Future<Output = Result<String, CaseError>> + Send>>;
 
 impl Bench {
     /// Sends all of them at once, each on a connection of its own: every connection is open, and every request has been sent but
@@ -21,7 +21,7 @@ impl Bench {
         &self,
         requests: Vec<Request>,
         tellings: Vec<Telling>,
-    ) -> Result<(Vec<Reply>, Vec<String>), Stop> {
+    ) -> Result<(Vec<Reply>, Vec<String>), CaseError> {
         let barrier = Arc::new(Barrier::new(requests.len() + tellings.len()));
         let requests: Vec<_> = requests.into_iter().map(|request| self.start(request, Arc::clone(&barrier))).collect();
         let tellings = tellings.into_iter().map(|telling| {
@@ -41,12 +41,12 @@ impl Bench {
         id: &str,
         callers: usize,
         tellings: Vec<Telling>,
-    ) -> Result<(Vec<Reply>, Vec<String>), Stop> {
+    ) -> Result<(Vec<Reply>, Vec<String>), CaseError> {
         let request = self.cancel_request(id)?;
         self.at_once(vec![request; callers], tellings).await
     }
 
-    fn start(&self, request: Request, barrier: Arc<Barrier>) -> JoinHandle<Result<Reply, Stop>> {
+    fn start(&self, request: Request, barrier: Arc<Barrier>) -> JoinHandle<Result<Reply, CaseError>> {
         let bench = self.clone();
         tokio::spawn(async move {
             let bytes = request.bytes();
@@ -57,7 +57,7 @@ impl Bench {
                 Ok(connection)
             };
             let ready = bench.within_patience(&request, ready).await;
-            // Whoever fails before has to be counted too, or nobody would begin.
+            // A caller that fails before has to be counted too, or nobody would begin.
             barrier.wait().await;
             let mut connection = ready?;
             let exchange = async {
@@ -69,10 +69,10 @@ impl Bench {
     }
 }
 
-async fn joined<T>(tasks: Vec<JoinHandle<Result<T, Stop>>>) -> Result<Vec<T>, Stop> {
+async fn joined<T>(tasks: Vec<JoinHandle<Result<T, CaseError>>>) -> Result<Vec<T>, CaseError> {
     let mut results = Vec::with_capacity(tasks.len());
     for task in tasks {
-        results.push(task.await.map_err(|error| Stop::NotRun(format!("a caller broke down: {error}")))?);
+        results.push(task.await.map_err(|error| CaseError::NotRun(format!("a caller broke down: {error}")))?);
     }
     results.into_iter().collect()
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::{Bench, Telling};
-use crate::conformance::case::{Stop, Verdict, check};
 use crate::conformance::driver::{Money, Payment, Refund};
+use crate::conformance::verdict::{CaseError, Verdict, check};
 
 /// How long money may be on its way back after the wallet has said that it is: as often, and after how long, it is looked at.
 const LOOKS: (u32, Duration) = (100, Duration::from_millis(100));
@@ -37,14 +37,14 @@ impl Bench {
     }
 
     /// A payment that is in progress.
-    pub(crate) async fn in_progress(&self) -> Result<Staged, Stop> {
+    pub(crate) async fn in_progress(&self) -> Result<Staged, CaseError> {
         let staged = self.payment();
         staged.announced("proceed").await?;
         Ok(staged)
     }
 
     /// A payment that has succeeded.
-    pub(crate) async fn paid(&self) -> Result<Staged, Stop> {
+    pub(crate) async fn paid(&self) -> Result<Staged, CaseError> {
         self.payment().paid().await
     }
 }
@@ -61,7 +61,7 @@ impl Staged {
     }
 
     /// Announced and succeeded.
-    pub(crate) async fn paid(self) -> Result<Self, Stop> {
+    pub(crate) async fn paid(self) -> Result<Self, CaseError> {
         self.announced("proceed").await?;
         self.reported("S", "stands").await?;
         Ok(self)
@@ -78,7 +78,7 @@ impl Staged {
     }
 
     /// Announces a refund; the wallet has to be told this.
-    pub(crate) async fn refund(&self, amount: i64, wanted: &str) -> Result<Refund, Stop> {
+    pub(crate) async fn refund(&self, amount: i64, wanted: &str) -> Result<Refund, CaseError> {
         let refund = self.new_refund(amount);
         told("the refund", &self.bench.driver()?.refund(&self.payment, &refund).await?, wanted)?;
         Ok(refund)
@@ -108,7 +108,7 @@ impl Staged {
         self.bench.cancel(self.id()).await?.is(brief)
     }
 
-    pub(crate) async fn money(&self) -> Result<Money, Stop> {
+    pub(crate) async fn money(&self) -> Result<Money, CaseError> {
         self.bench.driver()?.money(&self.payment).await
     }
 
@@ -157,7 +157,7 @@ impl Staged {
     }
 
     /// What is seen once it is as wanted, or at last.
-    async fn settled(&self, wanted: impl Fn(Money) -> bool) -> Result<Money, Stop> {
+    async fn settled(&self, wanted: impl Fn(Money) -> bool) -> Result<Money, CaseError> {
         let (looks, wait) = LOOKS;
         for _ in 0..looks {
             let money = self.money().await?;

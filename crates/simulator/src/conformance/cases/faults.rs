@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::conformance::bench::{Bench, Staged, lost};
-use crate::conformance::case::{Case, Needs, Verdict};
+use crate::conformance::case::{Case, Needs};
 use crate::conformance::rules;
+use crate::conformance::verdict::Verdict;
 
 /// How long a wallet has to notice that a caller hung up, before it is looked at.
 const NOTICED: Duration = Duration::from_millis(200);

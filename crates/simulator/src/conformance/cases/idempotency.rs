@@ -1,12 +1,13 @@
 //! The same request again, and what only looks like it.
 
 use crate::conformance::bench::{Bench, expected, lost};
-use crate::conformance::case::{Case, Needs, Stop, Verdict, check};
+use crate::conformance::case::{Case, Needs};
 use crate::conformance::rules;
+use crate::conformance::verdict::{CaseError, Verdict, check};
 use crate::wire::Request;
 
 /// A cancel of this payment for an acquirer that is not its own.
-fn of_another_acquirer(t: &Bench, id: &str) -> Result<Request, Stop> {
+fn of_another_acquirer(t: &Bench, id: &str) -> Result<Request, CaseError> {
     let acquirer = &t.partner().acquirer_id;
     let body = t.partner().body(id).replace(&format!("\"{acquirer}\""), "\"1022188999999999999\"");
     t.draft_of(body).request()

@@ -6,8 +6,9 @@ use tokio::time::sleep;
 
 use crate::clock::ZONE;
 use crate::conformance::bench::{Bench, Staged};
-use crate::conformance::case::{Case, Needs, Running, Stop, check};
+use crate::conformance::case::{Case, Needs, Running};
 use crate::conformance::rules;
+use crate::conformance::verdict::{CaseError, check};
 
 /// How far two clocks may differ, so that nothing is asked closer than that to a moment at which the right answer changes.
 const CLOCKS_DIFFER_BY: TimeDelta = TimeDelta::seconds(10);
@@ -56,7 +57,7 @@ fn judged_now(t: Bench, initiated_at: fn(&Bench) -> DateTime<FixedOffset>) -> Ru
 }
 
 /// What the contract says, as long as it is F.
-fn period_over(t: &Bench) -> Result<String, Stop> {
+fn period_over(t: &Bench) -> Result<String, CaseError> {
     let brief = t.terms().period_over.clone();
     check(brief.starts_with("F "), || format!("{brief} is no refusal"))?;
     Ok(brief)

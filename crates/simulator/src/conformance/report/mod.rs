@@ -6,11 +6,12 @@ use std::path::Path;
 use askama::Template;
 use chrono::{DateTime, Utc};
 
-use super::case::{Group, Stop};
+use super::case::Group;
 use super::runner::Outcome;
+use super::verdict::CaseError;
 use crate::alipayplus::PartnerArgs;
 use crate::clock::ZONE;
-use crate::output::Failure;
+use crate::output::CommandError;
 
 /// A finished run.
 pub(super) struct Report {
@@ -97,8 +98,8 @@ impl Report {
     }
 
     /// Writes the files that were asked for.
-    pub(super) fn write(&self, junit: Option<&Path>, html: Option<&Path>) -> Result<(), Failure> {
-        let failed = |error: askama::Error| Failure::new(format!("the report cannot be made: {error}"));
+    pub(super) fn write(&self, junit: Option<&Path>, html: Option<&Path>) -> Result<(), CommandError> {
+        let failed = |error: askama::Error| CommandError::new(format!("the report cannot be made: {error}"));
         if let Some(file) = junit {
             write(file, &without_controls(&Junit { report: self }.render().map_err(failed)?))?;
         }
@@ -173,18 +174,18 @@ impl CaseReport {
     }
 
     fn failed(&self) -> bool {
-        matches!(self.outcome.verdict, Err(Stop::Wrong(_)))
+        matches!(self.outcome.verdict, Err(CaseError::Wrong(_)))
     }
 
     fn skipped(&self) -> bool {
-        matches!(self.outcome.verdict, Err(Stop::NotRun(_)))
+        matches!(self.outcome.verdict, Err(CaseError::NotRun(_)))
     }
 
     fn word(&self) -> &'static str {
         match self.outcome.verdict {
             Ok(()) => "passed",
-            Err(Stop::Wrong(_)) => "failed",
-            Err(Stop::NotRun(_)) => "not run",
+            Err(CaseError::Wrong(_)) => "failed",
+            Err(CaseError::NotRun(_)) => "not run",
         }
     }
 
@@ -192,7 +193,7 @@ impl CaseReport {
     fn why(&self) -> &str {
         match &self.outcome.verdict {
             Ok(()) => "",
-            Err(Stop::Wrong(why) | Stop::NotRun(why)) => why,
+            Err(CaseError::Wrong(why) | CaseError::NotRun(why)) => why,
         }
     }
 
@@ -206,6 +207,6 @@ fn without_controls(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
-fn write(file: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(file, text).map_err(|error| Failure::new(format!("{} cannot be written: {error}", file.display())))
+fn write(file: &Path, text: &str) -> Result<(), CommandError> {
+    std::fs::write(file, text).map_err(|error| CommandError::new(format!("{} cannot be written: {error}", file.display())))
 }

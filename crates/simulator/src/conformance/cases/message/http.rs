@@ -1,8 +1,9 @@
 //! How cancelPayment uses HTTP.
 
 use crate::conformance::bench::{Bench, lost};
-use crate::conformance::case::{Case, Needs, Running, check};
+use crate::conformance::case::{Case, Needs, Running};
 use crate::conformance::rules;
+use crate::conformance::verdict::check;
 
 /// A good cancel with this `Content-Type`, which is not signed, or without any.
 fn typed(t: Bench, media_type: Option<&'static str>, answer: Option<&'static str>) -> Running {

@@ -2,9 +2,10 @@
 
 use super::{CALLERS, ROUNDS, none_failed, one_of};
 use crate::conformance::bench::{Bench, Reply};
-use crate::conformance::case::{Case, Needs, Verdict, check};
+use crate::conformance::case::{Case, Needs};
 use crate::conformance::driver::Payment;
 use crate::conformance::rules;
+use crate::conformance::verdict::{Verdict, check};
 
 /// Cancels many paid payments at once, each from a connection of its own.
 async fn many_at_once(t: Bench, change: impl Fn(&mut Payment)) -> Verdict {
@@ -65,7 +66,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
         name: "cancel-against-its-announcement",
         needs: Needs::Driver,
         sends: "a cancel and the announcement of its payment at once, and then the payment's success",
-        expects: "whoever was first, the success is reversed and the money is back once",
+        expects: "in either order, the success is reversed and the money is back once",
         because: &rules::ONE_EFFECT,
         run: |t| {
             Box::pin(async move {
@@ -87,7 +88,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
         name: "cancel-against-a-success",
         needs: Needs::Driver,
         sends: "a cancel and the success of a payment in progress at once",
-        expects: "whoever was first, S and the money is back once",
+        expects: "in either order, S and the money is back once",
         because: &rules::ONE_EFFECT,
         run: |t| {
             Box::pin(async move {

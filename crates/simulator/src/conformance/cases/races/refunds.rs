@@ -1,8 +1,9 @@
 //! Cancels against refunds of the wallet's own.
 
 use super::{ROUNDS, none_failed, one_of};
-use crate::conformance::case::{Case, Needs, check};
+use crate::conformance::case::{Case, Needs};
 use crate::conformance::rules;
+use crate::conformance::verdict::check;
 
 pub(crate) static REFUNDS: &[Case] = &[
     Case {

@@ -3,13 +3,14 @@
 use serde_json::Value;
 
 use crate::conformance::bench::Bench;
-use crate::conformance::case::{Case, Needs, Stop, check};
+use crate::conformance::case::{Case, Needs};
 use crate::conformance::rules;
+use crate::conformance::verdict::{CaseError, check};
 use crate::signature::encode;
 use crate::wire::Request;
 
 /// A cancel of this payment with a signature over something else.
-fn badly_signed(t: &Bench, id: &str) -> Result<Request, Stop> {
+fn badly_signed(t: &Bench, id: &str) -> Result<Request, CaseError> {
     t.draft(id).signed_as(|signed| signed.body = b"{}".to_vec()).request()
 }
 

@@ -1,7 +1,8 @@
 //! Well-signed messages that mean to be read in two ways, or to be too much.
 
-use crate::conformance::case::{Case, Needs, check};
+use crate::conformance::case::{Case, Needs};
 use crate::conformance::rules;
+use crate::conformance::verdict::check;
 use crate::signature::header;
 
 pub(crate) static TRICKS: &[Case] = &[

@@ -2,8 +2,9 @@
 
 use chrono::DateTime;
 
-use crate::conformance::case::{Case, Needs, Stop, check};
+use crate::conformance::case::{Case, Needs};
 use crate::conformance::rules;
+use crate::conformance::verdict::{CaseError, check};
 use crate::signature::Claim;
 
 pub(crate) static ANSWERS: &[Case] = &[
@@ -67,7 +68,7 @@ pub(crate) static ANSWERS: &[Case] = &[
             Box::pin(async move {
                 let reply = t.cancel(&t.id()).await?;
                 let header = reply.response.header("signature").unwrap_or_default();
-                Claim::parse(header).map_err(|why| Stop::Wrong(format!("Signature cannot be read: {why}")))?;
+                Claim::parse(header).map_err(|why| CaseError::Wrong(format!("Signature cannot be read: {why}")))?;
                 let value = header.rsplit('=').next().unwrap_or_default();
                 let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'%';
                 check(!header.contains(' ') && value.bytes().all(plain), || format!("Signature is {header}"))

@@ -1,7 +1,8 @@
 //! What becomes of a payment, whatever its status.
 
-use crate::conformance::case::{Case, Needs, check};
+use crate::conformance::case::{Case, Needs};
 use crate::conformance::rules;
+use crate::conformance::verdict::check;
 
 pub(crate) static PAYMENTS: &[Case] = &[
     Case {

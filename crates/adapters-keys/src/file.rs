@@ -1,0 +1,54 @@
+//! Our own key, out of a file.
+
+use async_trait::async_trait;
+use aws_lc_rs::error::KeyRejected;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeyPair;
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+use ports::{MessageSigner, Signature, UnavailableError};
+
+use crate::KeyError;
+use crate::encoded::{Encoded, accepted_bits, wrong_length};
+
+/// Signs with one private key that was read from a file.
+pub struct FileSigner {
+    key_version: u32,
+    key: KeyPair,
+}
+
+impl FileSigner {
+    /// Takes the content of a key file: PEM (`PRIVATE KEY` or `RSA PRIVATE KEY`), or the base64 of either DER form without
+    /// armour. `key_version` is what Alipay+ knows the key by.
+    ///
+    /// # Errors
+    /// [`KeyError`] unless the file holds exactly one RSA key of 2048 to 4096 bits, not encrypted.
+    pub fn from_pem(key_version: u32, pem: &[u8]) -> Result<Self, KeyError> {
+        let encoded = Encoded::find(pem, &["PRIVATE KEY", "RSA PRIVATE KEY"])?;
+        let key = match encoded.label {
+            Some("PRIVATE KEY") => KeyPair::from_pkcs8(&encoded.der),
+            Some(_) => KeyPair::from_der(&encoded.der),
+            None => KeyPair::from_pkcs8(&encoded.der).or_else(|_| KeyPair::from_der(&encoded.der)),
+        };
+        let key = key.map_err(|rejected| not_usable(&rejected))?;
+        accepted_bits(key.public_key().as_ref())?;
+        Ok(Self { key_version, key })
+    }
+}
+
+fn not_usable(rejected: &KeyRejected) -> KeyError {
+    match rejected.to_string().as_str() {
+        "TooSmall" => wrong_length("fewer than 2048"),
+        "TooLarge" => wrong_length("more than 8192"),
+        _ => KeyError::because("The file holds a key, but not an RSA private key in PKCS#8 or PKCS#1."),
+    }
+}
+
+#[async_trait]
+impl MessageSigner for FileSigner {
+    async fn sign(&self, text: &[u8]) -> Result<Signature, UnavailableError> {
+        let mut bytes = vec![0; self.key.public_modulus_len()];
+        let signed = self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text, &mut bytes);
+        signed.map_err(|_| UnavailableError::because("the RSA signature could not be made"))?;
+        Ok(Signature { key_version: self.key_version, bytes })
+    }
+}

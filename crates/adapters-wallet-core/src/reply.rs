@@ -1,0 +1,127 @@
+//! What came back of a call, or why nothing did.
+
+use std::error::Error;
+use std::fmt;
+use std::marker::PhantomData;
+
+use reqwest::{Response, StatusCode};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// A reply's longest body in bytes; a longer one is outside of the contract and is not read.
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// Why a call has no reply in the contract. For logs and timelines: one short line, and never a body or a credential.
+#[derive(Debug)]
+pub(crate) struct CallError(String);
+
+impl CallError {
+    pub(crate) fn new(text: impl AsRef<str>) -> Self {
+        Self(one_line(text.as_ref(), 200))
+    }
+
+    /// Why there is no reply, or not all of it. Only the cause at the root is quoted: the libraries' outer texts name URLs.
+    pub(crate) fn without_reply(error: &reqwest::Error) -> Self {
+        let mut cause: &dyn Error = error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        Self::new(if error.is_timeout() {
+            if error.is_connect() { "timeout while connecting".to_owned() } else { "timeout".to_owned() }
+        } else if error.is_connect() {
+            format!("no connection: {cause}")
+        } else if error.is_body() || error.is_decode() {
+            format!("the answer broke off: {cause}")
+        } else {
+            format!("no answer: {cause}")
+        })
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// `text` without control characters and with at most `longest` characters.
+pub(crate) fn one_line(text: &str, longest: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(longest).collect::<String>().trim().to_owned()
+}
+
+/// A reply whose body is still to be read.
+#[derive(Debug)]
+pub(crate) struct CoreReply {
+    response: Response,
+}
+
+impl CoreReply {
+    pub(crate) fn new(response: Response) -> Self {
+        Self { response }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    /// The reply's status is not in the contract.
+    pub(crate) fn unexpected(&self) -> CallError {
+        CallError::new(format!("status {}", self.status().as_u16()))
+    }
+
+    /// The reply's body as the contract has it: one JSON object, to its end. Members beyond the contract are left aside, so that
+    /// a core may say more. A member that stands twice is refused, because it may say two things.
+    pub(crate) async fn object<T: DeserializeOwned>(self) -> Result<T, CallError> {
+        let status = self.status().as_u16();
+        let body = self.body().await?;
+        serde_json::from_slice(&body).map(|Object(members)| members).map_err(|error| {
+            // The parser's own text would quote the body.
+            let place = format!("line {}, column {}", error.line(), error.column());
+            CallError::new(format!("status {status} without the contract's body: wrong at {place}"))
+        })
+    }
+
+    /// A 404 means that the core has never heard of the payment, but only where its body is empty or a JSON object. A page comes from a
+    /// proxy, a balancer or a wrong address, and they do not know.
+    pub(crate) async fn absence(self) -> Result<(), CallError> {
+        let body = self.body().await?;
+        let of_the_core = body.trim_ascii().is_empty() || serde_json::from_slice::<Object<IgnoredAny>>(&body).is_ok();
+        if of_the_core { Ok(()) } else { Err(CallError::new("status 404 with a page in its body, which is not the core's own")) }
+    }
+
+    async fn body(mut self) -> Result<Vec<u8>, CallError> {
+        let mut body = Vec::new();
+        while let Some(part) = self.response.chunk().await.map_err(|error| CallError::without_reply(&error))? {
+            if body.len() + part.len() > LONGEST_BODY {
+                return Err(CallError::new(format!("status {} with more than {LONGEST_BODY} bytes", self.status().as_u16())));
+            }
+            body.extend_from_slice(&part);
+        }
+        Ok(body)
+    }
+}
+
+/// A JSON object, where serde's own derived code would take an array of the members' values as well.
+#[derive(Debug)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(members))
+    }
+}

@@ -1,0 +1,122 @@
+//! What happened to a case, in the words of its timeline.
+
+use chrono::{DateTime, Utc};
+
+use crate::{ClearingDay, Money, RefundRequestId, Refusal, ReversalOutcome, Rule};
+
+/// One line of a case's timeline; written in the commit that made it true.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When it was decided.
+    pub at: DateTime<Utc>,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventKind {
+    /// The wallet announced the payment.
+    PaymentRecorded(Money),
+    /// The payment succeeded.
+    Succeeded,
+    /// The payment failed.
+    Failed,
+    /// The wallet announced a refund of its own.
+    RefundReserved(RefundRequestId, Money),
+    /// That refund succeeded.
+    RefundSucceeded(RefundRequestId),
+    /// That refund failed.
+    RefundFailed(RefundRequestId),
+    /// A cancel came for the first time.
+    CancelReceived,
+    /// The payment is cancelled by this rule.
+    Cancelled(Rule),
+    /// The cancel is refused.
+    Refused(Refusal),
+    /// The money has to go back to the user.
+    ReversalOpened(Option<Money>),
+    /// An attempt to give it back ended.
+    ReversalTried {
+        /// The attempt's number.
+        attempt: u32,
+        /// What came of it.
+        outcome: ReversalOutcome,
+    },
+    /// The wallet core says it cannot be done.
+    ReversalParked {
+        /// The core's reason.
+        reason: String,
+    },
+    /// The money is back.
+    ReversalDone,
+    /// An operator paid it by hand.
+    ReversalResolved {
+        /// What was done.
+        note: String,
+        /// Who did it.
+        by: String,
+    },
+    /// A day's statement accounts for the payment, or for a refund, as something that settles.
+    Settled {
+        /// The day.
+        day: ClearingDay,
+        /// The day it completed on, where that one was closed already.
+        late_from: Option<ClearingDay>,
+        /// The refund; `None` is the payment.
+        refund: Option<RefundRequestId>,
+    },
+}
+
+impl EventKind {
+    /// The name it has in the wallet-side API.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::PaymentRecorded(_) => "payment-recorded",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::RefundReserved(..) => "refund-reserved",
+            Self::RefundSucceeded(_) => "refund-succeeded",
+            Self::RefundFailed(_) => "refund-failed",
+            Self::CancelReceived => "cancel-received",
+            Self::Cancelled(_) => "cancelled",
+            Self::Refused(_) => "refused",
+            Self::ReversalOpened(_) => "reversal-opened",
+            Self::ReversalTried { .. } => "reversal-tried",
+            Self::ReversalParked { .. } => "reversal-parked",
+            Self::ReversalDone => "reversal-done",
+            Self::ReversalResolved { .. } => "reversal-resolved",
+            Self::Settled { .. } => "settled",
+        }
+    }
+
+    /// What else is worth knowing, by name.
+    #[must_use]
+    pub fn details(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Succeeded | Self::Failed | Self::CancelReceived | Self::ReversalDone | Self::ReversalOpened(None) => vec![],
+            Self::PaymentRecorded(amount) | Self::ReversalOpened(Some(amount)) => vec![("amount", amount.to_string())],
+            Self::RefundReserved(id, amount) => vec![("refundRequestId", id.to_string()), ("amount", amount.to_string())],
+            Self::RefundSucceeded(id) | Self::RefundFailed(id) => vec![("refundRequestId", id.to_string())],
+            Self::Cancelled(rule) => vec![("rule", rule.name().to_owned())],
+            Self::Refused(refusal) => {
+                vec![("reason", refusal.name().to_string()), ("resultCode", refusal.code().to_string())]
+            }
+            Self::ReversalTried { attempt, outcome } => {
+                let mut details = vec![("attempt", attempt.to_string()), ("outcome", outcome.name().to_string())];
+                if let ReversalOutcome::Unknown(met) = outcome {
+                    details.push(("error", met.clone()));
+                }
+                details
+            }
+            Self::ReversalParked { reason } => vec![("reason", reason.clone())],
+            Self::ReversalResolved { note, by } => vec![("note", note.clone()), ("by", by.clone())],
+            Self::Settled { day, late_from, refund } => {
+                let of_refund = refund.iter().map(|id| ("refundRequestId", id.to_string()));
+                let late = late_from.iter().map(|own| ("lateFrom", own.to_string()));
+                [("day", day.to_string())].into_iter().chain(late).chain(of_refund).collect()
+            }
+        }
+    }
+}

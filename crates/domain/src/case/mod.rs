@@ -1,0 +1,172 @@
+//! All that is known of one payment request.
+
+mod cancellation;
+mod event;
+mod payment;
+mod refund;
+mod reversal;
+mod settlement;
+
+use chrono::{DateTime, Utc};
+
+pub use cancellation::{
+    Answer, Cancellation, CancellationState, CancellationStateName, DeferReason, FinalAnswer, Refusal, RefusalCode, RefusalName,
+};
+pub use event::{Event, EventKind};
+pub use payment::{CorePayment, Payment, PaymentKind, PaymentStatus, PaymentStatusName};
+pub use refund::{Refund, RefundState, RefundStateName};
+pub use reversal::{
+    Jitter, Lease, Reversal, ReversalOutcome, ReversalOutcomeName, ReversalRequest, ReversalState, ReversalStateName, Taken,
+    retry_delay,
+};
+pub use settlement::Settlement;
+
+use crate::{AcquirerId, PaymentRequestId};
+
+/// What is known of one `paymentRequestId`. A case of which nothing is known is a case too: a cancel may be the first message
+/// about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Case {
+    /// The key of the case, for ever.
+    pub id: PaymentRequestId,
+    /// The payment, if the wallet recorded one.
+    pub payment: Option<Payment>,
+    /// Refunds that the wallet makes itself.
+    pub refunds: Vec<Refund>,
+    /// The cancellation, if one was received.
+    pub cancellation: Option<Cancellation>,
+    /// The duty to give money back, if it ever arose.
+    pub reversal: Option<Reversal>,
+    /// How a day's statement accounts for the payment, once one does.
+    pub settlement: Option<Settlement>,
+}
+
+/// What `inquiryPayment` must say of a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inquiry {
+    /// F `ORDER_IS_CLOSED`: cancelled, whatever happened before.
+    Closed,
+    /// S `SUCCESS`.
+    Paid,
+    /// U `PAYMENT_IN_PROCESS`.
+    InProcess,
+    /// F with the wallet's own reason, which is not known here.
+    Failed,
+    /// No such order.
+    Unknown,
+}
+
+impl Case {
+    /// The case of which nothing is known.
+    #[must_use]
+    pub fn unknown(id: PaymentRequestId) -> Self {
+        Self { id, payment: None, refunds: Vec::new(), cancellation: None, reversal: None, settlement: None }
+    }
+
+    /// Whether anything at all is known.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.payment.is_none() && self.cancellation.is_none()
+    }
+
+    /// The acquirer that the case belongs to: the payment's, or that of the first cancel.
+    #[must_use]
+    pub fn acquirer_id(&self) -> Option<&AcquirerId> {
+        let of_payment = self.payment.as_ref().map(|payment| &payment.acquirer_id);
+        of_payment.or(self.cancellation.as_ref().map(|cancellation| &cancellation.acquirer_id))
+    }
+
+    /// Whether another acquirer asks than those the case is recorded for. Payment and first cancel can name two acquirers where the
+    /// settings once said that the difference is not compared; what each of them was answered then stands. A cancel that waits for the
+    /// lookup of its payment does not count: it is not known yet whose payment it is.
+    #[must_use]
+    pub fn is_foreign_to(&self, acquirer_id: &AcquirerId) -> bool {
+        let of_payment = self.payment.as_ref().map(|payment| &payment.acquirer_id);
+        let of_cancel = self.cancellation.as_ref().filter(|cancellation| !cancellation.waits_for_lookup());
+        let of_cancel = of_cancel.map(|cancellation| &cancellation.acquirer_id);
+        let mut recorded = of_payment.into_iter().chain(of_cancel).peekable();
+        recorded.peek().is_some() && recorded.all(|known| known != acquirer_id)
+    }
+
+    /// Whether the payment is cancelled, answered or not.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancellation.as_ref().is_some_and(|cancellation| cancellation.cancelled_at().is_some())
+    }
+
+    /// Whether nothing more has to be known to answer a cancel: it is answered for good, or cancelled and its money on the way.
+    #[must_use]
+    pub fn is_decided(&self) -> bool {
+        let answer = self.cancellation.as_ref().and_then(Cancellation::final_answer);
+        answer.is_some() || self.is_cancelled()
+    }
+
+    /// What the wallet core is asked to return by the case's reversal, in any state of it.
+    #[must_use]
+    pub fn reversal_request(&self) -> Option<ReversalRequest> {
+        let reversal = self.reversal.as_ref()?;
+        let payment = self.payment.as_ref();
+        Some(ReversalRequest {
+            id: self.id.clone(),
+            taken: reversal.taken,
+            payment_id: payment.and_then(|payment| payment.payment_id.clone()),
+            account: payment.map(|payment| payment.account.clone()),
+            amount: reversal.amount,
+        })
+    }
+
+    /// Since when the user waits for what the reversal gives back: since the first byte of the cancel, or since the payment took
+    /// the money where that came after it.
+    #[must_use]
+    pub fn waiting_since(&self) -> Option<DateTime<Utc>> {
+        self.reversal.as_ref()?;
+        let received_at = self.cancellation.as_ref()?.first_received_at;
+        Some(match self.payment.as_ref().map(|payment| &payment.status) {
+            Some(PaymentStatus::Succeeded { completed_at, fee: _ }) => received_at.max(*completed_at),
+            Some(PaymentStatus::InProgress | PaymentStatus::Failed { .. }) | None => received_at,
+        })
+    }
+
+    /// Whether the money went back by a reversal, as far as one was opened.
+    #[must_use]
+    pub fn is_money_returned(&self) -> bool {
+        self.reversal.as_ref().is_some_and(|reversal| !reversal.is_unfinished())
+    }
+
+    /// Whether a refund of the wallet's own is running.
+    #[must_use]
+    pub fn has_running_refund(&self) -> bool {
+        self.refunds.iter().any(|refund| refund.state == RefundState::Reserved)
+    }
+
+    /// How much refunds gave back, in the payment's smallest unit.
+    #[must_use]
+    pub fn refunded(&self) -> i64 {
+        self.sum_of_refunds(|state| matches!(state, RefundState::Succeeded { .. }))
+    }
+
+    /// How much refunds gave back or may still give back, in the payment's smallest unit.
+    #[must_use]
+    pub fn refunded_or_reserved(&self) -> i64 {
+        self.sum_of_refunds(|state| !matches!(state, RefundState::Failed { .. }))
+    }
+
+    fn sum_of_refunds(&self, counts: impl Fn(&RefundState) -> bool) -> i64 {
+        let counted = self.refunds.iter().filter(|refund| counts(&refund.state));
+        counted.fold(0, |sum: i64, refund| sum.saturating_add(refund.amount.minor()))
+    }
+
+    /// What `inquiryPayment` must say from the commit that made this case.
+    #[must_use]
+    pub fn inquiry(&self) -> Inquiry {
+        if self.is_cancelled() {
+            return Inquiry::Closed;
+        }
+        match self.payment.as_ref().map(|payment| &payment.status) {
+            Some(PaymentStatus::Succeeded { .. }) => Inquiry::Paid,
+            Some(PaymentStatus::InProgress) => Inquiry::InProcess,
+            Some(PaymentStatus::Failed { .. }) => Inquiry::Failed,
+            None => Inquiry::Unknown,
+        }
+    }
+}

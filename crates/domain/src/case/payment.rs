@@ -1,0 +1,111 @@
+//! The payment, as the wallet announced it or as the wallet core has it.
+
+use chrono::{DateTime, Utc};
+
+use crate::spelling::spelled;
+use crate::{AccountId, AcquirerId, Money, PaymentId};
+
+spelled! {
+    /// How the user's money is taken.
+    PaymentKind {
+        /// The account is debited.
+        Payment = "payment",
+        /// The amount is held on the account (card-like products); giving it back is a release.
+        Authorization = "authorization",
+    }
+}
+
+/// One payment as the wallet recorded it before debiting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    /// The acquirer that asked for the payment.
+    pub acquirer_id: AcquirerId,
+    /// The account that pays.
+    pub account: AccountId,
+    /// What the user pays.
+    pub amount: Money,
+    /// What Alipay+ settles, where that differs from `amount`.
+    pub settlement_amount: Option<Money>,
+    /// Debit or hold.
+    pub kind: PaymentKind,
+    /// When the payment was initiated; its date in the period's zone is the transaction day.
+    pub initiated_at: DateTime<Utc>,
+    /// The wallet's own id of the payment, once a result named it.
+    pub payment_id: Option<PaymentId>,
+    /// How it ended, if it has.
+    pub status: PaymentStatus,
+}
+
+impl Payment {
+    /// Whether `other` was recorded with the same content; what results added later does not count.
+    #[must_use]
+    pub fn same_content(&self, other: &Self) -> bool {
+        let Self { acquirer_id, account, amount, settlement_amount, kind, initiated_at, payment_id: _, status: _ } = self;
+        *acquirer_id == other.acquirer_id
+            && *account == other.account
+            && *amount == other.amount
+            && *settlement_amount == other.settlement_amount
+            && *kind == other.kind
+            && *initiated_at == other.initiated_at
+    }
+
+    /// What Alipay+ settles of it.
+    #[must_use]
+    pub fn settles(&self) -> Money {
+        self.settlement_amount.unwrap_or(self.amount)
+    }
+}
+
+/// The payment's status in Alipay+'s terms: U, S or F.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PaymentStatus {
+    /// U: no result yet.
+    InProgress,
+    /// S: the money is taken.
+    Succeeded {
+        /// When the wallet took it; decides the settlement day.
+        completed_at: DateTime<Utc>,
+        /// What it costs the wallet. `None` where no fee was reported, or where the payment is cancelled for good.
+        fee: Option<Money>,
+    },
+    /// F: no money was taken.
+    Failed {
+        /// When the wallet gave it up.
+        completed_at: DateTime<Utc>,
+    },
+}
+
+/// A payment as the wallet core has it, where payments are not announced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CorePayment {
+    /// The payment with its status.
+    pub payment: Payment,
+    /// How much refunds gave back, in the payment's smallest unit; not less than 0.
+    pub refunded: i64,
+    /// Whether a refund without a result is going on.
+    pub refund_running: bool,
+}
+
+spelled! {
+    /// The name of a [`PaymentStatus`].
+    PaymentStatusName {
+        /// U on the wire.
+        InProgress = "in-progress",
+        /// S on the wire.
+        Succeeded = "succeeded",
+        /// F on the wire.
+        Failed = "failed",
+    }
+}
+
+impl PaymentStatus {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> PaymentStatusName {
+        match self {
+            Self::InProgress => PaymentStatusName::InProgress,
+            Self::Succeeded { .. } => PaymentStatusName::Succeeded,
+            Self::Failed { .. } => PaymentStatusName::Failed,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The cases in memory.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use domain::{AccountId, Action, CancellationState, Case, LeaseReply, PaymentRequestId, Reply, ReversalState};
+
+use super::store::MemoryStore;
+use crate::{
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, PostedEntry, ReceivedCommand,
+    ReversalFilter, UnavailableError,
+};
+
+#[async_trait]
+impl CancellationStore for MemoryStore {
+    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Decided, UnavailableError>> {
+        let mut kept = self.kept();
+        let own_now = self.own_now();
+        batch.iter().map(|received| kept.decide(&self.policy, &received.as_received(own_now))).collect()
+    }
+
+    async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError> {
+        let mut kept = self.kept();
+        let now = self.own_now().map_or(now, |own_now| now.min(own_now));
+        let due_at = |case: &Case| match case.reversal.as_ref().map(|reversal| &reversal.state) {
+            Some(ReversalState::Open { next_attempt_at, lease, .. })
+                if *next_attempt_at <= now && lease.is_none_or(|lease| lease.until <= now) =>
+            {
+                Some((*next_attempt_at, case.id.clone()))
+            }
+            Some(ReversalState::Open { .. } | ReversalState::Parked { .. } | ReversalState::Done { .. }) | None => None,
+        };
+        let mut due: Vec<_> = kept.cases.values().filter_map(|file| due_at(&file.case)).collect();
+        due.sort();
+        let mut leased = Vec::new();
+        for (_, id) in due.into_iter().take(limit as usize) {
+            let command = domain::Command { id: id.clone(), at: now, action: Action::LeaseAttempt };
+            // A damaged case is passed over, so that it holds up no other.
+            if let Ok(Decided { reply: Reply::Lease(LeaseReply::Leased(attempt)), .. }) = kept.decide(&self.policy, &command) {
+                let request = kept.cases.get(&id).and_then(|file| file.case.reversal_request());
+                leased.extend(request.map(|request| LeasedReversal { request, attempt }));
+            }
+        }
+        Ok(leased)
+    }
+
+    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
+        Ok(self.kept().cases.get(id).cloned())
+    }
+
+    async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {
+        let kept = self.kept();
+        let of_account = || kept.entries.iter().enumerate().filter(|(_, (_, entry))| entry.account == *account);
+        let mut balances: BTreeMap<_, i128> = BTreeMap::new();
+        for (_, (_, entry)) in of_account() {
+            let minor = i128::from(entry.amount.minor());
+            *balances.entry(entry.amount.currency()).or_default() += if entry.kind.gives() { minor } else { -minor };
+        }
+        let after = page.after.as_deref().map_or(Ok(0), str::parse::<usize>);
+        let after = after.map_err(|_| UnavailableError::because("no such position"))?;
+        let entries = of_account().skip_while(|(place, _)| *place < after).take(page.limit as usize);
+        let posted = entries.map(|(place, (id, entry))| PostedEntry {
+            position: (place + 1).to_string(),
+            payment_request_id: id.clone(),
+            entry: entry.clone(),
+        });
+        Ok(AccountStatement { balances, entries: posted.collect() })
+    }
+
+    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, UnavailableError> {
+        let wanted = |case: &Case| match (case.reversal.as_ref().map(|reversal| &reversal.state), filter) {
+            (Some(ReversalState::Open { .. }), ReversalFilter::Open) => true,
+            (Some(ReversalState::Parked { .. }), ReversalFilter::Parked) => true,
+            (Some(ReversalState::Open { .. } | ReversalState::Parked { .. } | ReversalState::Done { .. }) | None, _) => false,
+        };
+        Ok(self.page_of_cases(page, wanted))
+    }
+
+    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, UnavailableError> {
+        let deferred = |case: &Case| {
+            let state = case.cancellation.as_ref().map(|cancellation| cancellation.state);
+            matches!(state, Some(CancellationState::Deferred(_)))
+        };
+        Ok(self.page_of_cases(page, deferred))
+    }
+
+    async fn backlog(&self) -> Result<Backlog, UnavailableError> {
+        let everything = Page { limit: u32::MAX, after: None };
+        let open = self.reversals(ReversalFilter::Open, &everything).await?;
+        let since = |case: &Case| case.reversal.as_ref().map(|reversal| (reversal.opened_at, case.id.clone()));
+        Ok(Backlog {
+            deferred: self.deferred(&everything).await?.len() as u64,
+            parked: self.reversals(ReversalFilter::Parked, &everything).await?.len() as u64,
+            oldest_open: open.iter().filter_map(since).min().map(|(opened_at, id)| (id, opened_at)),
+            open: open.len() as u64,
+        })
+    }
+
+    async fn check(&self) -> Result<Option<DateTime<Utc>>, UnavailableError> {
+        Ok(self.own_now())
+    }
+}

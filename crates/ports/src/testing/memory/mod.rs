@@ -1,0 +1,11 @@
+//! Adapters that live in memory. They keep every promise but durability.
+
+mod cases;
+mod clock;
+mod days;
+mod files;
+mod store;
+
+pub use clock::ManualClock;
+pub use files::{MemoryClearingFiles, MemoryFindings, MemorySorter, MemoryStatements};
+pub use store::MemoryStore;

@@ -1,0 +1,106 @@
+//! What the store in memory keeps, for the cases and for the days.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use domain::{Case, Change, ClearingDay, Command, Entry, PaymentRequestId, Policy, decide};
+
+use super::clock::ManualClock;
+use crate::{CaseFile, Clock, ClosedDay, Decided, Page, TimelineEntry, UnavailableError};
+
+/// The cases and the days in memory. Clones share them, as two processes share a database.
+#[derive(Debug, Clone)]
+pub struct MemoryStore {
+    pub(super) policy: Policy,
+    kept: Arc<Mutex<Kept>>,
+    clock: Option<Arc<ManualClock>>,
+}
+
+/// Everything that a database would keep.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    pub(super) cases: BTreeMap<PaymentRequestId, CaseFile>,
+    /// The embedded ledger, in the order of booking.
+    pub(super) entries: Vec<(PaymentRequestId, Entry)>,
+    pub(super) damaged: BTreeSet<PaymentRequestId>,
+    /// The days that a closing has begun.
+    pub(super) days: BTreeMap<ClearingDay, BegunDay>,
+}
+
+/// A day that a closing has begun.
+#[derive(Debug, Default)]
+pub(super) struct BegunDay {
+    pub(super) revision: i64,
+    pub(super) closed: Option<ClosedDay>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        Self { policy, kept: Arc::default(), clock: None }
+    }
+
+    /// The same cases, decided under another policy.
+    #[must_use]
+    pub fn under(&self, policy: Policy) -> Self {
+        Self { policy, ..self.clone() }
+    }
+
+    /// The same cases in a store that has a clock of its own, as a database server has.
+    #[must_use]
+    pub fn with_clock(&self, clock: Arc<ManualClock>) -> Self {
+        Self { clock: Some(clock), ..self.clone() }
+    }
+
+    /// Damages what is kept of a case, so that nothing can be decided about it any more.
+    pub fn damage(&self, id: &PaymentRequestId) {
+        self.kept().damaged.insert(id.clone());
+    }
+
+    /// Locks everything, as a transaction that locks its rows.
+    pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the store's own clock shows, where it has one.
+    pub(super) fn own_now(&self) -> Option<DateTime<Utc>> {
+        self.clock.as_ref().map(|clock| clock.now())
+    }
+
+    pub(super) fn page_of_cases(&self, page: &Page, wanted: impl Fn(&Case) -> bool) -> Vec<Case> {
+        let kept = self.kept();
+        let after = |case: &&Case| page.after.as_deref().is_none_or(|after| case.id.as_str() > after);
+        let cases = kept.cases.values().map(|file| &file.case).filter(after).filter(|case| wanted(case));
+        cases.take(page.limit as usize).cloned().collect()
+    }
+}
+
+impl Kept {
+    pub(super) fn decide(&mut self, policy: &Policy, command: &Command) -> Result<Decided, UnavailableError> {
+        if self.damaged.contains(&command.id) {
+            return Err(UnavailableError::because("the case is damaged"));
+        }
+        let known = self.cases.get(&command.id).map(|file| file.case.clone());
+        let decision = decide(policy, &known.unwrap_or_else(|| Case::unknown(command.id.clone())), command);
+        let decided = Decided::of(&decision);
+        if let Some(change) = decision.change {
+            self.record(change);
+        }
+        Ok(decided)
+    }
+
+    fn record(&mut self, Change { case, events, entries }: Change) {
+        let id = case.id.clone();
+        let known = self.cases.remove(&id).map(|file| file.timeline);
+        let mut timeline = known.unwrap_or_default();
+        timeline.extend(events.into_iter().map(|event| TimelineEntry {
+            at: event.at,
+            what: event.kind.name().to_owned(),
+            details: event.kind.details().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        }));
+        self.entries.extend(entries.into_iter().map(|entry| (id.clone(), entry)));
+        self.cases.insert(id, CaseFile { case, timeline });
+    }
+}

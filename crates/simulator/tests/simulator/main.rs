@@ -1,0 +1,5 @@
+//! The simulator, as a process: its suite bites, and its wallet core keeps what it says.
+#![cfg(test)]
+
+mod conformance;
+mod wallet_core;

@@ -1,0 +1,139 @@
+//! One attempt to give money back: the intent is committed already, the core is called outside of any transaction, and what came of
+//! it is committed afterwards.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ::ports::LeasedReversal;
+use domain::{
+    AcquirerId, Action, Answer, AttemptEnd, Cancel, CancelReply, Cancellation, Jitter, Lookup, PaymentRequestId, ReversalOutcome,
+    ReversalState,
+};
+use metrics::{counter, histogram};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tracing::{error, info, instrument, warn};
+
+use crate::Ports;
+
+/// After how long a cancel looks whether an attempt that is not its own has ended. It looks half as often each time, down to the
+/// second of these: many that wait for long must not keep the database from those that decide.
+const WATCH_EVERY: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(400)];
+
+#[instrument(skip_all, fields(payment_request_id = %leased.request.id, attempt = leased.attempt))]
+async fn attempt(ports: &Ports, leased: LeasedReversal) -> Answer {
+    let Some(core) = &ports.core else { return Answer::Pending };
+    let began = Instant::now();
+    let outcome = core.funds.reverse(&leased.request).await;
+    histogram!("rescind_wallet_core_seconds", "call" => "give-back").record(began.elapsed());
+    counter!("rescind_reversal_attempts_total", "outcome" => outcome.name().as_str()).increment(1);
+    complete_attempt(ports, (leased.request.id, leased.attempt), outcome).await
+}
+
+/// Records what came of an attempt.
+async fn complete_attempt(ports: &Ports, (id, attempt): (PaymentRequestId, u32), outcome: ReversalOutcome) -> Answer {
+    let jitter = Jitter(u32::try_from(RandomState::new().hash_one(attempt) >> 32).unwrap_or_default());
+    let end = AttemptEnd { attempt, outcome: outcome.clone(), jitter };
+    match ports.lanes.submit_patiently::<Answer>(ports.received(id.clone(), Action::CompleteAttempt(end))).await {
+        Ok(decided) => {
+            log_outcome(&id, attempt, &outcome);
+            decided.reply
+        }
+        Err(error) => {
+            // The lease ends by time, and the core tells the next attempt what this one did.
+            let outcome = outcome.name().as_str();
+            warn!(payment_request_id = %id, attempt, outcome, %error, "the end of an attempt was not recorded (the next attempt asks again)");
+            Answer::Pending
+        }
+    }
+}
+
+/// An operator has to hear of money that only a person can give back, and of a cancel that refunds came before.
+fn log_outcome(id: &PaymentRequestId, attempt: u32, outcome: &ReversalOutcome) {
+    match outcome {
+        ReversalOutcome::Unknown(met) => {
+            warn!(payment_request_id = %id, attempt, met, "it is not known whether the money is back (the core is asked again)");
+        }
+        ReversalOutcome::Impossible(reason) => {
+            error!(payment_request_id = %id, attempt, reason, "the reversal is parked: the wallet core cannot give the money back (an operator has to decide)");
+        }
+        ReversalOutcome::PartlyRefunded => {
+            error!(payment_request_id = %id, attempt, "the wallet core gave nothing back: refunds had given a part back (an operator may have to act)");
+        }
+        ReversalOutcome::Done | ReversalOutcome::NothingToDo | ReversalOutcome::FullyRefunded => {
+            let outcome = outcome.name().as_str();
+            info!(payment_request_id = %id, attempt, outcome, "the wallet core has confirmed the reversal");
+        }
+    }
+}
+
+/// Begins a leased attempt as a task that outlives its caller; `None` where too many are running.
+pub(super) fn spawn_attempt(ports: &Arc<Ports>, permits: &Arc<Semaphore>, leased: LeasedReversal) -> Option<JoinHandle<Answer>> {
+    let permit = Arc::clone(permits).try_acquire_owned().ok()?;
+    let of_task = Arc::clone(ports);
+    Some(ports.runtime.spawn(async move {
+        let answer = attempt(&of_task, leased).await;
+        drop(permit);
+        answer
+    }))
+}
+
+/// Makes the attempt that a cancel's commit leased to it. One that cannot be begun is given back to the worker.
+pub(crate) async fn attempt_inline(ports: &Arc<Ports>, id: &PaymentRequestId, attempt: u32) -> Answer {
+    let request = match ports.store.find(id).await {
+        Ok(file) => file.and_then(|file| file.case.reversal_request()),
+        Err(error) => {
+            warn!(payment_request_id = %id, %error, "the reversal could not be read (the worker makes its attempt)");
+            None
+        }
+    };
+    let spawned =
+        request.and_then(|request| spawn_attempt(ports, &ports.attempts_of_cancels, LeasedReversal { request, attempt }));
+    let Some(running) = spawned else {
+        counter!("rescind_reversal_attempts_total", "outcome" => "not-begun").increment(1);
+        let met = ReversalOutcome::Unknown("the wallet core was not asked".to_owned());
+        return complete_attempt(ports, (id.clone(), attempt), met).await;
+    };
+    running.await.unwrap_or(Answer::Pending)
+}
+
+/// Waits while another caller holds the lease, and makes the next attempt where that one did not end the reversal. It may wait for
+/// long: its caller has a deadline.
+pub(crate) async fn await_or_attempt(ports: &Arc<Ports>, id: &PaymentRequestId, acquirer_id: &AcquirerId) -> Answer {
+    loop {
+        if let Some(answer) = await_lease_end(ports, id).await {
+            return answer;
+        }
+        let cancel = Cancel::now(acquirer_id.clone(), Lookup::Recorded);
+        let decided = ports.lanes.submit::<CancelReply>(ports.received(id.clone(), Action::Cancel(cancel))).await;
+        match decided.map(|decided| decided.reply) {
+            Ok(CancelReply::Answered(answer)) => return answer,
+            Ok(CancelReply::ReversalPending { attempt: Some(attempt) }) => return attempt_inline(ports, id, attempt).await,
+            Ok(CancelReply::ReversalPending { attempt: None }) => {}
+            Err(error) => {
+                warn!(payment_request_id = %id, %error, "the cancel is answered U: its reversal could not be resumed (Alipay+ repeats it)");
+                return Answer::Pending;
+            }
+        }
+    }
+}
+
+/// Waits until no attempt is running: the answer, which is U where an operator has to decide; `None` where the money is
+/// still not back.
+async fn await_lease_end(ports: &Ports, id: &PaymentRequestId) -> Option<Answer> {
+    let [mut pause, longest] = WATCH_EVERY;
+    loop {
+        tokio::time::sleep(pause).await;
+        pause = longest.min(pause * 2);
+        let Ok(Some(file)) = ports.store.find(id).await else { continue };
+        if let Some(answer) = file.case.cancellation.as_ref().and_then(Cancellation::final_answer) {
+            return Some(answer.into());
+        }
+        match file.case.reversal.map(|reversal| reversal.state) {
+            Some(ReversalState::Open { lease: Some(lease), .. }) if ports.clock.now() < lease.until => {}
+            Some(ReversalState::Open { .. } | ReversalState::Done { .. }) => return None,
+            Some(ReversalState::Parked { .. }) | None => return Some(Answer::Pending),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Giving money back through a wallet core. The handler of a cancel and the worker make the same attempt; with the embedded ledger
+//! nothing of this runs.
+
+mod attempt;
+mod deferred;
+mod lookup;
+mod supervise;
+mod worker;
+
+pub(crate) use attempt::{attempt_inline, await_or_attempt};
+pub(crate) use lookup::look_up_before_cancel;
+pub use worker::run_worker;

@@ -1,0 +1,30 @@
+//! The commands of the wallet's pay flow, and of its operators, by the wallet API.
+
+use ::ports::ReceivedCommand;
+use domain::{Action, CommandReply};
+use tracing::{error, instrument, warn};
+
+use crate::{Lanes, SubmitError};
+
+/// Has a command of the wallet or of an operator decided.
+///
+/// # Errors
+/// [`SubmitError`]: the caller repeats the call until it is answered.
+#[instrument(skip_all, fields(payment_request_id = %received.command.id))]
+pub async fn submit(lanes: &Lanes, received: ReceivedCommand) -> Result<CommandReply, SubmitError> {
+    let id = received.command.id.clone();
+    let reports_result = matches!(received.command.action, Action::Result(_) | Action::RefundResult(_));
+    let decided = lanes.submit::<CommandReply>(received).await.inspect_err(|error| {
+        error!(payment_request_id = %id, %error, "a command of the wallet API was not decided (the caller repeats it)");
+    })?;
+    match decided.reply {
+        CommandReply::NotFound { fenced: true } => {
+            warn!(payment_request_id = %id, "a result came for a payment that was cancelled and never announced (check what the wallet debited)");
+        }
+        CommandReply::Conflict(why) if reports_result => {
+            warn!(payment_request_id = %id, why, "a result contradicts the record and was refused (check what the wallet did)");
+        }
+        CommandReply::Done(_) | CommandReply::NotFound { fenced: false } | CommandReply::Conflict(_) => {}
+    }
+    Ok(decided.reply)
+}
