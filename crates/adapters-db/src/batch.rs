@@ -1,25 +1,16 @@
-//! One batch between loading and recording: pure, the same for both engines.
+//! One batch between loading and recording: pure, the same for every engine.
 
 use std::collections::BTreeMap;
 
 use diesel::result::Error as DieselError;
 use domain::{Case, Change, Command, Decision, PaymentRequestId, Policy, decide};
 use ports::{Decided, UnavailableError};
-use serde::Serialize;
 
 use crate::metrics::BatchMetrics;
-use crate::rows::{CaseRow, EntryRow, EventRow, InconsistentRowError, RefundRow, ReversalRow};
-
-/// The cases of a batch, as they were found under their locks.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct LoadedRows {
-    pub(crate) cases: Vec<CaseRow>,
-    pub(crate) refunds: Vec<RefundRow>,
-    pub(crate) reversals: Vec<ReversalRow>,
-}
+use crate::rows::{CaseRow, EntryRow, EventRow, LoadedRows, RefundRow, ReversalRow, inconsistent};
 
 /// What has to be written, at most one row a case in `cases` and `reversals`.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default)]
 pub(crate) struct Writes {
     pub(crate) cases: Vec<CaseRow>,
     pub(crate) refunds: Vec<RefundRow>,
@@ -28,7 +19,7 @@ pub(crate) struct Writes {
     pub(crate) entries: Vec<EntryRow>,
 }
 
-/// What a batch came to.
+/// What a batch decided.
 pub(crate) struct BatchResult {
     /// One for each command.
     pub(crate) outcomes: Vec<Result<Decided, UnavailableError>>,
@@ -36,57 +27,37 @@ pub(crate) struct BatchResult {
     pub(crate) metrics: BatchMetrics,
 }
 
-/// A case with the number of its timeline's last line.
+/// A case before the batch and now, with the number of its timeline's last line.
 struct CaseInBatch {
     before: Case,
     now: Case,
     last_event: i32,
 }
 
-impl LoadedRows {
-    /// The cases that the rows speak of; a row that says the impossible spoils its own case only.
-    pub(crate) fn into_cases(self) -> Vec<(String, i32, Result<Case, InconsistentRowError>)> {
-        let mut refunds: BTreeMap<String, Vec<RefundRow>> = BTreeMap::new();
-        for refund in self.refunds {
-            refunds.entry(refund.payment_request_id.clone()).or_default().push(refund);
-        }
-        let mut reversals: BTreeMap<_, _> =
-            self.reversals.into_iter().map(|reversal| (reversal.payment_request_id.clone(), reversal)).collect();
-        let case = |row: CaseRow| {
-            let (id, last_event) = (row.payment_request_id.clone(), row.last_event);
-            let mut refunds = refunds.remove(&id).unwrap_or_default();
-            refunds.sort_by_key(|refund| refund.place);
-            let case = row.into_case(refunds, reversals.remove(&id));
-            (id, last_event, case)
-        };
-        self.cases.into_iter().map(case).collect()
-    }
-}
-
 /// Decides the commands in order, each on the case as the one before left it.
-pub(crate) fn decide_all(policy: &Policy, found: LoadedRows, commands: &[Command]) -> BatchResult {
-    let hold = |(id, last_event, case): (String, i32, Result<Case, InconsistentRowError>)| {
-        let held = case.map(|case| CaseInBatch { before: case.clone(), now: case, last_event });
-        (id, held.map_err(|inconsistent| UnavailableError::because(inconsistent.to_string())))
-    };
-    let mut held: BTreeMap<String, Result<CaseInBatch, UnavailableError>> = found.into_cases().into_iter().map(hold).collect();
+pub(crate) fn decide_all(policy: &Policy, rows: LoadedRows, commands: &[Command]) -> BatchResult {
+    let mut cases: BTreeMap<String, Result<CaseInBatch, UnavailableError>> = BTreeMap::new();
+    for (id, last_event, case) in rows.into_cases() {
+        let case = case.map(|case| CaseInBatch { before: case.clone(), now: case, last_event });
+        cases.insert(id, case.map_err(inconsistent));
+    }
     let (mut writes, mut metrics) = (Writes::default(), BatchMetrics::default());
-    let outcomes = commands.iter().enumerate().map(|(place, command)| {
+    let outcomes = commands.iter().enumerate().map(|(index, command)| {
         let unknown = || {
             let case = Case::unknown(command.id.clone());
             Ok(CaseInBatch { before: case.clone(), now: case, last_event: 0 })
         };
-        match held.entry(command.id.as_str().to_owned()).or_insert_with(unknown) {
+        match cases.entry(command.id.as_str().to_owned()).or_insert_with(unknown) {
             Err(unavailable) => Err(unavailable.clone()),
             Ok(case) => {
                 let decision = decide(policy, &case.now, command);
-                metrics.see((place, command), &case.now, &decision);
+                metrics.see((index, command), &case.now, &decision);
                 Ok(case.apply(decision, &mut writes))
             }
         }
     });
     let outcomes = outcomes.collect();
-    held.into_values().flatten().for_each(|case| case.write_to(&mut writes));
+    cases.into_values().flatten().for_each(|case| case.write_to(&mut writes));
     BatchResult { outcomes, writes, metrics }
 }
 
@@ -127,13 +98,8 @@ impl Writes {
     }
 }
 
-/// Rows as the one JSON parameter of a statement, so that its text is the same for every size of batch.
-pub(crate) fn json(rows: &(impl Serialize + ?Sized)) -> Result<String, DieselError> {
-    serde_json::to_string(rows).map_err(|error| DieselError::SerializationError(error.into()))
-}
-
-/// A write has to change as many rows as it names; anything else means that a lock was not one.
-pub(crate) fn ensure_written(table: &'static str, expected: usize, written: impl TryInto<usize>) -> Result<(), DieselError> {
+/// A write has to change as many rows as it names; anything else means that a lock did not hold.
+pub(crate) fn ensure_written(table: &str, expected: usize, written: impl TryInto<usize>) -> Result<(), DieselError> {
     let written = written.try_into().unwrap_or(usize::MAX);
     if expected == written {
         return Ok(());

@@ -1,140 +1,187 @@
-//! What closing a day asks of a connection: the same statements on both engines.
+//! Closed days in a database, as the port promises them.
 
-use diesel::prelude::*;
+use async_trait::async_trait;
 use diesel::result::Error as DieselError;
-use diesel::sql_types::{BigInt, Text};
-use domain::ClearingDay;
-use ports::Page;
+use domain::{Action, Case, ClearingDay, Command, CommandReply, DayClosing, PaymentRequestId, RefundRequestId};
+use ports::{ClosedDay, Decided, DuePosition, Page, SettlementStore, Step, StepOutcome, UnavailableError};
 
-use crate::rows::DayRow;
+use crate::batch::{BatchResult, decide_all, ensure_written};
+use crate::engine::{Engine, SqlConnection};
+use crate::pool::{blocking, unavailable};
+use crate::rows::{DayRow, InconsistentRowError, LoadedRows, RowRef, inconsistent};
+use crate::store::SqlStore;
+use crate::tables::{DayTables, Due};
+use crate::transaction::{in_transaction, read};
 
-/// Something of a case that a closing has to account for.
-#[derive(Debug, Clone)]
-pub(crate) struct Due {
-    pub(crate) completed_at: i64,
-    pub(crate) payment_request_id: String,
+/// A step's outcome, if the database did not fail.
+type Stepped = Result<StepOutcome, UnavailableError>;
+
+/// One step in one transaction: lock the day, find what is due, lock and load it, decide, record, commit.
+fn step<C: SqlConnection>(store: &SqlStore<C>, (closing, step): (&DayClosing, &Step)) -> Stepped {
+    let stepped = in_transaction(&mut *store.writers.take()?, |connection| {
+        // Index entries of what was just taken in are passed over one by one, until they are vacuumed.
+        (store.engine.take_time)(connection)?;
+        let mut day = connection.lock_day(closing.day)?;
+        if day.closed_at.is_some() {
+            return Ok(Ok(StepOutcome::Closed));
+        }
+        let begins = closing.first.begins().timestamp_micros();
+        let after = step.after.as_ref().map_or((begins, ""), |after| (after.completed_at.timestamp_micros(), after.id.as_str()));
+        let due = connection.due(closing.day, after, i64::from(step.limit))?;
+        if let Some(refusal) = settle(store, connection, (closing, step), &due)? {
+            return Ok(refusal);
+        }
+        if !due.is_empty() {
+            day.revision += 1;
+            write_day(connection, &day)?;
+        }
+        let last = due.last().map(position).transpose().map_err(inconsistent);
+        Ok(last.map(|last| StepOutcome::Taken { last, revision: day.revision }))
+    });
+    stepped.unwrap_or_else(|error| Err(unavailable(&error)))
 }
 
-#[derive(QueryableByName)]
-pub(crate) struct DueRow {
-    #[diesel(sql_type = BigInt)]
-    completed_at: i64,
-    #[diesel(sql_type = Text)]
-    payment_request_id: String,
+fn write_day(connection: &mut impl DayTables, day: &DayRow) -> Result<(), DieselError> {
+    ensure_written("settlement_days", 1, connection.write_day(day)?)
 }
 
-impl From<DueRow> for Due {
-    fn from(DueRow { completed_at, payment_request_id }: DueRow) -> Self {
-        Self { completed_at, payment_request_id }
+/// Decides every case, and writes what was decided unless one of them refuses: then that is the step's outcome.
+fn settle<C: SqlConnection>(
+    store: &SqlStore<C>,
+    connection: &mut C,
+    (closing, step): (&DayClosing, &Step),
+    due: &[Due],
+) -> Result<Option<Stepped>, DieselError> {
+    let mut ids: Vec<_> = due.iter().map(|due| due.payment_request_id.clone()).collect();
+    ids.sort();
+    ids.dedup();
+    if ids.is_empty() {
+        return Ok(None);
+    }
+    let rows = (store.engine.lock_and_load)(connection, &ids, &[])?;
+    let command = |id: &String| {
+        let row = RowRef { table: "cases", id };
+        let id = row.parsed("payment_request_id", PaymentRequestId::parse(row.id))?;
+        Ok::<_, InconsistentRowError>(Command { id, at: step.at, action: Action::Settle(*closing) })
+    };
+    let commands: Vec<_> = match ids.iter().map(command).collect() {
+        Ok(commands) => commands,
+        Err(unreadable) => return Ok(Some(Err(inconsistent(unreadable)))),
+    };
+    let BatchResult { outcomes, writes, metrics: _ } = decide_all(&store.policy, rows, &commands);
+    for (command, outcome) in commands.into_iter().zip(outcomes) {
+        match outcome.map(Decided::typed::<CommandReply>) {
+            Ok(Ok(Decided { reply: CommandReply::Done(_), .. })) => {}
+            Ok(Ok(Decided { reply: CommandReply::Conflict(why), .. })) => {
+                return Ok(Some(Ok(StepOutcome::Blocked { id: command.id, why })));
+            }
+            Ok(Ok(Decided { reply: CommandReply::NotFound { .. }, .. }) | Err(_)) => {
+                return Ok(Some(Err(inconsistent(format!("{} was not decided as a settlement", command.id)))));
+            }
+            Err(unreadable) => return Ok(Some(Err(unreadable))),
+        }
+    }
+    store.engine.record(connection, &writes)?;
+    Ok(None)
+}
+
+fn position(due: &Due) -> Result<DuePosition, InconsistentRowError> {
+    let row = RowRef { table: "cases", id: &due.payment_request_id };
+    let completed_at = row.moment("completed_at", due.completed_at)?;
+    Ok(DuePosition { completed_at, id: row.parsed("payment_request_id", PaymentRequestId::parse(row.id))? })
+}
+
+/// Closes the day, if it is as its statement knows it.
+fn close<C: SqlConnection>(connection: &mut C, closed: &ClosedDay, revision: i64) -> Result<bool, DieselError> {
+    in_transaction(connection, |connection| {
+        let day = connection.lock_day(closed.statement.day)?;
+        if day.closed_at.is_some() || day.revision != revision {
+            return Ok(false);
+        }
+        write_day(connection, &day.closed(closed))?;
+        Ok(true)
+    })
+}
+
+/// The days until `last` that are open and have something to take in: what completed on them, or on closed days right before them.
+fn open_until<C: SqlConnection>(
+    engine: &Engine<C>,
+    connection: &mut C,
+    last: ClearingDay,
+) -> Result<Vec<ClearingDay>, DieselError> {
+    // Index entries of what was taken in before are passed over one by one, until they are vacuumed.
+    (engine.take_time)(connection)?;
+    let (mut open, mut after) = (Vec::new(), i64::MIN);
+    while let Some(due) = connection.due(last, (after, ""), 1)?.pop() {
+        let completed_at =
+            position(&due).map_err(|unreadable| DieselError::DeserializationError(unreadable.into()))?.completed_at;
+        let mut day = ClearingDay::of(completed_at);
+        while connection.day(day)?.is_some_and(|row| row.closed_at.is_some()) {
+            day = day.next();
+        }
+        if day > last {
+            break;
+        }
+        open.push(day);
+        after = day.ends().timestamp_micros();
+    }
+    Ok(open)
+}
+
+/// Every case or none: a sum of some must not be taken for the sum of all.
+fn all(rows: LoadedRows) -> Result<Vec<Case>, UnavailableError> {
+    rows.into_cases().into_iter().map(|(_, _, case)| case.map_err(inconsistent)).collect()
+}
+
+#[async_trait]
+impl<C: SqlConnection> SettlementStore for SqlStore<C> {
+    async fn closed_day(&self, day: ClearingDay) -> Result<Option<ClosedDay>, UnavailableError> {
+        let row = read(&self.readers, move |connection: &mut C| connection.day(day)).await?;
+        row.map_or(Ok(None), |row| row.into_closed().map_err(inconsistent))
+    }
+
+    async fn closing(&self, day: ClearingDay) -> Result<DayClosing, UnavailableError> {
+        let closed = read(&self.readers, move |connection: &mut C| connection.closed_days_before(day)).await?;
+        let closed: Result<Vec<_>, _> = closed.iter().map(|closed| ClearingDay::parse(closed)).collect();
+        Ok(DayClosing::following(day, closed.map_err(inconsistent)?))
+    }
+
+    async fn assign_to_day(&self, closing: &DayClosing, step: &Step) -> Stepped {
+        let (store, closing, step) = (self.clone(), *closing, step.clone());
+        blocking(move || self::step(&store, (&closing, &step))).await
+    }
+
+    async fn accounted(&self, day: ClearingDay, page: &Page) -> Result<Vec<Case>, UnavailableError> {
+        let page = page.clone();
+        let rows = read(&self.readers, move |connection: &mut C| {
+            let ids = connection.accounted_ids(day, &page)?;
+            connection.load(&ids)
+        });
+        all(rows.await?)
+    }
+
+    async fn close(&self, closed: &ClosedDay, revision: i64) -> Result<bool, UnavailableError> {
+        let (pool, closed) = (self.writers.clone(), closed.clone());
+        blocking(move || close(&mut *pool.take()?, &closed, revision).map_err(|error| unavailable(&error))).await
+    }
+
+    async fn open_before(&self, day: ClearingDay) -> Result<Vec<ClearingDay>, UnavailableError> {
+        let Some(last) = day.previous() else { return Ok(Vec::new()) };
+        let engine = self.engine;
+        read(&self.readers, move |connection: &mut C| open_until(engine, connection, last)).await
+    }
+
+    async fn find_all(&self, ids: &[PaymentRequestId]) -> Result<Vec<Case>, UnavailableError> {
+        let ids: Vec<_> = ids.iter().map(PaymentRequestId::to_string).collect();
+        all(read(&self.readers, move |connection: &mut C| connection.load(&ids)).await?)
+    }
+
+    async fn find_refunded(&self, ids: &[RefundRequestId]) -> Result<Vec<Case>, UnavailableError> {
+        let refunds: Vec<_> = ids.iter().map(RefundRequestId::to_string).collect();
+        let rows = read(&self.readers, move |connection: &mut C| {
+            let ids = connection.refunded_ids(&refunds)?;
+            connection.load(&ids)
+        });
+        all(rows.await?)
     }
 }
-
-/// Payments and refunds that completed and that no day accounts for, in the order of their completion, from `$2` and `$3` until before
-/// `$1`. Each half uses an index of its own that has nothing else in it.
-pub(crate) const DUE: &str = "
-    select completed_at, payment_request_id from (
-        select completed_at, payment_request_id from cases
-        where status = 'succeeded' and settlement_day is null and completed_at < $1
-            and (completed_at, payment_request_id) > ($2, $3)
-        order by completed_at, payment_request_id limit $4
-    ) as payments
-    union
-    select completed_at, payment_request_id from (
-        select completed_at, payment_request_id from refunds
-        where state = 'succeeded' and settlement_day is null and completed_at < $1
-            and (completed_at, payment_request_id) > ($2, $3)
-        order by completed_at, payment_request_id limit $4
-    ) as refunds_of_others
-    order by completed_at, payment_request_id limit $4
-";
-
-/// The cases that day `$1` accounts for, by their payment or by a refund.
-pub(crate) const ACCOUNTED: &str = "
-    select cast(0 as bigint) as completed_at, payment_request_id from (
-        select payment_request_id from cases where settlement_day = $1 and payment_request_id > $2
-        order by payment_request_id limit $3
-    ) as payments
-    union
-    select cast(0 as bigint) as completed_at, payment_request_id from (
-        select payment_request_id from refunds where settlement_day = $1 and payment_request_id > $2
-        order by payment_request_id limit $3
-    ) as refunds_of_others
-    order by payment_request_id limit $3
-";
-
-/// Locks the day's row, which is there afterwards: steps of one day come one after another.
-pub(crate) const LOCK_DAY: &str = "
-    insert into settlement_days (day, revision) values ($1, 0)
-    on conflict (day) do update set revision = settlement_days.revision
-";
-
-/// The statements.
-pub(crate) trait DayTables {
-    fn closed_days_before(&mut self, day: ClearingDay) -> Result<Vec<String>, DieselError>;
-    fn day(&mut self, day: ClearingDay) -> Result<Option<DayRow>, DieselError>;
-    /// The day as it is under its lock, which lasts until the transaction ends.
-    fn lock_day(&mut self, day: ClearingDay) -> Result<DayRow, DieselError>;
-    fn write_day(&mut self, row: &DayRow) -> Result<usize, DieselError>;
-    /// At most `limit` of what completed before the end of `last`, after a moment and an id, and is due.
-    fn due(&mut self, last: ClearingDay, after: (i64, &str), limit: i64) -> Result<Vec<Due>, DieselError>;
-    fn accounted_ids(&mut self, day: ClearingDay, page: &Page) -> Result<Vec<String>, DieselError>;
-    fn refunded_ids(&mut self, refunds: &[String]) -> Result<Vec<String>, DieselError>;
-}
-
-macro_rules! days {
-    ($connection:ty) => {
-        impl $crate::days::DayTables for $connection {
-            fn closed_days_before(&mut self, day: ::domain::ClearingDay) -> Result<Vec<String>, DieselError> {
-                use $crate::schema::settlement_days;
-                let closed = settlement_days::closed_at.is_not_null().and(settlement_days::day.lt(day.to_string()));
-                let closed = settlement_days::table.filter(closed).order(settlement_days::day.desc());
-                closed.select(settlement_days::day).load(self)
-            }
-
-            fn day(&mut self, day: ::domain::ClearingDay) -> Result<Option<DayRow>, DieselError> {
-                use $crate::schema::settlement_days;
-                settlement_days::table.find(day.to_string()).select(DayRow::as_select()).first(self).optional()
-            }
-
-            fn lock_day(&mut self, day: ::domain::ClearingDay) -> Result<DayRow, DieselError> {
-                diesel::sql_query($crate::days::LOCK_DAY).bind::<Text, _>(day.to_string()).execute(self)?;
-                self.day(day)?.ok_or(DieselError::NotFound)
-            }
-
-            fn write_day(&mut self, row: &DayRow) -> Result<usize, DieselError> {
-                use $crate::schema::settlement_days;
-                diesel::update(settlement_days::table.find(&row.day)).set(row).execute(self)
-            }
-
-            fn due(
-                &mut self,
-                last: ::domain::ClearingDay,
-                (completed_at, id): (i64, &str),
-                limit: i64,
-            ) -> Result<Vec<Due>, DieselError> {
-                let due = diesel::sql_query($crate::days::DUE)
-                    .bind::<diesel::sql_types::BigInt, _>(last.ends().timestamp_micros())
-                    .bind::<diesel::sql_types::BigInt, _>(completed_at)
-                    .bind::<Text, _>(id)
-                    .bind::<diesel::sql_types::BigInt, _>(limit);
-                Ok(due.load::<DueRow>(self)?.into_iter().map(Due::from).collect())
-            }
-
-            fn accounted_ids(&mut self, day: ::domain::ClearingDay, page: &Page) -> Result<Vec<String>, DieselError> {
-                let accounted = diesel::sql_query($crate::days::ACCOUNTED)
-                    .bind::<Text, _>(day.to_string())
-                    .bind::<Text, _>(page.after.as_deref().unwrap_or_default())
-                    .bind::<diesel::sql_types::BigInt, _>(i64::from(page.limit));
-                Ok(accounted.load::<DueRow>(self)?.into_iter().map(|row| Due::from(row).payment_request_id).collect())
-            }
-
-            fn refunded_ids(&mut self, ids: &[String]) -> Result<Vec<String>, DieselError> {
-                use $crate::schema::refunds;
-                let named = refunds::table.filter(refunds::refund_request_id.eq_any(ids));
-                named.select(refunds::payment_request_id).distinct().load(self)
-            }
-        }
-    };
-}
-
-pub(crate) use days;

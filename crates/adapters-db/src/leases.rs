@@ -1,89 +1,90 @@
-//! What the worker takes: reversals that are due, leased to whoever asks.
+//! What the worker takes: reversals that are due, leased to the process that asks.
 
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use diesel::result::Error as DieselError;
-use domain::{Action, Case, Command, LeaseReply, Policy, Reply};
+use domain::{Action, Case, Command, LeaseReply, Reply};
 use ports::{Decided, LeasedReversal, UnavailableError};
 use tracing::{error, warn};
 
 use crate::batch::{BatchResult, decide_all};
-use crate::dialect::Dialect;
-use crate::pool::{Connections, unavailable};
-use crate::store::{in_transaction, readable};
+use crate::engine::SqlConnection;
+use crate::pool::unavailable;
+use crate::store::SqlStore;
+use crate::transaction::in_transaction;
 
 /// How long reversals are leased one by one: the worker comes again soon.
 const ONE_BY_ONE_WITHIN: Duration = Duration::from_secs(3);
 
 /// Leases what is due in one transaction, or each by itself where that fails: one that cannot be leased holds up no other.
-pub(crate) fn lease_due<C: Dialect>(
-    pool: &Connections<C>,
-    policy: &Policy,
+pub(crate) fn lease_due<C: SqlConnection>(
+    store: &SqlStore<C>,
     now: DateTime<Utc>,
     limit: u32,
 ) -> Result<Vec<LeasedReversal>, UnavailableError> {
-    let together = in_transaction(&mut *pool.take()?, |connection| {
-        let now = by_its_clock(connection, now)?;
-        let ids = connection.lock_due(now, limit)?;
-        lease(connection, policy, now, ids)
+    let together = in_transaction(&mut *store.writers.take()?, |connection| {
+        let (now, ids) = lock_due(store, connection, (now, limit))?;
+        lease(store, connection, now, ids)
     });
     together.or_else(|failed| {
-        warn!(error = %failed, "reversals that are due are claimed one by one");
+        warn!(error = %failed, "leasing the due reversals together failed: they are leased one by one");
         // A connection of its own: the last one may be lost.
-        let due = in_transaction(&mut *pool.take()?, |connection| {
-            let now = by_its_clock(connection, now)?;
-            Ok((now, connection.lock_due(now, limit)?))
-        });
-        one_by_one(pool, policy, due.map_err(|error| unavailable(&error))?)
+        let due = in_transaction(&mut *store.writers.take()?, |connection| lock_due(store, connection, (now, limit)));
+        one_by_one(store, due.map_err(|error| unavailable(&error))?)
     })
 }
 
-fn one_by_one<C: Dialect>(
-    pool: &Connections<C>,
-    policy: &Policy,
+fn one_by_one<C: SqlConnection>(
+    store: &SqlStore<C>,
     (now, due): (DateTime<Utc>, Vec<String>),
 ) -> Result<Vec<LeasedReversal>, UnavailableError> {
     let begun = Instant::now();
-    let mut claims = Vec::new();
+    let mut leased = Vec::new();
     for id in due {
         if begun.elapsed() > ONE_BY_ONE_WITHIN {
             break;
         }
-        let alone = in_transaction(&mut *pool.take()?, |connection| lease(connection, policy, now, vec![id.clone()]));
+        let alone = in_transaction(&mut *store.writers.take()?, |connection| lease(store, connection, now, vec![id.clone()]));
         match alone {
-            Ok(claim) => claims.extend(claim),
-            Err(met) => error!(payment_request_id = %id, error = %met, "a reversal that is due could not be claimed"),
+            Ok(alone) => leased.extend(alone),
+            Err(error) => {
+                error!(payment_request_id = %id, %error, "a due reversal could not be leased: it is not tried (repair its rows)");
+            }
         }
     }
-    Ok(claims)
+    Ok(leased)
 }
 
-/// The earlier of the caller's clock and the engine's: a fast clock must not end the leases of others.
-fn by_its_clock<C: Dialect>(connection: &mut C, now: DateTime<Utc>) -> Result<DateTime<Utc>, DieselError> {
-    Ok(connection.clock()?.map_or(now, |clock| now.min(clock)))
+/// What is due by the earlier of the caller's clock and the engine's, and that moment: a fast clock must not end the leases of others.
+fn lock_due<C: SqlConnection>(
+    store: &SqlStore<C>,
+    connection: &mut C,
+    (now, limit): (DateTime<Utc>, u32),
+) -> Result<(DateTime<Utc>, Vec<String>), DieselError> {
+    let now = (store.engine.clock)(connection)?.map_or(now, |clock| now.min(clock));
+    Ok((now, (store.engine.lock_due)(connection, now, limit)?))
 }
 
 /// Locks these cases, loads them, and leases the next attempt of those that are still due.
-fn lease<C: Dialect>(
+fn lease<C: SqlConnection>(
+    store: &SqlStore<C>,
     connection: &mut C,
-    policy: &Policy,
     now: DateTime<Utc>,
     mut ids: Vec<String>,
 ) -> Result<Vec<LeasedReversal>, DieselError> {
     ids.sort();
-    let found = connection.lock_and_load(&ids, &[])?;
-    let cases = readable(found.clone(), "due, and never tried");
+    let rows = (store.engine.lock_and_load)(connection, &ids, &[])?;
+    let cases = rows.clone().into_readable("its due reversal is not tried");
     let attempt = |case: &Case| Command { id: case.id.clone(), at: now, action: Action::LeaseAttempt };
-    let BatchResult { outcomes, writes, metrics: _ } = decide_all(policy, found, &cases.iter().map(attempt).collect::<Vec<_>>());
-    if !writes.is_empty() {
-        connection.write(&writes)?;
-    }
-    let claimed = |(case, outcome): (Case, Result<Decided, UnavailableError>)| match (case.reversal_request(), outcome) {
-        (Some(reversal_request), Ok(Decided { reply: Reply::Lease(LeaseReply::Leased(attempt)), .. })) => {
-            Some(LeasedReversal { request: reversal_request, attempt })
+    let commands: Vec<_> = cases.iter().map(attempt).collect();
+    let BatchResult { outcomes, writes, metrics: _ } = decide_all(&store.policy, rows, &commands);
+    store.engine.record(connection, &writes)?;
+    let leased = |(case, outcome): (Case, Result<Decided, UnavailableError>)| match (case.reversal_request(), outcome) {
+        (Some(request), Ok(Decided { reply: Reply::Lease(LeaseReply::Leased(attempt)), .. })) => {
+            Some(LeasedReversal { request, attempt })
         }
         (Some(_) | None, Ok(_) | Err(_)) => None,
     };
-    Ok(cases.into_iter().zip(outcomes).filter_map(claimed).collect())
+    Ok(cases.into_iter().zip(outcomes).filter_map(leased).collect())
 }

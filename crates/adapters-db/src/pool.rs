@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection};
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection, R2D2Connection};
 use diesel::result::Error as DieselError;
 use metrics::{gauge, histogram};
 use ports::UnavailableError;
 
-use crate::dialect::Dialect;
+use crate::settings::DatabaseError;
 
 /// How long a caller waits for a free connection, or for a database that cannot be reached.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -16,46 +16,61 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) type Connection<C> = PooledConnection<ConnectionManager<C>>;
 
 /// A pool; clones are the same one.
-pub(crate) struct Connections<C: Dialect> {
+pub(crate) struct Connections<C: R2D2Connection + 'static> {
     pool: Pool<ConnectionManager<C>>,
-    /// What its connections are for, as metrics tell it.
+    /// What its connections are for, as the metrics name it.
     purpose: &'static str,
 }
 
-impl<C: Dialect> Clone for Connections<C> {
+impl<C: R2D2Connection> Clone for Connections<C> {
     fn clone(&self) -> Self {
         Self { pool: self.pool.clone(), purpose: self.purpose }
     }
 }
 
-/// Settings that every connection starts with.
+/// The pools of one database.
+pub(crate) struct Pools<C: R2D2Connection + 'static> {
+    /// As many connections as batches can be committed at once.
+    pub(crate) writers: Connections<C>,
+    pub(crate) readers: Connections<C>,
+    /// How many batches are worth committing at once.
+    pub(crate) lanes: usize,
+    /// The file, where the database is a file of this machine.
+    pub(crate) file: Option<String>,
+    /// Which setting to look at where no connection can be had.
+    pub(crate) unreachable: String,
+}
+
+impl<C: R2D2Connection> Pools<C> {
+    /// A connection that may write, or a sentence about the setting that does not lead to one.
+    pub(crate) fn connect(&self) -> Result<Connection<C>, DatabaseError> {
+        self.writers.take().map_err(|error| DatabaseError(format!("{}: {error}", self.unreachable)))
+    }
+}
+
+/// Statements that every connection starts with.
 #[derive(Debug)]
 struct Prepared(&'static str);
 
-impl<C: Dialect> CustomizeConnection<C, diesel::r2d2::Error> for Prepared {
+impl<C: R2D2Connection> CustomizeConnection<C, diesel::r2d2::Error> for Prepared {
     fn on_acquire(&self, connection: &mut C) -> Result<(), diesel::r2d2::Error> {
         connection.batch_execute(self.0).map_err(diesel::r2d2::Error::QueryError)
     }
 }
 
-impl<C: Dialect> Connections<C> {
-    /// A pool that opens its connections when they are first needed.
-    pub(crate) fn to(address: &str, size: u32, purpose: &'static str) -> Self {
+impl<C: R2D2Connection> Connections<C> {
+    /// A pool for one purpose. It opens a connection when it is first needed, and begins it with `prepare`.
+    pub(crate) fn to(address: &str, size: u32, purpose: &'static str, prepare: &'static str) -> Self {
         let pool = Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
             .connection_timeout(PATIENCE)
-            .connection_customizer(Box::new(Prepared(C::PREPARE)))
+            .connection_customizer(Box::new(Prepared(prepare)))
             .build_unchecked(ConnectionManager::new(address));
         Self { pool, purpose }
     }
 
-    /// How many connections it opens at most.
-    pub(crate) fn max_size(&self) -> u32 {
-        self.pool.max_size()
-    }
-
-    /// A connection, by a thread that may block.
+    /// A connection. It blocks the thread while all are in use.
     pub(crate) fn take(&self) -> Result<Connection<C>, UnavailableError> {
         let begun = Instant::now();
         let taken = self.pool.get().map_err(|error| UnavailableError::because(format!("no database connection: {error}")));
@@ -63,7 +78,7 @@ impl<C: Dialect> Connections<C> {
         taken
     }
 
-    /// Tells the metrics how many connections there are, and how many of them are at work.
+    /// Sets the metrics of how many connections there are, and how many of them are at work.
     pub(crate) fn observe(&self) {
         let state = self.pool.state();
         let busy = state.connections.saturating_sub(state.idle_connections);
@@ -83,5 +98,5 @@ where
     W: FnOnce() -> Result<T, UnavailableError> + Send + 'static,
 {
     let done = tokio::task::spawn_blocking(work);
-    done.await.unwrap_or_else(|died| Err(UnavailableError::because(format!("database work died: {died}"))))
+    done.await.unwrap_or_else(|error| Err(UnavailableError::because(format!("the database's thread ended early: {error}"))))
 }

@@ -1,4 +1,4 @@
-//! The tables, as `migrations/` makes them on both engines.
+//! The tables, as `migrations/` makes them on every engine.
 
 diesel::table! {
     cases (payment_request_id) {

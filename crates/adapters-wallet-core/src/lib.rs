@@ -1,4 +1,4 @@
-//! Outbound: the wallet core over HTTP, as `docs/wallet-core.md` states it for the wallet's engineers.
+//! Outbound: the wallet core over HTTP, as `docs/integrate/wallet-core.md` states it for the wallet's engineers.
 //!
 //! [`WalletCore`] is both ports: [`ports::FundsGateway`] gives money back (`reversals.rs`), [`ports::Payments`] looks up a payment
 //! (`payments.rs`). Both take a reply for what it says only where it is whole and in the contract. Everything else, such as a timeout,

@@ -1,4 +1,4 @@
-//! What is counted, in one list, and the recorder that counts it. `docs/metrics.md` shows the same list, and a test compares the two.
+//! What is counted, in one list, and the recorder that counts it. `docs/operate/metrics.md` shows the same list, and a test compares the two.
 
 use std::time::Duration;
 
@@ -172,7 +172,7 @@ mod tests {
             };
             format!("| `{name}` | {kind} | {help} |")
         };
-        let page = include_str!("../../../docs/metrics.md");
+        let page = include_str!("../../../docs/operate/metrics.md");
         let listed: Vec<_> = page.lines().filter(|line| line.starts_with("| `rescind_")).collect();
         assert_eq!(listed, METRICS.iter().map(row).collect::<Vec<_>>());
     }

@@ -135,7 +135,7 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
     let (keys, certificates) = (Keys::read(settings)?, Certificates::read(settings)?);
     let core = core::read(&settings.core)?;
     let database = open(settings)?;
-    if database.is_sqlite() {
+    if database.is_local() {
         database.migrate().map_err(database_failure)?;
     }
     database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;

@@ -31,7 +31,7 @@ fn families(scraped: &BTreeMap<String, f64>) -> BTreeSet<String> {
 }
 
 fn explained() -> BTreeSet<String> {
-    let page = include_str!("../../../docs/metrics.md");
+    let page = include_str!("../../../docs/operate/metrics.md");
     let name = |line: &str| Some(line.strip_prefix("| `rescind_")?.split('`').next()?.to_owned());
     page.lines().filter_map(name).map(|name| format!("rescind_{name}")).collect()
 }

@@ -287,7 +287,8 @@ fn no_secret_is_shown() {
 
 #[test]
 fn the_example_shows_every_setting_with_its_default() {
-    let example = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/rescind.toml")).unwrap();
+    let example =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/rescind.toml")).unwrap();
     let shown = |settings: &str| {
         let dir = folder(settings);
         std::fs::copy(dir.path().join("keys/wallet-public.pem"), dir.path().join("keys/alipayplus-public.pem")).unwrap();

@@ -1,19 +1,15 @@
-//! Cases, refunds and timelines as rows.
-
-use std::collections::BTreeMap;
+//! Cases as rows.
 
 use diesel::{Queryable, Selectable};
 use domain::{
-    AccountId, AcquirerId, Cancellation, CancellationState, CancellationStateName, Case, DeferReason, Event, FinalAnswer,
-    Payment, PaymentId, PaymentKind, PaymentRequestId, PaymentStatus, PaymentStatusName, Refund, RefundRequestId, RefundState,
-    RefundStateName, Refusal, RefusalCode, RefusalName, Settlement,
+    AccountId, AcquirerId, Cancellation, CancellationState, CancellationStateName, Case, DeferReason, FinalAnswer, Payment,
+    PaymentId, PaymentKind, PaymentRequestId, PaymentStatus, PaymentStatusName, Refusal, RefusalCode, RefusalName, Settlement,
 };
-use ports::TimelineEntry;
 use serde::Serialize;
 
-use super::{InconsistentRowError, ReversalRow, RowRef, code, text};
-use crate::columns::columns;
-use crate::schema::{cases, events, refunds};
+use super::{InconsistentRowError, RefundRow, ReversalRow, RowRef, code};
+use crate::schema::cases;
+use crate::sql::columns;
 
 #[derive(Debug, Clone, Default, Queryable, Selectable, Serialize)]
 #[diesel(table_name = cases)]
@@ -45,66 +41,15 @@ pub(crate) struct CaseRow {
 }
 
 columns! {
-    CaseRow:
-    payment_request_id, status, acquirer_id, account, amount_value, amount_currency, settlement_value, settlement_currency,
-    kind, initiated_at, payment_id, completed_at, fee_value, fee_currency, cancellation, cancel_acquirer_id,
-    first_received_at, defer_reason, cancelled_at, refusal, result_code, settled_at, last_event, settlement_day,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize)]
-#[diesel(table_name = refunds)]
-pub(crate) struct RefundRow {
-    pub(crate) payment_request_id: String,
-    refund_request_id: String,
-    pub(crate) place: i32,
-    amount_value: i64,
-    amount_currency: String,
-    state: String,
-    completed_at: Option<i64>,
-    settlement_day: Option<String>,
-}
-
-columns! {
-    RefundRow:
-    payment_request_id, refund_request_id, place, amount_value, amount_currency, state, completed_at, settlement_day,
-}
-
-#[derive(Debug, Clone, Queryable, Selectable, Serialize)]
-#[diesel(table_name = events)]
-pub(crate) struct EventRow {
-    payment_request_id: String,
-    number: i32,
-    at: i64,
-    what: String,
-    details: String,
-}
-
-columns! {
-    EventRow:
-    payment_request_id, number, at, what, details,
+    CaseRow in cases
+    key payment_request_id;
+    changing
+        status, acquirer_id, account, amount_value, amount_currency, settlement_value, settlement_currency, kind, initiated_at,
+        payment_id, completed_at, fee_value, fee_currency, cancellation, cancel_acquirer_id, first_received_at, defer_reason,
+        cancelled_at, refusal, result_code, settled_at, last_event, settlement_day;
 }
 
 const SUCCESS: &str = "SUCCESS";
-
-/// Earlier rows name a rule by its number in the table of that time. The numbers are frozen here; new rows have the name.
-const RULES_BY_NUMBER: [&str; 10] = [
-    "different-acquirer",
-    "answer-recorded",
-    "reversal-pending",
-    "never-received",
-    "period-over",
-    "deferred",
-    "nothing-taken",
-    "fully-refunded",
-    "partly-refunded",
-    "money-taken",
-];
-
-/// The name of the rule that an earlier row names by this number; `None` for any other text.
-fn rule_numbered(number: &str) -> Option<&'static str> {
-    let position = number.parse::<usize>().ok()?.checked_sub(1)?;
-    RULES_BY_NUMBER.get(position).copied()
-}
 
 impl CaseRow {
     /// The case as a row; its refunds and its reversal have rows of their own.
@@ -168,9 +113,9 @@ impl CaseRow {
 
     /// The case that this row and its fellows speak of.
     pub(crate) fn into_case(self, refunds: Vec<RefundRow>, reversal: Option<ReversalRow>) -> Result<Case, InconsistentRowError> {
-        let place = RowRef { table: "cases", id: &self.payment_request_id };
-        let id = place.parsed("payment_request_id", PaymentRequestId::parse(place.id))?;
-        let settlement = self.settlement(place)?;
+        let row = RowRef { table: "cases", id: &self.payment_request_id };
+        let id = row.parsed("payment_request_id", PaymentRequestId::parse(row.id))?;
+        let settlement = self.settlement(row)?;
         let payment = self.status.as_deref().map(|status| self.payment(status)).transpose()?;
         let cancellation = self.cancellation.as_deref().map(|name| self.cancellation_named(name)).transpose()?;
         let refunds = refunds.iter().map(RefundRow::refund).collect::<Result<_, _>>()?;
@@ -178,138 +123,81 @@ impl CaseRow {
         Ok(Case { id, payment, refunds, cancellation, reversal, settlement })
     }
 
-    fn settlement(&self, place: RowRef<'_>) -> Result<Option<Settlement>, InconsistentRowError> {
-        let day = place.day("settlement_day", self.settlement_day.as_deref())?;
-        let settled_at = self.settled_at.map(|at| place.moment("settled_at", at)).transpose()?;
+    fn settlement(&self, row: RowRef<'_>) -> Result<Option<Settlement>, InconsistentRowError> {
+        let day = row.day("settlement_day", self.settlement_day.as_deref())?;
+        let settled_at = self.settled_at.map(|at| row.moment("settled_at", at)).transpose()?;
         match (day, settled_at) {
             (None, None) => Ok(None),
             (Some(day), Some(at)) => Ok(Some(Settlement::Settled { day, at })),
             (Some(day), None) => Ok(Some(Settlement::Excluded { day })),
-            (None, Some(_)) => Err(place.wrong("settlement_day")),
+            (None, Some(_)) => Err(row.wrong("settlement_day")),
         }
     }
 
     fn payment(&self, status: &str) -> Result<Payment, InconsistentRowError> {
-        let place = RowRef { table: "cases", id: &self.payment_request_id };
-        let text = |column, value: &Option<String>| place.required(column, value.clone());
-        let fee = place.money("fee_value", self.fee_value, self.fee_currency.as_deref())?;
-        let completed_at = || place.dated("completed_at", self.completed_at);
-        let status = match place.required("status", PaymentStatusName::parse(status))? {
+        let row = RowRef { table: "cases", id: &self.payment_request_id };
+        let text = |column, value: &Option<String>| row.required(column, value.clone());
+        let fee = row.money("fee_value", self.fee_value, self.fee_currency.as_deref())?;
+        let completed_at = || row.dated("completed_at", self.completed_at);
+        let status = match row.required("status", PaymentStatusName::parse(status))? {
             PaymentStatusName::InProgress => PaymentStatus::InProgress,
             PaymentStatusName::Succeeded => PaymentStatus::Succeeded { completed_at: completed_at()?, fee },
             PaymentStatusName::Failed => PaymentStatus::Failed { completed_at: completed_at()? },
         };
-        let kind = place.required("kind", self.kind.as_deref().and_then(PaymentKind::parse))?;
-        let amount = place.money("amount_value", self.amount_value, self.amount_currency.as_deref())?;
-        let settlement_amount = place.money("settlement_value", self.settlement_value, self.settlement_currency.as_deref())?;
+        let kind = row.required("kind", self.kind.as_deref().and_then(PaymentKind::parse))?;
+        let amount = row.money("amount_value", self.amount_value, self.amount_currency.as_deref())?;
+        let settlement_amount = row.money("settlement_value", self.settlement_value, self.settlement_currency.as_deref())?;
         let payment_id = self.payment_id.clone().map(PaymentId::parse).transpose();
         Ok(Payment {
-            acquirer_id: place.parsed("acquirer_id", AcquirerId::parse(text("acquirer_id", &self.acquirer_id)?))?,
-            account: place.parsed("account", AccountId::parse(text("account", &self.account)?))?,
-            amount: place.required("amount_value", amount)?,
+            acquirer_id: row.parsed("acquirer_id", AcquirerId::parse(text("acquirer_id", &self.acquirer_id)?))?,
+            account: row.parsed("account", AccountId::parse(text("account", &self.account)?))?,
+            amount: row.required("amount_value", amount)?,
             settlement_amount,
             kind,
-            initiated_at: place.dated("initiated_at", self.initiated_at)?,
-            payment_id: place.parsed("payment_id", payment_id)?,
+            initiated_at: row.dated("initiated_at", self.initiated_at)?,
+            payment_id: row.parsed("payment_id", payment_id)?,
             status,
         })
     }
 
     fn cancellation_named(&self, name: &str) -> Result<Cancellation, InconsistentRowError> {
-        let place = RowRef { table: "cases", id: &self.payment_request_id };
-        let state = match place.required("cancellation", CancellationStateName::parse(name))? {
+        let row = RowRef { table: "cases", id: &self.payment_request_id };
+        let state = match row.required("cancellation", CancellationStateName::parse(name))? {
             CancellationStateName::Deferred => {
                 let reason = self.defer_reason.as_deref().and_then(DeferReason::parse);
-                CancellationState::Deferred(place.required("defer_reason", reason)?)
+                CancellationState::Deferred(row.required("defer_reason", reason)?)
             }
             CancellationStateName::Open => {
-                CancellationState::Open { cancelled_at: place.dated("cancelled_at", self.cancelled_at)? }
+                CancellationState::Open { cancelled_at: row.dated("cancelled_at", self.cancelled_at)? }
             }
             CancellationStateName::Cancelled => CancellationState::Cancelled {
-                cancelled_at: place.dated("cancelled_at", self.cancelled_at)?,
-                answer: self.refused(place)?.map_or(FinalAnswer::Cancelled, FinalAnswer::Refused),
+                cancelled_at: row.dated("cancelled_at", self.cancelled_at)?,
+                answer: self.refused(row)?.map_or(FinalAnswer::Cancelled, FinalAnswer::Refused),
             },
             CancellationStateName::Refused => {
-                CancellationState::Refused { refusal: place.required("refusal", self.refused(place)?)? }
+                CancellationState::Refused { refusal: row.required("refusal", self.refused(row)?)? }
             }
             CancellationStateName::AlreadyRefunded => CancellationState::AlreadyRefunded,
         };
-        let acquirer_id = place.required("cancel_acquirer_id", self.cancel_acquirer_id.clone())?;
+        let acquirer_id = row.required("cancel_acquirer_id", self.cancel_acquirer_id.clone())?;
         Ok(Cancellation {
-            acquirer_id: place.parsed("cancel_acquirer_id", AcquirerId::parse(acquirer_id))?,
-            first_received_at: place.dated("first_received_at", self.first_received_at)?,
+            acquirer_id: row.parsed("cancel_acquirer_id", AcquirerId::parse(acquirer_id))?,
+            first_received_at: row.dated("first_received_at", self.first_received_at)?,
             state,
         })
     }
 
-    fn refused(&self, place: RowRef<'_>) -> Result<Option<Refusal>, InconsistentRowError> {
+    fn refused(&self, row: RowRef<'_>) -> Result<Option<Refusal>, InconsistentRowError> {
         if self.refusal.is_none() && self.result_code.as_deref() == Some(SUCCESS) {
             return Ok(None);
         }
-        let code = place.required("result_code", self.result_code.as_deref().and_then(RefusalCode::parse))?;
-        let refusal = match place.required("refusal", self.refusal.as_deref().and_then(RefusalName::parse))? {
+        let code = row.required("result_code", self.result_code.as_deref().and_then(RefusalCode::parse))?;
+        let refusal = match row.required("refusal", self.refusal.as_deref().and_then(RefusalName::parse))? {
             RefusalName::DifferentRequest => Refusal::DifferentRequest,
             RefusalName::PeriodOver => Refusal::PeriodOver(code),
             RefusalName::PartlyRefunded => Refusal::PartlyRefunded,
             RefusalName::NeverReceived => Refusal::NeverReceived,
         };
-        if refusal.code() == code { Ok(Some(refusal)) } else { Err(place.wrong("result_code")) }
-    }
-}
-
-impl RefundRow {
-    pub(crate) fn of(id: &PaymentRequestId, place: i32, refund: &Refund) -> Self {
-        let completed_at = match refund.state {
-            RefundState::Reserved => None,
-            RefundState::Succeeded { completed_at } | RefundState::Failed { completed_at } => Some(completed_at),
-        };
-        Self {
-            payment_request_id: id.to_string(),
-            refund_request_id: refund.id.to_string(),
-            place,
-            amount_value: refund.amount.minor(),
-            amount_currency: refund.amount.currency().code(),
-            state: refund.state.name().to_string(),
-            completed_at: completed_at.map(|at| at.timestamp_micros()),
-            settlement_day: refund.settled_on.map(|day| day.to_string()),
-        }
-    }
-
-    fn refund(&self) -> Result<Refund, InconsistentRowError> {
-        let place = RowRef { table: "refunds", id: &self.payment_request_id };
-        let amount = place.money("amount_value", Some(self.amount_value), Some(&self.amount_currency))?;
-        let completed_at = || place.dated("completed_at", self.completed_at);
-        let state = match place.required("state", RefundStateName::parse(&self.state))? {
-            RefundStateName::Reserved => RefundState::Reserved,
-            RefundStateName::Succeeded => RefundState::Succeeded { completed_at: completed_at()? },
-            RefundStateName::Failed => RefundState::Failed { completed_at: completed_at()? },
-        };
-        let id = place.parsed("refund_request_id", RefundRequestId::parse(self.refund_request_id.as_str()))?;
-        let settled_on = place.day("settlement_day", self.settlement_day.as_deref())?;
-        Ok(Refund { id, amount: place.required("amount_value", amount)?, state, settled_on })
-    }
-}
-
-impl EventRow {
-    pub(crate) fn of(id: &PaymentRequestId, number: i32, event: &Event) -> Self {
-        let details = event.kind.details().into_iter().map(|(name, value)| (name, text(&value)));
-        Self {
-            payment_request_id: id.to_string(),
-            number,
-            at: event.at.timestamp_micros(),
-            what: event.kind.name().to_owned(),
-            details: serde_json::json!(details.collect::<BTreeMap<_, _>>()).to_string(),
-        }
-    }
-
-    pub(crate) fn into_entry(self) -> Result<TimelineEntry, InconsistentRowError> {
-        let place = RowRef { table: "events", id: &self.payment_request_id };
-        let mut details: BTreeMap<String, String> = place.parsed("details", serde_json::from_str(&self.details))?;
-        if let Some(rule) = details.get_mut("rule")
-            && let Some(name) = rule_numbered(rule)
-        {
-            *rule = name.to_owned();
-        }
-        Ok(TimelineEntry { at: place.moment("at", self.at)?, what: self.what, details })
+        if refusal.code() == code { Ok(Some(refusal)) } else { Err(row.wrong("result_code")) }
     }
 }

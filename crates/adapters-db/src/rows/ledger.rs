@@ -6,8 +6,8 @@ use ports::PostedEntry;
 use serde::Serialize;
 
 use super::{InconsistentRowError, RowRef};
-use crate::columns::columns;
 use crate::schema::ledger_entries;
+use crate::sql::columns;
 
 #[derive(Debug, Clone, Queryable, Selectable, Serialize)]
 #[diesel(table_name = ledger_entries)]
@@ -26,8 +26,9 @@ pub(crate) struct EntryRow {
 }
 
 columns! {
-    EntryRow:
-    payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at,
+    EntryRow in ledger_entries
+    fixed payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at;
+    assigned position;
 }
 
 impl EntryRow {
@@ -50,18 +51,18 @@ impl EntryRow {
     }
 
     pub(crate) fn into_posted(self) -> Result<PostedEntry, InconsistentRowError> {
-        let place = RowRef { table: "ledger_entries", id: &self.payment_request_id };
-        let kind = place.required("kind", EntryKind::parse(&self.kind))?;
+        let row = RowRef { table: "ledger_entries", id: &self.payment_request_id };
+        let kind = row.required("kind", EntryKind::parse(&self.kind))?;
         let refund = Some(self.refund_request_id.as_str()).filter(|id| !id.is_empty());
-        let amount = place.money("value", Some(self.value), Some(&self.currency))?;
+        let amount = row.money("value", Some(self.value), Some(&self.currency))?;
         let entry = Entry {
-            refund: place.parsed("refund_request_id", refund.map(RefundRequestId::parse).transpose())?,
+            refund: row.parsed("refund_request_id", refund.map(RefundRequestId::parse).transpose())?,
             kind,
-            account: place.parsed("account", AccountId::parse(self.account.as_str()))?,
-            amount: place.required("value", amount)?,
-            at: place.moment("at", self.at)?,
+            account: row.parsed("account", AccountId::parse(self.account.as_str()))?,
+            amount: row.required("value", amount)?,
+            at: row.moment("at", self.at)?,
         };
-        let payment_request_id = place.parsed("payment_request_id", PaymentRequestId::parse(place.id))?;
+        let payment_request_id = row.parsed("payment_request_id", PaymentRequestId::parse(row.id))?;
         Ok(PostedEntry { position: self.position.to_string(), payment_request_id, entry })
     }
 }

@@ -1,19 +1,26 @@
 //! Rows and what they mean: the only translation between the tables and the domain.
 
 mod case;
+mod day;
+mod event;
 mod ledger;
+mod loaded;
+mod refund;
 mod reversal;
-mod settlement;
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 use domain::{ClearingDay, Currency, Money};
+use ports::UnavailableError;
 
-pub(crate) use case::{CaseRow, EventRow, RefundRow};
+pub(crate) use case::CaseRow;
+pub(crate) use day::DayRow;
+pub(crate) use event::EventRow;
 pub(crate) use ledger::EntryRow;
+pub(crate) use loaded::LoadedRows;
+pub(crate) use refund::RefundRow;
 pub(crate) use reversal::ReversalRow;
-pub(crate) use settlement::DayRow;
 
 /// A row says what can never be: somebody changed it behind our back. Only its own case suffers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,11 +32,19 @@ pub(crate) struct InconsistentRowError {
 
 impl fmt::Display for InconsistentRowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the row of {} in {} has an impossible {}", self.id, self.table, self.column)
+        let Self { table, column, id } = self;
+        write!(f, "the row of {id} in {table} cannot be read: its {column} is missing or is a value that Rescind does not write")
     }
 }
 
-/// Names a row, for its complaints.
+impl std::error::Error for InconsistentRowError {}
+
+/// What was read says the impossible: nothing is known until somebody has looked at it.
+pub(crate) fn inconsistent(error: impl fmt::Display) -> UnavailableError {
+    UnavailableError::because(error.to_string())
+}
+
+/// Names a row in errors.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RowRef<'a> {
     pub(crate) table: &'static str,

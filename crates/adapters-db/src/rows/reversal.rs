@@ -5,8 +5,8 @@ use domain::{Lease, PaymentRequestId, Reversal, ReversalState, ReversalStateName
 use serde::Serialize;
 
 use super::{InconsistentRowError, RowRef, code, text};
-use crate::columns::columns;
 use crate::schema::reversals;
+use crate::sql::columns;
 
 #[derive(Debug, Clone, Queryable, Selectable, Serialize)]
 #[diesel(table_name = reversals)]
@@ -26,9 +26,11 @@ pub(crate) struct ReversalRow {
 }
 
 columns! {
-    ReversalRow:
-    payment_request_id, kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at, lease_attempt,
-    lease_until, last_error, done_at,
+    ReversalRow in reversals
+    key payment_request_id;
+    changing
+        kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at, lease_attempt, lease_until, last_error,
+        done_at;
 }
 
 /// Attempts are counted in 31 bits: at one a minute they last four thousand years.
@@ -71,37 +73,37 @@ impl ReversalRow {
     }
 
     pub(crate) fn into_reversal(self) -> Result<Reversal, InconsistentRowError> {
-        let place = RowRef { table: "reversals", id: &self.payment_request_id };
+        let row = RowRef { table: "reversals", id: &self.payment_request_id };
         let taken = match self.kind.as_str() {
             "refund" => Taken::Debit,
             "release" => Taken::Hold,
             "void" => Taken::NothingKnown,
-            _ => return Err(place.wrong("kind")),
+            _ => return Err(row.wrong("kind")),
         };
-        let number = |column, value: i32| place.parsed(column, u32::try_from(value));
-        let name = place.required("state", ReversalStateName::parse(&self.state))?;
+        let number = |column, value: i32| row.parsed(column, u32::try_from(value));
+        let name = row.required("state", ReversalStateName::parse(&self.state))?;
         let state = match name {
             ReversalStateName::Open => {
                 let lease = match (self.lease_attempt, self.lease_until) {
                     (None, None) => None,
                     (Some(attempt), until) => {
-                        Some(Lease { attempt: number("lease_attempt", attempt)?, until: place.dated("lease_until", until)? })
+                        Some(Lease { attempt: number("lease_attempt", attempt)?, until: row.dated("lease_until", until)? })
                     }
-                    (None, Some(_)) => return Err(place.wrong("lease_attempt")),
+                    (None, Some(_)) => return Err(row.wrong("lease_attempt")),
                 };
-                let next_attempt_at = place.dated("next_attempt_at", self.next_attempt_at)?;
+                let next_attempt_at = row.dated("next_attempt_at", self.next_attempt_at)?;
                 ReversalState::Open { next_attempt_at, lease, last_error: self.last_error.clone() }
             }
-            ReversalStateName::Parked => ReversalState::Parked { reason: place.required("last_error", self.last_error.clone())? },
+            ReversalStateName::Parked => ReversalState::Parked { reason: row.required("last_error", self.last_error.clone())? },
             ReversalStateName::Done | ReversalStateName::Resolved => {
                 let by_hand = name == ReversalStateName::Resolved;
-                ReversalState::Done { at: place.dated("done_at", self.done_at)?, by_hand }
+                ReversalState::Done { at: row.dated("done_at", self.done_at)?, by_hand }
             }
         };
         Ok(Reversal {
             taken,
-            amount: place.money("amount_value", self.amount_value, self.amount_currency.as_deref())?,
-            opened_at: place.moment("opened_at", self.opened_at)?,
+            amount: row.money("amount_value", self.amount_value, self.amount_currency.as_deref())?,
+            opened_at: row.moment("opened_at", self.opened_at)?,
             attempts: number("attempts", self.attempts)?,
             state,
         })

@@ -33,16 +33,16 @@ fn succeed(command: &mut Command) {
 
 /// Everything that stands in the tables, but for when it happened and which number a row got.
 fn rows(database: &impl TestDatabase, as_json: impl Fn(&str) -> String) -> BTreeSet<String> {
-    let told = |table: &str, row: String| {
+    let timeless = |table: &str, row: String| {
         let row: Map<String, Value> = serde_json::from_str(&row).unwrap();
-        let timeless = row
+        let kept = row
             .into_iter()
             .filter(|(column, value)| (column != "at" && !column.ends_with("_at") && column != "position") || value.is_null());
-        format!("{table} {}", Value::Object(timeless.collect()))
+        format!("{table} {}", Value::Object(kept.collect()))
     };
     let of_table = |table: &&str| {
-        let found = database.texts(&format!("select {} as value from {table}", as_json(table)));
-        found.into_iter().map(|row| told(table, row)).collect::<Vec<_>>()
+        let rows = database.texts(&format!("select {} as value from {table}", as_json(table)));
+        rows.into_iter().map(|row| timeless(table, row)).collect::<Vec<_>>()
     };
     TABLES.iter().flat_map(of_table).collect()
 }

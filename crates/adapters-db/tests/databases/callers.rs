@@ -9,9 +9,9 @@ use domain::{Answer, CancelReply, Reply, ReportedResult};
 use ports::CancellationStore;
 use ports::testing::{Wallet, ledger_policy};
 
-use crate::fixtures::{TestDatabase, decided, on_both_engines, paid};
+use crate::fixtures::{TestDatabase, decided, for_each_engine, paid};
 
-on_both_engines!(f19_the_next_caller_finds_a_clean_connection);
+for_each_engine!(f19_the_next_caller_finds_a_clean_connection);
 
 const CANCELLED: Reply = Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
 
@@ -43,7 +43,7 @@ async fn polled<T>(call: impl Future<Output = T>, times: usize, pause: Duration)
     false
 }
 
-/// The one connection is in the middle of a transaction when its caller stops waiting, at every place where he may. What the next
+/// The one connection is in the middle of a transaction when its caller stops waiting, at every place where they may. What the next
 /// caller writes on it is there for everybody, so it was in no transaction but its own; and what was begun is whole.
 async fn f19_the_next_caller_finds_a_clean_connection(database: &impl TestDatabase) {
     let store = database.open_database(1).store(ledger_policy());

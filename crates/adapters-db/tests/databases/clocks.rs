@@ -73,7 +73,7 @@ async fn a_clock_an_hour_ahead_keeps_nobody_away_from_a_reversal() {
 
     let of_worker = Wallet { at: now - an_hour, ..Wallet::of("leased-by-a-worker") };
     decided(&store, vec![of_worker.is_cancelled()]).await;
-    let claims = store.lease_due(now + an_hour, 10).await.unwrap();
-    assert_eq!(claims.len(), 1, "the other one's lease has not ended");
+    let leased = store.lease_due(now + an_hour, 10).await.unwrap();
+    assert_eq!(leased.len(), 1, "the other one's lease has not ended");
     assert!(is_about(lease_until(&of_worker).await, now));
 }

@@ -1,4 +1,4 @@
-//! What the tables refuse by themselves, whoever writes to them.
+//! What the tables refuse by themselves, from any program that writes to them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::Reply;
 use ports::testing::{Wallet, ledger_policy};
 
-use crate::fixtures::{Postgres, Sqlite, TestDatabase, decided, on_both_engines, paid};
+use crate::fixtures::{Postgres, Sqlite, TestDatabase, decided, for_each_engine, paid};
 
 type Row = &'static [(&'static str, &'static str)];
 
@@ -294,7 +294,7 @@ fn sqlite_refuses_each_illegal_row_by_its_constraint() {
     }
 }
 
-on_both_engines!(
+for_each_engine!(
     rows_as_decisions_make_them_are_taken,
     f10_a_second_credit_or_reversal_is_refused_by_the_database,
     f10_without_its_key_the_ledger_is_credited_once_all_the_same,

@@ -4,14 +4,23 @@ use adapters_db::DeploymentPolicy;
 use domain::{Action, AttemptEnd, CancelReply, CommandReply, Jitter, Lookup, Reply, ReversalOutcome};
 use ports::testing::{Wallet, core_policy};
 
-use crate::fixtures::{TestDatabase, decided, deployment_policy, on_both_engines};
+use crate::fixtures::{Postgres, TestDatabase, decided, deployment_policy, for_each_engine};
 
-on_both_engines!(
+for_each_engine!(
     terms_are_remembered_and_others_are_refused_by_name,
     adopted_terms_are_served_from_then_on,
     the_funds_stay_where_they_are_while_money_is_owed,
     the_books_stay_what_they_are_while_a_cancel_waits_for_them,
 );
+
+#[test]
+fn either_scheme_of_postgresql_leads_to_its_server() {
+    for scheme in ["postgres", "postgresql"] {
+        let database = Postgres::migrated_for(scheme);
+        assert!(database.url().starts_with(&format!("{scheme}://")));
+        assert_eq!(database.open_database(1).check_deployment(&deployment_policy()), Ok(()));
+    }
+}
 
 fn other_policy() -> DeploymentPolicy {
     DeploymentPolicy { psp_id: "psp-2".to_owned(), period: "until 01:00 Asia/Shanghai".to_owned(), ..deployment_policy() }
@@ -80,7 +89,7 @@ async fn the_books_stay_what_they_are_while_a_cancel_waits_for_them(database: &i
         assert!(sentence.contains("while cancels are deferred"), "{sentence}");
     }
     let other_wallet = DeploymentPolicy { psp_id: "psp-2".to_owned(), ..by_core.clone() };
-    assert_eq!(served.adopt(&other_wallet), Ok(()), "whoever decides it looks at the same books");
+    assert_eq!(served.adopt(&other_wallet), Ok(()), "the same books decide it");
     assert_eq!(
         decided(&store, vec![wallet.is_cancelled()]).await,
         [Reply::Cancel(CancelReply::ReversalPending { attempt: Some(1) })]

@@ -25,10 +25,8 @@ pub(crate) trait TestDatabase: Subject {
         self.texts(query).first().expect("one row").parse().expect("a number")
     }
 
-    /// Whichever of two texts is in the engine's own SQL.
-    fn in_its_sql<'a>(&self, postgres: &'a str, sqlite: &'a str) -> &'a str {
-        if self.url().starts_with("postgres") { postgres } else { sqlite }
-    }
+    /// The one of two texts that is in the engine's own SQL.
+    fn in_its_sql<'a>(&self, postgres: &'a str, sqlite: &'a str) -> &'a str;
 
     fn open_database(&self, pool_size: u32) -> Database {
         open(&self.url(), pool_size).unwrap()
@@ -45,25 +43,36 @@ fn values(rows: Vec<Value>) -> Vec<String> {
     rows.into_iter().map(|Value { value }| value).collect()
 }
 
-/// Runs each test on a migrated database of either engine.
-macro_rules! on_both_engines {
-    ($($test:ident),+ $(,)?) => {
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $test() {
-                super::$test(&crate::fixtures::Postgres::migrated()).await;
-            })+
-        }
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $test() {
-                super::$test(&crate::fixtures::Sqlite::migrated()).await;
-            })+
+/// Every engine with how a test gets its database. A new engine has its line here, and every suite runs on it.
+macro_rules! engines {
+    ($then:ident! $arguments:tt) => {
+        $then! {
+            $arguments
+            postgres: crate::fixtures::Postgres::migrated(),
+            sqlite: crate::fixtures::Sqlite::migrated(),
         }
     };
 }
 
-pub(crate) use on_both_engines;
+/// Runs each test on a migrated database of every engine.
+macro_rules! for_each_engine {
+    ($($test:ident),+ $(,)?) => {
+        crate::fixtures::engines! { for_each_engine! ($($test),+) }
+    };
+    ($tests:tt $($engine:ident: $database:expr,)+) => {
+        $(mod $engine {
+            crate::fixtures::for_each_engine! { @on ($database) $tests }
+        })+
+    };
+    (@on $database:tt ($($test:ident),+)) => {
+        $(#[tokio::test(flavor = "multi_thread")]
+        async fn $test() {
+            super::$test(&$database).await;
+        })+
+    };
+}
+
+pub(crate) use {engines, for_each_engine};
 
 /// Opens a database.
 pub(crate) fn open(url: &str, pool_size: u32) -> Result<Database, adapters_db::DatabaseError> {
@@ -115,25 +124,38 @@ pub(crate) fn server() -> String {
 
 /// A database of a PostgreSQL server, dropped with the server.
 pub(crate) struct Postgres {
+    /// As the server's own programs know it.
     url: String,
+    /// What the URL begins with in the settings.
+    scheme: &'static str,
 }
 
 impl Postgres {
     /// A new, empty database.
     pub(crate) fn create() -> Self {
+        Self::create_for("postgres")
+    }
+
+    /// A new, empty database for the engine of this scheme.
+    pub(crate) fn create_for(scheme: &'static str) -> Self {
         // By chance and not by the process's number: those come again, and the server may outlive many runs.
         let name = format!("store_{:016x}", RandomState::new().hash_one(()));
         let mut connection = PgConnection::establish(&server()).unwrap();
         connection.batch_execute(&format!("create database {name}")).unwrap();
         let server = server();
         let (address, _) = server.rsplit_once('/').expect("the server's URL ends with a database");
-        Self { url: format!("{address}/{name}") }
+        Self { url: format!("{address}/{name}"), scheme }
     }
 
     /// Created and migrated.
     pub(crate) fn migrated() -> Self {
-        let database = Self::create();
-        migrated(&database.url);
+        Self::migrated_for("postgres")
+    }
+
+    /// Created, and migrated by the engine of this scheme.
+    pub(crate) fn migrated_for(scheme: &'static str) -> Self {
+        let database = Self::create_for(scheme);
+        migrated(&database.url());
         database
     }
 
@@ -149,7 +171,12 @@ impl Postgres {
 
 impl TestDatabase for Postgres {
     fn url(&self) -> String {
-        self.url.clone()
+        let (_, server) = self.url.split_once("://").expect("a URL has a scheme");
+        format!("{}://{server}", self.scheme)
+    }
+
+    fn in_its_sql<'a>(&self, postgres: &'a str, _: &'a str) -> &'a str {
+        postgres
     }
 
     fn execute(&self, statements: &str) -> QueryResult<()> {
@@ -208,6 +235,10 @@ impl Sqlite {
 impl TestDatabase for Sqlite {
     fn url(&self) -> String {
         format!("sqlite://{}", self.path())
+    }
+
+    fn in_its_sql<'a>(&self, _: &'a str, sqlite: &'a str) -> &'a str {
+        sqlite
     }
 
     fn execute(&self, statements: &str) -> QueryResult<()> {

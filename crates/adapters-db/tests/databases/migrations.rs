@@ -9,7 +9,7 @@ use diesel::pg::Pg;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use ports::testing::ledger_policy;
 
-use crate::fixtures::{Postgres, Sqlite, TestDatabase, decided, deployment_policy, on_both_engines, open, paid};
+use crate::fixtures::{Postgres, Sqlite, TestDatabase, decided, deployment_policy, for_each_engine, open, paid};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
@@ -34,7 +34,7 @@ const SQLITE_SCHEMA: &str = "
     where tbl_name not like '%diesel_schema%' and name not like 'sqlite%' order by 1
 ";
 
-on_both_engines!(migrating_again_takes_nothing);
+for_each_engine!(migrating_again_takes_nothing);
 
 async fn migrating_again_takes_nothing(database: &impl TestDatabase) {
     let store = database.open(ledger_policy());

@@ -119,12 +119,12 @@ async fn after_all_connections_are_terminated_the_next_batch_works() {
 async fn a_batch_whose_connection_is_terminated_is_decided_on_another() {
     let database = Postgres::migrated();
     let store = database.open(ledger_policy());
-    let (held, free) = (paid(&store, "held").await, paid(&store, "free").await);
+    let (locked, free) = (paid(&store, "locked").await, paid(&store, "free").await);
     let mut stranger = database.connection();
-    stranger.batch_execute("begin; select 1 from cases where payment_request_id = 'held' for update").unwrap();
+    stranger.batch_execute("begin; select 1 from cases where payment_request_id = 'locked' for update").unwrap();
     let deciding = tokio::spawn({
         let store = Arc::clone(&store);
-        async move { store.decide(vec![held.is_cancelled(), free.is_cancelled()]).await }
+        async move { store.decide(vec![locked.is_cancelled(), free.is_cancelled()]).await }
     });
     let pid = waiting_for_a_lock(&database).await;
     stranger.batch_execute(&format!("select pg_terminate_backend({pid}); rollback")).unwrap();
@@ -180,10 +180,10 @@ async fn a_row_that_a_stranger_locks_holds_up_nothing_else() {
     let mut stranger = database.connection();
     stranger.batch_execute("begin; select 1 from cases where payment_request_id = 'case-8' for update").unwrap();
     let outcomes = store.decide(wallets.iter().map(Wallet::is_cancelled).collect()).await;
-    for (place, outcome) in outcomes.iter().enumerate() {
-        match place {
+    for (index, outcome) in outcomes.iter().enumerate() {
+        match index {
             8 => assert!(outcome.is_err(), "{outcome:?}"),
-            _ => assert_eq!(outcome.clone().map(|decided| decided.reply), Ok(CANCELLED), "{place}"),
+            _ => assert_eq!(outcome.clone().map(|decided| decided.reply), Ok(CANCELLED), "{index}"),
         }
     }
     stranger.batch_execute("rollback").unwrap();
@@ -202,7 +202,7 @@ async fn a_server_that_takes_no_writes_is_not_ready() {
     assert!(store.find(&Wallet::of("before").id).await.unwrap().is_some());
 }
 
-/// Whoever reads waits between two tables while somebody adds to the second.
+/// The reader waits between two tables while somebody adds to the second.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_case_is_read_as_it_was_at_one_moment() {
     let database = Postgres::migrated();
@@ -220,7 +220,7 @@ async fn a_case_is_read_as_it_was_at_one_moment() {
         let add = "insert into events (payment_request_id, number, at, what, details)
                    select 'moment', max(number) + 1, 0, 'added', '{}' from events; commit";
         stranger.batch_execute(add).unwrap();
-        // Past its lock timeout it is not known; then it is asked again.
+        // Past its lock timeout nothing is known; then it is read again.
         if let Ok(found) = finding.await.unwrap() {
             return assert_eq!(found, before);
         }

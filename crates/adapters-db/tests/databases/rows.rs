@@ -7,9 +7,9 @@ use domain::{
 use ports::testing::{Damage, Wallet, core_policy, ledger_policy, moment};
 use ports::{Page, ReversalFilter};
 
-use crate::fixtures::{TestDatabase, decided, on_both_engines, paid};
+use crate::fixtures::{TestDatabase, decided, for_each_engine, paid};
 
-on_both_engines!(
+for_each_engine!(
     a_report_on_an_unknown_case_leaves_no_row,
     every_text_of_a_core_or_an_operator_reads_back,
     f34_an_unreadable_case_does_not_hide_the_others_of_a_list,
@@ -71,9 +71,9 @@ async fn every_text_of_a_core_or_an_operator_reads_back(database: &impl TestData
         let resolve = Action::Resolve { note: written.to_owned(), by: "operator".to_owned() };
         decided(&store, vec![wallet.does(resolve)]).await;
         let timeline = store.find(&wallet.id).await.unwrap().unwrap().timeline;
-        let told: Vec<_> =
+        let written_texts: Vec<_> =
             timeline.iter().flat_map(|entry| ["error", "reason", "note"].map(|name| entry.details.get(name))).collect();
-        assert_eq!(told.into_iter().flatten().collect::<Vec<_>>(), [kept; 3], "{name}");
+        assert_eq!(written_texts.into_iter().flatten().collect::<Vec<_>>(), [kept; 3], "{name}");
     }
 }
 
@@ -109,14 +109,14 @@ async fn f34_a_reversal_that_cannot_be_leased_holds_up_no_other(database: &impl 
     );
     database.execute(refuse).unwrap();
     let long_after = moment(3600);
-    let claims = store.lease_due(long_after, 10).await.unwrap();
-    let mut claimed: Vec<_> = claims.iter().map(|claim| (claim.request.id.as_str(), claim.attempt)).collect();
-    claimed.sort_unstable();
-    assert_eq!(claimed, [("due-2", 2), ("due-3", 2)]);
+    let due = store.lease_due(long_after, 10).await.unwrap();
+    let mut leased: Vec<_> = due.iter().map(|due| (due.request.id.as_str(), due.attempt)).collect();
+    leased.sort_unstable();
+    assert_eq!(leased, [("due-2", 2), ("due-3", 2)]);
     assert_eq!(store.lease_due(long_after, 10).await, Ok(vec![]), "they are leased now, and it still cannot be");
 }
 
-/// The answer is changed behind the process's back, and the process says what stands there.
+/// The answer is changed behind the process's back, and the process answers what is in the table.
 async fn f43_a_repeat_is_answered_from_the_tables(database: &impl TestDatabase) {
     let store = database.open(ledger_policy());
     let late = Wallet { at: moment(30 * 24 * 3600), ..paid(&store, "late").await };

@@ -126,8 +126,8 @@ impl Server {
 
     fn ends_by(&mut self, signal: &str) {
         if let Some(mut running) = self.running.take() {
-            let asked = Command::new("kill").args([signal, &running.id().to_string()]).status();
-            if !asked.is_ok_and(|status| status.success()) {
+            let sent = Command::new("kill").args([signal, &running.id().to_string()]).status();
+            if !sent.is_ok_and(|status| status.success()) {
                 let _ = running.kill();
             }
             let _ = running.wait();

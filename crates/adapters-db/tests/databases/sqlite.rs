@@ -19,8 +19,8 @@ async fn f21_sixty_four_writers_on_one_file_never_find_it_busy() {
         tokio::spawn(async move {
             let wallet = Wallet::of(&format!("writer-{n}"));
             let mut outcomes = Vec::new();
-            for asked in [wallet.pays(), wallet.reports(ReportedResult::Succeeded), wallet.is_cancelled()] {
-                outcomes.extend(store.decide(vec![asked]).await);
+            for received in [wallet.pays(), wallet.reports(ReportedResult::Succeeded), wallet.is_cancelled()] {
+                outcomes.extend(store.decide(vec![received]).await);
             }
             outcomes
         })
@@ -62,10 +62,10 @@ async fn f20_a_transaction_that_sqlite_ends_by_itself_spoils_one_case() {
                    begin select raise(rollback, 'the disk is full'); end";
     database.execute(trigger).unwrap();
     let outcomes = store.decide(wallets.iter().map(Wallet::is_cancelled).collect()).await;
-    for (place, outcome) in outcomes.into_iter().enumerate() {
-        match place {
+    for (index, outcome) in outcomes.into_iter().enumerate() {
+        match index {
             4 => assert_eq!(outcome.unwrap_err().to_string(), "database: the disk is full"),
-            _ => assert_eq!(outcome.map(|decided| decided.reply), Ok(CANCELLED), "{place}"),
+            _ => assert_eq!(outcome.map(|decided| decided.reply), Ok(CANCELLED), "{index}"),
         }
     }
     database.execute("drop trigger ends").unwrap();

@@ -11,17 +11,17 @@ async fn f39_a_standby_is_refused_whatever_it_is_asked() {
     standby.is_a_standby();
     standby.start();
     let url = Server::url(&[&standby], "postgres");
-    // A pool for each, since a pool tells its reason to one of those who wait.
+    // A pool for each, because a pool gives its reason to only one of those who wait.
     let database = || open(&url, 1).unwrap();
     let store = || database().store(ledger_policy());
     let (starting, migrating, [checking, reading, writing]) = (database(), database(), [store(), store(), store()]);
-    let asked = Wallet::of("asked");
+    let wallet = Wallet::of("wallet");
     let (served, migrated, checked, found, decided) = tokio::join!(
         tokio::task::spawn_blocking(move || starting.check_deployment(&deployment_policy())),
         tokio::task::spawn_blocking(move || migrating.migrate()),
         checking.check(),
-        reading.find(&asked.id),
-        writing.decide(vec![asked.is_cancelled()]),
+        reading.find(&wallet.id),
+        writing.decide(vec![wallet.is_cancelled()]),
     );
     let sentences = [
         served.unwrap().unwrap_err().to_string(),

@@ -89,20 +89,20 @@ async fn sixty_four_cases_take_the_statements_of_one_on_sqlite() {
     }
 }
 
-/// What asked for reversals.
-static ASKED_FOR: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// The queries that read reversals.
+static REVERSAL_QUERIES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 struct Listening;
 
 impl Instrumentation for Listening {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
         if let InstrumentationEvent::StartQuery { query, .. } = &event {
-            ASKED_FOR.lock().unwrap().extend(Some(query.to_string()).filter(|text| text.contains("reversals")));
+            REVERSAL_QUERIES.lock().unwrap().extend(Some(query.to_string()).filter(|text| text.contains("reversals")));
         }
     }
 }
 
-/// The health of every process is asked for twice a second, and every case that was ever cancelled has a reversal that is done.
+/// The health of every process is checked twice a second, and every case that was ever cancelled has a reversal that is done.
 #[tokio::test(flavor = "multi_thread")]
 async fn looking_at_what_is_owed_reads_nothing_that_is_done() {
     // Values are left out: a plan that is made once for all of them must do.
@@ -120,14 +120,14 @@ async fn looking_at_what_is_owed_reads_nothing_that_is_done() {
     }
     database.execute("analyze").unwrap();
     database.execute(PLAN).unwrap();
-    ASKED_FOR.lock().unwrap().clear();
+    REVERSAL_QUERIES.lock().unwrap().clear();
     store.backlog().await.unwrap();
     for filter in [ReversalFilter::Open, ReversalFilter::Parked] {
         store.reversals(filter, &Page { limit: 10, after: None }).await.unwrap();
     }
-    let asked_for = std::mem::take(&mut *ASKED_FOR.lock().unwrap());
-    assert_eq!(asked_for.len(), 4, "{asked_for:#?}");
-    for query in asked_for {
+    let queries = std::mem::take(&mut *REVERSAL_QUERIES.lock().unwrap());
+    assert_eq!(queries.len(), 4, "{queries:#?}");
+    for query in queries {
         let query = query.split(" -- binds").next().unwrap();
         let plan = database.texts(&format!("select plan as value from plan('{}')", query.replace('\'', "''")));
         let uses = |index: &str| plan.iter().any(|line| line.contains(index));

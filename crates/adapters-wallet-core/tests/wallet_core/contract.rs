@@ -20,7 +20,7 @@ const QUOTED: &str = "SECRET-BODY";
 /// Long enough for a call on a busy machine.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// The adapter, before a core that keeps payments and reverses them as `docs/wallet-core.md` says.
+/// The adapter, before a core that keeps payments and reverses them as `docs/integrate/wallet-core.md` says.
 struct PlayedCore {
     adapter: WalletCore,
     books: Arc<Mutex<Books>>,

@@ -10,10 +10,10 @@ use crate::payments::looked_up_by_status;
 use crate::server::{Act, Server, answer};
 use crate::{core_at, refund, void};
 
-const PAGE: &str = include_str!("../../../../docs/wallet-core.md");
+const PAGE: &str = include_str!("../../../../docs/integrate/wallet-core.md");
 
 fn openapi() -> Value {
-    serde_json::from_str(include_str!("../../../../docs/wallet-core.openapi.json")).unwrap()
+    serde_json::from_str(include_str!("../../../../docs/integrate/wallet-core.openapi.json")).unwrap()
 }
 
 /// What stands at a place, or at the place that it refers to.

@@ -1,4 +1,4 @@
-//! `docs/decisions.md` shows the rule table; it is compared with the rules themselves.
+//! `docs/develop/decisions.md` shows the rule table; it is compared with the rules themselves.
 
 use std::fs;
 
@@ -27,7 +27,7 @@ fn the_rules() -> Vec<Vec<String>> {
 }
 
 fn the_page() -> String {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/decisions.md");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/develop/decisions.md");
     fs::read_to_string(path).unwrap_or_else(|missing| panic!("{path}: {missing}"))
 }
 

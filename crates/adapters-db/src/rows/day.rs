@@ -105,13 +105,13 @@ impl DayRow {
 
     /// The closed day; `None` while it is open.
     pub(crate) fn into_closed(self) -> Result<Option<ClosedDay>, InconsistentRowError> {
-        let place = RowRef { table: "settlement_days", id: &self.day };
+        let row = RowRef { table: "settlement_days", id: &self.day };
         let Some(closed_at) = self.closed_at else { return Ok(None) };
-        let closed_at: DateTime<Utc> = place.moment("closed_at", closed_at)?;
-        let day = place.parsed("day", ClearingDay::parse(&self.day))?;
-        let text = place.required("statement", self.statement.as_deref())?;
-        let json: StatementJson = place.parsed("statement", serde_json::from_str(text))?;
-        let statement = place.required("statement", json.into_statement(day))?;
-        Ok(Some(ClosedDay { statement, closed_at, digest: place.required("digest", self.digest.clone())? }))
+        let closed_at: DateTime<Utc> = row.moment("closed_at", closed_at)?;
+        let day = row.parsed("day", ClearingDay::parse(&self.day))?;
+        let text = row.required("statement", self.statement.as_deref())?;
+        let json: StatementJson = row.parsed("statement", serde_json::from_str(text))?;
+        let statement = row.required("statement", json.into_statement(day))?;
+        Ok(Some(ClosedDay { statement, closed_at, digest: row.required("digest", self.digest.clone())? }))
     }
 }

@@ -1,4 +1,4 @@
-//! Statements written by hand that a connection parses once.
+//! Statements as text that a connection parses once.
 
 use std::marker::PhantomData;
 

@@ -1,0 +1,195 @@
+//! The cases in a database, as the port promises them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use diesel::result::Error as DieselError;
+use domain::{AccountId, Case, Command, Currency, EntryKind, PaymentRequestId, ReversalStateName};
+use metrics::counter;
+use ports::{
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
+    UnavailableError,
+};
+use tracing::warn;
+
+use crate::batch::{BatchResult, decide_all};
+use crate::engine::SqlConnection;
+use crate::leases::lease_due;
+use crate::pool::{blocking, unavailable};
+use crate::rows::{EntryRow, EventRow, InconsistentRowError, RowRef, inconsistent};
+use crate::store::SqlStore;
+use crate::tables::{CaseTables, HalfBalance};
+use crate::transaction::{in_transaction, read};
+
+/// A batch that failed is replayed one by one, but only for so long: past it, its callers are no longer waiting.
+const REPLAY_WITHIN: Duration = Duration::from_secs(3);
+
+type Outcomes = Vec<Result<Decided, UnavailableError>>;
+
+/// One batch in one transaction: lock, load, decide, record, commit.
+fn decide_batch<C: SqlConnection>(
+    store: &SqlStore<C>,
+    connection: &mut C,
+    batch: &[ReceivedCommand],
+) -> Result<Outcomes, DieselError> {
+    let id = |received: &ReceivedCommand| received.command.id.as_str().to_owned();
+    let ids = BTreeSet::from_iter(batch.iter().map(id));
+    let opening = BTreeSet::from_iter(batch.iter().filter(|received| received.command.action.opens_case()).map(id));
+    let (ids, opening) = (Vec::from_iter(ids), Vec::from_iter(opening));
+    let (outcomes, metrics) = in_transaction(connection, |connection| {
+        let rows = (store.engine.lock_and_load)(connection, &ids, &opening)?;
+        let now = (store.engine.clock)(connection)?;
+        let commands: Vec<Command> = batch.iter().map(|received| received.as_received(now)).collect();
+        let BatchResult { outcomes, writes, metrics } = decide_all(&store.policy, rows, &commands);
+        store.engine.record(connection, &writes)?;
+        Ok((outcomes, metrics))
+    })?;
+    metrics.committed(batch);
+    Ok(outcomes)
+}
+
+/// Decides a batch, and one by one what fails together, so that one command's trouble is its own. It is safe after every failure:
+/// what was rolled back is decided for the first time, and what was committed without our hearing of it is read back.
+fn decide_or_replay<C: SqlConnection>(store: &SqlStore<C>, batch: &[ReceivedCommand]) -> Outcomes {
+    let begun = Instant::now();
+    let reason = match store.writers.take().map(|mut connection| decide_batch(store, &mut *connection, batch)) {
+        Ok(Ok(outcomes)) => return outcomes,
+        Ok(Err(error)) => unavailable(&error),
+        Err(unreachable) => return vec![Err(unreachable); batch.len()],
+    };
+    warn!(error = %reason, size = batch.len(), "a batch was rolled back: its commands are decided again one by one");
+    counter!("rescind_batch_replays_total").increment(1);
+    let mut in_trouble = BTreeSet::new();
+    let mut alone = |received: &ReceivedCommand| {
+        // What a case cannot do now it cannot do a moment later: its repeats must not use up the time of the others.
+        if begun.elapsed() > REPLAY_WITHIN || in_trouble.contains(&received.command.id) {
+            return Err(reason.clone());
+        }
+        // A connection of its own: the last one may be lost.
+        let decided = decide_batch(store, &mut *store.writers.take()?, std::slice::from_ref(received));
+        let outcome = decided.map_err(|error| {
+            in_trouble.insert(received.command.id.clone());
+            unavailable(&error)
+        });
+        outcome?.pop().unwrap_or_else(|| Err(UnavailableError::because("a batch of one had no answer")))
+    };
+    batch.iter().map(&mut alone).collect()
+}
+
+/// A page of cases. It is shorter than its limit only where the list ends: the next case stands in for one that cannot be read.
+fn listed<C: CaseTables>(
+    connection: &mut C,
+    Page { limit, mut after }: Page,
+    ids_of: impl Fn(&mut C, &Page) -> Result<Vec<String>, DieselError>,
+) -> Result<Vec<Case>, DieselError> {
+    let mut cases = Vec::new();
+    loop {
+        let missing = limit.saturating_sub(u32::try_from(cases.len()).unwrap_or(limit));
+        let ids = ids_of(connection, &Page { limit: missing, after })?;
+        let is_last = ids.len() < missing as usize;
+        after = ids.last().cloned();
+        cases.extend(connection.load(&ids)?.into_readable("it is left out of a list"));
+        if is_last || cases.len() >= limit as usize {
+            return Ok(cases);
+        }
+    }
+}
+
+/// What was given less what was taken, by currency.
+fn balances(halves: &[HalfBalance]) -> Result<BTreeMap<Currency, i128>, UnavailableError> {
+    let mut balances: BTreeMap<_, i128> = BTreeMap::new();
+    for half in halves {
+        let currency = Currency::parse(&half.currency).map_err(inconsistent)?;
+        let sum = (i128::from(half.high) << 32) + i128::from(half.low);
+        let change = match EntryKind::parse(&half.kind) {
+            Some(EntryKind::Credit | EntryKind::Release) => sum,
+            Some(EntryKind::Debit | EntryKind::Hold) => -sum,
+            None => return Err(inconsistent(format!("ledger_entries has entries of the unknown kind {}", half.kind))),
+        };
+        *balances.entry(currency).or_default() += change;
+    }
+    Ok(balances)
+}
+
+#[async_trait]
+impl<C: SqlConnection> CancellationStore for SqlStore<C> {
+    async fn decide(&self, batch: Vec<ReceivedCommand>) -> Outcomes {
+        let (store, size) = (self.clone(), batch.len());
+        let decided = blocking(move || Ok(decide_or_replay(&store, &batch))).await;
+        decided.unwrap_or_else(|unavailable| vec![Err(unavailable); size])
+    }
+
+    async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError> {
+        let store = self.clone();
+        blocking(move || lease_due(&store, now, limit)).await
+    }
+
+    async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
+        let id = id.as_str().to_owned();
+        let (rows, timeline) =
+            read(&self.readers, move |connection| Ok((connection.load(std::slice::from_ref(&id))?, connection.timeline(&id)?)))
+                .await?;
+        let case = rows.into_cases().pop().map(|(_, _, case)| case.map_err(inconsistent)).transpose()?;
+        let Some(case) = case.filter(|case| !case.is_unknown()) else { return Ok(None) };
+        let entries = timeline.into_iter().map(|row| EventRow::into_entry(row).map_err(inconsistent));
+        Ok(Some(CaseFile { case, timeline: entries.collect::<Result<_, _>>()? }))
+    }
+
+    async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {
+        let (account, limit) = (account.as_str().to_owned(), i64::from(page.limit));
+        // A position is one that we gave; anything else stands after all entries, and its page is empty.
+        let after = page.after.as_deref().map_or(0, |after| after.parse().unwrap_or(i64::MAX));
+        let (halves, entries) = read(&self.readers, move |connection| {
+            Ok((connection.half_balances(&account)?, connection.entries(&account, after, limit)?))
+        })
+        .await?;
+        let posted = entries.into_iter().map(|row| EntryRow::into_posted(row).map_err(inconsistent));
+        Ok(AccountStatement { balances: balances(&halves)?, entries: posted.collect::<Result<_, _>>()? })
+    }
+
+    async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, UnavailableError> {
+        let page = page.clone();
+        read(&self.readers, move |connection| listed(connection, page, |connection, page| connection.reversal_ids(filter, page)))
+            .await
+    }
+
+    async fn deferred(&self, page: &Page) -> Result<Vec<Case>, UnavailableError> {
+        let page = page.clone();
+        read(&self.readers, move |connection| listed(connection, page, C::deferred_ids)).await
+    }
+
+    async fn backlog(&self) -> Result<Backlog, UnavailableError> {
+        let (deferred, unfinished, oldest) = read(&self.readers, |connection| {
+            Ok((connection.count_deferred()?, connection.count_unfinished()?, connection.oldest_open()?))
+        })
+        .await?;
+        let count = |state: ReversalStateName| {
+            let counted = unfinished.iter().find(|(of, _)| of == state.as_str());
+            counted.map_or(0, |(_, count)| *count)
+        };
+        let oldest_open = oldest.map(|(id, opened_at)| {
+            let row = RowRef { table: "reversals", id: &id };
+            let (id, opened_at) =
+                (row.parsed("payment_request_id", PaymentRequestId::parse(row.id))?, row.moment("opened_at", opened_at)?);
+            Ok::<_, InconsistentRowError>((id, opened_at))
+        });
+        let whole = |count: i64| u64::try_from(count).unwrap_or_default();
+        Ok(Backlog {
+            deferred: whole(deferred),
+            open: whole(count(ReversalStateName::Open)),
+            parked: whole(count(ReversalStateName::Parked)),
+            oldest_open: oldest_open.transpose().map_err(inconsistent)?,
+        })
+    }
+
+    async fn check(&self) -> Result<Option<DateTime<Utc>>, UnavailableError> {
+        for pool in [&self.readers, &self.writers] {
+            pool.observe();
+        }
+        let (engine, pool) = (self.engine, self.writers.clone());
+        let check = |connection: &mut C| (engine.check_writable)(connection).and_then(|()| (engine.clock)(connection));
+        blocking(move || check(&mut *pool.take()?).map_err(|error| unavailable(&error))).await
+    }
+}

@@ -1,0 +1,87 @@
+//! What an engine does in its own way.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use diesel::QueryResult;
+use diesel::r2d2::R2D2Connection;
+use diesel_migrations::EmbeddedMigrations;
+use domain::Policy;
+use ports::{CancellationStore, SettlementStore};
+
+use crate::batch::Writes;
+use crate::deployment::DeploymentTable;
+use crate::migrations::MigrationError;
+use crate::pool::Pools;
+use crate::rows::LoadedRows;
+use crate::settings::{DatabaseError, DatabaseSettings};
+use crate::tables::{CaseTables, DayTables};
+use crate::transaction::Transactions;
+
+/// A connection that a store works on. What it does is the same for every engine behind it.
+pub(crate) trait SqlConnection:
+    R2D2Connection + Transactions + CaseTables + DayTables + DeploymentTable + 'static
+{
+}
+
+impl<C: R2D2Connection + Transactions + CaseTables + DayTables + DeploymentTable + 'static> SqlConnection for C {}
+
+/// An engine: its functions on one type of connection. It is a value and not a trait of the connection, so that several engines share
+/// a type of connection, and one that differs from another in a few functions names only those: `Engine { write, ..POSTGRES }`.
+pub(crate) struct Engine<C: SqlConnection> {
+    /// What its URLs begin with.
+    pub(crate) schemes: &'static [&'static str],
+    /// Makes the pools of the database that the settings name. It connects to nothing yet.
+    pub(crate) pools: fn(engine: &Self, settings: &DatabaseSettings) -> Result<Pools<C>, DatabaseError>,
+    /// What every connection begins with.
+    pub(crate) prepare: &'static str,
+    pub(crate) migrations: fn() -> EmbeddedMigrations,
+    /// Takes every migration that is missing, and names them.
+    pub(crate) migrate: fn(engine: &Self, connection: &mut C) -> Result<Vec<String>, MigrationError>,
+    /// Whether a migration is missing. Those of a later version may be there already.
+    pub(crate) is_behind: fn(engine: &Self, connection: &mut C) -> Result<bool, MigrationError>,
+    /// Whether cases could be written now.
+    pub(crate) check_writable: fn(connection: &mut C) -> QueryResult<()>,
+    /// The time by the engine's own clock; `None` where it has none but the process's.
+    pub(crate) clock: fn(connection: &mut C) -> QueryResult<Option<DateTime<Utc>>>,
+    /// Lets the transaction that has begun take more time than an answer to Alipay+ may, but not without end.
+    pub(crate) take_time: fn(connection: &mut C) -> QueryResult<()>,
+    /// Locks the cases of `ids`, which are sorted, and loads them as they are under the lock. A case of `opening` is there afterwards,
+    /// and locked, even if nothing was known of it.
+    pub(crate) lock_and_load: fn(connection: &mut C, ids: &[String], opening: &[String]) -> QueryResult<LoadedRows>,
+    /// Locks at most `limit` cases whose reversal is due and leased to nobody, the earliest due first. It passes over those that
+    /// somebody else has locked.
+    pub(crate) lock_due: fn(connection: &mut C, now: DateTime<Utc>, limit: u32) -> QueryResult<Vec<String>>,
+    /// Writes what a batch decided.
+    pub(crate) write: fn(connection: &mut C, writes: &Writes) -> QueryResult<()>,
+}
+
+impl<C: SqlConnection> Engine<C> {
+    /// Writes what a batch decided, if it decided anything new.
+    pub(crate) fn record(&self, connection: &mut C, writes: &Writes) -> QueryResult<()> {
+        if writes.is_empty() { Ok(()) } else { (self.write)(connection, writes) }
+    }
+}
+
+/// An engine of any type of connection.
+pub(crate) trait AnyEngine {
+    fn schemes(&self) -> &'static [&'static str];
+
+    fn open(&'static self, settings: &DatabaseSettings) -> Result<Arc<dyn OpenDatabase>, DatabaseError>;
+}
+
+/// A database of any engine, as [`crate::Database`] documents it.
+pub(crate) trait OpenDatabase: Send + Sync {
+    fn is_local(&self) -> bool;
+
+    fn lanes(&self) -> usize;
+
+    fn migrate(&self) -> Result<Vec<String>, DatabaseError>;
+
+    /// Runs `work` on a connection to a database that is migrated and takes writes.
+    fn ready(&self, work: &dyn Fn(&mut dyn DeploymentTable) -> Result<(), DatabaseError>) -> Result<(), DatabaseError>;
+
+    fn cases(&self, policy: Policy) -> Arc<dyn CancellationStore>;
+
+    fn days(&self, policy: Policy) -> Arc<dyn SettlementStore>;
+}

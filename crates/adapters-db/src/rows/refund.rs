@@ -1,0 +1,62 @@
+//! Refunds as rows.
+
+use diesel::{Queryable, Selectable};
+use domain::{PaymentRequestId, Refund, RefundRequestId, RefundState, RefundStateName};
+use serde::Serialize;
+
+use super::{InconsistentRowError, RowRef};
+use crate::schema::refunds;
+use crate::sql::columns;
+
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize)]
+#[diesel(table_name = refunds)]
+pub(crate) struct RefundRow {
+    pub(crate) payment_request_id: String,
+    refund_request_id: String,
+    pub(crate) place: i32,
+    amount_value: i64,
+    amount_currency: String,
+    state: String,
+    completed_at: Option<i64>,
+    settlement_day: Option<String>,
+}
+
+columns! {
+    RefundRow in refunds
+    key payment_request_id, refund_request_id;
+    fixed place, amount_value, amount_currency;
+    changing state, completed_at, settlement_day;
+}
+
+impl RefundRow {
+    pub(crate) fn of(id: &PaymentRequestId, place: i32, refund: &Refund) -> Self {
+        let completed_at = match refund.state {
+            RefundState::Reserved => None,
+            RefundState::Succeeded { completed_at } | RefundState::Failed { completed_at } => Some(completed_at),
+        };
+        Self {
+            payment_request_id: id.to_string(),
+            refund_request_id: refund.id.to_string(),
+            place,
+            amount_value: refund.amount.minor(),
+            amount_currency: refund.amount.currency().code(),
+            state: refund.state.name().to_string(),
+            completed_at: completed_at.map(|at| at.timestamp_micros()),
+            settlement_day: refund.settled_on.map(|day| day.to_string()),
+        }
+    }
+
+    pub(crate) fn refund(&self) -> Result<Refund, InconsistentRowError> {
+        let row = RowRef { table: "refunds", id: &self.payment_request_id };
+        let amount = row.money("amount_value", Some(self.amount_value), Some(&self.amount_currency))?;
+        let completed_at = || row.dated("completed_at", self.completed_at);
+        let state = match row.required("state", RefundStateName::parse(&self.state))? {
+            RefundStateName::Reserved => RefundState::Reserved,
+            RefundStateName::Succeeded => RefundState::Succeeded { completed_at: completed_at()? },
+            RefundStateName::Failed => RefundState::Failed { completed_at: completed_at()? },
+        };
+        let id = row.parsed("refund_request_id", RefundRequestId::parse(self.refund_request_id.as_str()))?;
+        let settled_on = row.day("settlement_day", self.settlement_day.as_deref())?;
+        Ok(Refund { id, amount: row.required("amount_value", amount)?, state, settled_on })
+    }
+}
