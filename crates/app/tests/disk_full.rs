@@ -55,7 +55,7 @@ async fn a_full_disk_is_answered_u_and_loses_nothing() {
     assert_eq!(process.wallet.balance("user-of-during").await.unwrap(), -1000, "what was not answered S moved nothing");
     assert!(counted(&process, "rescind_batch_replays_total").await >= 9);
     assert!(counted(&process, r#"rescind_commands_not_decided_total{reason="unavailable"}"#).await >= 9);
-    let told = process.log().into_iter().any(|line| line.contains("the cancel was not decided") && line.contains("during"));
+    let told = process.log().into_iter().any(|line| line.contains("the cancel is answered U") && line.contains("during"));
     assert!(told, "{:?}", process.log());
 
     limit_files(&process, "unlimited");

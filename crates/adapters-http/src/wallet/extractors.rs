@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::{IntoParams, ToSchema};
 
+use super::LONGEST_BODY;
 use super::fields::identifier;
 use super::problem::ApiError;
 use crate::json::{self, JsonError};
@@ -157,7 +158,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
         let bytes = web::Bytes::from_request(request, payload);
         Box::pin(async move {
             let bytes = bytes.await.map_err(|error| match error.as_response_error().status_code() {
-                StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large(),
+                StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large(LONGEST_BODY),
                 _ => ApiError::malformed("the body could not be read to its end"),
             })?;
             json::parse_object(&bytes).map(Self).map_err(ApiError::from)

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use actix_web::dev::Server;
 use actix_web::{HttpResponse, web};
 
+use super::LONGEST_BODY;
 use super::openapi::routes;
-use super::problem::{ApiError, LONGEST_BODY};
+use super::problem::ApiError;
 use super::state::WalletApi;
 use crate::ops::Operations;
 use crate::server::{Listening, serve};

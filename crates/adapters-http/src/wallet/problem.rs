@@ -13,9 +13,6 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
-/// The largest body, in bytes.
-pub(super) const LONGEST_BODY: usize = 64 * 1024;
-
 /// The kinds of problems. `docs/reference/problems.md` lists the same, and a test compares the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Problem {
@@ -135,9 +132,9 @@ impl ApiError {
         Problem::Conflict.with(detail)
     }
 
-    /// The body is longer than [`LONGEST_BODY`].
-    pub(crate) fn too_large() -> Self {
-        Problem::TooLarge.with(format!("the body must not be longer than {LONGEST_BODY} bytes"))
+    /// The body is longer than `limit` bytes.
+    pub(crate) fn too_large(limit: usize) -> Self {
+        Problem::TooLarge.with(format!("the body must not be longer than {limit} bytes"))
     }
 
     pub(crate) fn not_acceptable(detail: impl Into<String>) -> Self {
@@ -225,7 +222,7 @@ impl IntoResponses for CommandProblems {
                 "The call contradicts what is recorded; nothing changed",
                 ApiError::conflict("the payment is recorded with other content"),
             ),
-            ("The body is longer than 64 KiB", ApiError::too_large()),
+            ("The body is longer than 64 KiB", ApiError::too_large(super::LONGEST_BODY)),
             (NOT_ACCEPTABLE, ApiError::not_acceptable("amount: value must be an integer of 1 to 9223372036854775807")),
             (
                 "It is not known whether the call was recorded; repeat the same call after `Retry-After` seconds",

@@ -30,7 +30,7 @@ pub(crate) struct World {
     heard: Mutex<Vec<Answer>>,
 }
 
-/// A request that ends when whoever waits for it goes away.
+/// A request that ends when its caller goes away.
 struct Request<T>(JoinHandle<T>);
 
 impl<T> Drop for Request<T> {

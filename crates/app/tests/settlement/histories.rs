@@ -23,7 +23,7 @@ const REFUNDS: [&str; 2] = ["r1", "r2"];
 #[derive(Debug, Clone)]
 enum Step {
     Pays(usize),
-    /// Succeeds on that day, whenever it is told of.
+    /// Succeeds on that day, whenever that is reported.
     Succeeds(usize, i64),
     Fails(usize),
     /// A cancel received on the first day.
@@ -94,7 +94,7 @@ impl History<'_> {
         files
     }
 
-    /// Whatever is not accounted for is told of: once the days that are named are closed, none is any more. The last is never closed
+    /// An export names every day that is open and would take something in. Once those are closed, none is left. The last is never closed
     /// before, and takes in what came late.
     async fn what_is_left_is_told_of(&self) {
         loop {

@@ -79,7 +79,7 @@ async fn one_round(kept: &Arc<Kept>, round: i64) -> (usize, usize) {
     }
     let answers = cancels.join_all().await;
     let told = closing.await.unwrap();
-    assert_eq!(told, also_closing.await.unwrap(), "a day has one statement, whoever closes it");
+    assert_eq!(told, also_closing.await.unwrap(), "a day has one statement, whichever process closes it");
     let (closed, file) = told;
 
     let is_s = |outcome: &Reply| *outcome == Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
