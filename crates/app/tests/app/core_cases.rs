@@ -276,8 +276,8 @@ async fn every_line_of_a_cancel_names_its_payment(engine: Engine) {
     assert_eq!(wallet.cancel("looked-for").await, "S SUCCESS");
     let expected = [
         ("a cancel is answered", "UNKNOWN_EXCEPTION"),
-        ("it is not known whether the money is back", "status 500"),
-        ("the wallet core has answered for the money", "done"),
+        ("it is not known whether the money is back (the core is asked again)", "status 500"),
+        ("the wallet core has confirmed the reversal", "done"),
         ("a cancel is answered", "SUCCESS"),
     ];
     // What is logged is written by a thread of its own, and read by another.
