@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::WalletCore;
 use crate::connection::send;
-use crate::reply::{CallError, Object};
+use crate::reply::{CallError, CoreObject};
 
 #[async_trait]
 impl Payments for WalletCore {
@@ -42,7 +42,7 @@ struct PaymentBody {
     acquirer_id: String,
     payment_id: Option<String>,
     account: String,
-    amount: Object<AmountBody>,
+    amount: CoreObject<AmountBody>,
     kind: String,
     initiated_at: String,
     completed_at: Option<String>,
@@ -67,11 +67,7 @@ impl PaymentBody {
             account: identifier("account", AccountId::parse(self.account))?,
             amount,
             settlement_amount: None,
-            kind: match self.kind.as_str() {
-                "payment" => PaymentKind::Payment,
-                "authorization" => PaymentKind::Authorization,
-                _ => return Err(wrong("kind", "must be \"payment\" or \"authorization\"")),
-            },
+            kind: PaymentKind::parse(&self.kind).ok_or_else(|| wrong("kind", "must be \"payment\" or \"authorization\""))?,
             initiated_at,
             payment_id: self.payment_id.map(|id| identifier("paymentId", PaymentId::parse(id))).transpose()?,
             status: match self.status.as_str() {

@@ -75,7 +75,7 @@ impl CoreReply {
     pub(crate) async fn object<T: DeserializeOwned>(self) -> Result<T, CallError> {
         let status = self.status().as_u16();
         let body = self.body().await?;
-        serde_json::from_slice(&body).map(|Object(members)| members).map_err(|error| {
+        serde_json::from_slice(&body).map(|CoreObject(members)| members).map_err(|error| {
             // The parser's own text would quote the body.
             let place = format!("line {}, column {}", error.line(), error.column());
             CallError::new(format!("status {status} without the contract's body: wrong at {place}"))
@@ -86,7 +86,7 @@ impl CoreReply {
     /// proxy, a balancer or a wrong address, and they do not know.
     pub(crate) async fn absence(self) -> Result<(), CallError> {
         let body = self.body().await?;
-        let of_the_core = body.trim_ascii().is_empty() || serde_json::from_slice::<Object<IgnoredAny>>(&body).is_ok();
+        let of_the_core = body.trim_ascii().is_empty() || serde_json::from_slice::<CoreObject<IgnoredAny>>(&body).is_ok();
         if of_the_core { Ok(()) } else { Err(CallError::new("status 404 with a page in its body, which is not the core's own")) }
     }
 
@@ -104,9 +104,9 @@ impl CoreReply {
 
 /// A JSON object, where serde's own derived code would take an array of the members' values as well.
 #[derive(Debug)]
-pub(crate) struct Object<T>(pub(crate) T);
+pub(crate) struct CoreObject<T>(pub(crate) T);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for CoreObject<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
     }

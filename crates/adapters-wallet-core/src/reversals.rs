@@ -1,7 +1,7 @@
 //! `PUT /reversals/{reversalId}`: nothing of a payment is to be left debited or held.
 
 use async_trait::async_trait;
-use domain::{Money, ReversalOutcome, ReversalRequest};
+use domain::{Money, ReversalOutcome, ReversalOutcomeName, ReversalRequest};
 use ports::FundsGateway;
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,9 @@ impl<'a> ReversalBody<'a> {
     }
 }
 
+/// In the contract a repeat may say so; it means the same as done.
+const ALREADY_DONE: &str = "already-done";
+
 /// The body of a 200.
 #[derive(Deserialize)]
 struct EndBody {
@@ -71,12 +74,17 @@ struct EndBody {
 
 impl EndBody {
     fn outcome(self) -> Result<ReversalOutcome, CallError> {
-        match self.outcome.as_str() {
-            "done" | "already-done" => Ok(ReversalOutcome::Done),
-            "nothing-to-do" => Ok(ReversalOutcome::NothingToDo),
-            "partly-refunded" => Ok(ReversalOutcome::PartlyRefunded),
-            "fully-refunded" => Ok(ReversalOutcome::FullyRefunded),
-            _ => Err(CallError::new("status 200 with an outcome outside of the contract")),
+        if self.outcome == ALREADY_DONE {
+            return Ok(ReversalOutcome::Done);
+        }
+        match ReversalOutcomeName::parse(&self.outcome) {
+            Some(ReversalOutcomeName::Done) => Ok(ReversalOutcome::Done),
+            Some(ReversalOutcomeName::NothingToDo) => Ok(ReversalOutcome::NothingToDo),
+            Some(ReversalOutcomeName::PartlyRefunded) => Ok(ReversalOutcome::PartlyRefunded),
+            Some(ReversalOutcomeName::FullyRefunded) => Ok(ReversalOutcome::FullyRefunded),
+            Some(ReversalOutcomeName::Impossible | ReversalOutcomeName::Unknown) | None => {
+                Err(CallError::new("status 200 with an outcome outside of the contract"))
+            }
         }
     }
 }
@@ -91,7 +99,7 @@ struct ImpossibleBody {
 impl ImpossibleBody {
     fn outcome(self) -> Result<ReversalOutcome, CallError> {
         let reason = one_line(&self.reason, LONGEST_REASON);
-        if self.outcome == "impossible" && !reason.is_empty() {
+        if self.outcome == ReversalOutcomeName::Impossible.as_str() && !reason.is_empty() {
             Ok(ReversalOutcome::Impossible(reason))
         } else {
             Err(CallError::new("status 422 without the outcome \"impossible\" and a reason"))

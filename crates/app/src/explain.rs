@@ -103,7 +103,7 @@ fn rule(case: &Case, timeline: &[TimelineEntry]) -> String {
     let Some(cancellation) = &case.cancellation else {
         return "none has decided yet: no cancel came".to_owned();
     };
-    let recorded = || timeline.iter().find(|entry| entry.what == "cancelled")?.details.get("rule").map(String::as_str);
+    let recorded = || timeline.iter().find_map(|entry| entry.details.get("rule").map(String::as_str));
     let name = match cancellation.state {
         CancellationState::Deferred(reason) => Some(Rule::Deferred(reason).name()),
         CancellationState::Open { .. } | CancellationState::Cancelled { .. } => recorded(),

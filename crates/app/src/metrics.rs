@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::{ReversalOutcomeName, Rule};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
@@ -137,10 +138,11 @@ pub(crate) fn start() -> Result<impl Fn() -> String + Send + Sync + 'static, Cli
     for reason in ["overloaded", "stopping", "unavailable"] {
         counter!("rescind_commands_not_decided_total", "reason" => reason).absolute(0);
     }
-    for outcome in ["impossible", "partly-refunded", "unknown", "not-begun"] {
+    let to_watch = [ReversalOutcomeName::Impossible, ReversalOutcomeName::PartlyRefunded, ReversalOutcomeName::Unknown];
+    for outcome in to_watch.into_iter().map(ReversalOutcomeName::as_str).chain(["not-begun"]) {
         counter!("rescind_reversal_attempts_total", "outcome" => outcome).absolute(0);
     }
-    for row in &domain::Rule::TABLE {
+    for row in &Rule::TABLE {
         counter!("rescind_decisions_total", "rule" => row.name).absolute(0);
     }
     for name in ["rescind_answers_out_of_time_total", "rescind_batch_replays_total", "rescind_repeats_total"] {

@@ -185,6 +185,6 @@ pub struct PostedEntry {
     pub position: String,
     /// The case it belongs to.
     pub payment_request_id: PaymentRequestId,
-    /// The entry.
+    /// What was booked.
     pub entry: Entry,
 }

@@ -13,12 +13,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::{IntoParams, ToSchema};
 
+use super::LONGEST_BODY;
 use super::fields::identifier;
 use super::problem::ApiError;
 use crate::json::{self, JsonError};
 
-/// The largest body, in bytes.
-pub(super) const LONGEST_BODY: usize = 64 * 1024;
 /// How many items a page has where the query has no `limit`.
 const LIMIT: u32 = 100;
 const HIGHEST_LIMIT: u32 = 1000;

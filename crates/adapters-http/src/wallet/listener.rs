@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::dev::Server;
 use actix_web::{HttpResponse, web};
 
-use super::extractors::LONGEST_BODY;
+use super::LONGEST_BODY;
 use super::openapi::routes;
 use super::problem::ApiError;
 use super::state::WalletApi;

@@ -222,7 +222,7 @@ impl IntoResponses for CommandProblems {
                 "The call contradicts what is recorded; nothing changed",
                 ApiError::conflict("the payment is recorded with other content"),
             ),
-            ("The body is longer than 64 KiB", ApiError::too_large(super::extractors::LONGEST_BODY)),
+            ("The body is longer than 64 KiB", ApiError::too_large(super::LONGEST_BODY)),
             (NOT_ACCEPTABLE, ApiError::not_acceptable("amount: value must be an integer of 1 to 9223372036854775807")),
             (
                 "It is not known whether the call was recorded; repeat the same call after `Retry-After` seconds",

@@ -24,12 +24,12 @@ use crate::wiring::{self, Service};
 use folder::Folder;
 use partner::AlipayPlus;
 use rows::{Exchange, ROWS, Row, TO_TRY, TO_TRY_CALLS};
-use wallet::Wallet;
+use wallet::DemoWallet;
 
 /// Both sides that talk to the service.
 struct Players {
     alipayplus: AlipayPlus,
-    wallet: Wallet,
+    wallet: DemoWallet,
 }
 
 /// A client that never leaves this machine: it needs neither a proxy nor the certificates that a small system may not have.
@@ -56,7 +56,7 @@ pub(crate) async fn run(dir: Option<PathBuf>, once: bool) -> Result<ExitCode, Cl
     let http = loopback_client()?;
     let players = Players {
         alipayplus: AlipayPlus::new(http.clone(), &folder, (callback, &settings.callback.cancel_payment_path))?,
-        wallet: Wallet::new(http, wallet_api, &folder.read(crate::keys::TOKENS)?)?,
+        wallet: DemoWallet::new(http, wallet_api, &folder.read(crate::keys::TOKENS)?)?,
     };
     let wrong = players.play_all().await?;
     if once {
@@ -95,7 +95,7 @@ impl Players {
         let answer = match row.exchange {
             Exchange::Cancel { acquirer } => self.alipayplus.cancel(row.payment.id, acquirer).await?,
             Exchange::CancelSignedBadly => self.alipayplus.cancel_signed_badly(row.payment.id).await?,
-            Exchange::Wallet(call) => self.wallet.tell(row.payment, call).await?,
+            Exchange::DemoWallet(call) => self.wallet.tell(row.payment, call).await?,
         };
         let took = format!("{:.1}", begun.elapsed().as_secs_f64() * 1_000.0);
         let after = self.wallet.balance(row.payment.account).await?;

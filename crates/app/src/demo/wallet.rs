@@ -12,13 +12,13 @@ use crate::clock::SystemClock;
 use crate::output::CliError;
 
 /// A wallet that knows its token.
-pub(super) struct Wallet {
+pub(super) struct DemoWallet {
     http: Client,
     base: String,
     token: String,
 }
 
-impl Wallet {
+impl DemoWallet {
     pub(super) fn new(http: Client, api: SocketAddr, tokens: &str) -> Result<Self, CliError> {
         let with_role_pay = |line: &str| match line.split_whitespace().collect::<Vec<_>>().as_slice() {
             [_, "pay", token] => Some((*token).to_owned()),

@@ -6,7 +6,7 @@ use super::Rule;
 use super::source_text::{Function, functions, words};
 use super::tree::{Text, Tree};
 
-pub(super) const RULES: [Rule; 7] = [
+pub(super) const RULES: [Rule; 8] = [
     Rule {
         is: "the domain does no I/O",
         check: domain_does_no_io,
@@ -23,6 +23,11 @@ pub(super) const RULES: [Rule; 7] = [
         is: "no other clock is read",
         check: one_clock,
         planted: &[("crates/app/src/planted.rs", "fn a() {\n    let _ = std::time::SystemTime::now();\n}\n")],
+    },
+    Rule {
+        is: "the testkit's callers have one clock too",
+        check: one_clock,
+        planted: &[("crates/testkit/src/planted.rs", "fn a() {\n    let _ = Utc::now();\n}\n")],
     },
     Rule {
         is: "only the wiring names a concrete adapter",
@@ -67,16 +72,16 @@ pub(super) fn short_files(tree: &Tree) -> Vec<String> {
 
 fn one_clock(tree: &Tree) -> Vec<String> {
     let mut wrong = vec![];
-    let mut places: BTreeMap<bool, Vec<String>> = BTreeMap::new();
+    let mut places: BTreeMap<Option<&str>, Vec<String>> = BTreeMap::new();
     for (path, text) in tree.crate_sources() {
         let code: String = text.shipped().chars().filter(|c| !c.is_whitespace()).collect();
-        let is_apart = path.starts_with("crates/simulator/");
-        places.entry(is_apart).or_default().extend(code.matches("Utc::now").map(|_| path.to_owned()));
+        // The simulator is a program of its own, and the testkit's callers are outside of ours.
+        let apart = ["crates/simulator/", "crates/testkit/"].into_iter().find(|place| path.starts_with(*place));
+        places.entry(apart).or_default().extend(code.matches("Utc::now").map(|_| path.to_owned()));
         for other in ["Local::now", "SystemTime::now"] {
             wrong.extend(code.matches(other).map(|_| format!("{path}: {other} is no clock of ours")));
         }
     }
-    // The simulator is a program of its own.
     let too_many = places.into_values().filter(|places| places.len() > 1);
     wrong.extend(too_many.map(|places| format!("Utc::now is called in {}", places.join(", "))));
     wrong

@@ -7,8 +7,8 @@ use super::tree::Tree;
 
 /// Which of our crates each may use. `ports` lends its suites and adapters in memory (feature `testing`) to tests only.
 ///
-/// The simulator looks at a wallet from outside: it uses none of them, and none uses it.
-pub(super) const EDGES: [(&str, &[&str]); 10] = [
+/// `testkit` is for tests only. The simulator looks at a wallet from outside: it uses none of them, and none uses it.
+pub(super) const EDGES: [(&str, &[&str]); 11] = [
     ("domain", &[]),
     ("ports", &["domain"]),
     ("use-cases", &["domain", "ports"]),
@@ -18,7 +18,7 @@ pub(super) const EDGES: [(&str, &[&str]); 10] = [
     ("adapters-keys", &["domain", "ports"]),
     ("adapters-files", &["domain", "ports"]),
     (
-        "app",
+        "testkit",
         &[
             "domain",
             "ports",
@@ -30,6 +30,20 @@ pub(super) const EDGES: [(&str, &[&str]); 10] = [
             "adapters-files",
         ],
     ),
+    (
+        "app",
+        &[
+            "domain",
+            "ports",
+            "use-cases",
+            "adapters-http",
+            "adapters-db",
+            "adapters-wallet-core",
+            "adapters-keys",
+            "adapters-files",
+            "testkit",
+        ],
+    ),
     ("simulator", &[]),
 ];
 
@@ -38,13 +52,25 @@ const KEPT_IN: [(&str, &[&str]); 7] = [
     ("diesel", &["adapters-db"]),
     ("libsqlite3-sys", &["adapters-db"]),
     ("actix", &["adapters-http", "app", "simulator"]),
-    ("serde", &["adapters-http", "adapters-db", "adapters-wallet-core", "adapters-keys", "adapters-files", "app", "simulator"]),
+    (
+        "serde",
+        &[
+            "adapters-http",
+            "adapters-db",
+            "adapters-wallet-core",
+            "adapters-keys",
+            "adapters-files",
+            "app",
+            "testkit",
+            "simulator",
+        ],
+    ),
     ("csv", &["adapters-files"]),
     ("sha2", &["adapters-files"]),
     ("aws-lc-rs", &["adapters-keys", "app", "simulator"]),
 ];
 
-pub(super) const RULES: [Rule; 10] = [
+pub(super) const RULES: [Rule; 12] = [
     Rule {
         is: "crates use only the crates below them",
         check: crate_edges,
@@ -79,6 +105,16 @@ pub(super) const RULES: [Rule; 10] = [
         is: "no crate is lent to a program for testing",
         check: testing_is_for_tests,
         planted: &[("crates/app/Cargo.toml", "[dependencies]\nports = { workspace = true, features = [\"testing\"] }\n")],
+    },
+    Rule {
+        is: "the testkit is part of no program",
+        check: testing_is_for_tests,
+        planted: &[("crates/app/Cargo.toml", "[dependencies.testkit]\nworkspace = true\n")],
+    },
+    Rule {
+        is: "the testkit is used only where an edge says so",
+        check: crate_edges,
+        planted: &[("crates/use-cases/Cargo.toml", "[dev-dependencies]\ntestkit.workspace = true\n")],
     },
     Rule {
         is: "the domain uses the calendar only",
@@ -116,10 +152,12 @@ fn crate_edges(tree: &Tree) -> Vec<String> {
 }
 
 fn testing_is_for_tests(tree: &Tree) -> Vec<String> {
-    let lends = |dependency: &Dependency| dependency.name == "ports" && dependency.line.contains("\"testing\"");
+    let lends = |dependency: &Dependency| {
+        dependency.name == "testkit" || dependency.name == "ports" && dependency.line.contains("\"testing\"")
+    };
     let wrong = |(path, _, text): (&str, &str, &str)| {
         let lent = dependencies(text).iter().any(|dependency| !dependency.for_tests && lends(dependency));
-        lent.then(|| format!("{path}: the feature testing is for dev-dependencies"))
+        lent.then(|| format!("{path}: the testkit and the feature testing are for dev-dependencies"))
     };
     manifests(tree).filter_map(wrong).collect()
 }

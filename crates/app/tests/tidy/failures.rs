@@ -27,7 +27,7 @@ pub(super) const RULES: [Rule; 6] = [
         is: "what is worst is played with a fault at every call",
         check: played_with_every_fault,
         planted: &[(
-            "crates/app/tests/faults/poison.rs",
+            "crates/app/tests/app/faults/poison.rs",
             "undisturbed!(f23_a_poisoned_reversal_delays_no_other, poison_beside_others);\n",
         )],
     },
@@ -102,7 +102,7 @@ fn carries_number(name: &str) -> bool {
 }
 
 fn played_with_every_fault(tree: &Tree) -> Vec<String> {
-    const FOLDER: &str = "crates/app/tests/faults/";
+    const FOLDER: &str = "crates/app/tests/app/faults/";
     const WORST: [u32; 13] = [1, 2, 4, 6, 7, 14, 15, 20, 22, 23, 24, 36, 47];
     let mut played = BTreeSet::new();
     for (_, text) in tree.files().filter(|(path, _)| path.starts_with(FOLDER)) {

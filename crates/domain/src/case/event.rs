@@ -59,7 +59,7 @@ pub enum EventKind {
     },
     /// A day's statement accounts for the payment, or for a refund, as something that settles.
     Settled {
-        /// The day.
+        /// The day whose statement it stands in.
         day: ClearingDay,
         /// The day it completed on, where that one was closed already.
         late_from: Option<ClearingDay>,

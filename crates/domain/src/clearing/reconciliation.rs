@@ -17,7 +17,7 @@ pub struct Listed {
 /// What a listed transaction is. The order is that of a case's lines.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ListedKind {
-    /// The payment.
+    /// What the user paid at the merchant.
     Payment,
     /// A refund of it.
     Refund(RefundRequestId),

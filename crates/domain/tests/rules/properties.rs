@@ -293,7 +293,7 @@ fn a_reversal_goes_its_way_only(step: &Step<'_>) {
         | (ReversalState::Done { .. }, ReversalState::Done { .. }) => {}
     }
     if let (Action::CompleteAttempt(AttemptEnd { attempt, .. }), None) = (step.action, &step.decision.change) {
-        assert!(!before.is_leased_to(*attempt), "whoever holds the lease is heard");
+        assert!(!before.is_leased_to(*attempt), "the attempt that holds the lease counts");
     }
 }
 

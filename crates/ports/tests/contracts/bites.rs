@@ -82,10 +82,9 @@ mod verifier {
 }
 
 mod clock {
-    use crate::clock::{GoesBack, Sleeps};
+    use crate::clock::GoesBack;
 
     bites! { ports::testing::contracts::clock;
-        a_reading_does_not_block: Sleeps;
         it_does_not_go_back: GoesBack::default();
         it_is_one_clock_on_all_threads: GoesBack::default();
     }

@@ -36,7 +36,7 @@ pub enum CloseDayError {
     Blocked {
         /// The case.
         id: PaymentRequestId,
-        /// Why.
+        /// What has to happen first.
         why: &'static str,
     },
     /// The store did not answer, or a case cannot be read.

@@ -1,13 +1,14 @@
 //! One suite for each port: its promises as tests over any adapter.
 //!
-//! An adapter of another crate runs a suite with one line in its tests. The expression makes what is tested, once for each promise:
+//! An adapter of another crate runs a suite with one line in its tests. The expression makes what is tested, once for each promise; it
+//! may `await`:
 //!
 //! | port | macro | what it takes |
 //! |---|---|---|
 //! | [`CancellationStore`](crate::CancellationStore) | [`cases_contract!`](crate::cases_contract) | a [`Subject`](store::Subject) |
 //! | [`SettlementStore`](crate::SettlementStore) | [`days_contract!`](crate::days_contract) | a [`Subject`](store::Subject) |
-//! | [`FundsGateway`](crate::FundsGateway) | [`funds_contract!`](crate::funds_contract) | a [`CoreSubject`](wallet_core::CoreSubject) |
-//! | [`Payments`](crate::Payments) | [`payments_contract!`](crate::payments_contract) | a [`CoreSubject`](wallet_core::CoreSubject) |
+//! | [`FundsGateway`](crate::FundsGateway) | [`funds_contract!`](crate::funds_contract) | a [`FundsSubject`](wallet_core::FundsSubject) |
+//! | [`Payments`](crate::Payments) | [`payments_contract!`](crate::payments_contract) | a [`PaymentsSubject`](wallet_core::PaymentsSubject) |
 //! | [`MessageSigner`](crate::MessageSigner) | [`signer_contract!`](crate::signer_contract) | a [`SignerSubject`](signer::SignerSubject) |
 //! | [`MessageVerifier`](crate::MessageVerifier) | [`verifier_contract!`](crate::verifier_contract) | a [`VerifierSubject`](verifier::VerifierSubject) |
 //! | [`Clock`](crate::Clock) | [`clock_contract!`](crate::clock_contract) | a [`Clock`](crate::Clock) |

@@ -10,7 +10,7 @@ use crate::{ClearingFileReader, ListedLine, MalformedFileError};
 
 /// A reader, and the place where its files are delivered.
 pub trait ClearingSubject: Send + Sync {
-    /// The reader.
+    /// The adapter under test.
     fn reader(&self) -> Arc<dyn ClearingFileReader>;
 
     /// Puts a file of that name in its place and returns its path.

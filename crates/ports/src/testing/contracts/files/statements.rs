@@ -10,7 +10,7 @@ use crate::{StatementFile, StatementWriter};
 
 /// A writer, and the place that its files go to.
 pub trait StatementSubject: Send + Sync {
-    /// The writer.
+    /// The adapter under test.
     fn writer(&self) -> Arc<dyn StatementWriter>;
 
     /// The path of a file of that name, in a folder that is empty at first.

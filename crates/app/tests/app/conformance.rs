@@ -1,0 +1,84 @@
+//! Rescind as Alipay+ meets it: the simulator's whole suite, program against program, on each database and with the money in either
+//! place.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use testkit::{ACQUIRER, CLIENT_ID, Deployment, Engine, PATH, PSP_ID};
+
+/// The simulator's program. It is not a dependency, so that it shares no code with what it looks at.
+fn simulator() -> Command {
+    Command::new(testkit::program("alipayplus-sim"))
+}
+
+/// A stand-in for the wallet core. Dropped, it is killed.
+struct Core {
+    child: Child,
+    url: String,
+}
+
+impl Core {
+    fn start(deployment: &Deployment) -> Self {
+        let mut command = simulator();
+        command.args(["wallet-core", "serve", "--listen", "127.0.0.1:0", "--journal"]).arg(deployment.dir().join("journal"));
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.split_once("http://").unwrap().1.split(';').next().unwrap().trim();
+        Self { child, url: format!("http://{address}") }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// How many cases the suite lists.
+fn cases() -> usize {
+    let listed = simulator().args(["conformance", "--list"]).output().unwrap();
+    assert!(listed.status.success());
+    String::from_utf8(listed.stdout).unwrap().lines().count()
+}
+
+/// Runs the whole suite; each case has to pass, and none may be left out.
+async fn the_suite_passes(deployment: &Deployment, core: Option<&Core>) {
+    let process = deployment.start().await;
+    let mut command = simulator();
+    command.current_dir(deployment.dir()).args(["conformance", "--client-id", CLIENT_ID]);
+    command.args(["--psp-id", PSP_ID, "--acquirer-id", ACQUIRER, "--key", "alipayplus/wallet-private.pem"]);
+    command.args(["--wallet-key", "keys/wallet-public.pem", "--target", &format!("http://{}{PATH}", process.callback)]);
+    command.args(["--wallet-api", &format!("http://{}", process.wallet_api), "--wallet-token-file", "keys/wallet-api-tokens"]);
+    if let Some(core) = core {
+        command.args(["--wallet-core", &core.url]);
+    }
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let all = said.lines().find(|line| line.starts_with("all ")).unwrap();
+    let counts: Vec<usize> = all.split_whitespace().skip(1).map(|count| count.parse().unwrap()).collect();
+    assert_eq!(counts, [cases(), 0, 0], "{said}");
+}
+
+#[tokio::test]
+async fn the_whole_suite_passes_on_sqlite() {
+    the_suite_passes(&Deployment::on(Engine::Sqlite), None).await;
+}
+
+#[tokio::test]
+async fn the_whole_suite_passes_on_postgresql() {
+    the_suite_passes(&Deployment::on(Engine::Postgres), None).await;
+}
+
+#[tokio::test]
+async fn the_whole_suite_passes_with_a_wallet_core() {
+    let mut deployment = Deployment::on(Engine::Postgres);
+    let core = Core::start(&deployment);
+    deployment.set("funds.kind", "http");
+    deployment.set("funds.url", &core.url);
+    the_suite_passes(&deployment, Some(&core)).await;
+    let audit = simulator().args(["wallet-core", "audit"]).arg(deployment.dir().join("journal")).output().unwrap();
+    assert!(audit.status.success(), "the journal tells otherwise: {}", String::from_utf8_lossy(&audit.stdout));
+}

@@ -1,0 +1,180 @@
+//! A primary that is killed under load, and its synchronous standby in its place: every S is still true.
+
+// Servers of one's own are there already, for the store.
+#[allow(dead_code, reason = "the store's tests use the rest")]
+#[path = "../../../adapters-db/tests/databases/server.rs"]
+mod server;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+use server::Server;
+use testkit::process::Process;
+use testkit::wallet::payment_of;
+use testkit::{Deployment, Engine, loopback};
+use tokio::task::JoinSet;
+
+/// How many callers are at work.
+const CALLERS: usize = 8;
+/// How many cancels are answered S before the primary dies, and again by the other server.
+const ENOUGH: usize = 60;
+
+/// Two servers with the same data: what the first commits, the second has.
+struct Pair {
+    primary: Server,
+    standby: Server,
+}
+
+impl Pair {
+    fn start() -> Self {
+        let mut primary = Server::new();
+        primary.start();
+        primary.says("create database rescind");
+        let mut standby = Server::standby_of(&primary);
+        standby.start();
+        // Once the copy is made, so that it has no such wish itself when it is the primary.
+        primary.says("alter system set synchronous_standby_names = '*'");
+        primary.says("select pg_reload_conf()");
+        primary.comes_to_say("select sync_state from pg_stat_replication", "sync");
+        Self { primary, standby }
+    }
+
+    /// A wallet whose cases are there, whichever of the two takes writes.
+    fn deployment(&self) -> Deployment {
+        let mut deployment = Deployment::on(Engine::Sqlite);
+        let url = Server::url(&[&self.primary, &self.standby], "rescind");
+        deployment.set("database.url", &format!("{url}&target_session_attrs=read-write"));
+        deployment.set("callback.answer_budget", "2s");
+        deployment.succeed(&["migrate"]);
+        deployment
+    }
+}
+
+/// Asks until there is an answer, as a wallet does.
+async fn asks<T, Call: Future<Output = Result<T, String>>>(call: impl Fn() -> Call) -> T {
+    loop {
+        match call().await {
+            Ok(answer) => return answer,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// Payments are made and cancelled until enough are; the ids that were answered S.
+async fn works(process: Arc<Process>, (caller, answered, enough): (usize, Arc<AtomicUsize>, usize)) -> Vec<String> {
+    let mut cancelled = Vec::new();
+    while answered.load(Ordering::Relaxed) < enough {
+        let number = cancelled.len();
+        let (id, content) = (format!("failover-{caller}-{number}"), payment_of(&format!("user-{caller}-{number}"), 1000));
+        if number.is_multiple_of(2) {
+            asks(|| process.wallet.announce_as(&id, &content)).await;
+            asks(|| process.wallet.report(&id, "S")).await;
+        }
+        loop {
+            let answer = asks(|| process.alipayplus.cancel(&id)).await;
+            match answer.status.as_str() {
+                "S" => break,
+                "U" => tokio::time::sleep(Duration::from_millis(20)).await,
+                _ => panic!("{id} is refused: {answer:?}"),
+            }
+        }
+        answered.fetch_add(1, Ordering::Relaxed);
+        cancelled.push(id);
+    }
+    cancelled
+}
+
+async fn is_still_true(process: &Process, id: &str) {
+    let case = process.wallet.payment(id).await.unwrap();
+    assert_eq!(
+        (&case["cancellation"]["state"], &case["inquiry"]["resultCode"]),
+        (&"cancelled".into(), &"ORDER_IS_CLOSED".into()),
+        "{id}"
+    );
+    assert_eq!(process.alipayplus.cancel(id).await.unwrap().brief(), "S SUCCESS", "{id}");
+    if case["status"] != Value::Null {
+        let account = process.wallet.account(&id.replace("failover", "user")).await.unwrap();
+        let kinds: Vec<_> = account["entries"].as_array().unwrap().iter().map(|entry| entry["kind"].clone()).collect();
+        assert_eq!((kinds, &account["balances"][0]["value"]), (vec!["debit".into(), "credit".into()], &"0".into()), "{id}");
+    }
+}
+
+/// What an inquiry shows afterwards agrees with every S too (F39).
+#[tokio::test(flavor = "multi_thread")]
+async fn f38_every_s_is_true_after_a_failover() {
+    let mut pair = Pair::start();
+    let deployment = pair.deployment();
+    let process = Arc::new(deployment.start().await);
+    let answered = Arc::new(AtomicUsize::new(0));
+    let mut callers = JoinSet::new();
+    for caller in 0..CALLERS {
+        callers.spawn(works(Arc::clone(&process), (caller, Arc::clone(&answered), 2 * ENOUGH)));
+    }
+    while answered.load(Ordering::Relaxed) < ENOUGH {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    pair.primary.kill();
+    let before = answered.load(Ordering::Relaxed);
+    assert!(before < 2 * ENOUGH, "the storm was over before the primary died");
+    pair.standby.says("select pg_promote()");
+    let cancelled = callers.join_all().await.concat();
+    // No caller begins another once there are enough; each may be at one by then.
+    assert_eq!(cancelled.len(), answered.load(Ordering::Relaxed));
+    assert!((2 * ENOUGH..2 * ENOUGH + CALLERS).contains(&cancelled.len()), "{}", cancelled.len());
+    for id in &cancelled {
+        is_still_true(&process, id).await;
+    }
+    println!("{before} answered S before the primary died, {} by the end", cancelled.len());
+}
+
+/// A commit that waits for the standby is no commit yet, however long it takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn f38_what_the_standby_has_not_confirmed_is_not_answered_with_s() {
+    let mut pair = Pair::start();
+    let deployment = pair.deployment();
+    let process = deployment.start().await;
+    assert_eq!(process.wallet.announce("alone", "user", 1000).await.unwrap(), "proceed");
+    assert_eq!(process.wallet.report("alone", "S").await.unwrap(), "stands");
+    pair.standby.kill();
+    // Longer than any statement may take.
+    for _ in 0..4 {
+        assert_eq!(process.alipayplus.cancel("alone").await.unwrap().brief(), "U UNKNOWN_EXCEPTION");
+    }
+    pair.standby.start();
+    while process.alipayplus.cancel("alone").await.unwrap().brief() != "S SUCCESS" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(process.wallet.balance("user").await.unwrap(), 0);
+}
+
+/// What waits is not "none" where nobody could count it, and the alarm is that nobody could.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_database_that_is_gone_metrics_tell_no_numbers() {
+    let mut server = Server::new();
+    server.start();
+    server.says("create database rescind");
+    let mut deployment = Deployment::on(Engine::Sqlite);
+    deployment.set("database.url", &Server::url(&[&server], "rescind"));
+    deployment.succeed(&["migrate"]);
+    let process = deployment.start().await;
+    let scraped = async || {
+        let response = loopback().get(format!("http://{}/metrics", process.wallet_api)).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        response.text().await.unwrap()
+    };
+    let shows = |text: &str, line: &str| text.lines().any(|shown| shown == line);
+    let counted = ["rescind_open_reversals", "rescind_parked_reversals", "rescind_deferred_cancels"];
+    let text = scraped().await;
+    assert!(shows(&text, "rescind_ready 1"), "{text}");
+    for metric in counted {
+        assert!(shows(&text, &format!("{metric} 0")), "{metric}: {text}");
+    }
+    server.kill();
+    let text = scraped().await;
+    assert!(shows(&text, "rescind_ready 0"), "{text}");
+    for metric in counted {
+        assert!(shows(&text, &format!("{metric} NaN")), "{metric}: {text}");
+    }
+}

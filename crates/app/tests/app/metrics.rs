@@ -1,0 +1,91 @@
+//! `/metrics` of a real process: what the page explains is counted, and nothing else is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+use testkit::core::FakeCore;
+use testkit::process::Process;
+use testkit::{Deployment, Engine, loopback};
+
+/// What a scrape shows: the value of each line by its name with its labels.
+async fn scrape(process: &Process) -> BTreeMap<String, f64> {
+    let response = loopback().get(format!("http://{}/metrics", process.wallet_api)).send().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    let text = response.text().await.unwrap();
+    let value = |line: &str| line.rsplit_once(' ').map(|(name, value)| (name.to_owned(), value.parse().unwrap()));
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(|line| value(line).unwrap()).collect()
+}
+
+/// The metrics that a scrape shows, without labels and without the parts of a histogram.
+fn families(scraped: &BTreeMap<String, f64>) -> BTreeSet<String> {
+    let family = |line: &String| {
+        let name = line.split('{').next().unwrap();
+        let parts = ["_bucket", "_sum", "_count"];
+        parts.into_iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name).to_owned()
+    };
+    scraped.keys().map(family).collect()
+}
+
+fn explained() -> BTreeSet<String> {
+    let page = include_str!("../../../../docs/operate/metrics.md");
+    let name = |line: &str| Some(line.strip_prefix("| `rescind_")?.split('`').next()?.to_owned());
+    page.lines().filter_map(name).map(|name| format!("rescind_{name}")).collect()
+}
+
+async fn pays(process: &Process, id: &str) {
+    assert_eq!(process.wallet.announce(id, "user", 1000).await.unwrap(), "proceed");
+    assert_eq!(process.wallet.report(id, "S").await.unwrap(), "stands");
+}
+
+async fn what_is_explained_is_counted(engine: Engine) {
+    let core = FakeCore::start();
+    let mut deployment = Deployment::on(engine);
+    for (key, value) in [("funds.kind", "http"), ("funds.timeout", "3s"), ("payments.kind", "core"), ("payments.timeout", "3s")] {
+        deployment.set(key, value);
+    }
+    deployment.set("funds.url", &core.url());
+    deployment.set("payments.url", &core.url());
+    deployment.set("callback.answer_budget", "7500ms");
+    let process = deployment.start().await;
+    pays(&process, "paid").await;
+    core.debit("paid", "user", 1000);
+    core.set_answer("broken", Some((422, json!({ "outcome": "impossible", "reason": "account closed" }))));
+    for (id, answer) in [("paid", "S SUCCESS"), ("paid", "S SUCCESS"), ("broken", "U UNKNOWN_EXCEPTION")] {
+        assert_eq!(process.alipayplus.cancel(id).await.unwrap().brief(), answer);
+    }
+    assert_eq!(loopback().get(format!("http://{}/", process.callback)).send().await.unwrap().status(), 404);
+
+    let scraped = scrape(&process).await;
+    assert_eq!(families(&scraped), explained());
+    for (line, value) in [
+        (r#"rescind_answers_total{result_status="S",result_code="SUCCESS"}"#, 2.0),
+        (r#"rescind_answers_total{result_status="U",result_code="UNKNOWN_EXCEPTION"}"#, 1.0),
+        (r#"rescind_answers_unsigned_total{status="404"}"#, 1.0),
+        (r#"rescind_reversal_attempts_total{outcome="done"}"#, 1.0),
+        (r#"rescind_reversal_attempts_total{outcome="impossible"}"#, 1.0),
+        (r#"rescind_payment_lookups_total{outcome="not-found"}"#, 2.0),
+        (r#"rescind_commands_not_decided_total{reason="overloaded"}"#, 0.0),
+        ("rescind_repeats_total", 1.0),
+        (r#"rescind_decisions_total{rule="never-received"}"#, 2.0),
+        (r#"rescind_decisions_total{rule="answer-recorded"}"#, 1.0),
+        (r#"rescind_decisions_total{rule="money-taken"}"#, 0.0),
+        ("rescind_answer_seconds_count", 3.0),
+        ("rescind_time_to_money_seconds_count", 1.0),
+        ("rescind_parked_reversals", 1.0),
+        ("rescind_open_reversals", 0.0),
+        ("rescind_commands_waiting", 0.0),
+        ("rescind_ready", 1.0),
+    ] {
+        assert_eq!(scraped.get(line), Some(&value), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_explained_is_counted_on_postgresql() {
+    what_is_explained_is_counted(Engine::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_explained_is_counted_on_sqlite() {
+    what_is_explained_is_counted(Engine::Sqlite).await;
+}

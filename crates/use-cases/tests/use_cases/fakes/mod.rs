@@ -1,0 +1,9 @@
+//! Adapters in memory that fail, wait or are away.
+
+mod cases;
+mod core;
+mod days;
+
+pub(crate) use self::cases::{Away, Gated, HoldsBatches};
+pub(crate) use self::core::{AwayCore, HoldingCore};
+pub(crate) use self::days::FailsOnce;

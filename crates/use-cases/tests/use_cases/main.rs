@@ -1,0 +1,9 @@
+//! The functions between the doors and the ports, over stores and wallet cores that fail, wait or are away.
+#![cfg(test)]
+
+mod fakes;
+
+mod lanes;
+mod others;
+mod receipts;
+mod settlement;

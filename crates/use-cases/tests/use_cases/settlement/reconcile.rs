@@ -1,0 +1,199 @@
+//! Clearing files are compared with the record, of which some call fails, by a reader in memory.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use domain::{Currency, Listed, ListedAmount, ListedKind, Mismatch, RefundRequestId, Scope};
+use ports::testing::{MemoryClearingFiles, MemoryFindings, MemorySorter, MemoryStore, id};
+use ports::{ListedLine, LocatedFinding, SettlementStore};
+use use_cases::{
+    MissingSearch, ReconcileError, ReconcileRequest, Reconciliation, ReconciliationObserver, ReconciliationPorts, close_day,
+    reconcile,
+};
+
+use super::{a_day, day, settlement};
+use crate::fakes::FailsOnce;
+
+/// Keeps what it is told.
+#[derive(Default)]
+struct Seen {
+    lines: Vec<u64>,
+    compared: u64,
+    found: Vec<[String; 7]>,
+}
+
+impl ReconciliationObserver for Seen {
+    fn compares(&mut self, lines: u64) {
+        self.lines.push(lines);
+    }
+
+    fn compared(&mut self, lines: u64) {
+        self.compared += lines;
+    }
+
+    fn found(&mut self, finding: &LocatedFinding<'_>) {
+        self.found.push(finding.fields());
+    }
+}
+
+fn line(kind: ListedKind, payment: Option<&str>, minor: i64) -> ListedLine {
+    let amount = Some(ListedAmount { minor, currency: Currency::parse("JPY").unwrap() });
+    ListedLine { number: 0, id: payment.map(id), listed: Listed { kind, amount, fee: None }, day: Some(day()) }
+}
+
+fn payment(name: &str, minor: i64) -> ListedLine {
+    line(ListedKind::Payment, Some(name), minor)
+}
+
+fn refund(name: &str, payment: Option<&str>, minor: i64) -> ListedLine {
+    line(ListedKind::Refund(RefundRequestId::parse(name).unwrap()), payment, minor)
+}
+
+/// All that settles of [`a_day`], far from sorted.
+fn all_that_settles() -> Vec<ListedLine> {
+    let mut lines: Vec<_> = ["p-6", "p-0", "p-5", "p-2", "p-3"].map(|name| payment(name, 1000)).into();
+    lines.insert(2, refund("r", None, -5));
+    lines
+}
+
+/// A reconciliation over a closed day.
+struct Reconciling {
+    kept: MemoryStore,
+    files: MemoryClearingFiles,
+    findings: MemoryFindings,
+    seen: Seen,
+    request: ReconcileRequest,
+}
+
+impl Reconciling {
+    async fn of(files: &[(&str, &[ListedLine], bool)]) -> Self {
+        let kept = a_day().await;
+        close_day(&settlement(&kept, Arc::new(kept.clone())), day()).await.unwrap();
+        Self::over(kept, files)
+    }
+
+    fn over(kept: MemoryStore, files: &[(&str, &[ListedLine], bool)]) -> Self {
+        let known = MemoryClearingFiles::default();
+        for (name, lines, lists_amounts) in files {
+            known.deliver(Path::new(name), lines, *lists_amounts);
+        }
+        let paths = files.iter().map(|(name, ..)| PathBuf::from(name)).collect();
+        let request = ReconcileRequest { files: paths, day: None, scope: Scope::Everything };
+        Self { kept, files: known, findings: MemoryFindings::default(), seen: Seen::default(), request }
+    }
+
+    async fn run(&mut self) -> Result<Reconciliation, ReconcileError> {
+        self.run_over(Arc::new(self.kept.clone())).await
+    }
+
+    async fn run_over(&mut self, days: Arc<dyn SettlementStore>) -> Result<Reconciliation, ReconcileError> {
+        self.findings = MemoryFindings::default();
+        self.seen = Seen::default();
+        let (reader, findings) = (Arc::new(self.files.clone()), Box::new(self.findings.clone()));
+        let ports = ReconciliationPorts { days, reader, sorter: Box::new(MemorySorter::default()), findings };
+        reconcile(ports, &self.request, &mut self.seen).await
+    }
+
+    /// Name, payment, file and line of all that was found.
+    fn found(&self) -> Vec<[&str; 4]> {
+        self.seen.found.iter().map(|fields| [0, 1, 5, 6].map(|column| fields[column].as_str())).collect()
+    }
+}
+
+#[tokio::test]
+async fn files_with_all_that_settles_have_no_findings() {
+    let mut reconciling = Reconciling::of(&[("items", &all_that_settles(), true)]).await;
+    let reconciliation = reconciling.run().await.unwrap();
+    assert_eq!(reconciliation.missing, MissingSearch::ClosedDay { day: day(), others: vec![] });
+    assert_eq!((reconciling.found(), reconciliation.totals.lines), (vec![], 6));
+    assert_eq!((reconciling.seen.lines.as_slice(), reconciling.seen.compared), (&[6][..], 6));
+    assert_eq!(reconciling.findings.kept(), Some((vec![], reconciliation.totals)));
+}
+
+#[tokio::test]
+async fn findings_come_in_the_order_of_the_payments_and_are_counted_written_and_shown() {
+    let mut lines = all_that_settles();
+    lines[1] = payment("p-0", 999);
+    lines.extend([payment("p-4", 1000), payment("nobody", 1), payment("p-6", 1000)]);
+    lines.remove(4);
+    let mut reconciling = Reconciling::of(&[("items", &lines, true), ("more", &[refund("gone", None, 1)], true)]).await;
+    let totals = reconciling.run().await.unwrap().totals;
+    let expected = [
+        ["unknown", "", "more", "2"],
+        ["listed-twice", "p-6", "items", "9"],
+        ["unknown", "nobody", "items", "8"],
+        ["amount-differs", "p-0", "items", "3"],
+        ["settled-but-missing", "p-2", "", ""],
+        ["cancelled-but-present", "p-4", "items", "7"],
+    ];
+    assert_eq!(reconciling.found(), expected);
+    assert_eq!((totals.lines, totals.counts[&Mismatch::Unknown], totals.fails_the_gate()), (9, 2, true));
+    assert_eq!(reconciling.findings.kept(), Some((reconciling.seen.found.clone(), totals)));
+}
+
+/// More than a page of transactions, of which one payment has more than a page.
+#[tokio::test]
+async fn a_payment_is_compared_at_once_however_many_lines_it_has() {
+    let mut lines: Vec<_> = (0..999).map(|n| payment(&format!("a-{n:04}"), 1)).collect();
+    lines.extend((0..1_500).map(|_| payment("p-0", 1000)));
+    lines.extend(all_that_settles());
+    let mut reconciling = Reconciling::of(&[("items", &lines, true)]).await;
+    let totals = reconciling.run().await.unwrap().totals;
+    let expected = [(Mismatch::Unknown, 999), (Mismatch::ListedTwice, 1_500)];
+    assert_eq!(totals.counts.into_iter().collect::<Vec<_>>(), expected);
+    assert_eq!(reconciling.seen.compared, 999 + 1_500 + 6);
+}
+
+#[tokio::test]
+async fn what_is_missing_is_looked_for_only_where_the_files_can_have_it() {
+    let nothing: &[ListedLine] = &[];
+    let kept = a_day().await;
+    let mut open = Reconciling::over(kept.clone(), &[("items", &all_that_settles()[..1], true)]);
+    assert_eq!(open.run().await.unwrap().missing, MissingSearch::OpenDay { day: day(), others: vec![] });
+    close_day(&settlement(&kept, Arc::new(kept.clone())), day()).await.unwrap();
+    let mut empty = Reconciling::over(kept.clone(), &[("items", nothing, true)]);
+    assert_eq!(empty.run().await.unwrap().missing, MissingSearch::NoDay);
+    let mut fees = Reconciling::over(kept.clone(), &[("fees", nothing, false)]);
+    fees.request.day = Some(day());
+    assert_eq!(fees.run().await.unwrap().missing, MissingSearch::NoAmounts);
+    fees.request.scope = Scope::CancelledOnly;
+    assert_eq!(fees.run().await.unwrap().missing, MissingSearch::CancelledOnly);
+    for reconciling in [&open, &empty, &fees] {
+        assert_eq!(reconciling.found(), Vec::<[&str; 4]>::new());
+    }
+    empty.request.day = Some(day());
+    empty.run().await.unwrap();
+    assert_eq!(empty.found().len(), 6, "five payments and a refund");
+}
+
+#[tokio::test]
+async fn a_malformed_file_ends_it_before_anything_is_compared() {
+    let lines = all_that_settles();
+    let mut reconciling = Reconciling::of(&[("items", &lines, true), ("cut", &lines, true)]).await;
+    reconciling.files.deliver_cut_off(Path::new("cut"), &lines, true);
+    let error = reconciling.run().await.unwrap_err();
+    assert!(matches!(&error, ReconcileError::Malformed(malformed) if malformed.file == "cut"), "{error:?}");
+    assert_eq!((reconciling.seen.lines.len(), reconciling.findings.kept()), (0, None));
+}
+
+#[tokio::test]
+async fn a_store_that_fails_at_any_call_ends_it_without_kept_findings() {
+    let mut lines = all_that_settles();
+    lines.push(payment("p-1", 1000));
+    let mut reconciling = Reconciling::of(&[("items", &lines, true)]).await;
+    let expected = reconciling.run().await.unwrap();
+    let mut calls = 0;
+    loop {
+        let days = Arc::new(FailsOnce::at(&reconciling.kept, calls, false));
+        match reconciling.run_over(days).await {
+            Ok(reconciliation) => {
+                assert_eq!(reconciliation, expected);
+                break;
+            }
+            Err(ReconcileError::Unavailable(_)) => calls += 1,
+            Err(other) => unreachable!("{other}"),
+        }
+        assert_eq!(reconciling.findings.kept(), None);
+    }
+    assert!(calls >= 5, "{calls} calls: refunds, the day, cases and the day's pages");
+}
