@@ -1,28 +1,32 @@
-//! One batch between loading and recording: pure, the same for every engine.
+//! One batch: lock, load, decide, record, commit. The same for every engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use diesel::result::Error as DieselError;
 use domain::{Case, Change, Command, Decision, PaymentRequestId, Policy, decide};
-use ports::{Decided, UnavailableError};
+use metrics::counter;
+use ports::{Decided, ReceivedCommand, UnavailableError};
+use tracing::warn;
 
+use crate::engine::SqlConnection;
 use crate::metrics::BatchMetrics;
+use crate::pool::unavailable;
 use crate::rows::{CaseRow, EntryRow, EventRow, LoadedRows, RefundRow, ReversalRow, inconsistent};
+use crate::store::SqlStore;
+use crate::transaction::in_transaction;
+use crate::writes::Writes;
 
-/// What has to be written, at most one row a case in `cases` and `reversals`.
-#[derive(Debug, Default)]
-pub(crate) struct Writes {
-    pub(crate) cases: Vec<CaseRow>,
-    pub(crate) refunds: Vec<RefundRow>,
-    pub(crate) reversals: Vec<ReversalRow>,
-    pub(crate) events: Vec<EventRow>,
-    pub(crate) entries: Vec<EntryRow>,
-}
+/// A batch that failed is replayed one by one, but only for so long: past it, its callers are no longer waiting.
+const REPLAY_WITHIN: Duration = Duration::from_secs(3);
+
+/// One for each command of a batch.
+pub(crate) type Outcomes = Vec<Result<Decided, UnavailableError>>;
 
 /// What a batch decided.
 pub(crate) struct BatchResult {
     /// One for each command.
-    pub(crate) outcomes: Vec<Result<Decided, UnavailableError>>,
+    pub(crate) outcomes: Outcomes,
     pub(crate) writes: Writes,
     pub(crate) metrics: BatchMetrics,
 }
@@ -32,6 +36,56 @@ struct CaseInBatch {
     before: Case,
     now: Case,
     last_event: i32,
+}
+
+/// One batch in one transaction: lock, load, decide, record, commit.
+fn decide_batch<C: SqlConnection>(
+    store: &SqlStore<C>,
+    connection: &mut C,
+    batch: &[ReceivedCommand],
+) -> Result<Outcomes, DieselError> {
+    let id = |received: &ReceivedCommand| received.command.id.as_str().to_owned();
+    let ids = BTreeSet::from_iter(batch.iter().map(id));
+    let opening = BTreeSet::from_iter(batch.iter().filter(|received| received.command.action.opens_case()).map(id));
+    let (ids, opening) = (Vec::from_iter(ids), Vec::from_iter(opening));
+    let (outcomes, metrics) = in_transaction(connection, |connection| {
+        let rows = (store.engine.lock_and_load)(connection, &ids, &opening)?;
+        let now = (store.engine.clock)(connection)?;
+        let commands: Vec<Command> = batch.iter().map(|received| received.as_received(now)).collect();
+        let BatchResult { outcomes, writes, metrics } = decide_all(&store.policy, rows, &commands);
+        store.engine.record(connection, &writes)?;
+        Ok((outcomes, metrics))
+    })?;
+    metrics.committed(batch);
+    Ok(outcomes)
+}
+
+/// Decides a batch, and one by one what fails together, so that one command's trouble is its own. It is safe after every failure:
+/// what was rolled back is decided for the first time, and what was committed without our hearing of it is read back.
+pub(crate) fn decide_or_replay<C: SqlConnection>(store: &SqlStore<C>, batch: &[ReceivedCommand]) -> Outcomes {
+    let begun = Instant::now();
+    let reason = match store.writers.take().map(|mut connection| decide_batch(store, &mut *connection, batch)) {
+        Ok(Ok(outcomes)) => return outcomes,
+        Ok(Err(error)) => unavailable(&error),
+        Err(unreachable) => return vec![Err(unreachable); batch.len()],
+    };
+    warn!(error = %reason, size = batch.len(), "a batch was rolled back: its commands are decided again one by one");
+    counter!("rescind_batch_replays_total").increment(1);
+    let mut in_trouble = BTreeSet::new();
+    let mut alone = |received: &ReceivedCommand| {
+        // What a case cannot do now it cannot do a moment later: its repeats must not use up the time of the others.
+        if begun.elapsed() > REPLAY_WITHIN || in_trouble.contains(&received.command.id) {
+            return Err(reason.clone());
+        }
+        // A connection of its own: the last one may be lost.
+        let decided = decide_batch(store, &mut *store.writers.take()?, std::slice::from_ref(received));
+        let outcome = decided.map_err(|error| {
+            in_trouble.insert(received.command.id.clone());
+            unavailable(&error)
+        });
+        outcome?.pop().unwrap_or_else(|| Err(UnavailableError::because("a batch of one had no answer")))
+    };
+    batch.iter().map(&mut alone).collect()
 }
 
 /// Decides the commands in order, each on the case as the one before left it.
@@ -90,19 +144,4 @@ impl CaseInBatch {
             writes.reversals.extend(self.now.reversal.iter().map(|reversal| ReversalRow::of(id, reversal)));
         }
     }
-}
-
-impl Writes {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.cases.is_empty() && self.events.is_empty() && self.entries.is_empty()
-    }
-}
-
-/// A write has to change as many rows as it names; anything else means that a lock did not hold.
-pub(crate) fn ensure_written(table: &str, expected: usize, written: impl TryInto<usize>) -> Result<(), DieselError> {
-    let written = written.try_into().unwrap_or(usize::MAX);
-    if expected == written {
-        return Ok(());
-    }
-    Err(DieselError::SerializationError(format!("{written} of {expected} rows were written to {table}").into()))
 }

@@ -1,82 +1,24 @@
 //! The cases in a database, as the port promises them.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::result::Error as DieselError;
-use domain::{AccountId, Case, Command, Currency, EntryKind, PaymentRequestId, ReversalStateName};
-use metrics::counter;
+use domain::{AccountId, Case, Currency, EntryKind, PaymentRequestId, ReversalStateName};
 use ports::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
+    AccountStatement, Backlog, CancellationStore, CaseFile, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
     UnavailableError,
 };
-use tracing::warn;
 
-use crate::batch::{BatchResult, decide_all};
+use crate::batch::{Outcomes, decide_or_replay};
 use crate::engine::SqlConnection;
 use crate::leases::lease_due;
 use crate::pool::{blocking, unavailable};
 use crate::rows::{EntryRow, EventRow, InconsistentRowError, RowRef, inconsistent};
 use crate::store::SqlStore;
 use crate::tables::{CaseTables, HalfBalance};
-use crate::transaction::{in_transaction, read};
-
-/// A batch that failed is replayed one by one, but only for so long: past it, its callers are no longer waiting.
-const REPLAY_WITHIN: Duration = Duration::from_secs(3);
-
-type Outcomes = Vec<Result<Decided, UnavailableError>>;
-
-/// One batch in one transaction: lock, load, decide, record, commit.
-fn decide_batch<C: SqlConnection>(
-    store: &SqlStore<C>,
-    connection: &mut C,
-    batch: &[ReceivedCommand],
-) -> Result<Outcomes, DieselError> {
-    let id = |received: &ReceivedCommand| received.command.id.as_str().to_owned();
-    let ids = BTreeSet::from_iter(batch.iter().map(id));
-    let opening = BTreeSet::from_iter(batch.iter().filter(|received| received.command.action.opens_case()).map(id));
-    let (ids, opening) = (Vec::from_iter(ids), Vec::from_iter(opening));
-    let (outcomes, metrics) = in_transaction(connection, |connection| {
-        let rows = (store.engine.lock_and_load)(connection, &ids, &opening)?;
-        let now = (store.engine.clock)(connection)?;
-        let commands: Vec<Command> = batch.iter().map(|received| received.as_received(now)).collect();
-        let BatchResult { outcomes, writes, metrics } = decide_all(&store.policy, rows, &commands);
-        store.engine.record(connection, &writes)?;
-        Ok((outcomes, metrics))
-    })?;
-    metrics.committed(batch);
-    Ok(outcomes)
-}
-
-/// Decides a batch, and one by one what fails together, so that one command's trouble is its own. It is safe after every failure:
-/// what was rolled back is decided for the first time, and what was committed without our hearing of it is read back.
-fn decide_or_replay<C: SqlConnection>(store: &SqlStore<C>, batch: &[ReceivedCommand]) -> Outcomes {
-    let begun = Instant::now();
-    let reason = match store.writers.take().map(|mut connection| decide_batch(store, &mut *connection, batch)) {
-        Ok(Ok(outcomes)) => return outcomes,
-        Ok(Err(error)) => unavailable(&error),
-        Err(unreachable) => return vec![Err(unreachable); batch.len()],
-    };
-    warn!(error = %reason, size = batch.len(), "a batch was rolled back: its commands are decided again one by one");
-    counter!("rescind_batch_replays_total").increment(1);
-    let mut in_trouble = BTreeSet::new();
-    let mut alone = |received: &ReceivedCommand| {
-        // What a case cannot do now it cannot do a moment later: its repeats must not use up the time of the others.
-        if begun.elapsed() > REPLAY_WITHIN || in_trouble.contains(&received.command.id) {
-            return Err(reason.clone());
-        }
-        // A connection of its own: the last one may be lost.
-        let decided = decide_batch(store, &mut *store.writers.take()?, std::slice::from_ref(received));
-        let outcome = decided.map_err(|error| {
-            in_trouble.insert(received.command.id.clone());
-            unavailable(&error)
-        });
-        outcome?.pop().unwrap_or_else(|| Err(UnavailableError::because("a batch of one had no answer")))
-    };
-    batch.iter().map(&mut alone).collect()
-}
+use crate::transaction::read;
 
 /// A page of cases. It is shorter than its limit only where the list ends: the next case stands in for one that cannot be read.
 fn listed<C: CaseTables>(

@@ -5,13 +5,14 @@ use diesel::result::Error as DieselError;
 use domain::{Action, Case, ClearingDay, Command, CommandReply, DayClosing, PaymentRequestId, RefundRequestId};
 use ports::{ClosedDay, Decided, DuePosition, Page, SettlementStore, Step, StepOutcome, UnavailableError};
 
-use crate::batch::{BatchResult, decide_all, ensure_written};
+use crate::batch::{BatchResult, decide_all};
 use crate::engine::{Engine, SqlConnection};
 use crate::pool::{blocking, unavailable};
 use crate::rows::{DayRow, InconsistentRowError, LoadedRows, RowRef, inconsistent};
 use crate::store::SqlStore;
 use crate::tables::{DayTables, Due};
 use crate::transaction::{in_transaction, read};
+use crate::writes::ensure_written;
 
 /// A step's outcome, if the database did not fail.
 type Stepped = Result<StepOutcome, UnavailableError>;

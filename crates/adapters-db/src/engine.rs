@@ -9,7 +9,6 @@ use diesel_migrations::EmbeddedMigrations;
 use domain::Policy;
 use ports::{CancellationStore, SettlementStore};
 
-use crate::batch::Writes;
 use crate::deployment::DeploymentTable;
 use crate::migrations::MigrationError;
 use crate::pool::Pools;
@@ -17,6 +16,7 @@ use crate::rows::LoadedRows;
 use crate::settings::{DatabaseError, DatabaseSettings};
 use crate::tables::{CaseTables, DayTables};
 use crate::transaction::Transactions;
+use crate::writes::Writes;
 
 /// A connection that a store works on. What it does is the same for every engine behind it.
 pub(crate) trait SqlConnection:

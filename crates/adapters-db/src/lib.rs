@@ -23,6 +23,7 @@ mod sql;
 mod store;
 mod tables;
 mod transaction;
+mod writes;
 
 pub use database::Database;
 pub use deployment::DeploymentPolicy;

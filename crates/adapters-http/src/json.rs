@@ -21,14 +21,14 @@ pub(crate) enum JsonError {
 pub(crate) fn parse_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, JsonError> {
     let EachMemberOnce = serde_json::from_slice(text).map_err(JsonError::Malformed)?;
     let parsed = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(text));
-    parsed.map(|Object(parsed)| parsed).map_err(JsonError::WrongShape)
+    parsed.map(|JsonObject(parsed)| parsed).map_err(JsonError::WrongShape)
 }
 
 /// A JSON object, where serde's own derived code would take an array of the members' values as well.
 #[derive(Debug)]
-pub(crate) struct Object<T>(pub(crate) T);
+pub(crate) struct JsonObject<T>(pub(crate) T);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for JsonObject<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
     }

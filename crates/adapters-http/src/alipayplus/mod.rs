@@ -9,11 +9,9 @@ mod freshness;
 mod listener;
 mod rejection;
 mod rejection_budget;
-mod response;
 pub mod result_codes;
 pub mod signature_header;
 mod signed;
-mod verification;
 
 pub use callback::Callback;
 pub use endpoints::CancelPayment;

@@ -12,7 +12,7 @@ use super::amounts::{Amount, Fee};
 use super::fields::{identifier, past};
 use super::problem::ApiError;
 use super::schemas::Identifier;
-use crate::json::Object;
+use crate::json::JsonObject;
 
 /// How long an operator's note may be, in characters.
 const LONGEST_NOTE: usize = 1000;
@@ -32,10 +32,10 @@ pub(super) struct Announcement {
     account: String,
     /// What the user pays.
     #[schema(value_type = Amount)]
-    amount: Object<Amount>,
+    amount: JsonObject<Amount>,
     /// What Alipay+ settles, where it differs from `amount`.
     #[schema(value_type = Option<Amount>)]
-    settlement_amount: Option<Object<Amount>>,
+    settlement_amount: Option<JsonObject<Amount>>,
     kind: Kind,
     /// When the payment was initiated, RFC 3339 with offset; at most 5 minutes ahead.
     #[schema(format = DateTime)]
@@ -64,7 +64,7 @@ pub(super) struct PaymentResult {
     payment_id: Option<String>,
     /// What the payment costs the wallet.
     #[schema(value_type = Option<Fee>)]
-    fee: Option<Object<Fee>>,
+    fee: Option<JsonObject<Fee>>,
 }
 
 /// A refund that the wallet is about to make.
@@ -76,7 +76,7 @@ pub(super) struct RefundAnnouncement {
     refund_request_id: String,
     /// How much goes back.
     #[schema(value_type = Amount)]
-    amount: Object<Amount>,
+    amount: JsonObject<Amount>,
 }
 
 /// How a refund ended.

@@ -87,6 +87,45 @@ fn every_call_needs_a_known_token() {
     assert_eq!(known.status, 200);
 }
 
+/// The members that are texts of any form: prose, and the cursor of a page.
+const FREE_TEXTS: [&str; 9] = [
+    "AccountView.next",
+    "DeferredList.next",
+    "EventView.*",
+    "OpenApiDocument.openapi",
+    "ProblemDetails.detail",
+    "ProblemDetails.title",
+    "ReadinessBody.reason",
+    "ReversalList.next",
+    "UnfinishedReversal.lastError",
+];
+
+fn is_text_of_any_form(schema: &Value) -> bool {
+    let is_text = schema["type"] == "string" || schema["type"] == json!(["string", "null"]);
+    is_text && ["enum", "pattern", "format", "maxLength"].iter().all(|limit| schema[limit].is_null())
+}
+
+fn free_texts(name: &str, schema: &Value) -> Vec<String> {
+    let parts = schema["allOf"].as_array().into_iter().flatten().flat_map(|part| free_texts(name, part));
+    let members = schema["properties"].as_object().into_iter().flatten().map(|(member, schema)| (member.as_str(), schema));
+    let others = schema.get("additionalProperties").map(|schema| ("*", schema));
+    let free = members.chain(others).filter(|(_, schema)| is_text_of_any_form(schema));
+    free.map(|(member, _)| format!("{name}.{member}")).chain(parts).collect()
+}
+
+#[test]
+fn every_text_but_prose_has_a_form() {
+    let document: Value = serde_json::from_str(&adapters_http::openapi()).unwrap();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let found: Vec<_> = schemas.iter().flat_map(|(name, schema)| free_texts(name, schema)).collect();
+    assert_eq!(found, FREE_TEXTS);
+    for (method, path, operation) in operations(&document) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(!is_text_of_any_form(&parameter["schema"]), "{method} {path}: {}", parameter["name"]);
+        }
+    }
+}
+
 /// Where the document is committed, for those who have no running process.
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/integrate/wallet-api.openapi.json");
 

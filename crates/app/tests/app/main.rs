@@ -26,6 +26,7 @@ mod mutated_input;
 mod seed_sample;
 mod settings;
 mod stopping;
+mod tidy;
 
 /// The testkit finds the program by its place; cargo says where it has put it.
 #[test]

@@ -8,6 +8,7 @@ use domain::{
     NeverReceived, OtherAcquirer, PayResult, Payment, PaymentKind, PaymentRequestId, PaymentStatus, PeriodOver, Policy,
     RefundRequest, RefundRequestId, RefundResult, Reply, ReportedResult, Results,
 };
+use sha2::{Digest, Sha256};
 
 use crate::{Decided, ReceivedCommand, UnavailableError};
 
@@ -53,6 +54,12 @@ pub fn day(later: i64) -> ClearingDay {
 #[must_use]
 pub fn id(text: &str) -> PaymentRequestId {
     PaymentRequestId::parse(text).unwrap()
+}
+
+/// The SHA-256 of `bytes`, in small hexadecimal digits, as `sha256sum` prints it.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The replies alone, without the rules that decided.

@@ -8,12 +8,10 @@
 pub mod contracts;
 mod fixtures;
 mod memory;
-mod sha256;
 
 /// For the subjects of a crate that has no such dependency of its own.
 pub use async_trait::async_trait;
 pub use contracts::store::{Damage, Subject};
 use fixtures::DAY_LONG;
-pub use fixtures::{Wallet, core_policy, day, id, ledger_policy, moment, replies};
+pub use fixtures::{Wallet, core_policy, day, id, ledger_policy, moment, replies, sha256};
 pub use memory::{ManualClock, MemoryClearingFiles, MemoryFindings, MemorySorter, MemoryStatements, MemoryStore};
-pub use sha256::sha256;

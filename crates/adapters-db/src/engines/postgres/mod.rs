@@ -10,7 +10,6 @@ use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
-use crate::batch::{Writes, ensure_written};
 use crate::engine::Engine;
 use crate::pool::{Connections, Pools};
 use crate::rows::{CaseRow, EntryRow, EventRow, LoadedRows, RefundRow, ReversalRow};
@@ -18,6 +17,7 @@ use crate::schema::cases;
 use crate::settings::{DatabaseError, DatabaseSettings};
 use crate::sql::{Cell, SqlStatement, TableRow};
 use crate::tables::CaseTables;
+use crate::writes::{Writes, ensure_written};
 
 /// A server that any number of processes share.
 pub(crate) const POSTGRES: Engine<PgConnection> = Engine {

@@ -11,7 +11,6 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use domain::ReversalStateName;
 use serde::Serialize;
 
-use crate::batch::{Writes, ensure_written};
 use crate::engine::Engine;
 use crate::migrations::{MigrationError, run_pending};
 use crate::pool::{Connections, Pools};
@@ -20,6 +19,7 @@ use crate::settings::{DatabaseError, DatabaseSettings};
 use crate::sql::{SqlStatement, TableRow};
 use crate::tables::CaseTables;
 use crate::transaction::Transactions;
+use crate::writes::{Writes, ensure_written};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 

@@ -176,7 +176,7 @@ fn status(status: &PaymentStatus) -> ResultStatus {
 /// A resolved reversal is shown as done: the timeline says who resolved it.
 fn shown_state(state: &ReversalState) -> &'static str {
     match state.name() {
-        ReversalStateName::Resolved => ReversalStateName::Done.as_str(),
-        name => name.as_str(),
+        ReversalStateName::Done | ReversalStateName::Resolved => ReversalStateName::Done.as_str(),
+        name @ (ReversalStateName::Open | ReversalStateName::Parked) => name.as_str(),
     }
 }

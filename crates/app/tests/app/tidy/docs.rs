@@ -11,7 +11,7 @@ const LONGEST: usize = 40;
 const AVOIDED: [&str; 3] = ["whoever", "whatever there", "told of"];
 
 /// Where the avoided words are written down.
-const HERE: &str = "crates/app/tests/tidy/";
+const HERE: &str = "crates/app/tests/app/tidy/";
 
 pub(super) const RULES: [Rule; 7] = [
     Rule {

@@ -1,3 +1,0 @@
-//! Tidiness as a test; see [`tidy`].
-
-mod tidy;
