@@ -95,10 +95,16 @@ impl Database {
 
 /// The URL may hold a password, so that no more than its scheme is shown.
 fn unknown_scheme(url: &str) -> DatabaseError {
-    let found =
-        url.split_once("://").map_or_else(|| "has no scheme".to_owned(), |(scheme, _)| format!("begins with {scheme}://"));
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme).filter(|scheme| is_scheme(scheme));
+    let found = scheme.map_or_else(|| "has no scheme".to_owned(), |scheme| format!("begins with {scheme}://"));
     let known: Vec<_> = ENGINES.iter().flat_map(|engine| engine.schemes()).copied().collect();
     DatabaseError(format!("database.url {found}, but must begin with {}", known.join(" or ")))
+}
+
+/// Whether the text has the form of a URL's scheme, by RFC 3986.
+fn is_scheme(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(allowed)
 }
 
 /// A database with its engine.
@@ -200,7 +206,11 @@ mod tests {
 
     #[test]
     fn a_refused_url_shows_its_scheme_and_no_more() {
-        let shown = [("mysql://a:secret@b/c", "begins with mysql://"), ("host=a password=secret", "has no scheme")];
+        let shown = [
+            ("mysql://a:secret@b/c", "begins with mysql://"),
+            ("host=a password=secret", "has no scheme"),
+            ("host=a password=secret://x", "has no scheme"),
+        ];
         for (url, found) in shown {
             let sentence = refusal(url);
             assert!(

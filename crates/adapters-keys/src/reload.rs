@@ -1,5 +1,6 @@
 //! Keys that are exchanged while they are in use.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use async_trait::async_trait;
@@ -14,14 +15,20 @@ pub struct Reloadable<T>(Arc<RwLock<InForce<T>>>);
 
 struct InForce<T> {
     current: Arc<T>,
-    /// How many exchanges there were.
+    /// Of this exchange alone, in the whole process.
     generation: u64,
+}
+
+/// A number that no other exchange of the process has, and that is greater than all before it.
+fn next_generation() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 impl<T> Reloadable<T> {
     /// In force until the first exchange.
     pub fn new(first: T) -> Self {
-        Self(Arc::new(RwLock::new(InForce { current: Arc::new(first), generation: 0 })))
+        Self(Arc::new(RwLock::new(InForce { current: Arc::new(first), generation: next_generation() })))
     }
 
     /// Puts `next` in force for every call that begins from now on.
@@ -29,7 +36,7 @@ impl<T> Reloadable<T> {
         let next = Arc::new(next);
         let mut in_force = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let former = std::mem::replace(&mut in_force.current, next);
-        in_force.generation += 1;
+        in_force.generation = next_generation();
         // Wiping takes longer than exchanging, and nobody needs to wait for it.
         drop(in_force);
         drop(former);
@@ -56,10 +63,10 @@ impl<T: MessageSigner> MessageSigner for Reloadable<T> {
         self.current().sign(text).await
     }
 
-    /// The exchanges here, and below them those of the signer in force.
+    /// The later of this exchange and that of the signer in force, since each number is given once.
     fn key_generation(&self) -> u64 {
         let in_force = self.in_force();
-        (in_force.generation << 32) + in_force.current.key_generation()
+        in_force.generation.max(in_force.current.key_generation())
     }
 }
 

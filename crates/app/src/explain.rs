@@ -158,8 +158,8 @@ fn why(case: &Case) -> &'static str {
 }
 
 fn next(case: &Case) -> String {
-    let reversal_request = case.reversal.as_ref().map(|reversal| &reversal.state);
-    let next = match (case.cancellation.as_ref().map(|cancellation| cancellation.state), reversal_request) {
+    let reversal = case.reversal.as_ref().map(|reversal| &reversal.state);
+    let next = match (case.cancellation.as_ref().map(|cancellation| cancellation.state), reversal) {
         (_, Some(ReversalState::Parked { .. })) => "An operator decides: the wallet core says the money cannot go back.",
         (_, Some(ReversalState::Open { .. })) => "The money is given back, again and again until there is a receipt.",
         (None, _) => "Nothing until Alipay+ cancels or the wallet reports more.",

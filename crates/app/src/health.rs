@@ -10,7 +10,7 @@ use crate::settings::Settings;
 /// How long an answer may take. A process that is slower does not do its work either.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Asks `/livez` of the wallet-side API, which answers without the database: a container that is killed because its database is
+/// Asks `/livez` of the wallet API, which answers without the database: a container that is killed because its database is
 /// away does not help. `/readyz` is for people: it also says no when money waits for too long.
 pub(crate) async fn check(settings: Settings) -> Result<ExitCode, CliError> {
     let (scheme, address) =

@@ -16,7 +16,7 @@ use crate::wiring;
 pub(crate) const PRIVATE_KEY: &str = "wallet-private.pem";
 /// The wallet's public key; Alipay+ verifies answers with it.
 pub(crate) const PUBLIC_KEY: &str = "wallet-public.pem";
-/// The tokens of the wallet-side API.
+/// The tokens of the wallet API.
 pub(crate) const TOKENS: &str = "wallet-api-tokens";
 
 const SECRET: u32 = 0o600;

@@ -63,7 +63,7 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
         "rescind_decisions_total",
         Kind::Counter,
         Unit::Count,
-        "Decisions about cancels, by rule: the name of the row of the rule table.",
+        "Decisions about cancels, by rule; a cancel that waits, or is looked up again, is decided more than once.",
     ),
     (
         "rescind_open_reversals",

@@ -1,6 +1,6 @@
 //! Keys are read again on SIGHUP and when one of their files has changed, while requests are answered.
 //!
-//! Only keys are: `callback.signing_key`, `callback.clients` and the tokens of the wallet-side API, with the files they name.
+//! Only keys are: `callback.signing_key`, `callback.clients` and the tokens of the wallet API, with the files they name.
 //! Every other setting stays as the process was started with it. Either all of it is right and put in force together, or the
 //! keys that are in force stay there.
 

@@ -62,7 +62,7 @@ pub(crate) async fn until_stopped(servers: Servers, stop: Stop, signals: &mut Si
             info!("stopped");
             Ok(ExitCode::SUCCESS)
         }
-        Some((door, ended)) => Err(CliError::new(format!("{door} ended by itself: {ended:?}"))),
+        Some((listener, ended)) => Err(CliError::new(format!("{listener} ended by itself: {ended:?}"))),
     }
 }
 

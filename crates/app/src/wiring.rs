@@ -55,7 +55,7 @@ pub(crate) struct Service {
     pub(crate) keys: Keys,
 }
 
-/// The callback's server and the wallet-side API's, as tasks.
+/// The callback's server and the wallet API's, as tasks.
 pub(crate) type Servers = [JoinHandle<io::Result<()>>; 2];
 
 /// Stops a service.
@@ -211,6 +211,6 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn cannot_serve(door: &str, error: &io::Error) -> CliError {
-    CliError::new(format!("{door} cannot be served: {error}"))
+fn cannot_serve(listener: &str, error: &io::Error) -> CliError {
+    CliError::new(format!("{listener} cannot be served: {error}"))
 }

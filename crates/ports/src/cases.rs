@@ -126,7 +126,8 @@ pub struct CaseFile {
     pub timeline: Vec<TimelineEntry>,
 }
 
-/// One line of a timeline, as recorded. Names are kept as they were written, so that an older record is never reinterpreted.
+/// One line of a timeline, as recorded. Names are kept as they were written, so that an older record is never reinterpreted. A
+/// rule that an older record names by its number is given by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimelineEntry {
     /// When it was decided.

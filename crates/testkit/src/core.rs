@@ -13,7 +13,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 
-use http::{Reply, Request};
+use http::{HttpReply, Request};
 
 /// A wallet core. Clones are the same one.
 #[derive(Clone)]
@@ -247,26 +247,26 @@ impl FakeCore {
         }
     }
 
-    async fn reply(&self, request: &Request, stream: &mut TcpStream) -> Reply {
+    async fn reply(&self, request: &Request, stream: &mut TcpStream) -> HttpReply {
         if !self.lets_through(Gate::Request, request, stream).await {
-            return Reply::Closed;
+            return HttpReply::Closed;
         }
         let (fault, delay) = self.books().draw();
         if fault == Some(Fault::Before) {
-            return [Reply::Whole(500, Value::Null), Reply::Closed][one_of(2)].clone();
+            return [HttpReply::Whole(500, Value::Null), HttpReply::Closed][one_of(2)].clone();
         }
         if fault == Some(Fault::LateEffect) {
             tokio::time::sleep(delay).await;
         }
         let (status, body) = self.books().answer(request);
         if fault == Some(Fault::After) {
-            return [Reply::Whole(500, Value::Null), Reply::Closed, Reply::Half(status, body)][one_of(3)].clone();
+            return [HttpReply::Whole(500, Value::Null), HttpReply::Closed, HttpReply::Half(status, body)][one_of(3)].clone();
         }
         if fault == Some(Fault::LateAnswer) {
             tokio::time::sleep(delay).await;
         }
         self.lets_through(Gate::Answer, request, stream).await;
-        Reply::Whole(status, body)
+        HttpReply::Whole(status, body)
     }
 
     /// Whether its caller still waits when a held request may go on.

@@ -4,8 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::process::Process;
-use crate::{CLIENT_ID, Engine, PATH, PSP_ID, program};
+use crate::{CLIENT_ID, PATH, PSP_ID, TestEngine, program};
 
 /// A wallet with keys of its own and a fresh database. It outlives the processes that serve it, and is gone when dropped.
 pub struct Deployment {
@@ -17,13 +16,13 @@ pub struct Deployment {
 
 impl Deployment {
     /// Keys, settings and a fresh database, migrated.
-    pub fn on(engine: Engine) -> Self {
+    pub fn on(engine: TestEngine) -> Self {
         let mut new = Self { dir: tempfile::tempdir().unwrap(), database: None, settings: Vec::new() };
         new.succeed(&["keys", "generate", "keys"]);
         new.succeed(&["keys", "generate", "alipayplus"]);
         let url = match engine {
-            Engine::Sqlite => "sqlite://rescind.db".to_owned(),
-            Engine::Postgres => {
+            TestEngine::Sqlite => "sqlite://rescind.db".to_owned(),
+            TestEngine::Postgres => {
                 let name = fresh_database();
                 let url = postgres_url(&name);
                 new.database = Some(name);
@@ -62,7 +61,7 @@ impl Deployment {
     }
 
     /// A command in this deployment's folder, with its settings and nothing else of the environment.
-    fn prepared(&self, mut command: Command) -> Command {
+    pub(crate) fn prepared(&self, mut command: Command) -> Command {
         command.current_dir(self.dir()).env_clear();
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
@@ -78,23 +77,6 @@ impl Deployment {
         let output = self.run(args);
         assert!(output.status.success(), "rescind {args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Starts a process and waits until it is ready. Several may serve one PostgreSQL.
-    pub async fn start(&self) -> Process {
-        Process::start(self, self.command(&["serve"])).await
-    }
-
-    /// Starts one that is not ended by writing past a limit on the size of files, but sees the write fail.
-    pub async fn start_ignoring_file_limits(&self) -> Process {
-        self.start_after("trap '' XFSZ").await
-    }
-
-    /// Starts one in a shell that did something before.
-    pub async fn start_after(&self, line: &str) -> Process {
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", &format!("{line}; exec \"$0\" serve")]).arg(program("rescind"));
-        Process::start(self, self.prepared(command)).await
     }
 }
 

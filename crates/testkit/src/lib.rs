@@ -16,7 +16,7 @@ pub mod wallet;
 use std::path::PathBuf;
 
 pub use deployment::Deployment;
-pub use engine::{Engine, run};
+pub use engine::{TestEngine, run};
 
 /// The wallet's id at Alipay+.
 pub const PSP_ID: &str = "1022172000000000001";

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::Deployment;
 use crate::partner::AlipayPlus;
 use crate::wallet::WalletClient;
+use crate::{Deployment, program};
 
 /// How long anything may take before a test gives up; far beyond what it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,12 +26,31 @@ pub struct Process {
     pub wallet_api: SocketAddr,
     /// Calls the callback.
     pub alipayplus: AlipayPlus,
-    /// Calls the wallet-side API.
+    /// Calls the wallet API.
     pub wallet: WalletClient,
 }
 
+impl Deployment {
+    /// Starts a process and waits until it is ready. Several may serve one PostgreSQL.
+    pub async fn start(&self) -> Process {
+        Process::start(self, self.command(&["serve"])).await
+    }
+
+    /// Starts one that is not ended by writing past a limit on the size of files, but sees the write fail.
+    pub async fn start_ignoring_file_limits(&self) -> Process {
+        self.start_after("trap '' XFSZ").await
+    }
+
+    /// Starts one in a shell that did something before.
+    pub async fn start_after(&self, line: &str) -> Process {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("{line}; exec \"$0\" serve")]).arg(program("rescind"));
+        Process::start(self, self.prepared(command)).await
+    }
+}
+
 impl Process {
-    pub(crate) async fn start(deployment: &Deployment, mut command: Command) -> Self {
+    async fn start(deployment: &Deployment, mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (log, addresses) = collect_log(child.stderr.take().unwrap());
         let Ok([callback, wallet_api]) = addresses.recv_timeout(PATIENCE) else {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::partner::now;
 use crate::{ACQUIRER, Deployment, PSP_ID};
 
-/// A caller of the wallet-side API with both roles' tokens.
+/// A caller of the wallet API with both roles' tokens.
 pub struct WalletClient {
     http: Client,
     base: String,

@@ -84,12 +84,14 @@ async fn decide(ports: &Arc<Ports>, cancel: ReceivedCancel) -> Result<CancelAnsw
         }
     };
     let answer = match decided.reply {
-        CancelReply::Answered(answer) => answer,
+        CancelReply::Answered(answer) => {
+            if answer == Answer::Refused(Refusal::PartlyRefunded) {
+                warn!(payment_request_id = %id, "the cancel is refused: refunds gave a part of the payment back (an operator may have to act)");
+            }
+            answer
+        }
         CancelReply::ReversalPending { attempt: Some(attempt) } => attempt_inline(ports, &id, attempt).await,
         CancelReply::ReversalPending { attempt: None } => await_or_attempt(ports, &id, &acquirer_id).await,
     };
-    if answer == Answer::Refused(Refusal::PartlyRefunded) {
-        warn!(payment_request_id = %id, "the cancel is refused: refunds gave a part of the payment back (an operator may have to act)");
-    }
     Ok(CancelAnswer { answer, rule: decided.rule })
 }

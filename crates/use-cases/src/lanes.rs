@@ -148,9 +148,6 @@ where
     };
     let decided =
         decided.inspect_err(|why| counter!("rescind_commands_not_decided_total", "reason" => why.name()).increment(1))?;
-    if let Some(rule) = decided.rule {
-        counter!("rescind_decisions_total", "rule" => rule.name()).increment(1);
-    }
     Ok(decided.typed()?)
 }
 
@@ -266,6 +263,9 @@ impl Lane {
             self.state.is_late.store(waited.is_some_and(|waited| waited > LONGEST_WAIT), Ordering::Relaxed);
             let decided = self.decide(batch).await;
             for (reply, decided) in replies.into_iter().zip(decided) {
+                if let Some(rule) = decided.as_ref().ok().and_then(|decided| decided.rule) {
+                    counter!("rescind_decisions_total", "rule" => rule.name()).increment(1);
+                }
                 // The caller may have gone; what was decided stays decided.
                 let _ = reply.send(decided);
             }

@@ -27,6 +27,9 @@ columns! {
     fixed at, what, details;
 }
 
+/// The event that named a rule by its number.
+const RULES_STOOD_IN: &str = "cancelled";
+
 /// Earlier rows name a rule by its number in the table of that time. The numbers are frozen here; new rows have the name.
 const RULES_BY_NUMBER: [&str; 10] = [
     "different-acquirer",
@@ -62,7 +65,8 @@ impl EventRow {
     pub(crate) fn into_entry(self) -> Result<TimelineEntry, InconsistentRowError> {
         let row = RowRef { table: "events", id: &self.payment_request_id };
         let mut details: BTreeMap<String, String> = row.parsed("details", serde_json::from_str(&self.details))?;
-        if let Some(rule) = details.get_mut("rule")
+        if self.what == RULES_STOOD_IN
+            && let Some(rule) = details.get_mut("rule")
             && let Some(name) = rule_numbered(rule)
         {
             *rule = name.to_owned();

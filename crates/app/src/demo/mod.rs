@@ -22,13 +22,13 @@ use crate::telemetry::{self, LogTo};
 use crate::wiring::{self, Service};
 
 use folder::Folder;
-use partner::AlipayPlus;
+use partner::DemoAlipayPlus;
 use rows::{Exchange, ROWS, Row, TO_TRY, TO_TRY_CALLS};
 use wallet::DemoWallet;
 
 /// Both sides that talk to the service.
 struct Players {
-    alipayplus: AlipayPlus,
+    alipayplus: DemoAlipayPlus,
     wallet: DemoWallet,
 }
 
@@ -55,7 +55,7 @@ pub(crate) async fn run(dir: Option<PathBuf>, once: bool) -> Result<ExitCode, Cl
 
     let http = loopback_client()?;
     let players = Players {
-        alipayplus: AlipayPlus::new(http.clone(), &folder, (callback, &settings.callback.cancel_payment_path))?,
+        alipayplus: DemoAlipayPlus::new(http.clone(), &folder, (callback, &settings.callback.cancel_payment_path))?,
         wallet: DemoWallet::new(http, wallet_api, &folder.read(crate::keys::TOKENS)?)?,
     };
     let wrong = players.play_all().await?;
@@ -95,7 +95,7 @@ impl Players {
         let answer = match row.exchange {
             Exchange::Cancel { acquirer } => self.alipayplus.cancel(row.payment.id, acquirer).await?,
             Exchange::CancelSignedBadly => self.alipayplus.cancel_signed_badly(row.payment.id).await?,
-            Exchange::DemoWallet(call) => self.wallet.tell(row.payment, call).await?,
+            Exchange::Wallet(call) => self.wallet.tell(row.payment, call).await?,
         };
         let took = format!("{:.1}", begun.elapsed().as_secs_f64() * 1_000.0);
         let after = self.wallet.balance(row.payment.account).await?;

@@ -17,7 +17,7 @@ use crate::keys::PUBLIC_KEY;
 use crate::output::CliError;
 
 /// Alipay+ with its key pair and the wallet's public key.
-pub(super) struct AlipayPlus {
+pub(super) struct DemoAlipayPlus {
     http: Client,
     url: String,
     path: String,
@@ -25,7 +25,7 @@ pub(super) struct AlipayPlus {
     wallet: Keyring,
 }
 
-impl AlipayPlus {
+impl DemoAlipayPlus {
     pub(super) fn new(http: Client, folder: &Folder, (callback, path): (SocketAddr, &str)) -> Result<Self, CliError> {
         let failed = |error: adapters_keys::KeyError| CliError::new(error.to_string());
         let signer = FileSigner::from_pem(KEY_VERSION, folder.read(PARTNER_PRIVATE_KEY)?.as_bytes()).map_err(failed)?;

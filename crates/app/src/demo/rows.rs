@@ -37,7 +37,7 @@ pub(super) enum Exchange {
     /// The cancel's signature is over another text than the one that is sent.
     CancelSignedBadly,
     /// The wallet calls.
-    DemoWallet(Call),
+    Wallet(Call),
 }
 
 /// One exchange, and how it should be.
@@ -118,7 +118,7 @@ pub(super) static ROWS: [Row; 11] = [
         what: "  its success comes late (wallet)",
         payment: &IN_PROGRESS,
         before: &[],
-        exchange: Exchange::DemoWallet(Call::Report("S")),
+        exchange: Exchange::Wallet(Call::Report("S")),
         answer: "reversed",
         balances: [0, 0],
     },
@@ -142,7 +142,7 @@ pub(super) static ROWS: [Row; 11] = [
         what: "  it comes late (wallet)",
         payment: &NEVER_SEEN,
         before: &[],
-        exchange: Exchange::DemoWallet(Call::Announce),
+        exchange: Exchange::Wallet(Call::Announce),
         answer: "closed",
         balances: [0, 0],
     },

@@ -50,13 +50,13 @@ impl DemoWallet {
         };
         let answer = self.send(request).await?;
         let disposition = answer["disposition"].as_str().map(ToOwned::to_owned);
-        disposition.ok_or_else(|| CliError::new(format!("the wallet-side API answered without a disposition: {answer}")))
+        disposition.ok_or_else(|| CliError::new(format!("the wallet API answered without a disposition: {answer}")))
     }
 
     /// What the user has, in the currency's smallest unit.
     pub(super) async fn balance(&self, account: &str) -> Result<i64, CliError> {
         let statement = self.send(self.http.get(format!("{}/accounts/{account}", self.base))).await?;
-        let unreadable = || CliError::new(format!("the wallet-side API answered without balances: {statement}"));
+        let unreadable = || CliError::new(format!("the wallet API answered without balances: {statement}"));
         let balances = statement["balances"].as_array().ok_or_else(unreadable)?;
         match balances.iter().find(|balance| balance["currency"] == CURRENCY) {
             None => Ok(0),
@@ -65,13 +65,13 @@ impl DemoWallet {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Value, CliError> {
-        let failed = |error: reqwest::Error| CliError::new(format!("the wallet-side API does not answer: {error}"));
+        let failed = |error: reqwest::Error| CliError::new(format!("the wallet API does not answer: {error}"));
         let response = request.bearer_auth(&self.token).send().await.map_err(failed)?;
         let status = response.status();
         let body = response.text().await.map_err(failed)?;
         if !status.is_success() {
-            return Err(CliError::new(format!("the wallet-side API answered {status}: {body}")));
+            return Err(CliError::new(format!("the wallet API answered {status}: {body}")));
         }
-        serde_json::from_str(&body).map_err(|error| CliError::new(format!("the wallet-side API answered {body:?}: {error}")))
+        serde_json::from_str(&body).map_err(|error| CliError::new(format!("the wallet API answered {body:?}: {error}")))
     }
 }

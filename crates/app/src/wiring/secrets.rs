@@ -25,7 +25,7 @@ pub(crate) struct FreshKeys {
     tokens: Tokens,
 }
 
-/// TLS of the callback and of the wallet-side API, where they have it.
+/// TLS of the callback and of the wallet API, where they have it.
 pub(super) struct Certificates {
     pub(super) callback: Option<ServerConfig>,
     pub(super) wallet_api: Option<ServerConfig>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 use testkit::process::Process;
 use testkit::wallet::payment_of;
-use testkit::{Deployment, Engine, for_each_engine};
+use testkit::{Deployment, TestEngine, for_each_engine};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -33,7 +33,7 @@ async fn booked(process: &Process, account: &str) -> Vec<String> {
     account["entries"].as_array().unwrap().iter().map(|entry| entry["kind"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn f03_repeats_are_the_same_to_the_byte_and_move_nothing(engine: Engine) {
+async fn f03_repeats_are_the_same_to_the_byte_and_move_nothing(engine: TestEngine) {
     let deployment = Deployment::on(engine);
     let process = deployment.start().await;
     pays(&process, "again", "user").await;
@@ -50,7 +50,7 @@ async fn f03_repeats_are_the_same_to_the_byte_and_move_nothing(engine: Engine) {
     assert_eq!(process.wallet.balance("user").await.unwrap(), 0);
 }
 
-async fn f11_no_door_leads_out_of_a_cancellation(engine: Engine) {
+async fn f11_no_door_leads_out_of_a_cancellation(engine: TestEngine) {
     let deployment = Deployment::on(engine);
     let process = deployment.start().await;
     for (id, kind, account) in [("debited", "payment", "ann"), ("held", "authorization", "bob")] {
@@ -87,7 +87,7 @@ async fn breaks_off(callback: SocketAddr, beginning: &[u8]) {
 }
 
 /// A payment for each byte after which its cancel can break off; Alipay+ asks again.
-async fn f15_a_connection_that_breaks_at_any_byte_costs_nobody_anything(engine: Engine) {
+async fn f15_a_connection_that_breaks_at_any_byte_costs_nobody_anything(engine: TestEngine) {
     let deployment = Deployment::on(engine);
     let (process, keys) = (Arc::new(deployment.start().await), Arc::new(Keys::of(&deployment)));
     let mut whole = Request::cancel("break-000");
@@ -114,7 +114,7 @@ async fn f15_a_connection_that_breaks_at_any_byte_costs_nobody_anything(engine: 
     crate::broken::assert_unharmed(&process).await;
 }
 
-async fn f37_a_cancel_of_an_unknown_id_is_durable_before_it_is_answered(engine: Engine) {
+async fn f37_a_cancel_of_an_unknown_id_is_durable_before_it_is_answered(engine: TestEngine) {
     let deployment = Deployment::on(engine);
     for round in 0..5 {
         let process = deployment.start().await;
@@ -128,7 +128,7 @@ async fn f37_a_cancel_of_an_unknown_id_is_durable_before_it_is_answered(engine: 
     }
 }
 
-async fn f45_a_partly_refunded_payment_is_refused_and_nothing_moves(engine: Engine) {
+async fn f45_a_partly_refunded_payment_is_refused_and_nothing_moves(engine: TestEngine) {
     let deployment = Deployment::on(engine);
     let process = deployment.start().await;
     pays(&process, "partly", "user").await;

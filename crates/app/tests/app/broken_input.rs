@@ -1,7 +1,7 @@
 //! Broken requests, one by one: each gets its own answer, none harms the process, none changes anything.
 
 use testkit::process::Process;
-use testkit::{ACQUIRER, CLIENT_ID, Deployment, Engine, PATH, PSP_ID};
+use testkit::{ACQUIRER, CLIENT_ID, Deployment, PATH, PSP_ID, TestEngine};
 
 use crate::broken::request::{Keys, Request};
 use crate::broken::wire::{Connection, Response};
@@ -229,7 +229,7 @@ struct Front {
 
 impl Front {
     async fn new() -> Self {
-        let deployment = Deployment::on(Engine::Sqlite);
+        let deployment = Deployment::on(TestEngine::Sqlite);
         let (process, keys, token) = (deployment.start().await, Keys::of(&deployment), token(&deployment));
         let connection = Connection::to(process.callback);
         Self { process, keys, token, connection, deployment }

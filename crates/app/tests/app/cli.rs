@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use adapters_db::{Database, DatabaseSettings};
 use domain::{Action, Answer, AttemptEnd, CancelReply, Jitter, Reply, ReversalOutcome};
 use ports::testing::{Wallet, core_policy, replies};
-use testkit::{Deployment, Engine, for_each_engine};
+use testkit::{Deployment, TestEngine, for_each_engine};
 
 for_each_engine! {
     migrating_twice_is_fine_on_either_database
@@ -50,7 +50,7 @@ fn generated_keys_are_private_and_never_overwritten() {
 
 #[test]
 fn wrong_usage_ends_with_code_two() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     for args in [&["sevre"][..], &["explain"], &["keys", "generate"], &["serve", "--port", "1"], &[]] {
         assert_eq!(deployment.run(args).status.code(), Some(2), "{args:?}");
     }
@@ -58,7 +58,7 @@ fn wrong_usage_ends_with_code_two() {
 
 #[test]
 fn asking_a_database_that_is_not_there_makes_none() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     let file = deployment.dir().join("rescind.db");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "accounts and balances are nobody else's");
     fs::remove_file(&file).unwrap();
@@ -71,12 +71,12 @@ fn asking_a_database_that_is_not_there_makes_none() {
     }
 }
 
-async fn migrating_twice_is_fine_on_either_database(engine: Engine) {
+async fn migrating_twice_is_fine_on_either_database(engine: TestEngine) {
     let deployment = Deployment::on(engine);
     assert_eq!(deployment.succeed(&["migrate"]), "the schema is up to date\n", "{engine:?}");
 }
 
-async fn other_terms_are_refused_until_they_are_adopted(engine: Engine) {
+async fn other_terms_are_refused_until_they_are_adopted(engine: TestEngine) {
     let mut deployment = Deployment::on(engine);
     assert!(deployment.start().await.stop().success());
     deployment.set("cancellable_period.zone", "Asia/Tokyo");
@@ -90,7 +90,7 @@ async fn other_terms_are_refused_until_they_are_adopted(engine: Engine) {
 
 #[test]
 fn a_server_that_is_away_is_no_reason_to_make_a_file() {
-    let mut deployment = Deployment::on(Engine::Sqlite);
+    let mut deployment = Deployment::on(TestEngine::Sqlite);
     let before = fs::read_dir(deployment.dir()).unwrap().count();
     deployment.set("database.url", "postgres://rescind@127.0.0.1:1/rescind");
     let output = deployment.run(&["serve"]);
@@ -98,7 +98,7 @@ fn a_server_that_is_away_is_no_reason_to_make_a_file() {
     assert_eq!(fs::read_dir(deployment.dir()).unwrap().count(), before);
 }
 
-async fn a_payment_is_explained_from_its_announcement_to_its_end(engine: Engine) {
+async fn a_payment_is_explained_from_its_announcement_to_its_end(engine: TestEngine) {
     let deployment = Deployment::on(engine);
     let unknown = deployment.run(&["explain", "P1"]);
     assert_eq!(unknown.status.code(), Some(1));
@@ -133,7 +133,7 @@ async fn a_payment_is_explained_from_its_announcement_to_its_end(engine: Engine)
     assert!(text.contains("never-received: no payment is recorded") && text.contains("is told not to debit"), "{text}");
 }
 
-async fn only_a_parked_reversal_is_tried_again_from_the_command_line(engine: Engine) {
+async fn only_a_parked_reversal_is_tried_again_from_the_command_line(engine: TestEngine) {
     let deployment = Deployment::on(engine);
     let retry = |id: &str| deployment.run(&["reversals", "retry", id]);
     let refused = |id: &str, sentence: &str| {
@@ -154,7 +154,7 @@ async fn only_a_parked_reversal_is_tried_again_from_the_command_line(engine: Eng
     assert_eq!(deployment.succeed(&["explain", "P1"]), before);
 }
 
-async fn a_parked_reversal_is_open_again_for_whoever_serves_the_database(engine: Engine) {
+async fn a_parked_reversal_is_open_again_for_whoever_serves_the_database(engine: TestEngine) {
     let mut deployment = Deployment::on(engine);
     deployment.set("funds.kind", "http");
     park(&deployment, "P1").await;
@@ -192,7 +192,7 @@ async fn park(deployment: &Deployment, id: &str) {
 
 #[tokio::test]
 async fn a_process_that_is_told_to_stop_ends_with_code_zero() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     let process = deployment.start().await;
     assert_eq!(process.alipayplus.cancel("P1").await.unwrap().brief(), "S SUCCESS");
     assert!(process.stop().success());
@@ -202,7 +202,7 @@ async fn a_process_that_is_told_to_stop_ends_with_code_zero() {
 
 #[tokio::test]
 async fn a_process_that_serves_is_healthy_and_one_that_does_not_is_not() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     let process = deployment.start().await;
     let health = |deployment: &Deployment, listen: String| {
         deployment.command(&["health"]).env("RESCIND__WALLET_API__LISTEN", listen).output().unwrap()
@@ -221,7 +221,7 @@ async fn a_process_that_serves_is_healthy_and_one_that_does_not_is_not() {
 
 #[test]
 fn a_process_that_serves_over_tls_is_healthy_too() {
-    let mut deployment = Deployment::on(Engine::Sqlite);
+    let mut deployment = Deployment::on(TestEngine::Sqlite);
     let made = std::process::Command::new("openssl")
         .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=wallet.example", "-keyout", "key.pem"])
         .args(["-out", "certificate.pem"])

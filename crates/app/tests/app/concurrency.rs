@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use testkit::process::Process;
-use testkit::{Deployment, Engine};
+use testkit::{Deployment, TestEngine};
 use tokio::task::JoinSet;
 
 /// Cancels the same payment so often in parallel, and so often one after another.
@@ -29,7 +29,7 @@ async fn cancels_in_parallel(processes: &Arc<Vec<Process>>, id: &'static str) ->
     callers.join_all().await.into_iter().collect()
 }
 
-async fn a_thousand_times_twice(engine: Engine, processes: usize) {
+async fn a_thousand_times_twice(engine: TestEngine, processes: usize) {
     let deployment = Deployment::on(engine);
     let mut running = Vec::new();
     for _ in 0..processes {
@@ -56,12 +56,12 @@ async fn a_thousand_times_twice(engine: Engine, processes: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f04_two_processes_on_postgresql_credit_once() {
-    a_thousand_times_twice(Engine::Postgres, 2).await;
+    a_thousand_times_twice(TestEngine::Postgres, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f04_one_process_on_sqlite_credits_once() {
-    a_thousand_times_twice(Engine::Sqlite, 1).await;
+    a_thousand_times_twice(TestEngine::Sqlite, 1).await;
 }
 
 /// How many payments are cancelled at once where nobody waits for anybody.
@@ -69,7 +69,7 @@ const AT_ONCE: usize = 100;
 
 /// An open loop: every request is sent without waiting for those before, and each is answered with a result. A caller that sends one after
 /// another never sees what happens between requests.
-async fn waiting_for_nobody(engine: Engine) {
+async fn waiting_for_nobody(engine: TestEngine) {
     let deployment = Deployment::on(engine);
     let process = Arc::new(deployment.start().await);
     let mut callers = JoinSet::new();
@@ -90,17 +90,17 @@ async fn waiting_for_nobody(engine: Engine) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f32_payments_and_cancels_that_wait_for_nobody_meet_no_error_on_postgresql() {
-    waiting_for_nobody(Engine::Postgres).await;
+    waiting_for_nobody(TestEngine::Postgres).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f32_payments_and_cancels_that_wait_for_nobody_meet_no_error_on_sqlite() {
-    waiting_for_nobody(Engine::Sqlite).await;
+    waiting_for_nobody(TestEngine::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f47_the_same_request_at_two_processes_at_once_has_one_effect_and_one_answer() {
-    let deployment = Deployment::on(Engine::Postgres);
+    let deployment = Deployment::on(TestEngine::Postgres);
     let [one, other] = [deployment.start().await, deployment.start().await];
     for n in 0..50 {
         let (id, account) = (format!("twice-{n}"), format!("user-{n}"));

@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use testkit::{ACQUIRER, CLIENT_ID, Deployment, Engine, PATH, PSP_ID};
+use testkit::{ACQUIRER, CLIENT_ID, Deployment, PATH, PSP_ID, TestEngine};
 
 /// The simulator's program. It is not a dependency, so that it shares no code with what it looks at.
 fn simulator() -> Command {
@@ -64,17 +64,17 @@ async fn the_suite_passes(deployment: &Deployment, core: Option<&Core>) {
 
 #[tokio::test]
 async fn the_whole_suite_passes_on_sqlite() {
-    the_suite_passes(&Deployment::on(Engine::Sqlite), None).await;
+    the_suite_passes(&Deployment::on(TestEngine::Sqlite), None).await;
 }
 
 #[tokio::test]
 async fn the_whole_suite_passes_on_postgresql() {
-    the_suite_passes(&Deployment::on(Engine::Postgres), None).await;
+    the_suite_passes(&Deployment::on(TestEngine::Postgres), None).await;
 }
 
 #[tokio::test]
 async fn the_whole_suite_passes_with_a_wallet_core() {
-    let mut deployment = Deployment::on(Engine::Postgres);
+    let mut deployment = Deployment::on(TestEngine::Postgres);
     let core = Core::start(&deployment);
     deployment.set("funds.kind", "http");
     deployment.set("funds.url", &core.url);

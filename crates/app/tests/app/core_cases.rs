@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::core::{FakeCore, Gate};
 use testkit::partner::now;
 use testkit::process::Process;
-use testkit::{ACQUIRER, Deployment, Engine, for_each_engine};
+use testkit::{ACQUIRER, Deployment, TestEngine, for_each_engine};
 
 /// One process, and a core that has the money.
 struct Wallet {
@@ -18,7 +18,7 @@ struct Wallet {
 
 impl Wallet {
     /// `payments` is `recorded` or `core`.
-    async fn on(engine: Engine, payments: &str) -> Self {
+    async fn on(engine: TestEngine, payments: &str) -> Self {
         let core = FakeCore::start();
         let mut deployment = Deployment::on(engine);
         deployment.set("funds.kind", "http");
@@ -77,7 +77,7 @@ impl Wallet {
         ["deferred", "openReversals", "parkedReversals"].map(|count| readyz[count].clone())
     }
 
-    /// The ids of a list of the wallet-side API.
+    /// The ids of a list of the wallet API.
     async fn listed(&self, path: &str, list: &str, id: &str) -> Vec<Value> {
         let page = self.process.wallet.get(path).await.unwrap();
         page[list].as_array().unwrap().iter().map(|one| one[id].clone()).collect()
@@ -95,7 +95,7 @@ for_each_engine! {
     every_line_of_a_cancel_names_its_payment
 }
 
-async fn the_core_is_asked_for_payments_nobody_announced(engine: Engine) {
+async fn the_core_is_asked_for_payments_nobody_announced(engine: TestEngine) {
     let wallet = Wallet::on(engine, "core").await;
     wallet.core.add_payment("paid", wallet.took("paid"));
     wallet.knows("held", "kind", "authorization");
@@ -123,7 +123,7 @@ async fn the_core_is_asked_for_payments_nobody_announced(engine: Engine) {
     assert_eq!(wallet.waiting().await, [0, 0, 0]);
 }
 
-async fn a_core_that_has_moved_a_refund_is_believed(engine: Engine) {
+async fn a_core_that_has_moved_a_refund_is_believed(engine: TestEngine) {
     let wallet = Wallet::on(engine, "core").await;
     for (id, outcome, answer) in [("part", "partly-refunded", "F PROCESS_FAIL"), ("all", "fully-refunded", "S SUCCESS")] {
         wallet.core.add_payment(id, wallet.took(id));
@@ -136,7 +136,7 @@ async fn a_core_that_has_moved_a_refund_is_believed(engine: Engine) {
     assert_eq!(wallet.waiting().await, [0, 0, 0]);
 }
 
-async fn f33_a_lookup_that_fails_is_decided_without_a_retry(engine: Engine) {
+async fn f33_a_lookup_that_fails_is_decided_without_a_retry(engine: TestEngine) {
     let wallet = Wallet::on(engine, "core").await;
     wallet.core.add_payment("paid", wallet.took("paid"));
     wallet.knows("partly", "refunded", "400");
@@ -173,7 +173,7 @@ async fn f33_a_lookup_that_fails_is_decided_without_a_retry(engine: Engine) {
     assert_eq!((wallet.core.lookups(), wallet.core.reversal_requests()), (lookups, 2));
 }
 
-async fn a_running_refund_is_waited_for_without_a_retry(engine: Engine) {
+async fn a_running_refund_is_waited_for_without_a_retry(engine: TestEngine) {
     let wallet = Wallet::on(engine, "core").await;
     let ids = ["all-back", "part-back", "refund-failed"];
     for id in ids {
@@ -194,7 +194,7 @@ async fn a_running_refund_is_waited_for_without_a_retry(engine: Engine) {
     }
 }
 
-async fn f01_a_success_after_the_cancel_is_given_back(engine: Engine) {
+async fn f01_a_success_after_the_cancel_is_given_back(engine: TestEngine) {
     let wallet = Wallet::on(engine, "recorded").await;
     assert_eq!(wallet.process.wallet.announce("late", "user", 1000).await.unwrap(), "proceed");
     assert_eq!(wallet.cancel("late").await, "S SUCCESS");
@@ -210,7 +210,7 @@ async fn f01_a_success_after_the_cancel_is_given_back(engine: Engine) {
     assert_eq!(wallet.given_back(), ["late"]);
 }
 
-async fn f01_a_success_that_crosses_nothing_to_do_is_given_back(engine: Engine) {
+async fn f01_a_success_that_crosses_nothing_to_do_is_given_back(engine: TestEngine) {
     let wallet = Wallet::on(engine, "recorded").await;
     assert_eq!(wallet.process.wallet.announce("crossing", "user", 1000).await.unwrap(), "proceed");
     wallet.core.hold(Gate::Answer, "crossing");
@@ -234,7 +234,7 @@ async fn f01_a_success_that_crosses_nothing_to_do_is_given_back(engine: Engine) 
     assert_eq!(wallet.waiting().await, [0, 0, 0]);
 }
 
-async fn f23_an_impossible_reversal_is_an_operators(engine: Engine) {
+async fn f23_an_impossible_reversal_is_an_operators(engine: TestEngine) {
     let wallet = Wallet::on(engine, "recorded").await;
     let ids = ["by-hand", "tried-again"];
     for id in ids {
@@ -266,7 +266,7 @@ async fn f23_an_impossible_reversal_is_an_operators(engine: Engine) {
 }
 
 /// An operator who is called at night has an id, and looks for it in the log.
-async fn every_line_of_a_cancel_names_its_payment(engine: Engine) {
+async fn every_line_of_a_cancel_names_its_payment(engine: TestEngine) {
     let wallet = Wallet::on(engine, "core").await;
     wallet.core.add_payment("looked-for", wallet.took("looked-for"));
     wallet.core.set_answer("looked-for", Some((500, Value::Null)));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use testkit::core::{Effect, FakeCore, Faults, Gate, Reach, one_of};
 use testkit::process::Process;
 use testkit::wallet::payment_of;
-use testkit::{Deployment, Engine};
+use testkit::{Deployment, TestEngine};
 use tokio::sync::{Mutex, RwLock};
 use tokio::task::JoinSet;
 
@@ -23,7 +23,7 @@ fn full_scale() -> bool {
 }
 
 /// A deployment whose money is at `core`.
-fn deployment_with(core: &FakeCore, engine: Engine, timeout: &str) -> Deployment {
+fn deployment_with(core: &FakeCore, engine: TestEngine, timeout: &str) -> Deployment {
     let mut deployment = Deployment::on(engine);
     deployment.set("funds.kind", "http");
     deployment.set("funds.url", &core.url());
@@ -58,7 +58,7 @@ impl Storm {
     async fn begin() -> Arc<Self> {
         let core = FakeCore::start();
         let timeout = Duration::from_millis(300);
-        let deployment = deployment_with(&core, Engine::Postgres, "300ms");
+        let deployment = deployment_with(&core, TestEngine::Postgres, "300ms");
         core.set_faults(Faults { before: 30, after: 30, late: 10, delay: timeout + Duration::from_millis(150) });
         let processes = [deployment.start().await, deployment.start().await].map(|process| RwLock::new(Some(Arc::new(process))));
         let (next, enough, cancelled) = (AtomicUsize::new(0), AtomicBool::new(false), Mutex::default());
@@ -257,7 +257,7 @@ async fn for_each<Done: Future<Output = ()> + Send + 'static>(
     callers.join_all().await.into_iter().flatten().collect()
 }
 
-async fn survives_an_outage(engine: Engine, outage: Reach) {
+async fn survives_an_outage(engine: TestEngine, outage: Reach) {
     let core = FakeCore::start();
     let mut deployment = deployment_with(&core, engine, "3s");
     deployment.set("callback.answer_budget", "5s");
@@ -323,10 +323,10 @@ async fn survives_an_outage(engine: Engine, outage: Reach) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn new_cancels_do_not_wait_for_a_backlog_on_postgresql() {
-    survives_an_outage(Engine::Postgres, Reach::Silent).await;
+    survives_an_outage(TestEngine::Postgres, Reach::Silent).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn new_cancels_do_not_wait_for_a_backlog_on_sqlite() {
-    survives_an_outage(Engine::Sqlite, Reach::Refusing).await;
+    survives_an_outage(TestEngine::Sqlite, Reach::Refusing).await;
 }

@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use testkit::process::Process;
-use testkit::{Deployment, Engine, loopback};
+use testkit::{Deployment, TestEngine, loopback};
 
 /// Limits how large a file the process may write, in bytes; past it a write fails as it does on a full disk.
 fn limit_files(process: &Process, largest: &str) {
@@ -32,7 +32,7 @@ async fn is_back(process: &Process, id: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_answered_u_and_loses_nothing() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     let process = deployment.start_ignoring_file_limits().await;
     for id in ["before", "during"] {
         is_paid(&process, id).await;
@@ -73,7 +73,7 @@ async fn a_full_disk_is_answered_u_and_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn as_many_files_may_be_open_as_the_system_allows() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     let process = deployment.start_after("ulimit -S -n 64").await;
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", process.id())).unwrap();
     let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();

@@ -13,7 +13,7 @@ use serde_json::Value;
 use server::Server;
 use testkit::process::Process;
 use testkit::wallet::payment_of;
-use testkit::{Deployment, Engine, loopback};
+use testkit::{Deployment, TestEngine, loopback};
 use tokio::task::JoinSet;
 
 /// How many callers are at work.
@@ -43,7 +43,7 @@ impl Pair {
 
     /// A wallet whose cases are there, whichever of the two takes writes.
     fn deployment(&self) -> Deployment {
-        let mut deployment = Deployment::on(Engine::Sqlite);
+        let mut deployment = Deployment::on(TestEngine::Sqlite);
         let url = Server::url(&[&self.primary, &self.standby], "rescind");
         deployment.set("database.url", &format!("{url}&target_session_attrs=read-write"));
         deployment.set("callback.answer_budget", "2s");
@@ -155,7 +155,7 @@ async fn of_a_database_that_is_gone_metrics_tell_no_numbers() {
     let mut server = Server::new();
     server.start();
     server.says("create database rescind");
-    let mut deployment = Deployment::on(Engine::Sqlite);
+    let mut deployment = Deployment::on(TestEngine::Sqlite);
     deployment.set("database.url", &Server::url(&[&server], "rescind"));
     deployment.succeed(&["migrate"]);
     let process = deployment.start().await;

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use testkit::process::Process;
-use testkit::{Deployment, Engine, for_each_engine};
+use testkit::{Deployment, TestEngine, for_each_engine};
 
 use crate::broken::request::{Keys, Request};
 use crate::broken::wire::Connection;
@@ -18,13 +18,13 @@ const UNEVEN: u64 = 2048;
 const REPEATS: usize = 1500;
 
 /// What stands in the database, as far as it shows.
-fn rows(deployment: &Deployment, engine: Engine) -> String {
+fn rows(deployment: &Deployment, engine: TestEngine) -> String {
     match engine {
-        Engine::Sqlite => {
+        TestEngine::Sqlite => {
             let size = |name: &str| fs::metadata(deployment.dir().join(name)).map_or(0, |file| file.len());
             format!("{} and {} bytes", size("rescind.db"), size("rescind.db-wal"))
         }
-        Engine::Postgres => {
+        TestEngine::Postgres => {
             let tables = ["cases", "refunds", "reversals", "events", "ledger_entries", "served_terms"];
             let counts = tables.map(|table| format!("(select count(*) from {table})")).join(", ");
             let psql =
@@ -63,7 +63,7 @@ async fn again_and_again(process: &Process, keys: &Keys) {
     }
 }
 
-async fn f42_repeats_leave_rows_sockets_and_memory_flat(engine: Engine) {
+async fn f42_repeats_leave_rows_sockets_and_memory_flat(engine: TestEngine) {
     let mut deployment = Deployment::on(engine);
     // A pool that may grow opens connections as chance has it.
     deployment.set("database.pool_size", "1");

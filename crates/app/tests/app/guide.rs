@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use testkit::process::Process;
-use testkit::{Deployment, Engine};
+use testkit::{Deployment, TestEngine};
 
 const GUIDE: &str = include_str!("../../../../docs/integrate/wallet-api.md");
 /// The payment request of the program.
@@ -23,7 +23,7 @@ fn run(deployment: &Deployment, process: &Process) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_guides_program_pays() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     let process = deployment.start().await;
     assert_eq!(run(&deployment, &process), "S SUCCESS\n");
     assert_eq!(process.alipayplus.cancel(ID).await.unwrap().brief(), "S SUCCESS");
@@ -32,7 +32,7 @@ async fn the_guides_program_pays() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_guides_program_does_not_pay_what_was_cancelled() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     let process = deployment.start().await;
     assert_eq!(process.alipayplus.cancel(ID).await.unwrap().brief(), "S SUCCESS");
     assert_eq!(run(&deployment, &process), "F ORDER_IS_CLOSED\n");

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use testkit::partner::AlipayPlus;
 use testkit::process::Process;
-use testkit::{CLIENT_ID, Deployment, Engine};
+use testkit::{CLIENT_ID, Deployment, TestEngine};
 
 const RELOADED: &str = "keys are reloaded";
 const FAILED: &str = "keys could not be reloaded";
@@ -31,7 +31,7 @@ struct Rotation {
 
 impl Rotation {
     async fn begin() -> Self {
-        let deployment = Deployment::on(Engine::Sqlite);
+        let deployment = Deployment::on(TestEngine::Sqlite);
         deployment.succeed(&["keys", "generate", "keys-2"]);
         deployment.succeed(&["keys", "generate", "alipayplus-2"]);
         let settings = fs::read_to_string(deployment.dir().join("rescind.toml")).unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use testkit::process::Process;
 use testkit::wallet::payment_of;
-use testkit::{Deployment, Engine};
+use testkit::{Deployment, TestEngine};
 use tokio::sync::{Mutex, RwLock};
 
 /// How many callers are at work at any time.
@@ -116,7 +116,7 @@ impl Shaky {
 }
 
 /// Returns what was done, in a line.
-async fn survives_sigkill(engine: Engine) -> String {
+async fn survives_sigkill(engine: TestEngine) -> String {
     let kills = if std::env::var("RESCIND_SCALE").as_deref() == Ok("full") { 50 } else { 5 };
     let deployment = Deployment::on(engine);
     let process = RwLock::new(Some(Arc::new(deployment.start().await)));
@@ -141,10 +141,10 @@ async fn survives_sigkill(engine: Engine) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f14_what_was_answered_survives_sigkill_on_sqlite() {
-    println!("{}", survives_sigkill(Engine::Sqlite).await);
+    println!("{}", survives_sigkill(TestEngine::Sqlite).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f14_what_was_answered_survives_sigkill_on_postgresql() {
-    println!("{}", survives_sigkill(Engine::Postgres).await);
+    println!("{}", survives_sigkill(TestEngine::Postgres).await);
 }

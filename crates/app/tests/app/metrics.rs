@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 use testkit::core::FakeCore;
 use testkit::process::Process;
-use testkit::{Deployment, Engine, loopback};
+use testkit::{Deployment, TestEngine, loopback};
 
 /// What a scrape shows: the value of each line by its name with its labels.
 async fn scrape(process: &Process) -> BTreeMap<String, f64> {
@@ -37,7 +37,7 @@ async fn pays(process: &Process, id: &str) {
     assert_eq!(process.wallet.report(id, "S").await.unwrap(), "stands");
 }
 
-async fn what_is_explained_is_counted(engine: Engine) {
+async fn what_is_explained_is_counted(engine: TestEngine) {
     let core = FakeCore::start();
     let mut deployment = Deployment::on(engine);
     for (key, value) in [("funds.kind", "http"), ("funds.timeout", "3s"), ("payments.kind", "core"), ("payments.timeout", "3s")] {
@@ -82,10 +82,10 @@ async fn what_is_explained_is_counted(engine: Engine) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_explained_is_counted_on_postgresql() {
-    what_is_explained_is_counted(Engine::Postgres).await;
+    what_is_explained_is_counted(TestEngine::Postgres).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_explained_is_counted_on_sqlite() {
-    what_is_explained_is_counted(Engine::Sqlite).await;
+    what_is_explained_is_counted(TestEngine::Sqlite).await;
 }

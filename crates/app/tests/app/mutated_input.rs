@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 
 use testkit::process::Process;
-use testkit::{ACQUIRER, Deployment, Engine, PATH, PSP_ID};
+use testkit::{ACQUIRER, Deployment, PATH, PSP_ID, TestEngine};
 
 use crate::broken::random::{HTTP_PIECES, JSON_PIECES, Random};
 use crate::broken::reading::{Meaning, meaning, request_lines, says_the_same};
@@ -95,7 +95,7 @@ struct Front {
 
 impl Front {
     async fn new() -> Self {
-        let deployment = Deployment::on(Engine::Sqlite);
+        let deployment = Deployment::on(TestEngine::Sqlite);
         let (process, keys, token) = (deployment.start().await, Keys::of(&deployment), token(&deployment));
         let (mut paid, mut of_paid, mut harmless) = (HashMap::new(), Vec::new(), Vec::new());
         for number in 0..NAMED {
@@ -368,7 +368,7 @@ impl WalletSide {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn random_changes_to_the_wallets_calls_never_harm() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     let (process, token, statuses) = (deployment.start().await, token(&deployment), Mutex::default());
     let side = Arc::new(WalletSide { seed: seed(), process, _deployment: deployment, token, statuses });
     let all = scaled(5000, 100_000);

@@ -6,7 +6,7 @@ use std::process::Command;
 use adapters_http::signature_header::SignatureHeader;
 use ports::Signature;
 use testkit::partner::now;
-use testkit::{CLIENT_ID, Deployment, Engine, PATH};
+use testkit::{CLIENT_ID, Deployment, PATH, TestEngine};
 
 const BODY: &str =
     r#"{"acquirerId":"1022188000000000001","pspId":"1022172000000000001","paymentRequestId":"20200101234567890132"}"#;
@@ -18,7 +18,7 @@ fn openssl(dir: &Path, args: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-async fn is_answered_and_signed(engine: Engine) {
+async fn is_answered_and_signed(engine: TestEngine) {
     let deployment = Deployment::on(engine);
     let process = deployment.start().await;
     let (dir, time) = (deployment.dir(), now());
@@ -44,10 +44,10 @@ async fn is_answered_and_signed(engine: Engine) {
 
 #[tokio::test]
 async fn the_seed_sample_is_answered_with_s_on_sqlite() {
-    is_answered_and_signed(Engine::Sqlite).await;
+    is_answered_and_signed(TestEngine::Sqlite).await;
 }
 
 #[tokio::test]
 async fn the_seed_sample_is_answered_with_s_on_postgresql() {
-    is_answered_and_signed(Engine::Postgres).await;
+    is_answered_and_signed(TestEngine::Postgres).await;
 }

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use testkit::process::Process;
-use testkit::{Deployment, Engine};
+use testkit::{Deployment, TestEngine};
 use tokio::task::JoinSet;
 
 /// Callers that go on until they are refused.
 const CALLERS: usize = 16;
 
-async fn accepted_work_is_finished(engine: Engine) {
+async fn accepted_work_is_finished(engine: TestEngine) {
     let deployment = Deployment::on(engine);
     let process = Arc::new(deployment.start().await);
     let answered = Arc::new(AtomicUsize::new(0));
@@ -50,16 +50,16 @@ async fn accepted_work_is_finished(engine: Engine) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f44_accepted_work_is_finished_on_sigterm_on_sqlite() {
-    accepted_work_is_finished(Engine::Sqlite).await;
+    accepted_work_is_finished(TestEngine::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f44_accepted_work_is_finished_on_sigterm_on_postgresql() {
-    accepted_work_is_finished(Engine::Postgres).await;
+    accepted_work_is_finished(TestEngine::Postgres).await;
 }
 
 async fn answers_without_a_log(log: Option<File>) {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     let process = Process::start_logging_to(&deployment, log).await;
     for number in 0..50 {
         assert_eq!(process.alipayplus.cancel(&format!("unlogged-{number}")).await.unwrap().brief(), "S SUCCESS");

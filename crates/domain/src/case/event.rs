@@ -69,7 +69,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// The name it has in the wallet-side API.
+    /// The name it has in the wallet API.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {

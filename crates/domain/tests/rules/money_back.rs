@@ -7,8 +7,8 @@ use domain::{
 };
 
 use crate::fixtures::{
-    ACQUIRER, CLOSED, IN_TIME, OWED, REVERSED, S, STANDS, Story, U, announced, at, cancel_by, closing, f, jpy, leased, nothing,
-    paid, success,
+    ACQUIRER, CLOSED, IN_TIME, PENDING, REVERSED, S, STANDS, Story, U, announced, at, cancel_by, closing, f, jpy, leased,
+    nothing, paid, success,
 };
 
 const CORE: FundsKind = FundsKind::Http;
@@ -234,7 +234,7 @@ fn f23_what_is_impossible_is_parked_and_no_cancel_revives_it() {
     assert_eq!(story.closes(1, ReversalOutcome::Impossible("account closed".into())), U);
     assert_eq!(story.reversal_state(), Some(&ReversalState::Parked { reason: "account closed".into() }));
     assert_eq!(story.timeline()[events..], ["reversal-tried", "reversal-parked"]);
-    assert_eq!(story.later(TimeDelta::hours(1)).unmoved_by(cancel_by(ACQUIRER)), OWED);
+    assert_eq!(story.later(TimeDelta::hours(1)).unmoved_by(cancel_by(ACQUIRER)), PENDING);
     assert_eq!(story.worker_begins(), None);
 }
 
@@ -244,7 +244,7 @@ fn no_success_revives_a_parked_reversal() {
     assert_eq!(story.succeeds(), REVERSED);
     assert_eq!(story.reversal_state(), Some(&ReversalState::Parked { reason: "account closed".into() }));
     assert_eq!(story.case.reversal.as_ref().map(|reversal| reversal.taken), Some(Taken::Debit), "but it knows of the debit");
-    assert_eq!(story.unmoved_by(cancel_by(ACQUIRER)), OWED);
+    assert_eq!(story.unmoved_by(cancel_by(ACQUIRER)), PENDING);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use domain::{
 };
 
 use crate::fixtures::{
-    ACQUIRER, CLOSED, IN_TIME, NOON, OTHER_ACQUIRER, OWED, PROCEED, REFUSED, REVERSED, S, STANDS, TOO_LATE, U, acquirer,
+    ACQUIRER, CLOSED, IN_TIME, NOON, OTHER_ACQUIRER, PENDING, PROCEED, REFUSED, REVERSED, S, STANDS, TOO_LATE, U, acquirer,
     announced, at, authorization, cancel_by, cancel_without_lookup, f, jpy, leased, nothing, on_closed_day, paid, success,
 };
 
@@ -87,10 +87,10 @@ fn f05_a_recorded_answer_stands_whatever_the_settings_say_now() {
 fn a_repeat_while_money_is_owed_takes_the_next_attempt_once_it_may() {
     let mut story = paid(CORE);
     assert_eq!(story.cancels(), leased(1));
-    assert_eq!(story.unmoved_by(cancel_by(ACQUIRER)), OWED, "another holds the lease");
+    assert_eq!(story.unmoved_by(cancel_by(ACQUIRER)), PENDING, "another holds the lease");
     assert_eq!(story.closes(1, ReversalOutcome::Unknown("timeout".into())), U);
     assert_eq!(story.cancels(), leased(2), "an open reversal is due at once");
-    assert_eq!(story.later(TimeDelta::milliseconds(2_999)).unmoved_by(cancel_by(ACQUIRER)), OWED);
+    assert_eq!(story.later(TimeDelta::milliseconds(2_999)).unmoved_by(cancel_by(ACQUIRER)), PENDING);
     assert_eq!(story.later(TimeDelta::milliseconds(1)).cancels(), leased(3), "the lease has run out");
     assert_eq!(story.timeline().iter().filter(|what| **what == "cancel-received").count(), 1);
 }

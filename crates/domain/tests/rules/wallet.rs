@@ -7,9 +7,9 @@ use domain::{
 };
 
 use crate::fixtures::{
-    ACQUIRER, CLOSED, IN_TIME, NOON, OTHER_ACQUIRER, OWED, PROCEED, REFUSED, REVERSED, S, STANDS, Story, TOO_LATE, U, acquirer,
-    announced, at, authorization, cancel_by, closing, f, failure, good, jpy, leased, nothing, on_closed_day, paid, payment,
-    refund_ended, refund_of, success,
+    ACQUIRER, CLOSED, IN_TIME, NOON, OTHER_ACQUIRER, PENDING, PROCEED, REFUSED, REVERSED, S, STANDS, Story, TOO_LATE, U,
+    acquirer, announced, at, authorization, cancel_by, closing, f, failure, good, jpy, leased, nothing, on_closed_day, paid,
+    payment, refund_ended, refund_of, success,
 };
 
 const BOTH: [FundsKind; 2] = [FundsKind::Ledger, FundsKind::Http];
@@ -319,7 +319,7 @@ fn a_deferred_cancel_is_decided_in_the_commit_of_the_last_refunds_result() {
                 assert_eq!(story.state(), Some(CancellationState::Open { cancelled_at }));
                 assert_eq!(story.timeline()[events..], ["refund-failed", "cancelled", "reversal-opened"]);
                 assert_eq!(story.worker_begins(), Some(1), "nobody holds the lease: it is the worker's");
-                assert_eq!(story.unmoved_by(cancel_by(ACQUIRER)), OWED);
+                assert_eq!(story.unmoved_by(cancel_by(ACQUIRER)), PENDING);
                 assert_eq!(story.decides(closing(1, domain::ReversalOutcome::Done)), S);
             }
         }

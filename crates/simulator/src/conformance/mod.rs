@@ -37,7 +37,7 @@ pub(crate) struct ConformanceArgs {
     list: bool,
     #[command(flatten)]
     partner: Option<PartnerArgs>,
-    /// The wallet-side API, by which cases make payments and see the money [default: none; such cases are not run]
+    /// The wallet API, by which cases make payments and see the money [default: none; such cases are not run]
     #[arg(long, value_name = "URL", requires = "wallet_token_file")]
     wallet_api: Option<String>,
     /// Lines of NAME ROLE TOKEN; the first with the role pay is used

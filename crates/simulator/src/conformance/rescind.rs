@@ -1,4 +1,4 @@
-//! The driver for Rescind's wallet-side API, which any other wallet may serve as well for the time of a test.
+//! The driver for Rescind's wallet API, which any other wallet may serve as well for the time of a test.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(crate) struct Peer {
     pub(crate) token: Option<String>,
 }
 
-/// Calls the wallet-side API.
+/// Calls the wallet API.
 pub(crate) struct RescindDriver {
     api: Peer,
     /// Has the money, where it is not in the ledger: the stand-in of `alipayplus-sim wallet-core`.

@@ -58,7 +58,7 @@ pub(crate) struct LoadArgs {
     /// Sends the same cancels again afterwards, and tells of that as well
     #[arg(long)]
     repeat: bool,
-    /// The wallet-side API, which records the payments beforehand and tells afterwards what became of them
+    /// The wallet API, which records the payments beforehand and tells afterwards what became of them
     #[arg(long, value_name = "URL", requires = "wallet_token_file")]
     wallet_api: Option<String>,
     /// Lines of NAME ROLE TOKEN; the first with the role pay is used
@@ -127,7 +127,7 @@ impl LoadArgs {
             (Some(url), Some(tokens)) => Wallet::new(url, tokens).map(Some),
             (None, _) | (_, None) if self.recorded => Ok(None),
             (None, _) | (_, None) => Err(CommandError::new(
-                "the payments have to be recorded: name the wallet-side API by --wallet-api and --wallet-token-file, or say \
+                "the payments have to be recorded: name the wallet API by --wallet-api and --wallet-token-file, or say \
                  --recorded where that is done",
             )),
         }

@@ -1,4 +1,4 @@
-//! The wallet-side API: payments are recorded by it before a storm, and the books are looked at by it afterwards.
+//! The wallet API: payments are recorded by it before a storm, and the books are looked at by it afterwards.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -20,7 +20,7 @@ const CONNECTIONS: usize = 64;
 /// The amount of every payment, in JPY.
 const AMOUNT: &str = "1000";
 
-/// The wallet-side API.
+/// The wallet API.
 pub(super) struct Wallet {
     target: Target,
     address: SocketAddr,
@@ -125,9 +125,7 @@ impl Wallet {
         let tally = drive.run(&mut answers, |_| {})?;
         match answers.first_wrong {
             Some(why) => Err(CommandError::new(why)),
-            None if tally.count("right") < ids.len() as u64 => {
-                Err(CommandError::new("the wallet-side API left calls unanswered"))
-            }
+            None if tally.count("right") < ids.len() as u64 => Err(CommandError::new("the wallet API left calls unanswered")),
             None => Ok(()),
         }
     }

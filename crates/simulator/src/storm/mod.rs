@@ -1,5 +1,5 @@
 //! `alipayplus-sim storm`: cancels paid payments as Alipay+ does while something is being broken, and checks afterwards that every
-//! answer was true. The payments are announced to the wallet-side API and debited by the stand-in of the wallet core, whose journal
+//! answer was true. The payments are announced to the wallet API and debited by the stand-in of the wallet core, whose journal
 //! is a witness that the wallet cannot influence but by asking.
 
 mod calls;
@@ -92,7 +92,7 @@ pub(crate) struct RunArgs {
 /// The wallet's own side.
 #[derive(Args, Debug)]
 pub(crate) struct WalletArgs {
-    /// The wallet-side API
+    /// The address of the wallet API
     #[arg(long, value_name = "URL")]
     wallet_api: String,
     /// Lines of NAME ROLE TOKEN; the first with the role pay is used

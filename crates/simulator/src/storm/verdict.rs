@@ -18,7 +18,7 @@ pub(crate) enum Money {
 
 /// Compares one payment's three witnesses; returns where its money is, and what is wrong, one sentence each.
 ///
-/// `case` is what the wallet-side API says of it now, null where it knows nothing; `given_back` is how often the core's journal gives
+/// `case` is what the wallet API says of it now, null where it knows nothing; `given_back` is how often the core's journal gives
 /// all of it back, nothing where the core never took it.
 pub(crate) fn judge(story: &Story, case: &Value, given_back: Option<usize>, now: DateTime<Utc>) -> (Money, Vec<String>) {
     let id = &story.payment_request_id;

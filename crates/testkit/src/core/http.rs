@@ -38,14 +38,14 @@ impl Request {
 }
 
 #[derive(Clone)]
-pub(super) enum Reply {
+pub(super) enum HttpReply {
     Whole(u16, Value),
     /// The answer's head and half of its body.
     Half(u16, Value),
     Closed,
 }
 
-impl Reply {
+impl HttpReply {
     /// Whether the connection can be used again.
     pub(super) async fn write(self, stream: &mut TcpStream) -> bool {
         let (status, body, whole) = match self {

@@ -33,7 +33,7 @@ pub(crate) async fn assert_unharmed(process: &Process) {
     assert!(process.is_ready().await, "the process serves no more");
 }
 
-/// What the wallet-side API shows of a payment, byte for byte; `None` where it knows nothing of it.
+/// What the wallet API shows of a payment, byte for byte; `None` where it knows nothing of it.
 pub(crate) async fn view(process: &Process, token: &str, id: &str) -> Option<Vec<u8>> {
     let request = format!("GET /wallet/v1/payments/{id} HTTP/1.1\r\nhost: wallet\r\nauthorization: Bearer {token}\r\n\r\n");
     let answer = Connection::to(process.wallet_api).ask(request.as_bytes()).await;

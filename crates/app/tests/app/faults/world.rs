@@ -100,7 +100,7 @@ impl World {
 
     /// Alipay+ asks once. What it hears is held against the money at once.
     pub(crate) async fn asks_once(&self, process: usize) -> Option<Answer> {
-        let reversal_request = self.moved().await.taken;
+        let taken = self.moved().await.taken;
         let knew_it = self.final_answers().contains(&Answer::Cancelled);
         let received = ReceivedCancel {
             id: self.id.clone(),
@@ -120,10 +120,7 @@ impl World {
             Answer::Cancelled => {
                 let moved = self.moved().await;
                 // Once it is answered, S is repeated also while a later success is on its way back.
-                assert!(
-                    knew_it || moved.refunded + moved.given_back >= reversal_request,
-                    "S before the money was back: {moved:?}"
-                );
+                assert!(knew_it || moved.refunded + moved.given_back >= taken, "S before the money was back: {moved:?}");
             }
             Answer::Refused(refusal) => {
                 let moved = self.moved().await;

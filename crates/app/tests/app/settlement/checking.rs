@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use ports::testing::{Wallet, core_policy, ledger_policy};
 use serde_json::{Value, json};
-use testkit::{Deployment, Engine, for_each_engine};
+use testkit::{Deployment, TestEngine, for_each_engine};
 
 use crate::settlement::fixtures::{DAY, SUCCEEDED, a_day_of_three, decided, stores};
 
@@ -48,7 +48,7 @@ fn text_of(output: &Output, code: i32) -> String {
     text
 }
 
-async fn with_three(engine: Engine) -> Deployment {
+async fn with_three(engine: TestEngine) -> Deployment {
     let deployment = Deployment::on(engine);
     a_day_of_three(&stores(&deployment, &ledger_policy()).0).await;
     deployment
@@ -58,7 +58,7 @@ fn all_that_settles() -> Vec<String> {
     vec![line("kept", "PAYMENT", "1000"), line("refunded", "PAYMENT", "700"), line("r1", "REFUND", "200")]
 }
 
-async fn files_that_agree_with_a_closed_day_end_with_code_zero(engine: Engine) {
+async fn files_that_agree_with_a_closed_day_end_with_code_zero(engine: TestEngine) {
     let deployment = with_three(engine).await;
     write(&deployment, "items.csv", details(&all_that_settles()));
     let open = text_of(&check(&deployment, &["items.csv"]), 0);
@@ -69,7 +69,7 @@ async fn files_that_agree_with_a_closed_day_end_with_code_zero(engine: Engine) {
     assert_eq!(text_of(&check(&deployment, &["items.csv"]), 0), expected, "{engine:?}");
 }
 
-async fn a_cancelled_payment_in_a_file_fails_the_gate(engine: Engine) {
+async fn a_cancelled_payment_in_a_file_fails_the_gate(engine: TestEngine) {
     let deployment = with_three(engine).await;
     let mut lines = all_that_settles();
     lines.push(line("cancelled", "PAYMENT", "50"));
@@ -86,7 +86,7 @@ async fn a_cancelled_payment_in_a_file_fails_the_gate(engine: Engine) {
 
 #[tokio::test]
 async fn a_fee_on_a_cancelled_payment_fails_the_gate() {
-    let deployment = with_three(Engine::Sqlite).await;
+    let deployment = with_three(TestEngine::Sqlite).await;
     deployment.succeed(&["settlement", "export", "--day", DAY, "--out", "statement.csv"]);
     let fees = "transactionRequestId,transactionType,feeAmountValue,feeCurrency\nkept,PAYMENT,3,JPY\nkept,PAYMENT,1,JPY\n\
                 cancelled,PAYMENT,0,JPY\ncancelled,PAYMENT,0,JPY\n";
@@ -118,7 +118,7 @@ fn everything_wrong() -> String {
     details(&lines)
 }
 
-async fn every_difference_is_told_to_people_and_to_machines(engine: Engine) {
+async fn every_difference_is_told_to_people_and_to_machines(engine: TestEngine) {
     let deployment = with_three(engine).await;
     let (cases, _) = stores(&deployment, &ledger_policy());
     let other = Wallet { amount: 8, ..Wallet::of("other") };
@@ -153,14 +153,14 @@ async fn every_difference_is_told_to_people_and_to_machines(engine: Engine) {
 
 #[tokio::test]
 async fn only_the_gate_has_a_code_of_its_own() {
-    let deployment = with_three(Engine::Sqlite).await;
+    let deployment = with_three(TestEngine::Sqlite).await;
     write(&deployment, "items.csv", details(&[line("nobody", "PAYMENT", "5")]));
     assert!(text_of(&check(&deployment, &["items.csv"]), 0).contains("unknown                        1"));
 }
 
 #[tokio::test]
 async fn what_every_shape_of_the_same_file_says_is_the_same() {
-    let deployment = with_three(Engine::Sqlite).await;
+    let deployment = with_three(TestEngine::Sqlite).await;
     let mut lines = all_that_settles();
     lines.push(line("cancelled", "PAYMENT", "50"));
     let plain = details(&lines);
@@ -199,7 +199,7 @@ async fn what_every_shape_of_the_same_file_says_is_the_same() {
 
 #[tokio::test]
 async fn an_empty_cycle_is_a_file_like_others() {
-    let deployment = with_three(Engine::Sqlite).await;
+    let deployment = with_three(TestEngine::Sqlite).await;
     write(&deployment, "items.csv", details(&[]));
     let none = text_of(&check(&deployment, &["items.csv"]), 0);
     assert!(none.contains("0 lines of 1 files") && none.contains("--day names one"), "{none}");
@@ -210,7 +210,7 @@ async fn an_empty_cycle_is_a_file_like_others() {
 
 #[tokio::test]
 async fn several_files_are_one_check() {
-    let deployment = with_three(Engine::Sqlite).await;
+    let deployment = with_three(TestEngine::Sqlite).await;
     deployment.succeed(&["settlement", "export", "--day", DAY, "--out", "statement.csv"]);
     let lines = all_that_settles();
     for (name, of_file) in [("one.csv", &lines[..1]), ("two.csv", &lines[1..]), ("again.csv", &lines[..1])] {
@@ -227,7 +227,7 @@ async fn several_files_are_one_check() {
 /// A dispute and its end have the id of their payment, and what they are nobody knows here.
 #[tokio::test]
 async fn what_is_neither_payment_nor_refund_is_never_listed_twice() {
-    let deployment = with_three(Engine::Sqlite).await;
+    let deployment = with_three(TestEngine::Sqlite).await;
     deployment.succeed(&["settlement", "export", "--day", DAY, "--out", "statement.csv"]);
     let long_ago = line("kept", "DISPUTE", "1000").replace("2026-03-01T", "2026-01-01T");
     write(&deployment, "items.csv", details(&[all_that_settles(), vec![long_ago.clone(), long_ago]].concat()));
@@ -238,7 +238,7 @@ async fn what_is_neither_payment_nor_refund_is_never_listed_twice() {
 
 #[tokio::test]
 async fn a_line_that_strayed_into_another_day_does_not_make_all_of_that_day_missing() {
-    let deployment = with_three(Engine::Sqlite).await;
+    let deployment = with_three(TestEngine::Sqlite).await;
     for day in [DAY, "2026-02-28"] {
         deployment.succeed(&["settlement", "export", "--day", day, "--out", "statement.csv"]);
     }
@@ -259,7 +259,7 @@ async fn a_line_that_strayed_into_another_day_does_not_make_all_of_that_day_miss
     assert!(both.contains("and nothing is found\nthe statement of 2026-03-01 was looked for"), "{both}");
 }
 
-async fn refunds_of_two_payments_may_have_the_same_id(engine: Engine) {
+async fn refunds_of_two_payments_may_have_the_same_id(engine: TestEngine) {
     let deployment = with_three(engine).await;
     let (cases, _) = stores(&deployment, &ledger_policy());
     // Before and after it by its id, with other ends.
@@ -287,7 +287,7 @@ async fn refunds_of_two_payments_may_have_the_same_id(engine: Engine) {
 
 #[tokio::test]
 async fn each_line_of_an_id_that_several_refunds_have_means_another_of_them() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     let (cases, _) = stores(&deployment, &ledger_policy());
     let mut lines = Vec::new();
     for name in ["one", "two", "three"] {
@@ -304,7 +304,7 @@ async fn each_line_of_an_id_that_several_refunds_have_means_another_of_them() {
 
 #[tokio::test]
 async fn columns_are_named_by_the_settings() {
-    let mut deployment = with_three(Engine::Sqlite).await;
+    let mut deployment = with_three(TestEngine::Sqlite).await;
     let lines = details(&[line("cancelled", "PAYMENT", "50")]).replace("transactionRequestId", "Händler-Nr.");
     write(&deployment, "items.csv", lines);
     assert_eq!(check(&deployment, &["items.csv"]).status.code(), Some(2));
@@ -314,7 +314,7 @@ async fn columns_are_named_by_the_settings() {
 
 #[tokio::test]
 async fn where_the_core_keeps_the_payments_only_cancelled_ones_are_looked_for() {
-    let mut deployment = Deployment::on(Engine::Sqlite);
+    let mut deployment = Deployment::on(TestEngine::Sqlite);
     let (cases, _) = stores(&deployment, &core_policy());
     decided(&cases, vec![Wallet::of("cancelled").is_cancelled()]).await;
     for (key, value) in [("funds.kind", "http"), ("payments.kind", "core")] {
@@ -329,7 +329,7 @@ async fn where_the_core_keeps_the_payments_only_cancelled_ones_are_looked_for() 
 
 #[tokio::test]
 async fn a_check_changes_nothing_and_needs_a_migrated_database() {
-    let deployment = with_three(Engine::Sqlite).await;
+    let deployment = with_three(TestEngine::Sqlite).await;
     write(&deployment, "items.csv", everything_wrong());
     let before = ["kept", "refunded", "cancelled"].map(|id| deployment.succeed(&["explain", id]));
     check(&deployment, &["items.csv"]);

@@ -6,7 +6,7 @@ use std::process::Command;
 use ports::testing::{Wallet, ledger_policy};
 use serde_json::json;
 use testkit::wallet::payment_of;
-use testkit::{Deployment, Engine, for_each_engine};
+use testkit::{Deployment, TestEngine, for_each_engine};
 
 use crate::settlement::fixtures::{DAY, HEADER, a_day_of_three, decided, later, paid, stores};
 
@@ -25,7 +25,7 @@ fn sentence(deployment: &Deployment, args: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-async fn a_closed_day_is_a_file_and_an_answer_and_the_end_of_cancelling(engine: Engine) {
+async fn a_closed_day_is_a_file_and_an_answer_and_the_end_of_cancelling(engine: TestEngine) {
     let deployment = Deployment::on(engine);
     let (cases, _) = stores(&deployment, &ledger_policy());
     a_day_of_three(&cases).await;
@@ -66,7 +66,7 @@ async fn a_closed_day_is_a_file_and_an_answer_and_the_end_of_cancelling(engine: 
 
 #[tokio::test]
 async fn a_late_success_is_in_the_next_open_day() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     let (cases, _) = stores(&deployment, &ledger_policy());
     assert!(deployment.succeed(&EXPORT).contains("0 payments and 0 refunds settle\n"));
     assert_eq!(std::fs::read_to_string(deployment.dir().join("statement.csv")).unwrap(), format!("{HEADER}\n"));
@@ -80,7 +80,7 @@ async fn a_late_success_is_in_the_next_open_day() {
 }
 
 /// A timer that failed once must not leave a day behind that nobody hears of again.
-async fn a_day_that_was_left_out_is_told_of_with_every_later_one(engine: Engine) {
+async fn a_day_that_was_left_out_is_told_of_with_every_later_one(engine: TestEngine) {
     let deployment = Deployment::on(engine);
     let (cases, _) = stores(&deployment, &ledger_policy());
     for days in 0..9 {
@@ -96,7 +96,7 @@ async fn a_day_that_was_left_out_is_told_of_with_every_later_one(engine: Engine)
     assert!(!export("2026-03-03").contains("still open"));
 }
 
-async fn a_day_that_cannot_be_closed_says_why_and_leaves_no_file(engine: Engine) {
+async fn a_day_that_cannot_be_closed_says_why_and_leaves_no_file(engine: TestEngine) {
     let deployment = Deployment::on(engine);
     let (cases, _) = stores(&deployment, &ledger_policy());
     a_day_of_three(&cases).await;
@@ -117,7 +117,7 @@ async fn a_day_that_cannot_be_closed_says_why_and_leaves_no_file(engine: Engine)
 /// A closing with another grace than the answers have would settle what can still be cancelled.
 #[tokio::test]
 async fn a_day_is_closed_by_the_period_that_is_served_and_no_other() {
-    let mut deployment = Deployment::on(Engine::Sqlite);
+    let mut deployment = Deployment::on(TestEngine::Sqlite);
     deployment.set("cancellable_period.grace", "15m");
     drop(deployment.start().await);
     deployment.succeed(&EXPORT);
@@ -130,7 +130,7 @@ async fn a_day_is_closed_by_the_period_that_is_served_and_no_other() {
 
 #[test]
 fn a_day_is_named_in_one_form() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     for day in ["2026-3-1", "yesterday", "2026-02-30"] {
         let output = deployment.run(&["settlement", "export", "--day", day, "--out", "x"]);
         assert_eq!(output.status.code(), Some(2));
@@ -140,7 +140,7 @@ fn a_day_is_named_in_one_form() {
 
 #[test]
 fn a_file_that_cannot_be_written_is_named_and_the_day_is_written_later() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     let why = sentence(&deployment, &["settlement", "export", "--day", DAY, "--out", "nowhere/statement.csv"]);
     assert!(why.starts_with("rescind: the day 2026-03-01 is closed, but nowhere/statement.csv is not written: "), "{why}");
     let locked = deployment.dir().join("locked");
@@ -155,7 +155,7 @@ fn a_file_that_cannot_be_written_is_named_and_the_day_is_written_later() {
 
 #[tokio::test]
 async fn a_case_changed_behind_our_back_is_found_out() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     let (cases, _) = stores(&deployment, &ledger_policy());
     a_day_of_three(&cases).await;
     deployment.succeed(&EXPORT);
@@ -172,7 +172,7 @@ async fn a_case_changed_behind_our_back_is_found_out() {
 
 #[test]
 fn a_wallet_whose_core_keeps_the_payments_has_no_statement() {
-    let mut deployment = Deployment::on(Engine::Sqlite);
+    let mut deployment = Deployment::on(TestEngine::Sqlite);
     for (key, value) in [("funds.kind", "http"), ("payments.kind", "core")] {
         deployment.set(key, value);
     }
@@ -182,7 +182,7 @@ fn a_wallet_whose_core_keeps_the_payments_has_no_statement() {
 
 #[tokio::test]
 async fn what_is_paid_today_can_still_be_cancelled() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     let process = deployment.start().await;
     let payment = payment_of("user-1", 5);
     let today = payment["initiatedAt"].as_str().unwrap().to_owned();

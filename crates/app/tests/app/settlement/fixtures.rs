@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{ClearingDay, Policy, Reply, ReportedResult};
 use ports::testing::{ManualClock, MemoryStore, Wallet, ledger_policy, moment};
 use ports::{CancellationStore, ClosedDay, ReceivedCommand, SettlementStore};
-use testkit::{Deployment, Engine};
+use testkit::{Deployment, TestEngine};
 use use_cases::{SettlementPorts, WriteStatementError, write_statement};
 
 pub(crate) const SUCCEEDED: ReportedResult = ReportedResult::Succeeded;
@@ -40,7 +40,7 @@ impl Kept {
         Self { cases: Arc::new(store.clone()), days: Arc::new(store), _deployment: None }
     }
 
-    pub(crate) fn on(engine: Engine) -> Self {
+    pub(crate) fn on(engine: TestEngine) -> Self {
         let deployment = Deployment::on(engine);
         let (cases, days) = stores(&deployment, &ledger_policy());
         Self { cases, days, _deployment: Some(deployment) }

@@ -8,7 +8,7 @@ use ports::testing::Wallet;
 use ports::{CaseFile, Page};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
-use testkit::Engine;
+use testkit::TestEngine;
 use tokio::runtime::Runtime;
 use use_cases::{CloseDayError, close_day};
 
@@ -218,10 +218,10 @@ fn every_completed_payment_is_in_one_day_and_on_one_side_in_memory() {
 
 #[test]
 fn every_completed_payment_is_in_one_day_and_on_one_side_on_sqlite() {
-    histories(&Kept::on(Engine::Sqlite), 15);
+    histories(&Kept::on(TestEngine::Sqlite), 15);
 }
 
 #[test]
 fn every_completed_payment_is_in_one_day_and_on_one_side_on_postgresql() {
-    histories(&Kept::on(Engine::Postgres), 15);
+    histories(&Kept::on(TestEngine::Postgres), 15);
 }

@@ -1,6 +1,6 @@
 //! Files that cannot be read for certain: where, why, code 2, and nothing is compared or written.
 
-use testkit::{Deployment, Engine};
+use testkit::{Deployment, TestEngine};
 
 use crate::settlement::checking::{DETAILS, check, details, line, write};
 
@@ -146,7 +146,7 @@ fn wrong_ends() -> Vec<Bad> {
 
 #[test]
 fn a_malformed_file_is_told_with_line_and_column_and_nothing_is_compared() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     for (what, content, sentence) in [wrong_columns(), wrong_values(), wrong_ends()].concat() {
         write(&deployment, "items.csv", content);
         let output = check(&deployment, &["items.csv", "--csv", "found.csv", "--json", "found.json"]);
@@ -162,7 +162,7 @@ fn a_malformed_file_is_told_with_line_and_column_and_nothing_is_compared() {
 
 #[test]
 fn of_several_files_the_malformed_one_is_named() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     write(&deployment, "good.csv", details(&[line("a", "PAYMENT", "1")]));
     write(&deployment, "bad.csv", details(&[line("a", "PAYMENT", "x")]));
     let output = check(&deployment, &["good.csv", "bad.csv"]);
@@ -172,7 +172,7 @@ fn of_several_files_the_malformed_one_is_named() {
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     let output = check(&deployment, &["nowhere.csv"]);
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.starts_with("rescind: nowhere.csv, line 1: the file cannot be read: "), "{text}");

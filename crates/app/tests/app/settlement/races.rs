@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use domain::{Answer, CancelReply, Reply};
 use ports::testing::Wallet;
 use ports::{CancellationStore, ClosedDay, ReceivedCommand};
-use testkit::Engine;
+use testkit::TestEngine;
 use tokio::task::JoinSet;
 use use_cases::{CloseDayError, WriteStatementError, close_day};
 
@@ -116,10 +116,10 @@ async fn f28_cancels_beside_a_closing_end_on_one_side_in_memory() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f28_cancels_beside_a_closing_end_on_one_side_on_sqlite() {
-    race(Kept::on(Engine::Sqlite)).await;
+    race(Kept::on(TestEngine::Sqlite)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f28_cancels_beside_a_closing_end_on_one_side_on_postgresql() {
-    race(Kept::on(Engine::Postgres)).await;
+    race(Kept::on(TestEngine::Postgres)).await;
 }

@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use ports::testing::{Wallet, ledger_policy};
-use testkit::{Deployment, Engine};
+use testkit::{Deployment, TestEngine};
 
 use crate::settlement::checking::{DETAILS, line, write};
 use crate::settlement::fixtures::{DAY, SUCCEEDED, decided, stores};
@@ -53,7 +53,7 @@ fn is_flat(deployment: &Deployment, kind: (&str, i32)) {
 /// None of the payments is known but the first, which is cancelled.
 #[tokio::test]
 async fn a_check_of_more_payments_than_are_held_takes_no_more_memory() {
-    let deployment = Deployment::on(Engine::Sqlite);
+    let deployment = Deployment::on(TestEngine::Sqlite);
     let (cases, _) = stores(&deployment, &ledger_policy());
     decided(&cases, vec![Wallet::of("many-00000000").is_cancelled()]).await;
     is_flat(&deployment, ("PAYMENT", 3));
@@ -62,13 +62,13 @@ async fn a_check_of_more_payments_than_are_held_takes_no_more_memory() {
 /// Their files do not name the payments, and no refund of these ids is known.
 #[test]
 fn a_check_of_more_refunds_of_nothing_than_are_held_takes_no_more_memory() {
-    is_flat(&Deployment::on(Engine::Sqlite), ("REFUND", 0));
+    is_flat(&Deployment::on(TestEngine::Sqlite), ("REFUND", 0));
 }
 
 /// The day of fifty thousand payments, on the database that large wallets use.
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_thousand_payments_are_closed_written_and_compared() {
-    let deployment = Deployment::on(Engine::Postgres);
+    let deployment = Deployment::on(TestEngine::Postgres);
     let (cases, _) = stores(&deployment, &ledger_policy());
     let names: Vec<_> = (0..50_000).map(|n| format!("many-{n:08}")).collect();
     for some in names.chunks(500) {
