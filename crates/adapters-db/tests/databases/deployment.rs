@@ -94,5 +94,5 @@ async fn the_books_stay_what_they_are_while_a_cancel_waits_for_them(database: &i
         decided(&store, vec![wallet.is_cancelled()]).await,
         [Reply::Cancel(CancelReply::ReversalPending { attempt: Some(1) })]
     );
-    assert_eq!(served.adopt(&with_a_core()), Ok(()), "what is owed is owed by the same funds");
+    assert_eq!(served.adopt(&with_a_core()), Ok(()), "an open reversal stays with its funds");
 }

@@ -51,7 +51,7 @@ pub(crate) async fn run(dir: Option<PathBuf>, once: bool) -> Result<ExitCode, Cl
         folder.path().display(),
         log.display()
     ))?;
-    print_line(format_args!("Alipay+ calls http://{callback}, the wallet calls http://{wallet_api}.\n"))?;
+    print_line(format_args!("Alipay+ calls http://{callback}, the wallet calls http://{wallet_api}\n"))?;
 
     let http = loopback_client()?;
     let players = Players {

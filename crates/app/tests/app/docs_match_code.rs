@@ -130,7 +130,8 @@ fn the_index_leads_to_every_page() {
 
 /// What a program says of one of its commands: its subcommands, and its options and arguments.
 fn help(command: &[&str]) -> (Vec<String>, BTreeSet<String>) {
-    let output = Command::new(testkit::program("rescind")).args(command).arg("-h").output().unwrap();
+    // So wide that no line is wrapped.
+    let output = Command::new(testkit::program("rescind")).args(command).arg("-h").env("COLUMNS", "1000").output().unwrap();
     assert!(output.status.success(), "{command:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     let section = |name: &str| -> Vec<String> {

@@ -7,7 +7,9 @@ const PROGRAM: &str = "alipayplus-sim";
 
 /// A command's subcommands, and its options and arguments.
 fn help(command: &[String]) -> (Vec<String>, BTreeSet<String>) {
-    let output = Command::new(env!("CARGO_BIN_EXE_alipayplus-sim")).args(command).arg("-h").output().unwrap();
+    // So wide that no line is wrapped.
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_alipayplus-sim")).args(command).arg("-h").env("COLUMNS", "1000").output().unwrap();
     assert!(output.status.success(), "{command:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     let names = |heading: &str| -> Vec<String> {
