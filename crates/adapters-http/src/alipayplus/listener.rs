@@ -27,13 +27,14 @@ pub fn serve_callback(listening: Listening, callback: Callback) -> io::Result<Se
     serve(listening, patience, move |app| attach(&endpoint, app))
 }
 
-/// Routes by guards on the path as it stands in the request, because the router itself compares decoded paths.
+/// Routes by guards on the path as it stands in the request, because the router itself compares decoded paths. Each guard is on a scope
+/// of all paths, which the router finds by a prefix: a resource of all paths would cost every request a regular expression.
 fn attach(endpoint: &CallbackEndpoint, app: &mut ServiceConfig) {
-    let mut by_path = web::resource("{any:.*}").default_service(web::to(unknown_path));
     for (path, route) in endpoints(endpoint.callback()) {
-        by_path = by_path.route(route.guard(guard::fn_guard(move |request| request.head().uri.path() == path)));
+        let by_path = guard::fn_guard(move |request| request.head().uri.path() == path);
+        app.service(web::scope("").guard(by_path).default_service(route));
     }
-    app.app_data(Data::new(endpoint.clone())).service(by_path).default_service(web::to(unknown_path));
+    app.app_data(Data::new(endpoint.clone())).default_service(web::to(unknown_path));
 }
 
 async fn unknown_path() -> HttpResponse {
