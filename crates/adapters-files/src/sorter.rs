@@ -132,24 +132,9 @@ fn decode_fields(fields: &[&str]) -> Option<ListedTransaction> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use ports::testing::contracts::files::sorter::transaction;
 
-    fn transaction(n: usize) -> ListedTransaction {
-        let scattered = n.wrapping_mul(7_919) % 100_003;
-        let kind = match n % 3 {
-            0 => ListedKind::Payment,
-            1 => ListedKind::Refund(RefundRequestId::parse(format!("r,\"{n}\"")).unwrap()),
-            _ => ListedKind::Other,
-        };
-        let amount = |minor| Some(ListedAmount { minor, currency: Currency::parse("JPY").unwrap() });
-        let listed = Listed { kind, amount: amount(i64::MIN), fee: amount(0).filter(|_| n.is_multiple_of(2)) };
-        ListedTransaction {
-            id: PaymentRequestId::parse(format!("p-{scattered:06}")).unwrap(),
-            listed,
-            file: n % 2,
-            line: n as u64,
-        }
-    }
+    use super::*;
 
     #[test]
     fn what_does_not_fit_into_memory_comes_back_in_order_and_whole() {

@@ -14,8 +14,8 @@ pub trait SorterSubject: Send + Sync {
     fn many(&self) -> usize;
 }
 
-/// One of many transactions, far from sorted.
-fn transaction(n: usize) -> ListedTransaction {
+/// One of many transactions, far from sorted. An adapter that tests the sizes of its own takes them from here.
+pub fn transaction(n: usize) -> ListedTransaction {
     let scattered = n.wrapping_mul(7_919) % 1_003;
     let kind = match n % 3 {
         0 => ListedKind::Payment,
