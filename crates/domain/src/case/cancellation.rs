@@ -19,7 +19,7 @@ pub enum Answer {
 }
 
 /// An answer that is given again for ever once it is recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FinalAnswer {
     /// S.
     Cancelled,
@@ -38,7 +38,7 @@ impl From<FinalAnswer> for Answer {
 
 /// Why a cancel is refused for good. Each carries what was answered where settings choose the code, because the code that was
 /// sent is recorded and never derived again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// Another acquirer than the recorded one asks.
     DifferentRequest,
@@ -89,7 +89,7 @@ impl Refusal {
 }
 
 /// A cancel that was received for a case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cancellation {
     /// The acquirer that asked first.
     pub acquirer_id: AcquirerId,
@@ -100,7 +100,7 @@ pub struct Cancellation {
 }
 
 /// Where a cancellation stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CancellationState {
     /// Received, but the rules cannot be applied yet.
     Deferred(DeferReason),

@@ -25,7 +25,7 @@ use crate::{AcquirerId, PaymentRequestId};
 
 /// What is known of one `paymentRequestId`. A case of which nothing is known is a case too: a cancel may be the first message
 /// about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Case {
     /// The key of the case, for ever.
     pub id: PaymentRequestId,

@@ -16,7 +16,7 @@ spelled! {
 }
 
 /// One payment as the wallet recorded it before debiting.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Payment {
     /// The acquirer that asked for the payment.
     pub acquirer_id: AcquirerId,
@@ -57,7 +57,7 @@ impl Payment {
 }
 
 /// The payment's status in Alipay+'s terms: U, S or F.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PaymentStatus {
     /// U: no result yet.
     InProgress,

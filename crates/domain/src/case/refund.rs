@@ -6,7 +6,7 @@ use crate::spelling::spelled;
 use crate::{ClearingDay, Money, RefundRequestId};
 
 /// One refund that the wallet makes on its own, outside of any cancellation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Refund {
     /// Unique within the payment.
     pub id: RefundRequestId,
@@ -19,7 +19,7 @@ pub struct Refund {
 }
 
 /// Where a refund stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefundState {
     /// Announced and allowed; its result is not known.
     Reserved,

@@ -45,7 +45,7 @@ pub struct ReversalRequest {
 }
 
 /// The duty to give a payment's money back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reversal {
     /// What is known to be taken, which the reversal undoes.
     pub taken: Taken,
@@ -60,7 +60,7 @@ pub struct Reversal {
 }
 
 /// Where a reversal stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ReversalState {
     /// The money is not known to be back.
     Open {
@@ -86,7 +86,7 @@ pub enum ReversalState {
 }
 
 /// The right to make one attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// The attempt's number; a close that quotes another is late and changes nothing.
     pub attempt: u32,

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::{CancellationState, Case, ClearingDay, DayClosing, PaymentStatus, Refund, RefundState};
 
 /// How the statement of a closed day accounts for a completed payment. It is in exactly one day's, as one or the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Settlement {
     /// It settles: from here on a cancel of it comes too late.
     Settled {
