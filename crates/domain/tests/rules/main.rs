@@ -5,6 +5,8 @@ mod decisions_page;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod invariants;
+#[cfg(test)]
 mod money_back;
 #[cfg(test)]
 mod period;

@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use domain::{
-    AccountId, Action, Answer, AttemptEnd, Cancel, CancelReply, CancellationState, Case, Change, Command, CommandReply, Decision,
-    DeferReason, Disposition, EntryKind, FinalAnswer, FundsKind, Jitter, LeaseReply, Lookup, NeverReceived, OtherAcquirer,
-    PayResult, Payment, PaymentId, PaymentStatus, PeriodOver, Policy, RefundRequest, RefundResult, RefundState, Refusal, Reply,
-    ReportedResult, Results, ReversalOutcome, ReversalState, Settlement, decide,
+    AccountId, Action, Answer, AttemptEnd, Cancel, CancelReply, CancellationState, Change, Command, EntryKind, FundsKind, Jitter,
+    LeaseReply, Lookup, NeverReceived, OtherAcquirer, PayResult, Payment, PaymentId, PeriodOver, Policy, RefundRequest,
+    RefundResult, RefundState, Reply, ReportedResult, Results, ReversalOutcome, ReversalState, decide,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -15,6 +14,7 @@ use proptest::sample::select;
 use crate::fixtures::{
     ACQUIRER, OTHER_ACQUIRER, Story, acquirer, at, authorization, closing_of, good, jpy, nothing, payment, policy, refund_id,
 };
+use crate::invariants::{self, Step, has_succeeded};
 
 /// Instants around the period of a payment initiated at noon, its last and first late millisecond among them.
 const INSTANTS: [&str; 7] = [
@@ -122,48 +122,8 @@ fn sizes() -> ProptestConfig {
     ProptestConfig { cases: if full { 20_000 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// A command with the case before it and what came of it.
-struct Step<'a> {
-    policy: &'a Policy,
-    before: &'a Case,
-    action: &'a Action,
-    decision: &'a Decision,
-    after: &'a Case,
-}
-
 fn sum(story: &Story, counts: impl Fn(&domain::Entry) -> bool) -> i64 {
     story.entries.iter().filter(|entry| counts(entry)).map(|entry| entry.amount.minor()).sum()
-}
-
-fn has_succeeded(case: &Case) -> bool {
-    matches!(case.payment.as_ref().map(|payment| &payment.status), Some(PaymentStatus::Succeeded { .. }))
-}
-
-fn recorded_answer(case: &Case) -> Option<FinalAnswer> {
-    case.cancellation.as_ref().and_then(domain::Cancellation::final_answer)
-}
-
-/// The same command once more on what it left behind: nothing is written, and the same is said, but for a lease, which is given
-/// once, and for an operator's word, which finds the reversal not parked any more.
-fn once_is_enough(policy: &Policy, after: &Case, command: &Command, first: Reply) {
-    let Decision { reply, rule: _, change } = decide(policy, after, command);
-    assert_eq!(change, None, "a repeat writes nothing");
-    match first {
-        Reply::Cancel(CancelReply::ReversalPending { .. }) => {
-            assert_eq!(reply, Reply::Cancel(CancelReply::ReversalPending { attempt: None }))
-        }
-        Reply::Command(CommandReply::Done(Disposition::Reopened | Disposition::Resolved)) => {
-            assert!(matches!(reply, Reply::Command(CommandReply::Conflict(_))))
-        }
-        Reply::Cancel(CancelReply::Answered(_))
-        | Reply::Command(CommandReply::Done(_))
-        | Reply::Command(CommandReply::NotFound { .. })
-        | Reply::Command(CommandReply::Conflict(_))
-        | Reply::Attempt(_) => {
-            assert_eq!(reply, first)
-        }
-        Reply::Lease(_) => assert_eq!(reply, Reply::Lease(LeaseReply::NotDue)),
-    }
 }
 
 fn money_goes_back_once_and_never_more_than_is_left(story: &Story) {
@@ -182,142 +142,6 @@ fn money_goes_back_once_and_never_more_than_is_left(story: &Story) {
     let kinds: BTreeSet<_> =
         story.entries.iter().map(|entry| matches!(entry.kind, EntryKind::Hold | EntryKind::Release)).collect();
     assert!(kinds.len() <= 1, "what was held is released, what was debited is credited");
-}
-
-/// Where F is said for the first time, the case holds the proof.
-fn a_refusal_is_proven(step: &Step<'_>) {
-    let (Reply::Cancel(CancelReply::Answered(Answer::Refused(refusal))) | Reply::Attempt(Answer::Refused(refusal))) =
-        step.decision.reply
-    else {
-        return;
-    };
-    if recorded_answer(step.before) == Some(FinalAnswer::Refused(refusal)) {
-        return;
-    }
-    let case = step.before;
-    match refusal {
-        Refusal::DifferentRequest => {
-            let Action::Cancel(cancel) = step.action else { panic!("only a cancel has an acquirer") };
-            assert_eq!(step.policy.results.other_acquirer, OtherAcquirer::ParamIllegal);
-            let found = if let Lookup::Found(found) = &cancel.lookup { Some(&found.payment) } else { None };
-            let of_payment = case.payment.as_ref().or(found).map(|payment| &payment.acquirer_id);
-            let of_cancel = case.cancellation.as_ref().filter(|cancellation| !cancellation.waits_for_lookup());
-            let of_cancel = of_cancel.map(|cancellation| &cancellation.acquirer_id);
-            assert!(of_payment.or(of_cancel).is_some(), "somebody is recorded");
-            assert!(of_payment != Some(&cancel.acquirer_id) && of_cancel != Some(&cancel.acquirer_id));
-        }
-        Refusal::PeriodOver(_) => {
-            let payment = case.payment.as_ref().expect("a payment that is known");
-            let received_at = step.after.cancellation.as_ref().expect("recorded").first_received_at;
-            let late = received_at >= step.policy.period.end(payment.initiated_at);
-            assert!(late || case.is_settled());
-        }
-        Refusal::PartlyRefunded
-            if matches!(step.action, Action::CompleteAttempt(AttemptEnd { outcome: ReversalOutcome::PartlyRefunded, .. })) => {}
-        Refusal::PartlyRefunded => {
-            assert!(has_succeeded(case) && !case.has_running_refund());
-            assert!((1..case.payment.as_ref().map_or(0, |payment| payment.amount.minor())).contains(&case.refunded()));
-        }
-        Refusal::NeverReceived => {
-            assert_eq!(case.payment, None);
-            let said = matches!(step.action, Action::CompleteAttempt(AttemptEnd { outcome: ReversalOutcome::NothingToDo, .. }));
-            assert!(step.policy.funds == FundsKind::Ledger || said, "a wallet core has to say so itself");
-        }
-    }
-}
-
-fn what_was_said_stays_said(step: &Step<'_>) {
-    let Some(recorded) = recorded_answer(step.before) else { return };
-    assert_eq!(recorded_answer(step.after), Some(recorded));
-    if let Action::Cancel(_) = step.action {
-        let foreign = Reply::Cancel(CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest)));
-        assert!(step.decision.reply == Reply::Cancel(CancelReply::Answered(recorded.into())) || step.decision.reply == foreign);
-        assert_eq!(step.decision.change, None);
-    }
-}
-
-/// Nor does it ever cost a fee again (F28), and no other name leads out of it (F11).
-fn a_cancel_is_never_undone(step: &Step<'_>) {
-    let (before, after) = (&step.before.cancellation, &step.after.cancellation);
-    if let (Some(before), Some(after)) = (before, after) {
-        assert!(before.acquirer_id == after.acquirer_id || before.waits_for_lookup());
-        assert!(after.first_received_at <= before.first_received_at, "the earliest receipt");
-    }
-    assert!(before.is_none() || after.is_some());
-    let refunded = matches!(
-        step.action,
-        Action::CompleteAttempt(AttemptEnd { outcome: ReversalOutcome::PartlyRefunded | ReversalOutcome::FullyRefunded, .. })
-    );
-    if step.before.is_cancelled() && !refunded {
-        let cancelled_at = |case: &Case| case.cancellation.as_ref().and_then(domain::Cancellation::cancelled_at);
-        assert_eq!(cancelled_at(step.after), cancelled_at(step.before));
-    }
-    if let (true, Some(PaymentStatus::Succeeded { fee, .. })) =
-        (step.after.is_cancelled(), step.after.payment.as_ref().map(|payment| &payment.status))
-    {
-        let is_for_good = recorded_answer(step.after).is_some();
-        assert!(fee.is_none() || !is_for_good, "F28: a cancelled payment costs no fee");
-        assert!(step.after.reversal.is_some(), "and its money is owed or back");
-    }
-    if step.after.is_cancelled() {
-        assert!(
-            step.decision.reply != Reply::Command(CommandReply::Done(Disposition::Proceed))
-                || matches!(step.action, Action::Refund(_))
-        );
-        assert!(!step.after.has_running_refund(), "no refund runs beside a cancellation");
-    }
-    let waits =
-        after.as_ref().map(|cancellation| cancellation.state) == Some(CancellationState::Deferred(DeferReason::RefundRunning));
-    assert!(!waits || step.after.has_running_refund(), "nobody waits for a refund that has ended");
-}
-
-fn a_reversal_goes_its_way_only(step: &Step<'_>) {
-    let Some(before) = &step.before.reversal else { return };
-    let after = step.after.reversal.as_ref().expect("the one reversal stays for ever");
-    let owed_all_along = matches!(before.state, ReversalState::Open { .. });
-    assert!(after.attempts >= before.attempts && (after.opened_at == before.opened_at || !owed_all_along));
-    let success = matches!(step.action, Action::Result(PayResult { result: ReportedResult::Succeeded, .. }));
-    match (&before.state, &after.state) {
-        (ReversalState::Done { by_hand, .. }, ReversalState::Open { .. }) => {
-            assert!(success && step.policy.funds == FundsKind::Http && !by_hand, "nobody is paid by hand and by the core");
-        }
-        (ReversalState::Parked { .. }, ReversalState::Open { .. }) => assert_eq!(*step.action, Action::Retry),
-        (ReversalState::Parked { .. }, ReversalState::Done { .. }) => assert!(matches!(step.action, Action::Resolve { .. })),
-        (ReversalState::Open { .. }, ReversalState::Parked { .. } | ReversalState::Done { .. }) => {
-            let Action::CompleteAttempt(AttemptEnd { attempt, .. }) = step.action else {
-                panic!("only the end of an attempt ends an open reversal")
-            };
-            assert!(before.is_leased_to(*attempt));
-        }
-        (ReversalState::Done { by_hand, .. }, ReversalState::Parked { .. }) => {
-            assert!(*by_hand && success, "what the core did was not refused");
-        }
-        (ReversalState::Open { .. }, ReversalState::Open { .. }) => {}
-        (ReversalState::Parked { .. }, ReversalState::Parked { .. })
-        | (ReversalState::Done { .. }, ReversalState::Done { .. }) => {}
-    }
-    if let (Action::CompleteAttempt(AttemptEnd { attempt, .. }), None) = (step.action, &step.decision.change) {
-        assert!(!before.is_leased_to(*attempt), "the attempt that holds the lease counts");
-    }
-}
-
-/// A payment settles or is cancelled, never both, and what settles is never touched again. What was left out is accounted for anew
-/// only where the wallet core says that it must not be cancelled.
-fn what_is_accounted_for_stays_on_its_side(step: &Step<'_>) {
-    assert!(!(step.after.is_settled() && step.after.is_cancelled()), "on both sides");
-    if step.before.is_settled() {
-        let with_fee = |case: &Case| (case.settlement, case.payment.clone());
-        assert_eq!(with_fee(step.after), with_fee(step.before));
-    }
-    let settles = matches!(step.action, Action::Settle(_));
-    match (step.before.settlement, step.after.settlement) {
-        (None, Some(_)) => assert!(settles && has_succeeded(step.after)),
-        (Some(Settlement::Excluded { .. }), None) => assert!(step.before.is_cancelled() && !step.after.is_cancelled()),
-        (before, after) => assert_eq!(before, after),
-    }
-    for (before, after) in step.before.refunds.iter().zip(&step.after.refunds) {
-        assert!(before.settled_on == after.settled_on || (before.settled_on.is_none() && settles));
-    }
 }
 
 /// Each of these is told once in a case's life.
@@ -347,14 +171,9 @@ fn asks(story: &mut Story, when: &str, action: &Action) -> Reply {
         story.events.extend(events);
         story.entries.extend(entries);
     }
-    let step = Step { policy: &story.policy, before: &before, action, decision: &decision, after: &story.case };
-    once_is_enough(&story.policy, &story.case, &command, decision.reply);
-    a_refusal_is_proven(&step);
-    what_was_said_stays_said(&step);
-    a_cancel_is_never_undone(&step);
-    a_reversal_goes_its_way_only(&step);
+    let step = Step { policy: &story.policy, before: &before, command: &command, decision: &decision, after: &story.case };
+    invariants::hold(decide, &step);
     money_goes_back_once_and_never_more_than_is_left(story);
-    what_is_accounted_for_stays_on_its_side(&step);
     the_timeline_repeats_nothing(story);
     decision.reply
 }

@@ -1,0 +1,221 @@
+//! What holds of every step, whichever command it is and whatever was before it.
+
+use domain::{
+    Action, Answer, AttemptEnd, Cancel, CancelReply, CancellationState, Case, Command, CommandReply, CorePayment, Decision,
+    DeferReason, Disposition, FinalAnswer, FundsKind, LeaseReply, Lookup, OtherAcquirer, PayResult, PaymentStatus, Policy,
+    Refusal, Reply, ReportedResult, ReversalOutcome, ReversalState, Settlement,
+};
+
+/// [`domain::decide`], or one with a planted bug.
+pub(crate) type Decide = fn(&Policy, &Case, &Command) -> Decision;
+
+/// A command with the case before it and what came of it.
+pub(crate) struct Step<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) before: &'a Case,
+    pub(crate) command: &'a Command,
+    pub(crate) decision: &'a Decision,
+    pub(crate) after: &'a Case,
+}
+
+impl Step<'_> {
+    pub(crate) fn action(&self) -> &Action {
+        &self.command.action
+    }
+
+    /// What the wallet core said of the payment, where a cancel had it looked up.
+    pub(crate) fn found(&self) -> Option<&CorePayment> {
+        match self.action() {
+            Action::Cancel(Cancel { lookup: Lookup::Found(found), .. }) => Some(found),
+            Action::Cancel(Cancel { lookup: Lookup::Recorded | Lookup::Failed, .. })
+            | Action::Pay(_)
+            | Action::Result(_)
+            | Action::Refund(_)
+            | Action::RefundResult(_)
+            | Action::LeaseAttempt
+            | Action::CompleteAttempt(_)
+            | Action::Retry
+            | Action::Resolve { .. }
+            | Action::Settle(_) => None,
+        }
+    }
+}
+
+pub(crate) fn has_succeeded(case: &Case) -> bool {
+    matches!(case.payment.as_ref().map(|payment| &payment.status), Some(PaymentStatus::Succeeded { .. }))
+}
+
+fn recorded_answer(case: &Case) -> Option<FinalAnswer> {
+    case.cancellation.as_ref().and_then(domain::Cancellation::final_answer)
+}
+
+/// The same command once more on what it left behind: nothing is written, and the same is said, but for a lease, which is given
+/// once, and for an operator's word, which finds the reversal not parked any more.
+fn once_is_enough(decide: Decide, step: &Step<'_>) {
+    let Decision { reply, rule: _, change } = decide(step.policy, step.after, step.command);
+    let first = step.decision.reply;
+    assert_eq!(change, None, "a repeat writes nothing");
+    match first {
+        Reply::Cancel(CancelReply::ReversalPending { .. }) => {
+            assert_eq!(reply, Reply::Cancel(CancelReply::ReversalPending { attempt: None }))
+        }
+        Reply::Command(CommandReply::Done(Disposition::Reopened | Disposition::Resolved)) => {
+            assert!(matches!(reply, Reply::Command(CommandReply::Conflict(_))))
+        }
+        Reply::Cancel(CancelReply::Answered(_))
+        | Reply::Command(CommandReply::Done(_))
+        | Reply::Command(CommandReply::NotFound { .. })
+        | Reply::Command(CommandReply::Conflict(_))
+        | Reply::Attempt(_) => {
+            assert_eq!(reply, first)
+        }
+        Reply::Lease(_) => assert_eq!(reply, Reply::Lease(LeaseReply::NotDue)),
+    }
+}
+
+/// Where F is said for the first time, the case holds the proof.
+fn a_refusal_is_proven(step: &Step<'_>) {
+    let (Reply::Cancel(CancelReply::Answered(Answer::Refused(refusal))) | Reply::Attempt(Answer::Refused(refusal))) =
+        step.decision.reply
+    else {
+        return;
+    };
+    if recorded_answer(step.before) == Some(FinalAnswer::Refused(refusal)) {
+        return;
+    }
+    let case = step.before;
+    match refusal {
+        Refusal::DifferentRequest => {
+            let Action::Cancel(cancel) = step.action() else { panic!("only a cancel has an acquirer") };
+            assert_eq!(step.policy.results.other_acquirer, OtherAcquirer::ParamIllegal);
+            let found = step.found().map(|found| &found.payment);
+            let of_payment = case.payment.as_ref().or(found).map(|payment| &payment.acquirer_id);
+            let of_cancel = case.cancellation.as_ref().filter(|cancellation| !cancellation.waits_for_lookup());
+            let of_cancel = of_cancel.map(|cancellation| &cancellation.acquirer_id);
+            assert!(of_payment.or(of_cancel).is_some(), "somebody is recorded");
+            assert!(of_payment != Some(&cancel.acquirer_id) && of_cancel != Some(&cancel.acquirer_id));
+        }
+        Refusal::PeriodOver(_) => {
+            let payment = step.after.payment.as_ref().expect("a payment that is known");
+            let received_at = step.after.cancellation.as_ref().expect("recorded").first_received_at;
+            let late = received_at >= step.policy.period.end(payment.initiated_at);
+            assert!(late || case.is_settled());
+        }
+        Refusal::PartlyRefunded
+            if matches!(step.action(), Action::CompleteAttempt(AttemptEnd { outcome: ReversalOutcome::PartlyRefunded, .. })) => {}
+        Refusal::PartlyRefunded => {
+            assert!(has_succeeded(step.after) && !step.after.has_running_refund());
+            let refunded = step.after.refunded().max(step.found().map_or(0, |found| found.refunded));
+            assert!((1..step.after.payment.as_ref().map_or(0, |payment| payment.amount.minor())).contains(&refunded));
+        }
+        Refusal::NeverReceived => {
+            assert_eq!(case.payment, None);
+            let said = matches!(step.action(), Action::CompleteAttempt(AttemptEnd { outcome: ReversalOutcome::NothingToDo, .. }));
+            assert!(step.policy.funds == FundsKind::Ledger || said, "a wallet core has to say so itself");
+        }
+    }
+}
+
+fn what_was_said_stays_said(step: &Step<'_>) {
+    let Some(recorded) = recorded_answer(step.before) else { return };
+    assert_eq!(recorded_answer(step.after), Some(recorded));
+    if let Action::Cancel(_) = step.action() {
+        let foreign = Reply::Cancel(CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest)));
+        assert!(step.decision.reply == Reply::Cancel(CancelReply::Answered(recorded.into())) || step.decision.reply == foreign);
+        assert_eq!(step.decision.change, None);
+    }
+}
+
+/// Nor does it ever cost a fee again (F28), and no other name leads out of it (F11).
+fn a_cancel_is_never_undone(step: &Step<'_>) {
+    let (before, after) = (&step.before.cancellation, &step.after.cancellation);
+    if let (Some(before), Some(after)) = (before, after) {
+        assert!(before.acquirer_id == after.acquirer_id || before.waits_for_lookup());
+        assert!(after.first_received_at <= before.first_received_at, "the earliest receipt");
+    }
+    assert!(before.is_none() || after.is_some());
+    let refunded = matches!(
+        step.action(),
+        Action::CompleteAttempt(AttemptEnd { outcome: ReversalOutcome::PartlyRefunded | ReversalOutcome::FullyRefunded, .. })
+    );
+    if step.before.is_cancelled() && !refunded {
+        let cancelled_at = |case: &Case| case.cancellation.as_ref().and_then(domain::Cancellation::cancelled_at);
+        assert_eq!(cancelled_at(step.after), cancelled_at(step.before));
+    }
+    if let (true, Some(PaymentStatus::Succeeded { fee, .. })) =
+        (step.after.is_cancelled(), step.after.payment.as_ref().map(|payment| &payment.status))
+    {
+        let is_for_good = recorded_answer(step.after).is_some();
+        assert!(fee.is_none() || !is_for_good, "F28: a cancelled payment costs no fee");
+        assert!(step.after.reversal.is_some(), "and its money is owed or back");
+    }
+    if step.after.is_cancelled() {
+        assert!(
+            step.decision.reply != Reply::Command(CommandReply::Done(Disposition::Proceed))
+                || matches!(step.action(), Action::Refund(_))
+        );
+        assert!(!step.after.has_running_refund(), "no refund runs beside a cancellation");
+    }
+    let waits = after.as_ref().is_some_and(|known| known.state == CancellationState::Deferred(DeferReason::RefundRunning));
+    let ended = matches!(step.action(), Action::RefundResult(_)) && step.before.has_running_refund();
+    assert!(!waits || !ended || step.after.has_running_refund(), "nobody waits for a refund that has ended");
+}
+
+fn a_reversal_goes_its_way_only(step: &Step<'_>) {
+    let Some(before) = &step.before.reversal else { return };
+    let after = step.after.reversal.as_ref().expect("the one reversal stays for ever");
+    let owed_all_along = matches!(before.state, ReversalState::Open { .. });
+    assert!(after.attempts >= before.attempts && (after.opened_at == before.opened_at || !owed_all_along));
+    let success = matches!(step.action(), Action::Result(PayResult { result: ReportedResult::Succeeded, .. }));
+    match (&before.state, &after.state) {
+        (ReversalState::Done { by_hand, .. }, ReversalState::Open { .. }) => {
+            assert!(success && step.policy.funds == FundsKind::Http && !by_hand, "nobody is paid by hand and by the core");
+        }
+        (ReversalState::Parked { .. }, ReversalState::Open { .. }) => assert_eq!(*step.action(), Action::Retry),
+        (ReversalState::Parked { .. }, ReversalState::Done { .. }) => assert!(matches!(step.action(), Action::Resolve { .. })),
+        (ReversalState::Open { .. }, ReversalState::Parked { .. } | ReversalState::Done { .. }) => {
+            let Action::CompleteAttempt(AttemptEnd { attempt, .. }) = step.action() else {
+                panic!("only the end of an attempt ends an open reversal")
+            };
+            assert!(before.is_leased_to(*attempt));
+        }
+        (ReversalState::Done { by_hand, .. }, ReversalState::Parked { .. }) => {
+            assert!(*by_hand && success, "what the core did was not refused");
+        }
+        (ReversalState::Open { .. }, ReversalState::Open { .. }) => {}
+        (ReversalState::Parked { .. }, ReversalState::Parked { .. })
+        | (ReversalState::Done { .. }, ReversalState::Done { .. }) => {}
+    }
+    if let (Action::CompleteAttempt(AttemptEnd { attempt, .. }), None) = (step.action(), &step.decision.change) {
+        assert!(!before.is_leased_to(*attempt), "the attempt that holds the lease counts");
+    }
+}
+
+/// A payment settles or is cancelled, never both, and what settles is never touched again. What was left out is accounted for anew
+/// only where the wallet core says that it must not be cancelled.
+fn what_is_accounted_for_stays_on_its_side(step: &Step<'_>) {
+    assert!(!(step.after.is_settled() && step.after.is_cancelled()), "on both sides");
+    if step.before.is_settled() {
+        let with_fee = |case: &Case| (case.settlement, case.payment.clone());
+        assert_eq!(with_fee(step.after), with_fee(step.before));
+    }
+    let settles = matches!(step.action(), Action::Settle(_));
+    match (step.before.settlement, step.after.settlement) {
+        (None, Some(_)) => assert!(settles && has_succeeded(step.after)),
+        (Some(Settlement::Excluded { .. }), None) => assert!(step.before.is_cancelled() && !step.after.is_cancelled()),
+        (before, after) => assert_eq!(before, after),
+    }
+    for (before, after) in step.before.refunds.iter().zip(&step.after.refunds) {
+        assert!(before.settled_on == after.settled_on || (before.settled_on.is_none() && settles));
+    }
+}
+
+/// All of the above.
+pub(crate) fn hold(decide: Decide, step: &Step<'_>) {
+    once_is_enough(decide, step);
+    a_refusal_is_proven(step);
+    what_was_said_stays_said(step);
+    a_cancel_is_never_undone(step);
+    a_reversal_goes_its_way_only(step);
+    what_is_accounted_for_stays_on_its_side(step);
+}
