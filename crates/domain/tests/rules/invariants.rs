@@ -45,13 +45,25 @@ pub(crate) fn has_succeeded(case: &Case) -> bool {
     matches!(case.payment.as_ref().map(|payment| &payment.status), Some(PaymentStatus::Succeeded { .. }))
 }
 
-fn recorded_answer(case: &Case) -> Option<FinalAnswer> {
+pub(crate) fn recorded_answer(case: &Case) -> Option<FinalAnswer> {
     case.cancellation.as_ref().and_then(domain::Cancellation::final_answer)
 }
 
+/// Whether a cancel waits for its lookup under the name of another acquirer, which asked before. Its repeat takes the name over, so
+/// it writes once more.
+pub(crate) fn waits_in_anothers_name(step: &Step<'_>) -> bool {
+    let Action::Cancel(cancel) = step.action() else { return false };
+    let waiting = step.after.cancellation.as_ref().filter(|cancellation| cancellation.waits_for_lookup());
+    step.decision.change.is_some() && waiting.is_some_and(|waiting| waiting.acquirer_id != cancel.acquirer_id)
+}
+
 /// The same command once more on what it left behind: nothing is written, and the same is said, but for a lease, which is given
-/// once, and for an operator's word, which finds the reversal not parked any more.
+/// once, and for an operator's word, which finds the reversal not parked any more. Where nothing was written, that deciding is a
+/// function says the same.
 fn once_is_enough(decide: Decide, step: &Step<'_>) {
+    if step.decision.change.is_none() || waits_in_anothers_name(step) {
+        return;
+    }
     let Decision { reply, rule: _, change } = decide(step.policy, step.after, step.command);
     let first = step.decision.reply;
     assert_eq!(change, None, "a repeat writes nothing");
@@ -67,7 +79,7 @@ fn once_is_enough(decide: Decide, step: &Step<'_>) {
         | Reply::Command(CommandReply::NotFound { .. })
         | Reply::Command(CommandReply::Conflict(_))
         | Reply::Attempt(_) => {
-            assert_eq!(reply, first)
+            assert_eq!(reply, first, "the same again is answered the same")
         }
         Reply::Lease(_) => assert_eq!(reply, Reply::Lease(LeaseReply::NotDue)),
     }
@@ -88,7 +100,7 @@ fn a_refusal_is_proven(step: &Step<'_>) {
         Refusal::DifferentRequest => {
             let Action::Cancel(cancel) = step.action() else { panic!("only a cancel has an acquirer") };
             assert_eq!(step.policy.results.other_acquirer, OtherAcquirer::ParamIllegal);
-            let found = step.found().map(|found| &found.payment);
+            let found = step.found().filter(|_| !case.is_decided()).map(|found| &found.payment);
             let of_payment = case.payment.as_ref().or(found).map(|payment| &payment.acquirer_id);
             let of_cancel = case.cancellation.as_ref().filter(|cancellation| !cancellation.waits_for_lookup());
             let of_cancel = of_cancel.map(|cancellation| &cancellation.acquirer_id);
@@ -104,9 +116,12 @@ fn a_refusal_is_proven(step: &Step<'_>) {
         Refusal::PartlyRefunded
             if matches!(step.action(), Action::CompleteAttempt(AttemptEnd { outcome: ReversalOutcome::PartlyRefunded, .. })) => {}
         Refusal::PartlyRefunded => {
-            assert!(has_succeeded(step.after) && !step.after.has_running_refund());
+            assert!(has_succeeded(step.after) && !step.after.has_running_refund(), "F is proven by a part that was refunded");
             let refunded = step.after.refunded().max(step.found().map_or(0, |found| found.refunded));
-            assert!((1..step.after.payment.as_ref().map_or(0, |payment| payment.amount.minor())).contains(&refunded));
+            assert!(
+                (1..step.after.payment.as_ref().map_or(0, |payment| payment.amount.minor())).contains(&refunded),
+                "F is proven by a part that was refunded"
+            );
         }
         Refusal::NeverReceived => {
             assert_eq!(case.payment, None);
@@ -121,7 +136,8 @@ fn what_was_said_stays_said(step: &Step<'_>) {
     assert_eq!(recorded_answer(step.after), Some(recorded));
     if let Action::Cancel(_) = step.action() {
         let foreign = Reply::Cancel(CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest)));
-        assert!(step.decision.reply == Reply::Cancel(CancelReply::Answered(recorded.into())) || step.decision.reply == foreign);
+        let repeated = Reply::Cancel(CancelReply::Answered(recorded.into()));
+        assert!(step.decision.reply == repeated || step.decision.reply == foreign, "a recorded answer is repeated");
         assert_eq!(step.decision.change, None);
     }
 }
@@ -177,7 +193,7 @@ fn a_reversal_goes_its_way_only(step: &Step<'_>) {
             let Action::CompleteAttempt(AttemptEnd { attempt, .. }) = step.action() else {
                 panic!("only the end of an attempt ends an open reversal")
             };
-            assert!(before.is_leased_to(*attempt));
+            assert!(before.is_leased_to(*attempt), "only the attempt with the lease ends it");
         }
         (ReversalState::Done { by_hand, .. }, ReversalState::Parked { .. }) => {
             assert!(*by_hand && success, "what the core did was not refused");

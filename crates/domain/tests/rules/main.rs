@@ -21,4 +21,6 @@ mod rows;
 #[cfg(test)]
 mod settlement;
 #[cfg(test)]
+mod walk;
+#[cfg(test)]
 mod wallet;

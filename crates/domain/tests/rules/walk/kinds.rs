@@ -1,0 +1,144 @@
+//! The kinds of contradiction that a step can be, beside what may never happen at all.
+
+use domain::{
+    Action, Answer, AttemptEnd, Cancel, CancelReply, Inquiry, PayResult, Refusal, Reply, ReportedResult, ReversalOutcome, Taken,
+};
+
+use crate::invariants::{Step, recorded_answer, waits_in_anothers_name};
+
+/// Something that was told is taken back, or two who should agree do not. Each is a failure. Those that are known are listed
+/// with their counts until they are mended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Kind {
+    /// An acquirer heard S, and hears something else.
+    SuccessTakenBack,
+    /// An acquirer heard F, and hears something else, or F with another code.
+    RefusalTakenBack,
+    /// The wallet heard `closed` or `reversed`, and hears `proceed`.
+    ClosedThenProceed,
+    /// The wallet heard `closed` or `reversed`, and hears `stands` of a success.
+    ClosedThenStands,
+    /// A refund may proceed beyond what the core said was left.
+    RefundBeyondTheCore,
+    /// An inquiry said closed, and says something else.
+    InquiryTakenBack,
+    /// The core says that a part was refunded, after S was recorded, and the reversal counts as done.
+    PartlyRefundedAfterSuccess,
+    /// An acquirer's cancel that waits for its lookup is replaced by that of another, whose payment it is not.
+    AskerReplaced,
+    /// A cancel that waits for its lookup is recorded under the name of another acquirer, which asked before.
+    WaitsInAnothersName,
+    /// An inquiry says that there is no such payment, while nobody could look.
+    UnknownInDoubt,
+    /// A cancel that came in time is refused as too late.
+    InTimeAndTooLate,
+    /// The wallet reported a success, the core says that nothing was ever taken, and S stands.
+    NothingOfASuccess,
+    /// The core has another amount than before, and the two decide a cancel for good.
+    DecidedOnTwoAmounts,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 13] = [
+        Self::SuccessTakenBack,
+        Self::RefusalTakenBack,
+        Self::ClosedThenProceed,
+        Self::ClosedThenStands,
+        Self::RefundBeyondTheCore,
+        Self::InquiryTakenBack,
+        Self::PartlyRefundedAfterSuccess,
+        Self::AskerReplaced,
+        Self::WaitsInAnothersName,
+        Self::UnknownInDoubt,
+        Self::InTimeAndTooLate,
+        Self::NothingOfASuccess,
+        Self::DecidedOnTwoAmounts,
+    ];
+
+    /// Why it is known, in words or as the failure it belongs to; what has no reason may not be met at all.
+    pub(super) fn known_as(self) -> Option<&'static str> {
+        match self {
+            Self::SuccessTakenBack => None,
+            Self::RefusalTakenBack => Some("the core had another acquirer's payment, and then had none: F left no trace"),
+            Self::ClosedThenProceed | Self::ClosedThenStands => Some("F53: the core's word on refunds reopens the payment"),
+            Self::RefundBeyondTheCore => Some("F49: what the core said of refunds is forgotten"),
+            Self::InquiryTakenBack => Some("F53: inquiry says closed before the core has confirmed"),
+            Self::PartlyRefundedAfterSuccess => Some("F48: what contradicts a recorded S ends as done"),
+            Self::AskerReplaced | Self::WaitsInAnothersName => Some("F51: one receipt for all acquirers that ask"),
+            Self::UnknownInDoubt => Some("F52: no payment is said where nobody could look"),
+            Self::InTimeAndTooLate => Some("F55: the receipt is not durable before the decision"),
+            Self::NothingOfASuccess => Some("F57: two books contradict each other, and S is said"),
+            Self::DecidedOnTwoAmounts => Some("F58: the core's second amount is not compared"),
+        }
+    }
+}
+
+/// Those that a step is by itself, whoever heard what before it.
+pub(super) const OF_A_STEP: [(Kind, fn(&Step<'_>) -> bool); 8] = [
+    (Kind::InquiryTakenBack, inquiry_is_taken_back),
+    (Kind::PartlyRefundedAfterSuccess, is_partly_refunded_after_success),
+    (Kind::AskerReplaced, asker_is_replaced),
+    (Kind::WaitsInAnothersName, waits_in_anothers_name),
+    (Kind::UnknownInDoubt, is_unknown_in_doubt),
+    (Kind::InTimeAndTooLate, is_in_time_and_too_late),
+    (Kind::NothingOfASuccess, is_nothing_of_a_success),
+    (Kind::DecidedOnTwoAmounts, is_decided_on_two_amounts),
+];
+
+fn inquiry_is_taken_back(step: &Step<'_>) -> bool {
+    step.before.inquiry() == Inquiry::Closed && step.after.inquiry() != Inquiry::Closed
+}
+
+/// What the core said of an attempt, if the attempt counted.
+pub(super) fn core_said<'a>(step: &Step<'a>) -> Option<&'a ReversalOutcome> {
+    let Action::CompleteAttempt(AttemptEnd { outcome, .. }) = &step.command.action else { return None };
+    step.decision.change.as_ref().map(|_| outcome)
+}
+
+fn is_partly_refunded_after_success(step: &Step<'_>) -> bool {
+    core_said(step) == Some(&ReversalOutcome::PartlyRefunded)
+        && step.before.is_cancelled()
+        && recorded_answer(step.before).is_some()
+        && step.after.is_money_returned()
+}
+
+fn asker_is_replaced(step: &Step<'_>) -> bool {
+    let (Some(before), Some(after)) = (&step.before.cancellation, &step.after.cancellation) else { return false };
+    let of_payment = step.after.payment.as_ref().map(|payment| &payment.acquirer_id);
+    before.acquirer_id != after.acquirer_id && of_payment != Some(&after.acquirer_id)
+}
+
+fn is_unknown_in_doubt(step: &Step<'_>) -> bool {
+    let waits = step.after.cancellation.as_ref().is_some_and(domain::Cancellation::waits_for_lookup);
+    waits && step.after.inquiry() == Inquiry::Unknown
+}
+
+fn is_in_time_and_too_late(step: &Step<'_>) -> bool {
+    let Reply::Cancel(CancelReply::Answered(Answer::Refused(Refusal::PeriodOver(_)))) = step.decision.reply else { return false };
+    let in_time = |payment: &domain::Payment| step.policy.period.includes(payment.initiated_at, step.command.at);
+    !step.after.is_settled() && step.after.payment.as_ref().is_some_and(in_time)
+}
+
+fn is_nothing_of_a_success(step: &Step<'_>) -> bool {
+    let known = step.before.reversal.as_ref().is_some_and(|reversal| reversal.taken != Taken::NothingKnown);
+    known && core_said(step) == Some(&ReversalOutcome::NothingToDo) && recorded_answer(step.after).is_some()
+}
+
+fn is_decided_on_two_amounts(step: &Step<'_>) -> bool {
+    let differs =
+        |found: &domain::CorePayment| step.after.payment.as_ref().is_some_and(|known| known.amount != found.payment.amount);
+    recorded_answer(step.before).is_none()
+        && (recorded_answer(step.after).is_some() || step.after.is_cancelled())
+        && step.decision.change.is_some()
+        && step.found().is_some_and(differs)
+}
+
+/// Whether the wallet reports a success, for which it hears whether the success stands.
+pub(super) fn reports_success(action: &Action) -> bool {
+    matches!(action, Action::Result(PayResult { result: ReportedResult::Succeeded, .. }))
+}
+
+/// The acquirer that asks, if one does.
+pub(super) fn asker(action: &Action) -> Option<&domain::AcquirerId> {
+    if let Action::Cancel(Cancel { acquirer_id, .. }) = action { Some(acquirer_id) } else { None }
+}
