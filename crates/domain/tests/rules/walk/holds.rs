@@ -1,14 +1,15 @@
 //! What holds of every step here, beside what holds of any history: the lease of an attempt, and the books.
 
-use domain::{Action, CancelReply, Case, Decision, FundsKind, LeaseReply, Reply};
+use domain::{Action, CancelReply, Case, CommandReply, Decision, Disposition, FundsKind, LeaseReply, Refund, RefundState, Reply};
 
 use crate::invariants::{self, Decide, Step};
 
 /// All that has to hold.
 pub(super) fn hold(decide: Decide, step: &Step<'_>) {
-    invariants::hold(decide, step);
     a_lease_is_new_and_ends(step);
+    a_refund_hears_the_same_until_it_failed(step);
     the_books_are_what_the_case_says(step);
+    invariants::hold(decide, step);
 }
 
 fn a_lease_is_new_and_ends(step: &Step<'_>) {
@@ -22,6 +23,16 @@ fn a_lease_is_new_and_ends(step: &Step<'_>) {
     if let (Action::CompleteAttempt(end), Some(_)) = (step.action(), &step.decision.change) {
         assert!(!leased_to(step.after, end.attempt), "an attempt that has ended holds no lease");
     }
+}
+
+/// What is recorded of a refund is what the wallet heard of it.
+fn a_refund_hears_the_same_until_it_failed(step: &Step<'_>) {
+    let Action::Refund(wanted) = step.action() else { return };
+    let same = |refund: &&Refund| refund.id == wanted.id && refund.amount == wanted.amount;
+    let Some(known) = step.before.refunds.iter().find(same) else { return };
+    let failed = matches!(known.state, RefundState::Failed { .. });
+    let disposition = if failed { Disposition::Refused } else { Disposition::Proceed };
+    assert_eq!(step.decision.reply, CommandReply::Done(disposition).into(), "a refund hears the same until it failed");
 }
 
 /// The ledger's entries are compared with the case; a wallet core keeps books of its own.

@@ -7,6 +7,7 @@ mod graph;
 mod holds;
 mod kinds;
 mod planted;
+mod rows;
 mod spread;
 mod table;
 mod told;

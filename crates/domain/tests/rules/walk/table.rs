@@ -1,222 +1,98 @@
-//! What each walk has to find: exactly so many states, steps and contradictions that are known.
+//! What a walk found is compared with what is listed.
 
-use domain::{NeverReceived, OtherAcquirer, PeriodOver, Policy, Results, decide};
+use std::collections::BTreeSet;
 
-use super::commands::{ONE_REFUND, TWO_REFUNDS, World};
+use domain::decide;
+
 use super::explore::Walk;
-use super::kinds::Kind::{self, *};
+use super::graph::the_page;
+use super::kinds::Kind;
+use super::rows::{ROWS, Row};
 use super::spread::Spread;
 
-/// The figures of one walk.
+/// The figures of one walk, as its row has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Figures {
-    /// Cases at moments.
-    pub(super) states: usize,
-    /// Commands that were decided in them.
-    pub(super) transitions: u64,
-    /// States, each with what was told.
-    pub(super) told: usize,
-    /// States that do not come to an end within the bounds.
-    pub(super) cut: usize,
-    /// States that only a wallet core can end (F54).
-    pub(super) without_operator: usize,
-    /// Steps of each kind that is known.
+    pub(super) figures: (usize, u64, usize, usize, usize),
     pub(super) kinds: Vec<(Kind, u64)>,
 }
 
 impl Figures {
     pub(super) fn of(walk: &Walk<'_>, spread: &Spread) -> Self {
         let ends = walk.dead_ends();
-        Self {
-            states: walk.states.len(),
-            transitions: walk.transitions,
-            told: spread.states,
-            cut: ends.cut,
-            without_operator: ends.without_operator,
-            kinds: spread.kinds.iter().map(|(kind, times)| (*kind, *times)).collect(),
-        }
+        let figures = (walk.states.len(), walk.transitions, spread.states, ends.cut, ends.without_operator);
+        Self { figures, kinds: spread.kinds.iter().map(|(kind, times)| (*kind, *times)).collect() }
     }
 
-    /// What is otherwise than it should be, in words.
+    fn listed(row: &Row) -> Self {
+        Self { figures: row.figures, kinds: row.kinds.to_vec() }
+    }
+
+    fn times(&self, kind: Kind) -> u64 {
+        self.kinds.iter().find(|(known, _)| *known == kind).map_or(0, |(_, times)| *times)
+    }
+
+    /// What is found otherwise than it is listed, in words.
     pub(super) fn differences(&self, found: &Self, spread: &Spread) -> Vec<String> {
-        let mut wrong = vec![];
-        let times = |figures: &Self, kind| figures.kinds.iter().find(|(known, _)| *known == kind).map_or(0, |(_, times)| *times);
-        for kind in Kind::ALL {
-            match (times(self, kind), times(found, kind)) {
-                (known, met) if known == met => {}
-                (known, 0) => wrong.push(format!("{kind:?}: {known} are listed and none is met; remove it from the list")),
-                (0, met) => {
-                    wrong.push(format!("{kind:?}: {met} are met and none is listed; the first:\n{}", spread.examples[&kind]))
-                }
-                (known, met) => wrong.push(format!("{kind:?}: {known} are listed and {met} are met")),
-            }
-        }
-        if (Self { kinds: vec![], ..self.clone() }) != (Self { kinds: vec![], ..found.clone() }) {
-            wrong.push("the rules have other states or steps than before".to_owned());
-        }
-        wrong
+        let kind_differs = |kind| match (self.times(kind), found.times(kind)) {
+            (listed, met) if listed == met => None,
+            (listed, 0) => Some(format!("{kind:?}: {listed} are listed and none is met; remove it from the list")),
+            (0, met) => Some(format!("{kind:?}: {met} are met and none is listed; the first:\n{}", spread.examples[&kind])),
+            (listed, met) => Some(format!("{kind:?}: {listed} are listed and {met} are met")),
+        };
+        let figures =
+            format!("the rules have other states or steps: {:?} are listed and {:?} are met", self.figures, found.figures);
+        let figures = (self.figures != found.figures).then_some(figures);
+        Kind::ALL.into_iter().filter_map(kind_differs).chain(figures).collect()
     }
 }
 
-fn walk_as_listed(world: &World, listed: &Figures) {
-    let walk = Walk::through(world, decide).unwrap_or_else(|broken| panic!("{broken}"));
+fn walk_as_listed(row: &Row) {
+    let world = (row.world)();
+    let walk = Walk::through(&world, decide).unwrap_or_else(|broken| panic!("{broken}"));
     let spread = walk.spread();
     let found = Figures::of(&walk, &spread);
-    println!("{found:#?}");
+    println!("{}: {found:?}", row.name);
     assert_eq!(walk.dead_ends().stuck, 0, "from every state an end can be reached");
-    let wrong = listed.differences(&found, &spread);
-    assert!(wrong.is_empty(), "{}\nfound: {found:?}", wrong.join("\n"));
-    let nameless = found.kinds.iter().find(|(kind, _)| kind.known_as().is_none());
-    assert_eq!(nameless, None, "a contradiction that is known has a reason");
+    assert_eq!(walk.moves.missing_from(&the_page()), [""; 0], "the page shows every move");
+    let wrong = Figures::listed(row).differences(&found, &spread);
+    assert!(wrong.is_empty(), "{}\n{} should be {found:?}", wrong.join("\n"), row.name);
 }
 
-/// The figures as they are listed: states, transitions, told, cut, without an operator.
-fn listed(figures: (usize, u64, usize, usize, usize), kinds: &[(Kind, u64)]) -> Figures {
-    let (states, transitions, told, cut, without_operator) = figures;
-    Figures { states, transitions, told, cut, without_operator, kinds: kinds.to_vec() }
-}
-
-const USUAL: Results = Results {
-    never_received: NeverReceived::Success,
-    period_over: PeriodOver::ProcessFail,
-    other_acquirer: OtherAcquirer::ParamIllegal,
-};
-
-const NOT_RECEIVED_IS_F: Results = Results { never_received: NeverReceived::OrderNotExist, ..USUAL };
-const ANY_ACQUIRER: Results = Results { other_acquirer: OtherAcquirer::Ignore, ..USUAL };
-const WINDOW_EXCEEDED: Results = Results { period_over: PeriodOver::CancelWindowExceed, ..USUAL };
-
-fn worded(results: Results, world: World) -> World {
-    World { policy: Policy { results, ..world.policy }, ..world }
+fn walk_rows(is: impl Fn(&str) -> bool) {
+    let mut rows = ROWS.iter().filter(|row| is(row.name)).peekable();
+    assert!(rows.peek().is_some(), "a walk of this name");
+    rows.for_each(walk_as_listed);
 }
 
 #[test]
 fn all_there_is_with_the_ledger() {
-    walk_as_listed(&World::with_ledger(), &listed((1_455, 28_749, 4_720, 0, 0), &[(InTimeAndTooLate, 216)]));
+    walk_rows(|name| name.starts_with("ledger"));
 }
 
 #[test]
 fn all_there_is_with_a_wallet_core() {
-    walk_as_listed(
-        &World::with_core(3, TWO_REFUNDS),
-        &listed(
-            (69_877, 2_214_743, 238_136, 1_610, 9_920),
-            &[
-                (ClosedThenProceed, 68_976),
-                (ClosedThenStands, 68_976),
-                (RefundBeyondTheCore, 25_618),
-                (InquiryTakenBack, 39_320),
-                (PartlyRefundedAfterSuccess, 644),
-                (InTimeAndTooLate, 216),
-                (NothingOfASuccess, 18_076),
-            ],
-        ),
-    );
+    walk_rows(|name| name == "core");
 }
 
 #[test]
 fn all_there_is_with_payments_at_the_core() {
-    walk_as_listed(
-        &World::with_payments_at_core(3, TWO_REFUNDS),
-        &listed(
-            (107_819, 5_051_001, 651_294, 2_090, 12_791),
-            &[
-                (RefusalTakenBack, 123_418),
-                (ClosedThenProceed, 107_280),
-                (ClosedThenStands, 171_248),
-                (RefundBeyondTheCore, 54_034),
-                (InquiryTakenBack, 145_076),
-                (PartlyRefundedAfterSuccess, 1_904),
-                (AskerReplaced, 80),
-                (UnknownInDoubt, 964),
-                (InTimeAndTooLate, 900),
-                (NothingOfASuccess, 62_772),
-                (DecidedOnTwoAmounts, 67_744),
-            ],
-        ),
-    );
+    walk_rows(|name| name == "payments at the core");
 }
 
 #[test]
-fn other_settings_with_the_ledger() {
-    let world = World::with_ledger;
-    walk_as_listed(&worded(NOT_RECEIVED_IS_F, world()), &listed((1_501, 29_787, 4_812, 0, 0), &[(InTimeAndTooLate, 216)]));
-    walk_as_listed(&worded(ANY_ACQUIRER, world()), &listed((2_583, 51_445, 8_277, 0, 0), &[(InTimeAndTooLate, 864)]));
-    walk_as_listed(&worded(WINDOW_EXCEEDED, world()), &listed((1_455, 28_749, 4_720, 0, 0), &[(InTimeAndTooLate, 216)]));
+fn what_other_settings_change_with_a_wallet_core() {
+    walk_rows(|name| name.starts_with("core,"));
 }
 
 #[test]
-fn other_settings_with_a_wallet_core() {
-    let world = || World::with_core(2, ONE_REFUND);
-    walk_as_listed(
-        &worded(NOT_RECEIVED_IS_F, world()),
-        &listed(
-            (11_658, 297_412, 39_876, 900, 2_730),
-            &[
-                (ClosedThenProceed, 7_940),
-                (ClosedThenStands, 7_940),
-                (RefundBeyondTheCore, 3_216),
-                (InquiryTakenBack, 7_376),
-                (PartlyRefundedAfterSuccess, 420),
-                (InTimeAndTooLate, 54),
-                (NothingOfASuccess, 3_164),
-            ],
-        ),
-    );
-    walk_as_listed(
-        &worded(ANY_ACQUIRER, world()),
-        &listed(
-            (21_153, 538_952, 65_643, 1_470, 4_664),
-            &[
-                (ClosedThenProceed, 15_880),
-                (ClosedThenStands, 15_880),
-                (RefundBeyondTheCore, 6_432),
-                (InquiryTakenBack, 7_044),
-                (PartlyRefundedAfterSuccess, 560),
-                (InTimeAndTooLate, 216),
-                (NothingOfASuccess, 3_304),
-            ],
-        ),
-    );
+fn what_other_settings_change_with_payments_at_the_core() {
+    walk_rows(|name| name.starts_with("payments at the core,"));
 }
 
 #[test]
-fn other_settings_with_payments_at_the_core() {
-    let world = || World::with_payments_at_core(1, ONE_REFUND);
-    walk_as_listed(
-        &worded(NOT_RECEIVED_IS_F, world()),
-        &listed(
-            (8_154, 304_174, 36_362, 952, 1_405),
-            &[
-                (RefusalTakenBack, 7_504),
-                (ClosedThenProceed, 5_020),
-                (ClosedThenStands, 7_084),
-                (RefundBeyondTheCore, 2_434),
-                (InquiryTakenBack, 3_968),
-                (AskerReplaced, 80),
-                (UnknownInDoubt, 844),
-                (InTimeAndTooLate, 180),
-                (NothingOfASuccess, 1_720),
-                (DecidedOnTwoAmounts, 1_132),
-            ],
-        ),
-    );
-    walk_as_listed(
-        &worded(ANY_ACQUIRER, world()),
-        &listed(
-            (15_241, 569_044, 60_813, 1_624, 2_434),
-            &[
-                (ClosedThenProceed, 10_040),
-                (ClosedThenStands, 14_168),
-                (RefundBeyondTheCore, 4_946),
-                (InquiryTakenBack, 3_808),
-                (AskerReplaced, 676),
-                (WaitsInAnothersName, 70),
-                (UnknownInDoubt, 268),
-                (InTimeAndTooLate, 720),
-                (NothingOfASuccess, 1_720),
-                (DecidedOnTwoAmounts, 2_026),
-            ],
-        ),
-    );
+fn a_contradiction_is_listed_with_its_reason_and_a_reason_is_of_one_that_is_listed() {
+    let listed: BTreeSet<_> = ROWS.iter().flat_map(|row| row.kinds).map(|(kind, _)| *kind).collect();
+    let reasoned: BTreeSet<_> = Kind::ALL.into_iter().filter(|kind| kind.known_as().is_some()).collect();
+    assert_eq!(listed, reasoned);
 }
