@@ -1,4 +1,4 @@
-//! What holds of every step, whichever command it is and whatever was before it.
+//! What holds of every step, after any history.
 
 use domain::{
     Action, Answer, AttemptEnd, Cancel, CancelReply, CancellationState, Case, Command, CommandReply, CorePayment, Decision,

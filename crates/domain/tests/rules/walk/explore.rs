@@ -110,7 +110,7 @@ impl<'a> Walk<'a> {
         let command = &self.commands[state.moment].after(self.world.attempts)[place];
         let policy = &self.world.policy;
         let decision = (self.decide)(policy, &state.case, command);
-        if from % 97 == 0 {
+        if from.is_multiple_of(97) {
             assert_eq!((self.decide)(policy, &state.case, command), decision, "deciding is a function");
         }
         let after = decision.change.as_ref().map_or(&state.case, |change| &change.case);

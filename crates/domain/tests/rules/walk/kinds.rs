@@ -73,8 +73,11 @@ impl Kind {
     }
 }
 
-/// Those that a step is by itself, whoever heard what before it.
-pub(super) const OF_A_STEP: [(Kind, fn(&Step<'_>) -> bool); 8] = [
+/// Whether a step is of a kind.
+type Is = fn(&Step<'_>) -> bool;
+
+/// The kinds that a step shows by itself, without what was told before it.
+pub(super) const OF_A_STEP: [(Kind, Is); 8] = [
     (Kind::InquiryTakenBack, inquiry_is_taken_back),
     (Kind::PartlyRefundedAfterSuccess, is_partly_refunded_after_success),
     (Kind::AskerReplaced, asker_is_replaced),
