@@ -73,7 +73,7 @@ fn decide_batch<C: SqlConnection>(
 /// what was rolled back is decided for the first time, and what was committed without our hearing of it is read back.
 pub(crate) fn decide_or_replay<C: SqlConnection>(store: &SqlStore<C>, batch: &[ReceivedCommand]) -> Outcomes {
     let begun = Instant::now();
-    let reason = match store.writers.take().map(|mut connection| decide_batch(store, &mut *connection, batch)) {
+    let reason = match store.writers.take_unasked().map(|mut connection| decide_batch(store, &mut *connection, batch)) {
         Ok(Ok(outcomes)) => return outcomes,
         Ok(Err(error)) => unavailable(&error),
         Err(unreachable) => return vec![Err(unreachable); batch.len()],

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use diesel::{Queryable, Selectable};
 use domain::{
     AccountId, AcquirerId, Cancellation, CancellationState, CancellationStateName, Case, DeferReason, FinalAnswer, Payment,
-    PaymentId, PaymentKind, PaymentRequestId, PaymentStatus, PaymentStatusName, Refusal, RefusalCode, RefusalName, Reversal, Settlement,
+    PaymentId, PaymentKind, PaymentRequestId, PaymentStatus, PaymentStatusName, Refusal, RefusalCode, RefusalName, Reversal,
+    Settlement,
 };
 
 use super::reversal::{booked, booked_at};
@@ -130,7 +131,11 @@ impl<'a> CaseRow<'a> {
     }
 
     /// The case that this row and its fellows speak of.
-    pub(crate) fn into_case(self, refunds: Vec<RefundRow<'_>>, reversal: Option<ReversalRow<'_>>) -> Result<Case, InconsistentRowError> {
+    pub(crate) fn into_case(
+        self,
+        refunds: Vec<RefundRow<'_>>,
+        reversal: Option<ReversalRow<'_>>,
+    ) -> Result<Case, InconsistentRowError> {
         let row = RowRef { table: "cases", id: &self.payment_request_id };
         let id = row.parsed("payment_request_id", PaymentRequestId::parse(row.id))?;
         let settlement = self.settlement(row)?;

@@ -121,7 +121,11 @@ pub(crate) trait TableRow: Sized {
 
     /// The names of these groups' columns.
     fn changing(groups: Groups) -> impl Iterator<Item = &'static str> {
-        Self::CHANGING.iter().enumerate().filter(move |(place, _)| groups.has(*place)).flat_map(|(_, names)| names.iter().copied())
+        Self::CHANGING
+            .iter()
+            .enumerate()
+            .filter(move |(place, _)| groups.has(*place))
+            .flat_map(|(_, names)| names.iter().copied())
     }
 }
 

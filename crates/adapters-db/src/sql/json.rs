@@ -1,7 +1,7 @@
 //! Rows as one JSON parameter.
 
-use serde::ser::{SerializeMap, Serializer};
 use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 
 use super::columns::{Column, TableRow, Writing};
 
@@ -76,16 +76,10 @@ mod tests {
 
     #[test]
     fn only_what_is_written_and_not_null_is_sent() {
-        let rows = [
-            Row { id: "a\"".into(), count: 1, note: None },
-            Row { id: "b".into(), count: 2, note: Some("n".into()) },
-        ];
+        let rows = [Row { id: "a\"".into(), count: 1, note: None }, Row { id: "b".into(), count: 2, note: Some("n".into()) }];
         let noted = Writing::Update(Groups::numbered(0b10));
         assert_eq!(json_of(&rows, noted).unwrap(), r#"[{"id":"a\""},{"id":"b","note":"n"}]"#);
-        assert_eq!(
-            json_of(&rows, Writing::Insert).unwrap(),
-            r#"[{"id":"a\"","count":1},{"id":"b","count":2,"note":"n"}]"#
-        );
+        assert_eq!(json_of(&rows, Writing::Insert).unwrap(), r#"[{"id":"a\"","count":1},{"id":"b","count":2,"note":"n"}]"#);
         assert_eq!(json_of::<Row>(&[], Writing::Insert).unwrap(), "[]");
     }
 }
