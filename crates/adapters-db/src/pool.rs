@@ -1,12 +1,13 @@
 //! The only way to a connection.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection, R2D2Connection};
 use diesel::result::Error as DieselError;
 use metrics::{gauge, histogram};
 use ports::UnavailableError;
 
+use crate::runner::Runner;
 use crate::settings::DatabaseError;
 
 /// How long a caller waits for a free connection, or for a database that cannot be reached.
@@ -20,11 +21,13 @@ pub(crate) struct Connections<C: R2D2Connection + 'static> {
     pool: Pool<ConnectionManager<C>>,
     /// What its connections are for, as the metrics name it.
     purpose: &'static str,
+    /// Where the work on them is done.
+    pub(crate) runner: Runner,
 }
 
 impl<C: R2D2Connection> Clone for Connections<C> {
     fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), purpose: self.purpose }
+        Self { pool: self.pool.clone(), purpose: self.purpose, runner: self.runner }
     }
 }
 
@@ -42,6 +45,12 @@ pub(crate) struct Pools<C: R2D2Connection + 'static> {
 }
 
 impl<C: R2D2Connection> Pools<C> {
+    /// The same, with their work done there.
+    pub(crate) fn on(mut self, runner: Runner) -> Self {
+        (self.writers.runner, self.readers.runner) = (runner, runner);
+        self
+    }
+
     /// A connection that may write, or a sentence about the setting that does not lead to one.
     pub(crate) fn connect(&self) -> Result<Connection<C>, DatabaseError> {
         self.writers.take().map_err(|error| DatabaseError(format!("{}: {error}", self.unreachable)))
@@ -67,14 +76,15 @@ impl<C: R2D2Connection> Connections<C> {
             .connection_timeout(PATIENCE)
             .connection_customizer(Box::new(Prepared(prepare)))
             .build_unchecked(ConnectionManager::new(address));
-        Self { pool, purpose }
+        Self { pool, purpose, runner: Runner::THREADS }
     }
 
     /// A connection. It blocks the thread while all are in use.
     pub(crate) fn take(&self) -> Result<Connection<C>, UnavailableError> {
-        let begun = Instant::now();
+        let begun = self.runner.instant();
         let taken = self.pool.get().map_err(|error| UnavailableError::because(format!("no database connection: {error}")));
-        histogram!("rescind_database_connection_wait_seconds", "pool" => self.purpose).record(begun.elapsed().as_secs_f64());
+        let waited = self.runner.instant().saturating_duration_since(begun);
+        histogram!("rescind_database_connection_wait_seconds", "pool" => self.purpose).record(waited.as_secs_f64());
         taken
     }
 
@@ -89,14 +99,4 @@ impl<C: R2D2Connection> Connections<C> {
 
 pub(crate) fn unavailable(error: &DieselError) -> UnavailableError {
     UnavailableError::because(format!("database: {error}"))
-}
-
-/// Runs `work` on a thread that may block. Waiting for a connection belongs there too.
-pub(crate) async fn blocking<T, W>(work: W) -> Result<T, UnavailableError>
-where
-    T: Send + 'static,
-    W: FnOnce() -> Result<T, UnavailableError> + Send + 'static,
-{
-    let done = tokio::task::spawn_blocking(work);
-    done.await.unwrap_or_else(|error| Err(UnavailableError::because(format!("the database's thread ended early: {error}"))))
 }

@@ -75,7 +75,7 @@ fn lock_due(connection: &mut SqliteConnection, now: DateTime<Utc>, limit: u32) -
     let free = reversals::lease_until.is_null().or(reversals::lease_until.le(now));
     let open = reversals::state.eq(ReversalStateName::Open.as_str());
     let due = reversals::table.filter(open.and(reversals::next_attempt_at.le(now)).and(free));
-    let due = due.order(reversals::next_attempt_at).limit(i64::from(limit));
+    let due = due.order((reversals::next_attempt_at, reversals::payment_request_id)).limit(i64::from(limit));
     due.select(reversals::payment_request_id).load(connection)
 }
 
