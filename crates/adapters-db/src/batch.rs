@@ -1,7 +1,7 @@
 //! One batch: lock, load, decide, record, commit. The same for every engine.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::result::Error as DieselError;
 use domain::{Case, Change, Command, Decision, Entry, Event, PaymentRequestId, Policy, decide};
@@ -60,19 +60,19 @@ fn decide_batch<C: SqlConnection>(
     let opening: Vec<_> = keys.iter().zip(opens.values()).filter(|(_, opens)| **opens).map(|(key, _)| *key).collect();
     let decided = in_transaction(connection, |connection| {
         let Locked { rows, now } = (store.engine.lock_and_load)(connection, &keys, &opening)?;
-        let commands: Vec<Command> = batch.iter().map(|received| received.as_received(now)).collect();
+        let commands: Vec<Command> = batch.iter().map(|received| received.as_received(store.instant(), now)).collect();
         let decided = decide_all(&store.policy, rows, &commands);
         store.engine.record(connection, &decided.writes())?;
         Ok(decided)
     })?;
-    decided.metrics.committed(batch);
+    decided.metrics.committed(batch, store.instant());
     Ok(decided.outcomes)
 }
 
 /// Decides a batch, and one by one what fails together, so that one command's trouble is its own. It is safe after every failure:
 /// what was rolled back is decided for the first time, and what was committed without our hearing of it is read back.
 pub(crate) fn decide_or_replay<C: SqlConnection>(store: &SqlStore<C>, batch: &[ReceivedCommand]) -> Outcomes {
-    let begun = Instant::now();
+    let begun = store.instant();
     let reason = match store.writers.take_unasked().map(|mut connection| decide_batch(store, &mut *connection, batch)) {
         Ok(Ok(outcomes)) => return outcomes,
         Ok(Err(error)) => unavailable(&error),
@@ -83,7 +83,7 @@ pub(crate) fn decide_or_replay<C: SqlConnection>(store: &SqlStore<C>, batch: &[R
     let mut in_trouble = BTreeSet::new();
     let mut alone = |received: &ReceivedCommand| {
         // What a case cannot do now it cannot do a moment later: its repeats must not use up the time of the others.
-        if begun.elapsed() > REPLAY_WITHIN || in_trouble.contains(&received.command.id) {
+        if store.instant().saturating_duration_since(begun) > REPLAY_WITHIN || in_trouble.contains(&received.command.id) {
             return Err(reason.clone());
         }
         // A connection of its own: the last one may be lost.

@@ -14,7 +14,7 @@ use ports::{
 use crate::batch::{Outcomes, decide_or_replay};
 use crate::engine::SqlConnection;
 use crate::leases::lease_due;
-use crate::pool::{blocking, unavailable};
+use crate::pool::unavailable;
 use crate::rows::{CaseKey, EntryRow, EventRow, InconsistentRowError, RowRef, inconsistent};
 use crate::store::SqlStore;
 use crate::tables::{CaseTables, HalfBalance};
@@ -59,13 +59,13 @@ fn balances(halves: &[HalfBalance]) -> Result<BTreeMap<Currency, i128>, Unavaila
 impl<C: SqlConnection> CancellationStore for SqlStore<C> {
     async fn decide(&self, batch: Vec<ReceivedCommand>) -> Outcomes {
         let (store, size) = (self.clone(), batch.len());
-        let decided = blocking(move || Ok(decide_or_replay(&store, &batch))).await;
+        let decided = self.writers.runner.blocking(move || Ok(decide_or_replay(&store, &batch))).await;
         decided.unwrap_or_else(|unavailable| vec![Err(unavailable); size])
     }
 
     async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError> {
         let store = self.clone();
-        blocking(move || lease_due(&store, now, limit)).await
+        self.writers.runner.blocking(move || lease_due(&store, now, limit)).await
     }
 
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
@@ -134,6 +134,6 @@ impl<C: SqlConnection> CancellationStore for SqlStore<C> {
         }
         let (engine, pool) = (self.engine, self.writers.clone());
         let check = |connection: &mut C| (engine.check_writable)(connection).and_then(|()| (engine.clock)(connection));
-        blocking(move || check(&mut *pool.take()?).map_err(|error| unavailable(&error))).await
+        self.writers.runner.blocking(move || check(&mut *pool.take()?).map_err(|error| unavailable(&error))).await
     }
 }

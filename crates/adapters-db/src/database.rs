@@ -12,6 +12,7 @@ use crate::deployment::{DeploymentPolicy, DeploymentTable, adopt_policy, check_p
 use crate::engine::{AnyEngine, Engine, OpenDatabase, SqlConnection};
 use crate::engines::ENGINES;
 use crate::pool::Pools;
+use crate::runner::Runner;
 use crate::settings::{DatabaseError, DatabaseSettings};
 use crate::store::SqlStore;
 
@@ -25,12 +26,20 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`] for any other scheme: a guess could open a local file while the server is away.
     pub fn open(settings: &DatabaseSettings) -> Result<Self, DatabaseError> {
+        Self::open_on(Runner::THREADS, settings)
+    }
+
+    /// The same, with its work done there.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] as for [`Self::open`].
+    pub fn open_on(runner: Runner, settings: &DatabaseSettings) -> Result<Self, DatabaseError> {
         if settings.pool_size == 0 {
             return Err(DatabaseError("database.pool_size is 0, but must be at least 1".to_owned()));
         }
         let has_scheme = |engine: &&&dyn AnyEngine| engine.schemes().iter().any(|scheme| settings.url.starts_with(scheme));
         match ENGINES.iter().find(has_scheme) {
-            Some(engine) => engine.open(settings).map(Self),
+            Some(engine) => engine.open(settings, runner).map(Self),
             None => Err(unknown_scheme(&settings.url)),
         }
     }
@@ -118,8 +127,8 @@ impl<C: SqlConnection> AnyEngine for Engine<C> {
         self.schemes
     }
 
-    fn open(&'static self, settings: &DatabaseSettings) -> Result<Arc<dyn OpenDatabase>, DatabaseError> {
-        Ok(Arc::new(Opened { engine: self, pools: (self.pools)(self, settings)? }))
+    fn open(&'static self, settings: &DatabaseSettings, runner: Runner) -> Result<Arc<dyn OpenDatabase>, DatabaseError> {
+        Ok(Arc::new(Opened { engine: self, pools: (self.pools)(self, settings)?.on(runner) }))
     }
 }
 

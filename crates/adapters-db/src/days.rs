@@ -7,7 +7,7 @@ use ports::{ClosedDay, Decided, DuePosition, Page, SettlementStore, Step, StepOu
 
 use crate::batch::decide_all;
 use crate::engine::{Engine, Locked, SqlConnection};
-use crate::pool::{blocking, unavailable};
+use crate::pool::unavailable;
 use crate::rows::{CaseKey, DayRow, InconsistentRowError, LoadedRows, RowRef, inconsistent};
 use crate::store::SqlStore;
 use crate::tables::{DayTables, Due};
@@ -149,7 +149,7 @@ impl<C: SqlConnection> SettlementStore for SqlStore<C> {
 
     async fn assign_to_day(&self, closing: &DayClosing, step: &Step) -> Stepped {
         let (store, closing, step) = (self.clone(), *closing, step.clone());
-        blocking(move || self::step(&store, (&closing, &step))).await
+        self.writers.runner.blocking(move || self::step(&store, (&closing, &step))).await
     }
 
     async fn accounted(&self, day: ClearingDay, page: &Page) -> Result<Vec<Case>, UnavailableError> {
@@ -163,7 +163,10 @@ impl<C: SqlConnection> SettlementStore for SqlStore<C> {
 
     async fn close(&self, closed: &ClosedDay, revision: i64) -> Result<bool, UnavailableError> {
         let (pool, closed) = (self.writers.clone(), closed.clone());
-        blocking(move || close(&mut *pool.take()?, &closed, revision).map_err(|error| unavailable(&error))).await
+        self.writers
+            .runner
+            .blocking(move || close(&mut *pool.take()?, &closed, revision).map_err(|error| unavailable(&error)))
+            .await
     }
 
     async fn open_before(&self, day: ClearingDay) -> Result<Vec<ClearingDay>, UnavailableError> {

@@ -13,6 +13,7 @@ use crate::deployment::DeploymentTable;
 use crate::migrations::MigrationError;
 use crate::pool::Pools;
 use crate::rows::{CaseKey, LoadedRows};
+use crate::runner::Runner;
 use crate::settings::{DatabaseError, DatabaseSettings};
 use crate::tables::{CaseTables, DayTables};
 use crate::transaction::Transactions;
@@ -76,7 +77,7 @@ impl<C: SqlConnection> Engine<C> {
 pub(crate) trait AnyEngine {
     fn schemes(&self) -> &'static [&'static str];
 
-    fn open(&'static self, settings: &DatabaseSettings) -> Result<Arc<dyn OpenDatabase>, DatabaseError>;
+    fn open(&'static self, settings: &DatabaseSettings, runner: Runner) -> Result<Arc<dyn OpenDatabase>, DatabaseError>;
 }
 
 /// A database of any engine, as [`crate::Database`] documents it.

@@ -1,6 +1,6 @@
 //! What the worker takes: reversals that are due, leased to the process that asks.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::result::Error as DieselError;
@@ -40,10 +40,10 @@ fn one_by_one<C: SqlConnection>(
     store: &SqlStore<C>,
     (now, due): (DateTime<Utc>, Vec<String>),
 ) -> Result<Vec<LeasedReversal>, UnavailableError> {
-    let begun = Instant::now();
+    let begun = store.instant();
     let mut leased = Vec::new();
     for id in due {
-        if begun.elapsed() > ONE_BY_ONE_WITHIN {
+        if store.instant().saturating_duration_since(begun) > ONE_BY_ONE_WITHIN {
             break;
         }
         let alone = in_transaction(&mut *store.writers.take()?, |connection| lease(store, connection, now, vec![id.clone()]));
@@ -72,8 +72,9 @@ fn lease<C: SqlConnection>(
     store: &SqlStore<C>,
     connection: &mut C,
     now: DateTime<Utc>,
-    mut ids: Vec<String>,
+    due: Vec<String>,
 ) -> Result<Vec<LeasedReversal>, DieselError> {
+    let mut ids = due.clone();
     ids.sort();
     let Locked { rows, now: _ } = (store.engine.lock_and_load)(connection, &CaseKey::of_all(&ids), &[])?;
     let cases = rows.clone().into_readable("its due reversal is not tried");
@@ -87,5 +88,8 @@ fn lease<C: SqlConnection>(
         }
         (Some(_) | None, Ok(_) | Err(_)) => None,
     };
-    Ok(cases.into_iter().zip(decided.outcomes).filter_map(leased).collect())
+    let mut leased: Vec<_> = cases.into_iter().zip(decided.outcomes).filter_map(leased).collect();
+    // Locked in the order of ids, and begun in the order in which they are due.
+    leased.sort_by_key(|leased| due.iter().position(|id| id == leased.request.id.as_str()));
+    Ok(leased)
 }

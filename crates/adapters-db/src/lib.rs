@@ -17,6 +17,7 @@ mod metrics;
 mod migrations;
 mod pool;
 mod rows;
+mod runner;
 mod schema;
 mod settings;
 mod sql;
@@ -27,4 +28,5 @@ mod writes;
 
 pub use database::Database;
 pub use deployment::DeploymentPolicy;
+pub use runner::Runner;
 pub use settings::{DatabaseError, DatabaseSettings};

@@ -31,9 +31,8 @@ impl BatchMetrics {
     }
 
     /// Counts it. A batch that was rolled back did nothing.
-    pub(crate) fn committed(&self, batch: &[ReceivedCommand]) {
+    pub(crate) fn committed(&self, batch: &[ReceivedCommand], now: Instant) {
         counter!("rescind_repeats_total").increment(self.repeats);
-        let now = Instant::now();
         for (ReceivedCommand { command, arrived }, since) in
             self.given_back.iter().filter_map(|(index, since)| Some((batch.get(*index)?, since)))
         {

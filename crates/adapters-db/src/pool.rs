@@ -1,6 +1,6 @@
 //! The only way to a connection.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::connection::TransactionManager;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection, R2D2Connection};
@@ -8,6 +8,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use metrics::{gauge, histogram};
 use ports::UnavailableError;
 
+use crate::runner::Runner;
 use crate::settings::DatabaseError;
 
 /// How long a caller waits for a free connection, or for a database that cannot be reached.
@@ -21,11 +22,13 @@ pub(crate) struct Connections<C: R2D2Connection + 'static> {
     pool: Pool<ConnectionManager<C>>,
     /// What its connections are for, as the metrics name it.
     purpose: &'static str,
+    /// Where the work on them is done.
+    pub(crate) runner: Runner,
 }
 
 impl<C: R2D2Connection> Clone for Connections<C> {
     fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), purpose: self.purpose }
+        Self { pool: self.pool.clone(), purpose: self.purpose, runner: self.runner }
     }
 }
 
@@ -43,6 +46,12 @@ pub(crate) struct Pools<C: R2D2Connection + 'static> {
 }
 
 impl<C: R2D2Connection> Pools<C> {
+    /// The same, with their work done there.
+    pub(crate) fn on(mut self, runner: Runner) -> Self {
+        (self.writers.runner, self.readers.runner) = (runner, runner);
+        self
+    }
+
     /// A connection that may write, or a sentence about the setting that does not lead to one.
     pub(crate) fn connect(&self) -> Result<Connection<C>, DatabaseError> {
         self.writers.take().map_err(|error| DatabaseError(format!("{}: {error}", self.unreachable)))
@@ -70,7 +79,7 @@ impl<C: R2D2Connection> Connections<C> {
             .test_on_check_out(false)
             .connection_customizer(Box::new(Prepared(prepare)))
             .build_unchecked(ConnectionManager::new(address));
-        Self { pool, purpose }
+        Self { pool, purpose, runner: Runner::THREADS }
     }
 
     /// A connection that works, found by asking. It blocks the thread while all are in use.
@@ -88,9 +97,10 @@ impl<C: R2D2Connection> Connections<C> {
 
     /// A connection that may have been lost meanwhile. It blocks the thread while all are in use.
     pub(crate) fn take_unasked(&self) -> Result<Connection<C>, UnavailableError> {
-        let begun = Instant::now();
+        let begun = self.runner.instant();
         let taken = self.pool.get().map_err(|error| UnavailableError::because(format!("no database connection: {error}")));
-        histogram!("rescind_database_connection_wait_seconds", "pool" => self.purpose).record(begun.elapsed().as_secs_f64());
+        let waited = self.runner.instant().saturating_duration_since(begun);
+        histogram!("rescind_database_connection_wait_seconds", "pool" => self.purpose).record(waited.as_secs_f64());
         taken
     }
 
@@ -125,14 +135,4 @@ pub(crate) fn throw_away_after<C: R2D2Connection>(connection: &mut C, error: &Di
 
 pub(crate) fn unavailable(error: &DieselError) -> UnavailableError {
     UnavailableError::because(format!("database: {error}"))
-}
-
-/// Runs `work` on a thread that may block. Waiting for a connection belongs there too.
-pub(crate) async fn blocking<T, W>(work: W) -> Result<T, UnavailableError>
-where
-    T: Send + 'static,
-    W: FnOnce() -> Result<T, UnavailableError> + Send + 'static,
-{
-    let done = tokio::task::spawn_blocking(work);
-    done.await.unwrap_or_else(|error| Err(UnavailableError::because(format!("the database's thread ended early: {error}"))))
 }

@@ -1,6 +1,7 @@
 //! The store of one database: what its cases and its days have in common.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use domain::Policy;
 
@@ -14,6 +15,13 @@ pub(crate) struct SqlStore<C: SqlConnection> {
     /// As many connections as batches can be committed at once.
     pub(crate) writers: Connections<C>,
     pub(crate) readers: Connections<C>,
+}
+
+impl<C: SqlConnection> SqlStore<C> {
+    /// The present moment, for measuring how long something takes.
+    pub(crate) fn instant(&self) -> Instant {
+        self.writers.runner.instant()
+    }
 }
 
 /// Not derived, because the connections themselves cannot be cloned.

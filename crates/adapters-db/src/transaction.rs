@@ -7,7 +7,7 @@ use diesel::result::Error as DieselError;
 use diesel::sqlite::SqliteConnection;
 use ports::UnavailableError;
 
-use crate::pool::{Connections, blocking, throw_away_after, unavailable};
+use crate::pool::{Connections, throw_away_after, unavailable};
 
 /// The two kinds of transaction.
 pub(crate) trait Transactions: Sized {
@@ -67,5 +67,5 @@ where
     W: FnOnce(&mut C) -> Result<T, DieselError> + Send + 'static,
 {
     let pool = pool.clone();
-    blocking(move || pool.take()?.reading(work).map_err(|error| unavailable(&error))).await
+    pool.runner.blocking(move || pool.take()?.reading(work).map_err(|error| unavailable(&error))).await
 }

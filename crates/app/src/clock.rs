@@ -1,5 +1,7 @@
 //! The only clock.
 
+use std::time::Instant;
+
 use chrono::{DateTime, Utc};
 use ports::Clock;
 
@@ -10,6 +12,10 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the port's only real clock")]
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
+    }
+
+    fn instant(&self) -> Instant {
+        Instant::now()
     }
 }
 

@@ -141,7 +141,7 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
     database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
     let store = database.store(settings.policy.clone());
     let queue = QUEUE.div_ceil(database.lanes().max(1));
-    let lanes = Lanes::start(&store, LaneSettings { lanes: database.lanes(), queue, batch: BATCH });
+    let lanes = Lanes::start(&store, clock, LaneSettings { lanes: database.lanes(), queue, batch: BATCH });
     let ports = Arc::new(Ports::new(lanes, store, Arc::clone(clock), core));
 
     let (callback_listener, callback) = listen("callback.listen", settings.callback.listen)?;

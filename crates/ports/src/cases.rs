@@ -22,12 +22,12 @@ pub struct ReceivedCommand {
 }
 
 impl ReceivedCommand {
-    /// The command as it has to be decided now, where the store's own clock says `store_now`: it came at the earlier of the two
+    /// The command as it has to be decided at `now`, where the store's own clock says `store_now`: it came at the earlier of the two
     /// clocks' readings. So neither a fast clock nor a long queue costs a user the right to a cancel, and no lease or back-off of a
     /// process whose clock is ahead keeps the others away from a reversal.
     #[must_use]
-    pub fn as_received(&self, store_now: Option<DateTime<Utc>>) -> Command {
-        let waited = TimeDelta::from_std(self.arrived.elapsed()).unwrap_or_default();
+    pub fn as_received(&self, now: Instant, store_now: Option<DateTime<Utc>>) -> Command {
+        let waited = TimeDelta::from_std(now.saturating_duration_since(self.arrived)).unwrap_or_default();
         let mut command = self.command.clone();
         command.at = store_now.map_or(command.at, |store_now| command.at.min(store_now - waited));
         if let Action::Cancel(cancel) = &mut command.action {

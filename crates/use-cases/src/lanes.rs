@@ -1,17 +1,17 @@
 //! Natural batching: while a lane's last batch is being committed, the next one gathers by itself.
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ::ports::{CancellationStore, Decided, ReceivedCommand, UnavailableError};
+use ::ports::{CancellationStore, Clock, Decided, ReceivedCommand, UnavailableError};
 use domain::{PaymentRequestId, Reply, ReplyMismatchError};
 use metrics::{counter, gauge, histogram};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+
+use crate::stable_hash::stable_hash;
 
 /// How much may go on and wait at once.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +66,7 @@ impl From<ReplyMismatchError> for SubmitError {
 
 /// The lanes of one process.
 pub struct Lanes {
+    clock: Arc<dyn Clock>,
     handles: RwLock<Vec<LaneHandle>>,
     running: RwLock<Vec<JoinHandle<()>>>,
 }
@@ -73,14 +74,15 @@ pub struct Lanes {
 impl Lanes {
     /// Starts the lanes on the current tokio runtime, which has to outlive their callers.
     #[must_use]
-    pub fn start(store: &Arc<dyn CancellationStore>, settings: LaneSettings) -> Self {
+    pub fn start(store: &Arc<dyn CancellationStore>, clock: &Arc<dyn Clock>, settings: LaneSettings) -> Self {
         let start = |_| {
             let (queue, commands) = mpsc::channel(settings.queue.max(1));
-            let (handle, state) = LaneHandle::new(queue);
-            (handle, tokio::spawn(Lane::new(Arc::clone(store), commands, settings.batch.max(1), state).run()))
+            let state = Arc::new(LaneState::new(Arc::clone(clock)));
+            let handle = LaneHandle { queue, state: Arc::clone(&state) };
+            (handle, tokio::spawn(Lane { store: Arc::clone(store), commands, batch_limit: settings.batch.max(1), state }.run()))
         };
         let (handles, running) = (0..settings.lanes.max(1)).map(start).unzip();
-        Self { handles: RwLock::new(handles), running: RwLock::new(running) }
+        Self { clock: Arc::clone(clock), handles: RwLock::new(handles), running: RwLock::new(running) }
     }
 
     /// Has a command decided, with a reply of the type `R` that belongs to it. The caller may stop waiting at any moment: once it is
@@ -120,7 +122,8 @@ impl Lanes {
     #[must_use]
     pub fn oldest_batch(&self) -> Duration {
         let handles = self.handles.read().unwrap_or_else(PoisonError::into_inner);
-        handles.iter().filter_map(LaneHandle::batch_began_at).map(|began| began.elapsed()).max().unwrap_or_default()
+        let oldest = handles.iter().filter_map(LaneHandle::batch_began_at).min();
+        oldest.map(|began| self.clock.instant().saturating_duration_since(began)).unwrap_or_default()
     }
 
     /// Takes no more commands and returns once every command taken before is decided.
@@ -152,9 +155,7 @@ where
 }
 
 fn lane_of(id: &PaymentRequestId, lanes: usize) -> usize {
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
-    usize::try_from(hasher.finish() % lanes.max(1) as u64).unwrap_or_default()
+    usize::try_from(stable_hash(&[id.as_str().as_bytes()]) % lanes.max(1) as u64).unwrap_or_default()
 }
 
 /// How long a command may have waited before it is decided while its lane still takes more. Past it the lane would only do work whose
@@ -180,8 +181,8 @@ struct LaneHandle {
 }
 
 /// What a lane shows of itself.
-#[derive(Default)]
 struct LaneState {
+    clock: Arc<dyn Clock>,
     /// Whether it takes no more until it has caught up.
     is_late: AtomicBool,
     /// When the running batch began, if one is running.
@@ -189,18 +190,20 @@ struct LaneState {
 }
 
 impl LaneState {
+    fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, is_late: AtomicBool::new(false), batch_began_at: Mutex::new(None) }
+    }
+
+    fn since(&self, begun: Instant) -> Duration {
+        self.clock.instant().saturating_duration_since(begun)
+    }
+
     fn set_batch_began_at(&self, began: Option<Instant>) {
         *self.batch_began_at.lock().unwrap_or_else(PoisonError::into_inner) = began;
     }
 }
 
 impl LaneHandle {
-    /// The way into the lane that reads the other end of `queue`, and the state that the lane shows.
-    fn new(queue: mpsc::Sender<QueuedCommand>) -> (Self, Arc<LaneState>) {
-        let state = Arc::new(LaneState::default());
-        (Self { queue, state: Arc::clone(&state) }, state)
-    }
-
     /// Queues a command, unless the queue is full or the lane is late.
     fn try_queue(&self, received: ReceivedCommand) -> Result<PendingReply, SubmitError> {
         if self.state.is_late.load(Ordering::Relaxed) {
@@ -210,53 +213,44 @@ impl LaneHandle {
             mpsc::error::TrySendError::Full(()) => SubmitError::Overloaded,
             mpsc::error::TrySendError::Closed(()) => SubmitError::Stopping,
         })?;
-        Ok(send(place, received))
+        Ok(self.send(place, received))
     }
 
     /// Queues a command, and waits for its place where the queue is full.
     async fn queue(&self, received: ReceivedCommand) -> Result<PendingReply, SubmitError> {
         let place = self.queue.reserve().await.map_err(|_closed| SubmitError::Stopping)?;
-        Ok(send(place, received))
+        Ok(self.send(place, received))
     }
 
     /// When the running batch began, if one is running.
     fn batch_began_at(&self) -> Option<Instant> {
         *self.state.batch_began_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-fn send(place: mpsc::Permit<'_, QueuedCommand>, received: ReceivedCommand) -> PendingReply {
-    let (reply, pending) = oneshot::channel();
-    // Before the command can be taken, so that the gauge is never negative.
-    gauge!("rescind_commands_waiting").increment(1);
-    place.send(QueuedCommand { received, queued_at: Instant::now(), reply });
-    pending
+    fn send(&self, place: mpsc::Permit<'_, QueuedCommand>, received: ReceivedCommand) -> PendingReply {
+        let (reply, pending) = oneshot::channel();
+        // Before the command can be taken, so that the gauge is never negative.
+        gauge!("rescind_commands_waiting").increment(1);
+        place.send(QueuedCommand { received, queued_at: self.state.clock.instant(), reply });
+        pending
+    }
 }
 
 /// One lane.
 struct Lane {
     store: Arc<dyn CancellationStore>,
     commands: mpsc::Receiver<QueuedCommand>,
+    /// How many commands it decides in one transaction at most.
     batch_limit: usize,
     state: Arc<LaneState>,
 }
 
 impl Lane {
-    /// A lane that decides at most `batch_limit` commands in one transaction.
-    fn new(
-        store: Arc<dyn CancellationStore>,
-        commands: mpsc::Receiver<QueuedCommand>,
-        batch_limit: usize,
-        state: Arc<LaneState>,
-    ) -> Self {
-        Self { store, commands, batch_limit, state }
-    }
-
     /// Decides what is queued until every handle is gone.
     async fn run(mut self) {
         let mut gathered = Vec::with_capacity(self.batch_limit);
         while self.commands.recv_many(&mut gathered, self.batch_limit).await > 0 {
-            let waited = gathered.iter().map(|command: &QueuedCommand| command.queued_at.elapsed()).max();
+            let waited = gathered.iter().map(|command: &QueuedCommand| self.state.since(command.queued_at)).max();
             let (batch, replies): (Vec<_>, Vec<_>) = gathered.drain(..).map(|command| (command.received, command.reply)).unzip();
             gauge!("rescind_commands_waiting").decrement(replies.len() as f64);
             histogram!("rescind_batch_commands").record(replies.len() as f64);
@@ -277,7 +271,7 @@ impl Lane {
     }
 
     async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Decided, UnavailableError>> {
-        let (store, began) = (Arc::clone(&self.store), Instant::now());
+        let (store, began) = (Arc::clone(&self.store), self.state.clock.instant());
         self.state.set_batch_began_at(Some(began));
         // A task of its own: a panic in an adapter costs this batch its replies, not the lane its life.
         let decided = tokio::spawn(async move { store.decide(batch).await }).await.unwrap_or_else(|died| {
@@ -285,7 +279,7 @@ impl Lane {
             Vec::new()
         });
         self.state.set_batch_began_at(None);
-        histogram!("rescind_batch_seconds").record(began.elapsed());
+        histogram!("rescind_batch_seconds").record(self.state.since(began));
         decided
     }
 }

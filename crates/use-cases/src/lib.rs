@@ -9,6 +9,7 @@ mod operator;
 mod ports;
 mod reversal;
 mod settlement;
+mod stable_hash;
 mod wallet_commands;
 
 pub use cancel::{CancelAnswer, OverloadedError, ReceivedCancel, cancel};

@@ -13,7 +13,7 @@ pub async fn retry_reversal(
     id: &PaymentRequestId,
 ) -> Result<CommandReply, UnavailableError> {
     let command = Command { id: id.clone(), at: clock.now(), action: Action::Retry };
-    let decided = store.decide(vec![ReceivedCommand { command, arrived: std::time::Instant::now() }]).await.pop();
+    let decided = store.decide(vec![ReceivedCommand { command, arrived: clock.instant() }]).await.pop();
     let decided = decided.unwrap_or_else(|| Err(UnavailableError::because("the store did not reply")))?;
     decided.typed().map(|decided| decided.reply).map_err(|mismatch| UnavailableError::because(mismatch.to_string()))
 }

@@ -59,6 +59,6 @@ impl Ports {
 
     /// A command that arises here and now.
     pub(crate) fn received(&self, id: PaymentRequestId, action: Action) -> ReceivedCommand {
-        ReceivedCommand { command: Command { id, at: self.clock.now(), action }, arrived: std::time::Instant::now() }
+        ReceivedCommand { command: Command { id, at: self.clock.now(), action }, arrived: self.clock.instant() }
     }
 }

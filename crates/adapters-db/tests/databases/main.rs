@@ -1,5 +1,6 @@
 //! What the databases promise, on real ones: a PostgreSQL server and files of SQLite's.
 #![cfg(test)]
+#![expect(clippy::disallowed_methods, reason = "a test stands outside and may measure real time")]
 
 mod fixtures;
 

@@ -55,7 +55,7 @@ mod tests {
     use domain::PspId;
     use governor::Quota;
     use ports::testing::{ManualClock, MemoryStore, ledger_policy, moment};
-    use ports::{CancellationStore, MessageSigner, MessageVerifier, Signature, SignedText, UnavailableError};
+    use ports::{CancellationStore, Clock, MessageSigner, MessageVerifier, Signature, SignedText, UnavailableError};
     use use_cases::{LaneSettings, Lanes, Ports};
 
     use super::*;
@@ -86,13 +86,14 @@ mod tests {
 
     fn endpoint(burst: u32) -> CallbackEndpoint {
         let store: Arc<dyn CancellationStore> = Arc::new(MemoryStore::new(ledger_policy()));
-        let lanes = Lanes::start(&store, LaneSettings { lanes: 1, queue: 8, batch: 8 });
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(moment(0)));
+        let lanes = Lanes::start(&store, &clock, LaneSettings { lanes: 1, queue: 8, batch: 8 });
         let callback = Callback {
             cancel_payment_path: "/cancel".into(),
             psp_id: PspId::parse("psp").unwrap(),
             answer_budget: Duration::from_secs(30),
             freshness: None,
-            ports: Arc::new(Ports::new(lanes, store, Arc::new(ManualClock::at(moment(0))), None)),
+            ports: Arc::new(Ports::new(lanes, store, clock, None)),
             signer: Arc::new(Keys),
             verifier: Arc::new(Keys),
         };

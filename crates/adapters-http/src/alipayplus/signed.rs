@@ -60,7 +60,8 @@ impl<M: Message> FromRequest for Signed<M> {
         let Some(endpoint) = request.app_data::<Data<CallbackEndpoint>>().cloned() else {
             return Box::pin(async { Err(ErrorInternalServerError("the callback is not attached")) });
         };
-        let arrival = Arrival { at: endpoint.callback().ports.clock.now(), instant: Instant::now() };
+        let clock = &endpoint.callback().ports.clock;
+        let arrival = Arrival { at: clock.now(), instant: clock.instant() };
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             match receive(&endpoint, &request, payload, arrival).await {

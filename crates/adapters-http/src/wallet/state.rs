@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::web;
 use chrono::TimeDelta;
@@ -43,7 +43,7 @@ impl WalletApi {
     /// Has a command decided within the call's budget.
     pub(super) async fn record(&self, caller: &Caller, id: PaymentRequestId, action: Action) -> CommandResponse {
         let command = Command { id: id.clone(), at: self.ports.clock.now(), action };
-        let received = ReceivedCommand { command, arrived: Instant::now() };
+        let received = ReceivedCommand { command, arrived: self.ports.clock.instant() };
         let submitted = tokio::time::timeout(self.call_budget, use_cases::submit(&self.ports.lanes, received)).await;
         let Ok(reply) = submitted else {
             warn!(payment_request_id = %id, "a command has no answer within the call's budget: its work goes on");

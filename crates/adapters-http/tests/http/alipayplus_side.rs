@@ -16,7 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AccountId, Case, PaymentRequestId, PspId};
 use ports::testing::{ManualClock, MemoryStore, ledger_policy};
 use ports::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, LeasedReversal, MessageSigner, MessageVerifier, Page,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Clock, LeasedReversal, MessageSigner, MessageVerifier, Page,
     ReceivedCommand, ReversalFilter, Signature, SignedText, UnavailableError,
 };
 use tokio::runtime::Runtime;
@@ -179,13 +179,13 @@ impl Service {
         let as_store: Arc<dyn CancellationStore> = Arc::clone(&store) as _;
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let clock = Arc::new(ManualClock::at("2026-01-01T19:04:06.789Z".parse().unwrap()));
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at("2026-01-01T19:04:06.789Z".parse().unwrap()));
         let callback = Callback {
             cancel_payment_path: PATH.into(),
             psp_id: PspId::parse(PSP).unwrap(),
             answer_budget: setup.answer_budget,
             freshness: setup.freshness,
-            ports: Arc::new(Ports::new(Lanes::start(&as_store, setup.lanes), as_store, clock, None)),
+            ports: Arc::new(Ports::new(Lanes::start(&as_store, &clock, setup.lanes), as_store, clock, None)),
             signer: setup.signer,
             verifier: Arc::new(Clients),
         };

@@ -9,7 +9,7 @@ use adapters_http::{Listening, Readiness, Tokens, WalletApi, serve_wallet_api};
 use chrono::TimeDelta;
 use domain::{Action, AttemptEnd, Jitter, Policy, PspId, ReversalOutcome};
 use ports::testing::{ManualClock, MemoryStore, Wallet, core_policy, ledger_policy, moment};
-use ports::{CancellationStore, ReceivedCommand, SettlementStore};
+use ports::{CancellationStore, Clock, ReceivedCommand, SettlementStore};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use use_cases::{LaneSettings, Lanes, Ports};
@@ -93,9 +93,10 @@ impl Api {
     fn start((store, days): (Arc<dyn CancellationStore>, Arc<dyn SettlementStore>), call_budget: Duration, psp_id: &str) -> Self {
         let runtime = Runtime::new().unwrap();
         let entered = runtime.enter();
-        let lanes = Lanes::start(&store, LaneSettings { lanes: 2, queue: 64, batch: 16 });
         let clock = Arc::new(ManualClock::at(moment(0)));
-        let ports = Arc::new(Ports::new(lanes, Arc::clone(&store), Arc::clone(&clock) as _, None));
+        let as_port: Arc<dyn Clock> = Arc::clone(&clock) as _;
+        let lanes = Lanes::start(&store, &as_port, LaneSettings { lanes: 2, queue: 64, batch: 16 });
+        let ports = Arc::new(Ports::new(lanes, Arc::clone(&store), as_port, None));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let readiness = Readiness::new();

@@ -1,6 +1,6 @@
 //! Words for tests: policies, ids, moments, and a wallet that speaks in commands.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use domain::{
@@ -10,6 +10,7 @@ use domain::{
 };
 use sha2::{Digest, Sha256};
 
+use super::memory::timer_instant;
 use crate::{Decided, ReceivedCommand, UnavailableError};
 
 /// The default settings, with the embedded ledger.
@@ -92,7 +93,7 @@ impl Wallet {
     #[must_use]
     pub fn does(&self, action: Action) -> ReceivedCommand {
         // Still to come, so that it has not waited, and every store decides it alike.
-        let arrived = Instant::now() + Duration::from_secs(86_400);
+        let arrived = timer_instant() + Duration::from_secs(86_400);
         ReceivedCommand { command: Command { id: self.id.clone(), at: self.at, action }, arrived }
     }
 

@@ -86,6 +86,7 @@ mod clock {
 
     bites! { ports::testing::contracts::clock;
         it_does_not_go_back: GoesBack::default();
+        its_instants_go_on_with_the_timers: GoesBack::default();
         it_is_one_clock_on_all_threads: GoesBack::default();
     }
 }

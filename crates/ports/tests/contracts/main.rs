@@ -20,7 +20,7 @@ fn each_suite_has_exactly_these_many_promises() {
         ("payments", contracts::wallet_core::payments::SIZE, 9),
         ("signer", contracts::signer::SIZE, 6),
         ("verifier", contracts::verifier::SIZE, 7),
-        ("clock", contracts::clock::SIZE, 2),
+        ("clock", contracts::clock::SIZE, 3),
     ];
     for (suite, size, exact) in suites {
         assert_eq!(size, exact, "{suite}");

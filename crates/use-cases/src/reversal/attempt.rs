@@ -1,9 +1,8 @@
 //! One attempt to give money back: the intent is committed already, the core is called outside of any transaction, and what came of
 //! it is committed afterwards.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::ports::LeasedReversal;
 use domain::{
@@ -16,6 +15,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, instrument, warn};
 
 use crate::Ports;
+use crate::stable_hash::stable_hash;
 
 /// After how long a cancel looks whether an attempt that is not its own has ended. It looks half as often each time, down to the
 /// second of these: many that wait for long must not keep the database from those that decide.
@@ -24,17 +24,24 @@ const WATCH_EVERY: [Duration; 2] = [Duration::from_millis(50), Duration::from_mi
 #[instrument(skip_all, fields(payment_request_id = %leased.request.id, attempt = leased.attempt))]
 async fn attempt(ports: &Ports, leased: LeasedReversal) -> Answer {
     let Some(core) = &ports.core else { return Answer::Pending };
-    let began = Instant::now();
+    let began = ports.clock.instant();
     let outcome = core.funds.reverse(&leased.request).await;
-    histogram!("rescind_wallet_core_seconds", "call" => "give-back").record(began.elapsed());
+    histogram!("rescind_wallet_core_seconds", "call" => "give-back")
+        .record(ports.clock.instant().saturating_duration_since(began));
     counter!("rescind_reversal_attempts_total", "outcome" => outcome.name().as_str()).increment(1);
     complete_attempt(ports, (leased.request.id, leased.attempt), outcome).await
 }
 
+/// The part of the next attempt's delay that spreads a backlog. It depends on the reversal and on the attempt alone: every process
+/// says the same, and a run that is repeated repeats it.
+fn jitter_of(id: &PaymentRequestId, attempt: u32) -> Jitter {
+    let hash = stable_hash(&[id.as_str().as_bytes(), &attempt.to_be_bytes()]);
+    Jitter(u32::try_from(hash >> 32).unwrap_or_default())
+}
+
 /// Records what came of an attempt.
 async fn complete_attempt(ports: &Ports, (id, attempt): (PaymentRequestId, u32), outcome: ReversalOutcome) -> Answer {
-    let jitter = Jitter(u32::try_from(RandomState::new().hash_one(attempt) >> 32).unwrap_or_default());
-    let end = AttemptEnd { attempt, outcome: outcome.clone(), jitter };
+    let end = AttemptEnd { attempt, outcome: outcome.clone(), jitter: jitter_of(&id, attempt) };
     match ports.lanes.submit_patiently::<Answer>(ports.received(id.clone(), Action::CompleteAttempt(end))).await {
         Ok(decided) => {
             log_outcome(&id, attempt, &outcome);
@@ -135,5 +142,30 @@ async fn await_lease_end(ports: &Ports, id: &PaymentRequestId) -> Option<Answer>
             Some(ReversalState::Open { .. } | ReversalState::Done { .. }) => return None,
             Some(ReversalState::Parked { .. }) | None => return Some(Answer::Pending),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_attempts_of_a_backlog_are_spread_evenly() {
+        for attempt in 1..=12 {
+            let mut sixteenths = [0_u32; 16];
+            for n in 0..1_600 {
+                let id = PaymentRequestId::parse(format!("20261127190741800100188770238{n:08}")).unwrap();
+                sixteenths[(jitter_of(&id, attempt).0 >> 28) as usize] += 1;
+            }
+            // 100 in each as the mean of a random spread: five standard deviations are 49.
+            assert!(sixteenths.iter().all(|count| (51..=149).contains(count)), "attempt {attempt}: {sixteenths:?}");
+        }
+    }
+
+    #[test]
+    fn the_attempts_of_one_reversal_are_spread_too() {
+        let id = PaymentRequestId::parse("p").unwrap();
+        let jitters: std::collections::BTreeSet<_> = (1..=64).map(|attempt| jitter_of(&id, attempt).0 >> 24).collect();
+        assert!(jitters.len() > 40, "{jitters:?}");
     }
 }

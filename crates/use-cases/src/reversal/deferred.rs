@@ -51,7 +51,7 @@ pub(super) async fn decide_deferred(ports: Arc<Ports>, mut stop: watch::Receiver
 
 async fn decide_again(ports: Arc<Ports>, payments: Arc<dyn Payments>, case: Case) {
     let Some(Cancellation { acquirer_id, .. }) = case.cancellation else { return };
-    let Some(lookup) = look_up(payments.as_ref(), &case.id).await else { return };
+    let Some(lookup) = look_up(ports.clock.as_ref(), payments.as_ref(), &case.id).await else { return };
     let cancel = ports.received(case.id.clone(), Action::Cancel(Cancel::now(acquirer_id, lookup)));
     match ports.lanes.submit::<CancelReply>(cancel).await {
         Ok(decided) => {

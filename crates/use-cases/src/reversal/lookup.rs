@@ -1,8 +1,6 @@
 //! Asking the wallet core for a payment that the wallet does not announce.
 
-use std::time::Instant;
-
-use ::ports::Payments;
+use ::ports::{Clock, Payments};
 use domain::{Lookup, PaymentRequestId};
 use metrics::{counter, histogram};
 use tracing::warn;
@@ -10,10 +8,10 @@ use tracing::warn;
 use crate::{Core, Ports};
 
 /// What the core says of the payment; `None` where it cannot be asked now.
-pub(super) async fn look_up(payments: &dyn Payments, id: &PaymentRequestId) -> Option<Lookup> {
-    let began = Instant::now();
+pub(super) async fn look_up(clock: &dyn Clock, payments: &dyn Payments, id: &PaymentRequestId) -> Option<Lookup> {
+    let began = clock.instant();
     let found = payments.look_up(id).await;
-    histogram!("rescind_wallet_core_seconds", "call" => "look-up").record(began.elapsed());
+    histogram!("rescind_wallet_core_seconds", "call" => "look-up").record(clock.instant().saturating_duration_since(began));
     let outcome = found.as_ref().map_or("unavailable", |found| if found.is_some() { "found" } else { "not-found" });
     counter!("rescind_payment_lookups_total", "outcome" => outcome).increment(1);
     match found {
@@ -35,7 +33,7 @@ pub(crate) async fn look_up_before_cancel(ports: &Ports, core: &Core, id: &Payme
     };
     match ports.store.find(id).await {
         Ok(Some(file)) if file.case.is_decided() => Lookup::Recorded,
-        Ok(_) => look_up(payments.as_ref(), id).await.unwrap_or(Lookup::Failed),
+        Ok(_) => look_up(ports.clock.as_ref(), payments.as_ref(), id).await.unwrap_or(Lookup::Failed),
         Err(error) => {
             warn!(payment_request_id = %id, %error, "the case could not be read before the lookup of its payment (its cancel is deferred)");
             Lookup::Failed

@@ -1,7 +1,7 @@
 //! Closes a day.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::ports::{CancellationStore, ClosedDay, DuePosition, Page, Step, StepOutcome, UnavailableError};
 use chrono::{DateTime, Utc};
@@ -142,7 +142,7 @@ async fn assign_everything(
 ) -> Result<Option<i64>, CloseDayError> {
     let mut after: Option<DuePosition> = None;
     loop {
-        let begun = Instant::now();
+        let begun = settlement.clock.instant();
         let step = Step { at, after: after.clone(), limit: STEP };
         match settlement.days.assign_to_day(closing, &step).await? {
             StepOutcome::Closed => return Ok(None),
@@ -151,6 +151,7 @@ async fn assign_everything(
             // What became known meanwhile and stands before the position that was reached settles in the next open day.
             StepOutcome::Taken { last: None, revision } => return Ok(Some(revision)),
         }
-        tokio::time::sleep((begun.elapsed() / 4).min(LONGEST_REST)).await;
+        let took = settlement.clock.instant().saturating_duration_since(begun);
+        tokio::time::sleep((took / 4).min(LONGEST_REST)).await;
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use domain::{AcquirerId, Answer, CancelReply, CommandReply, Disposition, ReportedResult};
 use ports::testing::{ManualClock, Wallet, ledger_policy, moment};
-use ports::{CancellationStore, ReceivedCommand};
+use ports::{CancellationStore, Clock, ReceivedCommand};
 use use_cases::{LaneSettings, Lanes, OverloadedError, Ports, ReceivedCancel, SubmitError, cancel, submit};
 
 use crate::fakes::{Gated, HoldsBatches};
@@ -23,8 +23,9 @@ impl HeldUp {
     /// With a lane that takes `queue` commands and decides `batch` of them at once.
     fn ports(self: &Arc<Self>, queue: usize, batch: usize) -> Arc<Ports> {
         let store: Arc<dyn CancellationStore> = Arc::clone(self) as _;
-        let lanes = Lanes::start(&store, LaneSettings { lanes: 1, queue, batch });
-        Arc::new(Ports::new(lanes, store, Arc::new(ManualClock::at(moment(0))), None))
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(moment(0)));
+        let lanes = Lanes::start(&store, &clock, LaneSettings { lanes: 1, queue, batch });
+        Arc::new(Ports::new(lanes, store, clock, None))
     }
 }
 
@@ -33,9 +34,14 @@ fn submitted(ports: &Arc<Ports>, received: ReceivedCommand) -> tokio::task::Join
     tokio::spawn(async move { ports.lanes.submit(received).await.map(|decided| decided.reply) })
 }
 
+/// The present moment by the clock that the processes here have.
+fn now() -> Instant {
+    ManualClock::at(moment(0)).instant()
+}
+
 fn received(name: &str) -> ReceivedCancel {
     let acquirer_id = AcquirerId::parse("acquirer-1").unwrap();
-    ReceivedCancel { id: ports::testing::id(name), acquirer_id, received_at: moment(0), arrived: Instant::now() }
+    ReceivedCancel { id: ports::testing::id(name), acquirer_id, received_at: moment(0), arrived: now() }
 }
 
 #[tokio::test]
@@ -82,7 +88,7 @@ async fn f40_a_lane_that_is_late_refuses_until_it_has_caught_up() {
 async fn what_took_long_before_the_queue_makes_no_lane_late() {
     let store = HeldUp::holding(0);
     let ports = store.ports(100, 1);
-    let early = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
+    let early = now().checked_sub(Duration::from_secs(3)).unwrap();
     let slow = submitted(&ports, ReceivedCommand { arrived: early, ..Wallet::of("slow").is_cancelled() });
     store.gate.begun(1).await;
     let other = submitted(&ports, Wallet::of("other").is_cancelled());
@@ -100,7 +106,7 @@ async fn a_full_queue_refuses_before_anything_changes() {
     store.gate.begun(1).await;
     let waiting = [submitted(&ports, Wallet::of("a").is_cancelled()), submitted(&ports, Wallet::of("b").is_cancelled())];
     tokio::task::yield_now().await;
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = now() + Duration::from_secs(60);
     assert_eq!(cancel(&ports, received("too-much"), deadline).await, Err(OverloadedError));
     assert_eq!(submit(&ports.lanes, Wallet::of("too-much").pays()).await, Err(SubmitError::Overloaded));
     store.gate.lets.add_permits(100);
@@ -155,7 +161,7 @@ async fn f18_a_caller_that_goes_away_changes_nothing() {
     let ports = store.ports(100, 8);
     let begun = submitted(&ports, Wallet::of("begun").is_cancelled());
     store.gate.begun(1).await;
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = now() + Duration::from_secs(60);
     let handler = |name: &'static str| {
         let ports = Arc::clone(&ports);
         tokio::spawn(async move { cancel(&ports, received(name), deadline).await })
@@ -178,7 +184,7 @@ async fn f18_a_caller_that_goes_away_changes_nothing() {
 async fn past_the_budget_the_answer_is_u_and_the_work_goes_on() {
     let store = HeldUp::holding(0);
     let ports = store.ports(100, 8);
-    let deadline = Instant::now() + Duration::from_secs(6);
+    let deadline = now() + Duration::from_secs(6);
     assert_eq!(cancel(&ports, received("slow"), deadline).await.map(|known| known.answer), Ok(Answer::Pending));
     store.gate.lets.add_permits(100);
     ports.stop().await;
@@ -212,7 +218,7 @@ async fn a_batch_that_dies_costs_only_its_own_answers() {
     let ports = store.ports(100, 8);
     let died = ports.lanes.submit::<CancelReply>(Wallet::of("panic").is_cancelled()).await;
     assert!(matches!(died, Err(SubmitError::Unavailable(_))), "{died:?}");
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = now() + Duration::from_secs(60);
     assert_eq!(cancel(&ports, received("next"), deadline).await.map(|known| known.answer), Ok(Answer::Cancelled));
 }
 

@@ -1,11 +1,11 @@
 //! What a cancel has to do with the reversals of others, and with the attempts of others at its own.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::{AcquirerId, Answer, CancelReply, Reply, ReversalOutcome};
 use ports::testing::{ManualClock, MemoryStore, Wallet, core_policy, id, moment, replies};
-use ports::{Backlog, CancellationStore};
+use ports::{Backlog, CancellationStore, Clock};
 use tokio::sync::{Semaphore, watch};
 use use_cases::{Core, LaneSettings, Lanes, Ports, ReceivedCancel, cancel, run_worker};
 
@@ -22,18 +22,19 @@ impl Process {
         let core = HoldingCore { lets: Semaphore::new(0), begun: Mutex::default(), answers: Mutex::new(answers) };
         let (core, store) = (Arc::new(core), MemoryStore::new(core_policy()));
         let kept: Arc<dyn CancellationStore> = Arc::new(store.clone());
-        let lanes = Lanes::start(&kept, LaneSettings { lanes: 1, queue: 1000, batch: 64 });
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(moment(0)));
+        let lanes = Lanes::start(&kept, &clock, LaneSettings { lanes: 1, queue: 1000, batch: 64 });
         let funds = Core { funds: Arc::clone(&core) as _, payments: None };
-        let ports = Ports::new(lanes, kept, Arc::new(ManualClock::at(moment(0))), Some(funds));
+        let ports = Ports::new(lanes, kept, clock, Some(funds));
         Self { ports: Arc::new(ports), core, store }
     }
 
     /// A cancel with a budget of six seconds.
     fn cancels(&self, name: &str) -> tokio::task::JoinHandle<Answer> {
         let (ports, acquirer_id) = (Arc::clone(&self.ports), AcquirerId::parse("acquirer-1").unwrap());
-        let received = ReceivedCancel { id: id(name), acquirer_id, received_at: moment(0), arrived: Instant::now() };
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(6);
-        tokio::spawn(async move { cancel(&ports, received, deadline.into_std()).await.expect("the queue is long enough").answer })
+        let received = ReceivedCancel { id: id(name), acquirer_id, received_at: moment(0), arrived: ports.clock.instant() };
+        let deadline = ports.clock.instant() + Duration::from_secs(6);
+        tokio::spawn(async move { cancel(&ports, received, deadline).await.expect("the queue is long enough").answer })
     }
 
     fn begun(&self) -> usize {
@@ -113,9 +114,9 @@ async fn a_cancel_that_an_operator_has_to_decide_is_u_at_once() {
     let process = Process::with(vec![ReversalOutcome::Impossible("closed".to_owned())]);
     process.core.lets.add_permits(1);
     assert_eq!(process.cancels("held").await.unwrap(), Answer::Pending);
-    let begun_at = tokio::time::Instant::now();
+    let begun_at = process.ports.clock.instant();
     assert_eq!(process.cancels("held").await.unwrap(), Answer::Pending);
-    assert!(begun_at.elapsed() < Duration::from_secs(1), "on a clock that stands still but for waits");
+    assert!(process.ports.clock.instant() - begun_at < Duration::from_secs(1), "on a clock that stands still but for waits");
     assert_eq!(process.begun(), 1);
 }
 

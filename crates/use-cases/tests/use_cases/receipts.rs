@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::{AcquirerId, Answer, Case, CommandReply, Policy, Refusal, RefusalCode, Reply, ReportedResult};
@@ -36,17 +36,18 @@ impl Process {
             );
         }
         let kept: Arc<dyn CancellationStore> = Arc::clone(&store) as _;
-        let lanes = Lanes::start(&kept, LaneSettings { lanes: 1, queue: 8, batch: 8 });
+        let as_port: Arc<dyn Clock> = Arc::clone(&clock) as _;
+        let lanes = Lanes::start(&kept, &as_port, LaneSettings { lanes: 1, queue: 8, batch: 8 });
         let funds = Core { funds: Arc::clone(&core) as _, payments: None };
-        let ports = Arc::new(Ports::new(lanes, kept, Arc::clone(&clock) as _, Some(funds)));
+        let ports = Arc::new(Ports::new(lanes, kept, as_port, Some(funds)));
         Self { ports, clock, core, store }
     }
 
     async fn cancel(&self) -> Answer {
         let (acquirer_id, received_at) = (AcquirerId::parse("acquirer-1").unwrap(), self.clock.now());
-        let received = ReceivedCancel { id: id("r"), acquirer_id, received_at, arrived: Instant::now() };
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(6);
-        cancel(&self.ports, received, deadline.into_std()).await.expect("nothing else is asked").answer
+        let received = ReceivedCancel { id: id("r"), acquirer_id, received_at, arrived: self.clock.instant() };
+        let deadline = self.clock.instant() + Duration::from_secs(6);
+        cancel(&self.ports, received, deadline).await.expect("nothing else is asked").answer
     }
 
     async fn state(&self) -> Option<Case> {

@@ -54,12 +54,13 @@ pub(super) async fn answer(endpoint: Data<CallbackEndpoint>, signed: Signed<Canc
     let Signed { message, arrival, deadline, context } = signed;
     let CancelPayment { acquirer_id, payment_request_id: id, psp_id: _ } = message;
     let received = ReceivedCancel { id: id.clone(), acquirer_id, received_at: arrival.at, arrived: arrival.instant };
-    let answer = cancel(&endpoint.callback().ports, received, deadline).await;
+    let ports = &endpoint.callback().ports;
+    let answer = cancel(ports, received, deadline).await;
     let rule = answer.ok().and_then(|known| known.rule).map(Rule::name);
     let result = result_of(answer);
     info!(payment_request_id = %id, result_code = result.code.name, rule, "a cancel is answered");
     let response = endpoint.answer(result, &context).await;
-    histogram!("rescind_answer_seconds").record(arrival.instant.elapsed());
+    histogram!("rescind_answer_seconds").record(ports.clock.instant().saturating_duration_since(arrival.instant));
     response
 }
 

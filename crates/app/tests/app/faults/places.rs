@@ -143,6 +143,10 @@ impl RunningClock {
 }
 
 impl Clock for RunningClock {
+    fn instant(&self) -> std::time::Instant {
+        Instant::now().into_std()
+    }
+
     fn now(&self) -> DateTime<Utc> {
         let passed = i64::try_from(self.begun.elapsed().as_micros()).unwrap_or_default();
         self.begun_at + TimeDelta::microseconds(passed) + TimeDelta::milliseconds(self.ahead.load(Ordering::SeqCst))

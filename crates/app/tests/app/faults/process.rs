@@ -62,8 +62,8 @@ impl Process {
             Money::CoreWithPayments => Some(Core { funds: broken(), payments: Some(broken()) }),
         };
         let signer = Arc::new(Broken { port: Seal, crossing: crossing.clone() });
-        let lanes = Lanes::start(&store, LaneSettings { lanes: 2, queue: 1000, batch: 64 });
         let clock: Arc<dyn Clock> = Arc::clone(&around.clock) as _;
+        let lanes = Lanes::start(&store, &clock, LaneSettings { lanes: 2, queue: 1000, batch: 64 });
         let ports = Arc::new(Ports::new(lanes, store, clock, core));
         let (stop, stopped) = watch::channel(false);
         let worker = tokio::spawn(run_worker(Arc::clone(&ports), stopped));

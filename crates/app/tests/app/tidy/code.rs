@@ -6,7 +6,7 @@ use super::Rule;
 use super::source_text::{Function, functions, words};
 use super::tree::{Text, Tree};
 
-pub(super) const RULES: [Rule; 8] = [
+pub(super) const RULES: [Rule; 10] = [
     Rule {
         is: "the domain does no I/O",
         check: domain_does_no_io,
@@ -28,6 +28,16 @@ pub(super) const RULES: [Rule; 8] = [
         is: "the testkit's callers have one clock too",
         check: one_clock,
         planted: &[("crates/testkit/src/planted.rs", "fn a() {\n    let _ = Utc::now();\n}\n")],
+    },
+    Rule {
+        is: "time that decides comes from the clock's port",
+        check: ports_of_time_and_chance,
+        planted: &[("crates/use-cases/src/planted.rs", "fn a() {\n    let _ = Instant :: now();\n}\n")],
+    },
+    Rule {
+        is: "chance comes from nowhere",
+        check: ports_of_time_and_chance,
+        planted: &[("crates/adapters-db/src/planted.rs", "fn a() {\n    let _ = std::hash::RandomState::new();\n}\n")],
     },
     Rule {
         is: "only the wiring names a concrete adapter",
@@ -84,6 +94,27 @@ fn one_clock(tree: &Tree) -> Vec<String> {
     }
     let too_many = places.into_values().filter(|places| places.len() > 1);
     wrong.extend(too_many.map(|places| format!("Utc::now is called in {}", places.join(", "))));
+    wrong
+}
+
+/// What makes a run differ from the same run again: a simulation could not repeat it.
+const NOT_REPEATABLE: [&str; 5] = ["Instant::now", ".elapsed()", "RandomState", "DefaultHasher", "thread_rng"];
+
+/// Where these crates read a monotonic clock, each at one place.
+const MONOTONIC_CLOCKS: [&str; 2] = ["crates/adapters-db/src/runner.rs", "crates/ports/src/testing/memory/clock.rs"];
+
+fn ports_of_time_and_chance(tree: &Tree) -> Vec<String> {
+    let simulated = ["crates/domain/src/", "crates/ports/src/", "crates/use-cases/src/", "crates/adapters-db/src/"];
+    let mut wrong = vec![];
+    for (path, text) in tree.sources().filter(|(path, _)| simulated.iter().any(|place| path.starts_with(place))) {
+        let code: String = text.shipped().chars().filter(|c| !c.is_whitespace()).collect();
+        for word in NOT_REPEATABLE {
+            let allowed = usize::from(word == "Instant::now" && MONOTONIC_CLOCKS.contains(&path));
+            if code.matches(word).count() > allowed {
+                wrong.push(format!("{path}: {word} makes no run repeatable (take it from a port, or pin it)"));
+            }
+        }
+    }
     wrong
 }
 

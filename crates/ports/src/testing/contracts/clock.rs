@@ -3,11 +3,14 @@
 use std::sync::Mutex;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use crate::Clock;
 
 /// So many readings show what is asked of every reading.
 const READINGS: u32 = 20_000;
+/// How long a timer sleeps for the instants.
+const SLEEP: Duration = Duration::from_millis(5);
 
 contract! {
     /// Makes one test for each promise of a [`Clock`]. The expression makes the clock.
@@ -20,6 +23,10 @@ contract! {
     /// impl ports::Clock for OurClock {
     ///     fn now(&self) -> DateTime<Utc> {
     ///         std::time::SystemTime::now().into()
+    ///     }
+    ///
+    ///     fn instant(&self) -> std::time::Instant {
+    ///         std::time::Instant::now()
     ///     }
     /// }
     ///
@@ -36,6 +43,18 @@ contract! {
             assert!(now >= last, "{now} was read after {last}");
             last = now;
         }
+    }
+
+    /// Of two instants the second is not earlier, and what slept for a while finds it later by no less.
+    async fn its_instants_go_on_with_the_timers(clock: &impl Clock) {
+        let mut last = clock.instant();
+        for _ in 0..READINGS {
+            let now = clock.instant();
+            assert!(now >= last, "an instant is earlier than the one before it");
+            last = now;
+        }
+        tokio::time::sleep(SLEEP).await;
+        assert!(clock.instant().duration_since(last) >= SLEEP, "it stood still while a timer went on");
     }
 
     /// A reading on one thread is not earlier than the reading that another thread made before.

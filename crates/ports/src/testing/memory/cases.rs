@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{AccountId, Action, CancellationState, Case, LeaseReply, PaymentRequestId, Reply, ReversalState};
 
+use super::clock::timer_instant;
 use super::store::MemoryStore;
 use crate::{
     AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, PostedEntry, ReceivedCommand,
@@ -16,8 +17,8 @@ use crate::{
 impl CancellationStore for MemoryStore {
     async fn decide(&self, batch: Vec<ReceivedCommand>) -> Vec<Result<Decided, UnavailableError>> {
         let mut kept = self.kept();
-        let own_now = self.own_now();
-        batch.iter().map(|received| kept.decide(&self.policy, &received.as_received(own_now))).collect()
+        let (now, own_now) = (timer_instant(), self.own_now());
+        batch.iter().map(|received| kept.decide(&self.policy, &received.as_received(now, own_now))).collect()
     }
 
     async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError> {

@@ -7,5 +7,6 @@ mod files;
 mod store;
 
 pub use clock::ManualClock;
+pub(super) use clock::timer_instant;
 pub use files::{MemoryClearingFiles, MemoryFindings, MemorySorter, MemoryStatements};
 pub use store::MemoryStore;
