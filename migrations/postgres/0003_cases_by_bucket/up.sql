@@ -273,13 +273,8 @@ create table ledger_entries_next (
     -- The kind carries the direction, so a value has none.
     constraint ledger_entries_positive check (value > 0),
     constraint ledger_entries_sides check (
-        contra_account = case kind
-            when 'debit' then 'merchant payable'
-            when 'credit' then 'merchant payable'
-            when 'hold' then 'authorization holds'
-            when 'release' then 'authorization holds'
-            else ''
-        end
+        (kind in ('debit', 'credit') and contra_account = 'merchant payable')
+        or (kind in ('hold', 'release') and contra_account = 'authorization holds')
     )
 );
 
