@@ -28,7 +28,7 @@ pub(super) fn summary(Reconciliation { totals, missing }: &Reconciliation, files
 
 fn sentence(gate: Gate) -> &'static str {
     match gate {
-        Gate::Passed => "the gate is passed: no line is a cancelled payment",
+        Gate::Passed => "the gate is passed: no line is known to be a cancelled payment",
         Gate::Doubt => {
             "the gate is in doubt: what is unreadable, unknown or listed twice may be a cancelled payment that was changed on the way"
         }
