@@ -12,6 +12,8 @@ use crate::fields::{FieldError, split};
 
 /// How many bytes a record may have, so that a file without line ends does not fill the memory.
 const LONGEST: usize = 1 << 16;
+/// How many lines a record may have, where it may have several.
+const MOST_LINES: u64 = 100;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A file's records, one at a time.
@@ -140,6 +142,8 @@ impl Records {
         let at_end = !self.last_line_ends || self.content.fill_buf().is_ok_and(<[u8]>::is_empty);
         let why = if at_end {
             "the quote before the field is never closed; the file may be cut off"
+        } else if self.lines - self.line >= MOST_LINES {
+            "the quote before the field is not closed for many lines"
         } else if !self.allows_line_breaks {
             "the quote before the field is not closed in its line (settlement.line_breaks allows fields of several lines)"
         } else {

@@ -141,9 +141,15 @@ fn f84_a_line_break_within_a_field_is_read_only_where_a_setting_allows_it() {
     assert_eq!(numbers, [2, 4], "a record is named by the line it begins in");
     let (_, error) = read(&file[..file.len() - 20], ClearingFormat { allows_line_breaks: true, ..format() });
     assert!(error.is_some());
-    let open = format!("{HEAD}a,\"{}", "\n".repeat(100_000));
+    let open = format!("{HEAD}a,\"{}\",1,JPY\n", "\n".repeat(101));
     let (_, error) = read(open, ClearingFormat { allows_line_breaks: true, ..format() });
-    assert!(error.unwrap().why.starts_with("the line has more than 65536 bytes"));
+    assert!(error.unwrap().why.ends_with("is not closed for many lines"));
+}
+
+/// A file without line ends must not fill the memory.
+#[test]
+fn a_line_without_end_is_an_error() {
+    assert_eq!(error_of(format!("{HEAD}{}", "a".repeat(1_000_000))), "line 2: the line has more than 65536 bytes");
 }
 
 #[test]
