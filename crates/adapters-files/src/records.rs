@@ -61,6 +61,8 @@ impl Records {
         loop {
             self.bytes.clear();
             if !self.read_line()? {
+                // What is missing would stand there.
+                self.line = if self.last_line_ends { self.lines + 1 } else { self.line };
                 return Ok(false);
             }
             if !self.bytes.is_empty() {

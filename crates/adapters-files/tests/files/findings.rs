@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use adapters_files::FindingFiles;
-use domain::{Currency, Finding, Gate, ListedAmount, Mismatch, RefundRequestId};
+use domain::{Currency, Finding, GateState, ListedAmount, Mismatch, RefundRequestId};
 use ports::testing::id;
 use ports::{FindingTotals, FindingsWriter, LineCounts, LocatedFinding, SourceLine};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ fn both_files_have_all_that_a_finding_has() {
     let counts = BTreeMap::from([(Mismatch::Unknown, 1), (Mismatch::CancelledButPresent, 1), (Mismatch::Unreadable, 1)]);
     let lines = LineCounts { compared: 5, only_looked_at: 2, unknown: 1, unreadable: 1 };
     let other_types = BTreeMap::from([("VOID".to_owned(), 2)]);
-    files.keep(&FindingTotals { lines, other_types, counts, gate: Gate::Failed }).unwrap();
+    files.keep(&FindingTotals { lines, other_types, counts, gate: GateState::Failed }).unwrap();
     let expected = "finding,paymentRequestId,refundRequestId,listed,recorded,file,line,why\n\
                     unknown,,\"r,1\",-5 JPY,,items.csv,7,\n\
                     cancelled-but-present,p1,,-5 JPY,,,,\n\
@@ -53,7 +53,7 @@ fn without_paths_nothing_is_written() {
     let finding = Finding { mismatch: Mismatch::Unknown, refund: None, recorded: None, listed: None };
     files.write(&LocatedFinding { id: None, finding: &finding, source: None, why: None }).unwrap();
     let (other_types, counts) = (BTreeMap::new(), BTreeMap::new());
-    let totals = FindingTotals { lines: LineCounts::default(), other_types, counts, gate: Gate::Passed };
+    let totals = FindingTotals { lines: LineCounts::default(), other_types, counts, gate: GateState::Passed };
     assert!(files.keep(&totals).is_ok());
 }
 

@@ -38,7 +38,7 @@ pub(crate) struct SettlementSettings {
 
 impl SettlementSettings {
     pub(super) fn read(section: &mut Section) -> Result<Self, SettingError> {
-        let unknown_lines = section.or("unknown_lines", "doubt", &UNKNOWN_LINES)?;
+        let unknown_lines = section.or("unknown_lines", UnknownLines::Doubt.as_str(), &UNKNOWN_LINES)?;
         let allows_line_breaks = section.or("line_breaks", "refused", &LINE_BREAKS)?;
         let slashed_dates = section.or("slashed_dates", "year-first", &SLASHED_DATES)?;
         let (payment_types, refund_types) = read_types(section)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use domain::{ClearingDay, Gate, Scope};
+use domain::{ClearingDay, GateState, Scope};
 use use_cases::{ReconcileError, ReconcileRequest, Reconciliation, reconcile};
 
 use super::report::{Found, Report};
@@ -70,9 +70,9 @@ pub(crate) async fn check(settings: Settings, args: CheckArgs) -> Result<ExitCod
 
 fn code(Reconciliation { totals, missing: _ }: &Reconciliation, strict: bool) -> ExitCode {
     match totals.gate {
-        Gate::Failed => ExitCode::from(GATE_FAILED),
-        Gate::Doubt => ExitCode::from(DOUBT),
-        Gate::Passed if strict && !totals.counts.is_empty() => ExitCode::from(NOT_CLEAN),
-        Gate::Passed => ExitCode::SUCCESS,
+        GateState::Failed => ExitCode::from(GATE_FAILED),
+        GateState::Doubt => ExitCode::from(DOUBT),
+        GateState::Passed if strict && !totals.counts.is_empty() => ExitCode::from(NOT_CLEAN),
+        GateState::Passed => ExitCode::SUCCESS,
     }
 }

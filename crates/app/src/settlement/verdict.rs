@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use domain::{ClearingDay, Gate};
+use domain::{ClearingDay, GateState};
 use ports::{FindingTotals, LineCounts};
 use use_cases::{MissingSearch, Reconciliation};
 
@@ -26,13 +26,13 @@ pub(super) fn summary(Reconciliation { totals, missing }: &Reconciliation, files
     text
 }
 
-fn sentence(gate: Gate) -> &'static str {
+fn sentence(gate: GateState) -> &'static str {
     match gate {
-        Gate::Passed => "the gate is passed: no line is known to be a cancelled payment",
-        Gate::Doubt => {
+        GateState::Passed => "the gate is passed: no line is known to be a cancelled payment",
+        GateState::Doubt => {
             "the gate is in doubt: what is unreadable, unknown or listed twice may be a cancelled payment that was changed on the way"
         }
-        Gate::Failed => "the gate failed: a cancelled payment is settled, or costs a fee",
+        GateState::Failed => "the gate failed: a cancelled payment is settled, or costs a fee",
     }
 }
 

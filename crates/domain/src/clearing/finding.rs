@@ -38,7 +38,7 @@ spelled! {
 
 spelled! {
     /// What the findings say of the one question: is a cancelled payment in the files?
-    Gate {
+    GateState {
         /// No line is one.
         Passed = "passed",
         /// No line is known to be one, and some line may be.
@@ -75,13 +75,13 @@ impl Mismatch {
     /// What a finding of this kind says of the gate. A line that cannot be read may be a cancelled payment. So may one that repeats
     /// another, where a spreadsheet filled a cell with that of the row above.
     #[must_use]
-    pub fn gate(self, unknown: UnknownLines) -> Gate {
+    pub fn gate(self, unknown: UnknownLines) -> GateState {
         match self {
-            Self::CancelledButPresent | Self::FeeOnCancelled => Gate::Failed,
-            Self::Unreadable | Self::ListedTwice => Gate::Doubt,
+            Self::CancelledButPresent | Self::FeeOnCancelled => GateState::Failed,
+            Self::Unreadable | Self::ListedTwice => GateState::Doubt,
             Self::Unknown => match unknown {
-                UnknownLines::Doubt => Gate::Doubt,
-                UnknownLines::Allowed => Gate::Passed,
+                UnknownLines::Doubt => GateState::Doubt,
+                UnknownLines::Allowed => GateState::Passed,
             },
             Self::SettledButMissing
             | Self::NotCompleted
@@ -89,12 +89,12 @@ impl Mismatch {
             | Self::CurrencyDiffers
             | Self::FeeDiffers
             | Self::RefundMismatch
-            | Self::SummaryDiffers => Gate::Passed,
+            | Self::SummaryDiffers => GateState::Passed,
         }
     }
 }
 
-impl Gate {
+impl GateState {
     /// What all findings say together: the gravest decides.
     #[must_use]
     pub fn of(counts: &BTreeMap<Mismatch, u64>, unknown: UnknownLines) -> Self {

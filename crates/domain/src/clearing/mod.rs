@@ -9,7 +9,7 @@ mod statement;
 mod summary;
 
 pub use day::{ClearingDay, ClearingDayError, DayClosing, cutoff};
-pub use finding::{Finding, Gate, Mismatch, UnknownLines};
+pub use finding::{Finding, GateState, Mismatch, UnknownLines};
 pub use listed::{Listed, ListedAmount, ListedKind};
 pub use listed_id::doubt_about_id;
 pub use reconciliation::{Examination, LineClass, Scope, examine, fee_differs, listed_twice, missing, not_known};

@@ -1,7 +1,7 @@
 //! Comparing what Alipay+'s files list with what is known.
 
 use domain::{
-    Action, Case, Currency, Examination, FundsKind, Gate, LineClass, Listed, ListedAmount, ListedKind, Mismatch, Money,
+    Action, Case, Currency, Examination, FundsKind, GateState, LineClass, Listed, ListedAmount, ListedKind, Mismatch, Money,
     NetAmount, PayResult, Payment, Scope, SummaryAmount, UnknownLines, examine, fee_differs, missing,
 };
 
@@ -61,7 +61,7 @@ fn a_cancelled_payment_is_found_in_whatever_line_it_stands() {
             let found = |listed: &Listed| {
                 let Examination { class, findings: found } = examine(Some(case), listed, scope);
                 assert_eq!(class, LineClass::Compared);
-                assert!(found.iter().all(|finding| finding.mismatch.gate(UnknownLines::Allowed) == Gate::Failed));
+                assert!(found.iter().all(|finding| finding.mismatch.gate(UnknownLines::Allowed) == GateState::Failed));
                 found.into_iter().map(|finding| finding.mismatch).collect::<Vec<_>>()
             };
             for present in [&payment_of(1_000), &payment_of(7), &refund("r1", 1), &dispute] {
@@ -214,14 +214,14 @@ fn f85_a_summary_that_differs_from_its_lines_is_found() {
 
 #[test]
 fn the_gravest_finding_decides_about_the_gate() {
-    let gate = |found: &[Mismatch], unknown| Gate::of(&found.iter().map(|mismatch| (*mismatch, 1)).collect(), unknown);
+    let gate = |found: &[Mismatch], unknown| GateState::of(&found.iter().map(|mismatch| (*mismatch, 1)).collect(), unknown);
     for unknown in [UnknownLines::Doubt, UnknownLines::Allowed] {
-        assert_eq!(gate(&[], unknown), Gate::Passed);
-        assert_eq!(gate(&[Mismatch::AmountDiffers, Mismatch::SummaryDiffers, Mismatch::FeeDiffers], unknown), Gate::Passed);
-        assert_eq!(gate(&[Mismatch::AmountDiffers, Mismatch::Unreadable], unknown), Gate::Doubt);
-        assert_eq!(gate(&[Mismatch::ListedTwice], unknown), Gate::Doubt);
-        assert_eq!(gate(&[Mismatch::Unreadable, Mismatch::FeeOnCancelled], unknown), Gate::Failed);
+        assert_eq!(gate(&[], unknown), GateState::Passed);
+        assert_eq!(gate(&[Mismatch::AmountDiffers, Mismatch::SummaryDiffers, Mismatch::FeeDiffers], unknown), GateState::Passed);
+        assert_eq!(gate(&[Mismatch::AmountDiffers, Mismatch::Unreadable], unknown), GateState::Doubt);
+        assert_eq!(gate(&[Mismatch::ListedTwice], unknown), GateState::Doubt);
+        assert_eq!(gate(&[Mismatch::Unreadable, Mismatch::FeeOnCancelled], unknown), GateState::Failed);
     }
-    assert_eq!(gate(&[Mismatch::Unknown], UnknownLines::Doubt), Gate::Doubt);
-    assert_eq!(gate(&[Mismatch::Unknown], UnknownLines::Allowed), Gate::Passed);
+    assert_eq!(gate(&[Mismatch::Unknown], UnknownLines::Doubt), GateState::Doubt);
+    assert_eq!(gate(&[Mismatch::Unknown], UnknownLines::Allowed), GateState::Passed);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use domain::{Finding, Gate, LineClass, Mismatch, Money, PaymentRequestId, RefundRequestId};
+use domain::{Finding, GateState, LineClass, Mismatch, Money, PaymentRequestId, RefundRequestId};
 
 /// The columns of a finding. People see all but the last in a table.
 pub const FINDING_COLUMNS: [&str; 8] =
@@ -92,7 +92,7 @@ pub struct FindingTotals {
     /// How many findings there are of each kind.
     pub counts: BTreeMap<Mismatch, u64>,
     /// What all of that says of the gate.
-    pub gate: Gate,
+    pub gate: GateState,
 }
 
 /// Writes findings down for machines. Its memory MUST NOT grow with their number.

@@ -344,7 +344,7 @@ async fn each_line_of_an_id_that_several_refunds_have_means_another_of_them() {
     deployment.succeed(&["settlement", "export", "--day", DAY, "--out", "statement.csv"]);
     write(&deployment, "items.csv", details(&lines));
     let found = text_of(&check(&deployment, &["items.csv"]), 0);
-    assert!(found.starts_with("6 lines of 1 files are compared, and nothing is found"), "{found}");
+    assert!(found.starts_with("6 lines of 1 files are read, and nothing is found"), "{found}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use adapters_files::{AlipayplusFiles, DiskSorter};
-use domain::{Gate, Scope, UnknownLines};
+use domain::{GateState, Scope, UnknownLines};
 use ports::testing::{MemoryFindings, MemoryStore, Wallet, ledger_policy};
 use ports::{CancellationStore, ClearingFormat, ColumnNames, LocatedFinding, SlashedDates};
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
@@ -125,7 +125,7 @@ fn format() -> ClearingFormat {
 }
 
 /// What the gate says of a file of these bytes; a file that cannot be read leaves a doubt.
-async fn gate(store: &MemoryStore, path: &Path, bytes: &[u8]) -> Gate {
+async fn gate(store: &MemoryStore, path: &Path, bytes: &[u8]) -> GateState {
     std::fs::write(path, bytes).unwrap();
     let ports = ReconciliationPorts {
         days: Arc::new(store.clone()),
@@ -136,7 +136,7 @@ async fn gate(store: &MemoryStore, path: &Path, bytes: &[u8]) -> Gate {
     let (files, scope, unknown_lines) = (vec![PathBuf::from(path)], Scope::Everything, UnknownLines::Doubt);
     match reconcile(ports, &ReconcileRequest { files, day: None, scope, unknown_lines }, &mut Nobody).await {
         Ok(reconciliation) => reconciliation.totals.gate,
-        Err(ReconcileError::Malformed(_)) => Gate::Doubt,
+        Err(ReconcileError::Malformed(_)) => GateState::Doubt,
         Err(other) => panic!("{other}"),
     }
 }
@@ -153,11 +153,11 @@ fn f83_a_mangled_line_of_a_cancelled_payment_never_passes() {
             let store = MemoryStore::new(ledger_policy());
             honest.record(&store).await;
             let line = line_of(&honest.fields(&honest.ids[honest.cancelled]), honest.quoted);
-            assert_eq!(gate(&store, &path, &honest.file(line.as_bytes())).await, Gate::Failed, "as it came");
+            assert_eq!(gate(&store, &path, &honest.file(line.as_bytes())).await, GateState::Failed, "as it came");
             for (way, chance) in chances.iter().enumerate() {
                 let file = honest.mangled(way, chance.index(1 << 20));
                 let said = gate(&store, &path, &file).await;
-                assert_ne!(said, Gate::Passed, "{}: {}", WAYS[way].0, String::from_utf8_lossy(&file));
+                assert_ne!(said, GateState::Passed, "{}: {}", WAYS[way].0, String::from_utf8_lossy(&file));
             }
         });
         Ok(())
@@ -179,7 +179,7 @@ fn f83_the_honest_file_without_the_cancelled_payment_passes() {
             let mut listed = honest.clone();
             listed.ids.remove(honest.cancelled);
             listed.cancelled = usize::MAX;
-            assert_eq!(gate(&store, &path, &listed.file(b"")).await, Gate::Passed);
+            assert_eq!(gate(&store, &path, &listed.file(b"")).await, GateState::Passed);
         });
         Ok(())
     });

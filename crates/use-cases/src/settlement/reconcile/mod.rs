@@ -15,7 +15,7 @@ use ::ports::{
     ClearingFileReader, FindingTotals, FindingsWriter, LineCounts, LocatedFinding, MalformedFileError, SettlementStore,
     TransactionSorter, UnavailableError,
 };
-use domain::{ClearingDay, Gate, Mismatch, Scope, UnknownLines};
+use domain::{ClearingDay, GateState, Mismatch, Scope, UnknownLines};
 
 use comparison::compare;
 use reading::{Contents, read};
@@ -150,7 +150,7 @@ pub async fn reconcile(
     found.observer.compares(contents.lines);
     compare(days.as_ref(), (request.scope, &missing), contents, &mut found).await?;
     let Findings { writer, lines, counts, observer: _ } = found;
-    let gate = Gate::of(&counts, request.unknown_lines);
+    let gate = GateState::of(&counts, request.unknown_lines);
     let totals = FindingTotals { lines, other_types, counts, gate };
     writer.keep(&totals)?;
     Ok(Reconciliation { totals, missing })

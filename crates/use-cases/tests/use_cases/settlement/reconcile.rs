@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use domain::{Currency, Gate, Listed, ListedAmount, ListedKind, Mismatch, RefundRequestId, Scope, SummaryAmount, UnknownLines};
+use domain::{
+    Currency, GateState, Listed, ListedAmount, ListedKind, Mismatch, RefundRequestId, Scope, SummaryAmount, UnknownLines,
+};
 use ports::testing::{MemoryClearingFiles, MemoryFindings, MemorySorter, MemoryStore, id};
 use ports::{LineCounts, ListedLine, LocatedFinding, SettlementStore};
 use use_cases::{
@@ -106,7 +108,7 @@ async fn files_with_all_that_settles_have_no_findings() {
     let reconciliation = reconciling.run().await.unwrap();
     assert_eq!(reconciliation.missing, MissingSearch::ClosedDay { day: day(), others: vec![] });
     let all = LineCounts { compared: 6, ..LineCounts::default() };
-    assert_eq!((reconciling.found(), reconciliation.totals.lines, reconciliation.totals.gate), (vec![], all, Gate::Passed));
+    assert_eq!((reconciling.found(), reconciliation.totals.lines, reconciliation.totals.gate), (vec![], all, GateState::Passed));
     assert_eq!((reconciling.seen.lines.as_slice(), reconciling.seen.compared), (&[6][..], 6));
     assert_eq!(reconciling.findings.kept(), Some((vec![], reconciliation.totals)));
 }
@@ -129,7 +131,7 @@ async fn findings_come_in_the_order_of_the_payments_and_are_counted_written_and_
     ];
     assert_eq!(reconciling.found(), expected);
     let lines = LineCounts { compared: 7, unknown: 2, ..LineCounts::default() };
-    assert_eq!((totals.lines, totals.counts[&Mismatch::Unknown], totals.gate), (lines, 2, Gate::Failed));
+    assert_eq!((totals.lines, totals.counts[&Mismatch::Unknown], totals.gate), (lines, 2, GateState::Failed));
     assert_eq!(reconciling.findings.kept(), Some((reconciling.seen.found.clone(), totals)));
 }
 
@@ -220,12 +222,12 @@ async fn f83_a_line_of_which_nothing_is_known_leaves_a_doubt_unless_that_is_allo
     let mut lines = all_that_settles();
     lines.push(payment("nobody", 1));
     let mut reconciling = Reconciling::of(&[("items", &lines, true)]).await;
-    assert_eq!(reconciling.run().await.unwrap().totals.gate, Gate::Doubt);
+    assert_eq!(reconciling.run().await.unwrap().totals.gate, GateState::Doubt);
     reconciling.request.unknown_lines = UnknownLines::Allowed;
     let totals = reconciling.run().await.unwrap().totals;
-    assert_eq!((totals.gate, totals.lines.unknown, totals.counts[&Mismatch::Unknown]), (Gate::Passed, 1, 1));
+    assert_eq!((totals.gate, totals.lines.unknown, totals.counts[&Mismatch::Unknown]), (GateState::Passed, 1, 1));
     reconciling.files.spoil(Path::new("items"), 0);
-    assert_eq!(reconciling.run().await.unwrap().totals.gate, Gate::Doubt, "what cannot be read is never allowed");
+    assert_eq!(reconciling.run().await.unwrap().totals.gate, GateState::Doubt, "what cannot be read is never allowed");
 }
 
 /// The wallet core keeps the payments, so nothing is known of most of them here.
@@ -240,7 +242,7 @@ async fn f83_with_payments_at_the_core_an_id_of_another_form_leaves_a_doubt() {
     let counts = LineCounts { only_looked_at: 1, unknown: 301, ..LineCounts::default() };
     assert_eq!(
         (totals.gate, totals.lines),
-        (Gate::Passed, counts),
+        (GateState::Passed, counts),
         "what is known here has a form of its own: {:?}",
         reconciling.found()
     );
@@ -249,11 +251,11 @@ async fn f83_with_payments_at_the_core_an_id_of_another_form_leaves_a_doubt() {
         lines[place] = payment(changed, 1000);
         reconciling.files.deliver(Path::new("items"), &lines, true);
         let totals = reconciling.run().await.unwrap().totals;
-        assert_eq!((totals.gate, totals.lines.unknown), (Gate::Doubt, 301), "{changed}");
+        assert_eq!((totals.gate, totals.lines.unknown), (GateState::Doubt, 301), "{changed}");
         assert_eq!(reconciling.found(), [["unknown", changed, "items", (place + 2).to_string().as_str()]]);
     }
     reconciling.request.unknown_lines = UnknownLines::Allowed;
-    assert_eq!(reconciling.run().await.unwrap().totals.gate, Gate::Passed);
+    assert_eq!(reconciling.run().await.unwrap().totals.gate, GateState::Passed);
 }
 
 #[tokio::test]
@@ -263,11 +265,11 @@ async fn with_payments_at_the_core_forms_that_many_lines_have_leave_no_doubt() {
         let mut reconciling = Reconciling::over(a_day().await, &[("items", some, true)]);
         reconciling.request.scope = Scope::CancelledOnly;
         let totals = reconciling.run().await.unwrap().totals;
-        assert_eq!((totals.gate, totals.lines.unknown), (Gate::Passed, some.len() as u64));
+        assert_eq!((totals.gate, totals.lines.unknown), (GateState::Passed, some.len() as u64));
     }
     let mut two = Reconciling::over(a_day().await, &[("items", &lines[..2], true)]);
     two.request.scope = Scope::CancelledOnly;
-    assert_eq!(two.run().await.unwrap().totals.gate, Gate::Doubt, "which of the two forms is right nobody knows");
+    assert_eq!(two.run().await.unwrap().totals.gate, GateState::Doubt, "which of the two forms is right nobody knows");
 }
 
 #[tokio::test]
@@ -284,7 +286,7 @@ async fn f85_fees_are_compared_as_a_whole_and_files_of_fees_apart_from_files_of_
     let totals = reconciling.run().await.unwrap().totals;
     assert_eq!(reconciling.found(), [["fee-differs", "p-2", "fees", "4"]]);
     assert_eq!(reconciling.seen.found[0][3..5], ["4 JPY", "3 JPY"]);
-    assert_eq!((totals.gate, totals.lines.compared), (Gate::Passed, 10));
+    assert_eq!((totals.gate, totals.lines.compared), (GateState::Passed, 10));
 }
 
 #[tokio::test]
@@ -296,7 +298,7 @@ async fn f85_a_summary_is_compared_with_the_lines_of_its_file() {
         reconciling.files.summarize(Path::new("items"), summary(minor));
         let totals = reconciling.run().await.unwrap().totals;
         let expected: Vec<_> = found.iter().map(|_| ["summary-differs", "", "items", "1"]).collect();
-        assert_eq!((reconciling.found(), totals.gate), (expected, Gate::Passed));
+        assert_eq!((reconciling.found(), totals.gate), (expected, GateState::Passed));
         assert_eq!(reconciling.seen.found.first().map(|fields| [fields[3].as_str(), fields[4].as_str()]), found);
     }
     reconciling.files.spoil(Path::new("items"), 0);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Finding, Gate, Mismatch};
+use domain::{Finding, GateState, Mismatch};
 
 use crate::testing::id;
 use crate::{FindingTotals, FindingsWriter, LineCounts, LocatedFinding, SourceLine};
@@ -26,7 +26,7 @@ fn written(subject: &impl FindingsSubject, count: u64) -> (Box<dyn FindingsWrite
     }
     let counts = if count == 0 { BTreeMap::new() } else { BTreeMap::from([(Mismatch::Unknown, count)]) };
     let lines = LineCounts { unknown: count, ..LineCounts::default() };
-    let gate = if count == 0 { Gate::Passed } else { Gate::Doubt };
+    let gate = if count == 0 { GateState::Passed } else { GateState::Doubt };
     (writer, FindingTotals { lines, other_types: BTreeMap::new(), counts, gate })
 }
 
