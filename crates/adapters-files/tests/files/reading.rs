@@ -59,7 +59,7 @@ fn an_error_says_where_it_is_what_was_found_and_what_would_be_right() {
         ("a,,10,yen", "line 2, column 4 (settlementCurrency): \"yen\" is not a currency of three capital letters, such as JPY"),
         ("a,noon,1,JPY", "line 2, column 2 (transactionTime): \"noon\" is not a time, such as 2026-03-01T09:15:00+08:00"),
     ] {
-        assert_eq!(error_of(&format!("{HEAD}{line}\n")), sentence);
+        assert_eq!(error_of(format!("{HEAD}{line}\n")), sentence);
     }
     let named = "line 1, column 1 (transactionRequestId): no line names this column (settlement.columns.transaction_request_id); \
                  the first line has tradeNo, amount";

@@ -368,6 +368,9 @@ async fn where_the_core_keeps_the_payments_only_cancelled_ones_are_looked_for() 
     write(&deployment, "items.csv", details(&[line("nobody", "PAYMENT", "5"), line("r9", "REFUND", "5")]));
     let none = text_of(&check(&deployment, &["items.csv"]), 0);
     assert!(none.contains("nothing is found") && none.contains("only cancelled ones were looked for"), "{none}");
+    assert!(none.contains("nothing is known of 2 lines\n") && none.contains(" 2 unknown, 0 unreadable\n"), "{none}");
+    write(&deployment, "items.csv", details(&["p-01", "p-02", "p-3"].map(|id| line(id, "PAYMENT", "5"))));
+    assert!(text_of(&check(&deployment, &["items.csv"]), 2).contains("unknown                        1"));
     write(&deployment, "items.csv", details(&[line("cancelled", "PAYMENT", "50")]));
     text_of(&check(&deployment, &["items.csv"]), 3);
 }

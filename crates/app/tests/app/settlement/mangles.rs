@@ -156,7 +156,8 @@ fn grouped(id: &str) -> String {
     if !is_number(id) {
         return id.to_owned();
     }
-    let with_comma = |(n, digit)| if n > 0 && (id.len() - n) % 3 == 0 { vec![',', digit] } else { vec![digit] };
+    let with_comma =
+        |(n, digit): (usize, char)| if n > 0 && (id.len() - n).is_multiple_of(3) { vec![',', digit] } else { vec![digit] };
     id.chars().enumerate().flat_map(with_comma).collect()
 }
 
