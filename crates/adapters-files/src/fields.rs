@@ -1,5 +1,7 @@
 //! A line's fields, by the strict rules of RFC 4180: a quote stands around a whole field, or twice within one.
 
+use std::borrow::Cow;
+
 use csv::StringRecord;
 
 /// Why a line has no certain fields. A quote that came into a file by mistake swallows what stands behind it, up to the next quote.
@@ -46,17 +48,15 @@ fn take_field<'a>(line: &'a str, record: &mut StringRecord) -> Result<Option<&'a
 }
 
 /// What stands before the quote that ends a field, and behind it; `None` where there is none. Two quotes are one of the field's own.
-fn unquote(text: &str) -> Option<(String, &str)> {
-    let (mut field, mut rest) = (String::new(), text);
-    loop {
-        let (before, behind) = rest.split_once('"')?;
-        field.push_str(before);
-        rest = match behind.strip_prefix('"') {
-            Some(rest) => rest,
-            None => return Some((field, behind)),
-        };
-        field.push('"');
+fn unquote(text: &str) -> Option<(Cow<'_, str>, &str)> {
+    let (mut before, mut behind) = text.split_once('"')?;
+    let mut field = Cow::Borrowed(before);
+    while let Some(rest) = behind.strip_prefix('"') {
+        (before, behind) = rest.split_once('"')?;
+        field += "\"";
+        field += before;
     }
+    Some((field, behind))
 }
 
 #[cfg(test)]
