@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use ports::{FINDING_COLUMNS, FindingTotals, FindingsWriter, LocatedFinding};
+use ports::{FINDING_COLUMNS, FindingTotals, FindingsWriter, LineCounts, LocatedFinding};
 use serde_json::{Map, Value, json};
 
 use crate::atomic_file::AtomicFile;
@@ -60,7 +60,7 @@ impl JsonFindings {
         Ok(Self { file, is_empty: true })
     }
 
-    fn write(&mut self, fields: &[String; 7]) -> io::Result<()> {
+    fn write(&mut self, fields: &[String; 8]) -> io::Result<()> {
         let known = FINDING_COLUMNS.iter().zip(fields).filter(|(_, field)| !field.is_empty());
         let object: Map<String, Value> = known.map(|(name, field)| ((*name).to_owned(), json!(field))).collect();
         let comma = if self.is_empty { "\n" } else { ",\n" };
@@ -69,9 +69,23 @@ impl JsonFindings {
     }
 
     fn keep(mut self, totals: &FindingTotals) -> io::Result<()> {
-        let counts: Map<String, Value> = totals.counts.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect();
-        let gate = if totals.fails_the_gate() { "failed" } else { "passed" };
-        writeln!(self.file, "\n],\"counts\":{},\"lines\":{},\"gate\":{}}}", json!(counts), totals.lines, json!(gate))?;
+        let FindingTotals { lines, other_types, counts, gate } = totals;
+        let LineCounts { compared, only_looked_at, unknown, unreadable } = lines;
+        let totals = [
+            ("counts", json!(counts.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect::<Map<_, _>>())),
+            ("lines", json!(lines.total())),
+            ("compared", json!(compared)),
+            ("onlyLookedAt", json!(only_looked_at)),
+            ("unknown", json!(unknown)),
+            ("unreadable", json!(unreadable)),
+            ("otherTypes", json!(other_types)),
+            ("gate", json!(gate.as_str())),
+        ];
+        write!(self.file, "\n]")?;
+        for (name, value) in totals {
+            write!(self.file, ",{}:{value}", json!(name))?;
+        }
+        writeln!(self.file, "}}")?;
         self.file.keep()
     }
 }

@@ -103,7 +103,7 @@ enum SettlementCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Compares Alipay+'s files with what is known; ends with code 3 if a cancelled payment is in them, and 2 if one is malformed
+    /// Compares Alipay+'s files with what is known; ends with code 3 if a cancelled payment is in them, and 2 if one may be
     Check(settlement::CheckArgs),
 }
 

@@ -24,8 +24,9 @@ pub use case::{
     ReversalState, ReversalStateName, Settlement, Taken, retry_delay,
 };
 pub use clearing::{
-    ClearingDay, ClearingDayError, DayClosing, DayStatement, Excluded, ExclusionReason, Finding, Listed, ListedAmount,
-    ListedKind, Mismatch, Scope, StatementRow, Totals, cutoff, examine, listed_twice, missing,
+    ClearingDay, ClearingDayError, DayClosing, DayStatement, Examination, Excluded, ExclusionReason, Finding, GateState,
+    LineClass, Listed, ListedAmount, ListedKind, Mismatch, NetAmount, Scope, StatementRow, SummaryAmount, Totals, UnknownLines,
+    cutoff, doubt_about_id, examine, fee_differs, listed_twice, missing, not_known,
 };
 pub use command::{Action, AttemptEnd, Cancel, Command, Lookup, PayResult, RefundRequest, RefundResult, ReportedResult};
 pub use decide::{Change, Decision, decide};

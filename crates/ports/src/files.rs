@@ -8,8 +8,8 @@ mod findings;
 mod statement;
 
 pub use clearing::{
-    ClearingFile, ClearingFileReader, ColumnNames, FileColumn, ListedLine, ListedTransaction, MalformedFileError,
-    SortedTransactions, TransactionSorter,
+    ClearingFile, ClearingFileReader, ClearingFormat, ColumnNames, FileColumn, FileLine, ListedLine, ListedTransaction,
+    MalformedFileError, SlashedDates, SortedTransactions, TransactionSorter,
 };
-pub use findings::{FINDING_COLUMNS, FindingTotals, FindingsWriter, LocatedFinding, SourceLine};
+pub use findings::{FINDING_COLUMNS, FindingTotals, FindingsWriter, LineCounts, LocatedFinding, SourceLine};
 pub use statement::{STATEMENT_COLUMNS, StatementFile, StatementWriter, statement_fields};

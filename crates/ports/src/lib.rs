@@ -22,9 +22,9 @@ pub use cases::{
 pub use clock::Clock;
 pub use days::{ClosedDay, DuePosition, SettlementStore, Step, StepOutcome};
 pub use files::{
-    ClearingFile, ClearingFileReader, ColumnNames, FINDING_COLUMNS, FileColumn, FindingTotals, FindingsWriter, ListedLine,
-    ListedTransaction, LocatedFinding, MalformedFileError, STATEMENT_COLUMNS, SortedTransactions, SourceLine, StatementFile,
-    StatementWriter, TransactionSorter, statement_fields,
+    ClearingFile, ClearingFileReader, ClearingFormat, ColumnNames, FINDING_COLUMNS, FileColumn, FileLine, FindingTotals,
+    FindingsWriter, LineCounts, ListedLine, ListedTransaction, LocatedFinding, MalformedFileError, STATEMENT_COLUMNS,
+    SlashedDates, SortedTransactions, SourceLine, StatementFile, StatementWriter, TransactionSorter, statement_fields,
 };
 pub use keys::{MessageSigner, MessageVerifier, Signature, SignedText};
 pub use wallet_core::{FundsGateway, Payments};

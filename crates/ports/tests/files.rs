@@ -40,6 +40,7 @@ impl ClearingSubject for InMemory {
         let path = Path::new("folder").join(name);
         let deliver = if file.is_cut_off { MemoryClearingFiles::deliver_cut_off } else { MemoryClearingFiles::deliver };
         deliver(&self.clearing, &path, &file.lines, file.lists_amounts);
+        file.unreadable.iter().for_each(|index| self.clearing.spoil(&path, *index));
         path
     }
 

@@ -13,7 +13,7 @@ use ports::testing::contracts::files::statements::StatementSubject;
 use ports::{ClearingFileReader, FindingsWriter, ListedLine, StatementWriter, TransactionSorter};
 use tempfile::TempDir;
 
-use crate::column_names;
+use crate::format;
 
 struct OnDisk(TempDir);
 
@@ -61,7 +61,7 @@ fn csv_line(line: &ListedLine, lists_amounts: bool) -> String {
 
 impl ClearingSubject for OnDisk {
     fn reader(&self) -> Arc<dyn ClearingFileReader> {
-        Arc::new(AlipayplusFiles::new(column_names(), |_| ()))
+        Arc::new(AlipayplusFiles::new(format(), |_| ()))
     }
 
     fn deliver(&self, name: &str, file: &Delivery) -> PathBuf {
@@ -69,7 +69,10 @@ impl ClearingSubject for OnDisk {
         let mut text = format!(
             "transactionRequestId,originalTransactionRequestId,transactionType,transactionTime,{amounts}feeAmountValue,feeCurrency\n"
         );
-        text.extend(file.lines.iter().map(|line| csv_line(line, file.lists_amounts)));
+        let lines = file.lines.iter().map(|line| csv_line(line, file.lists_amounts)).enumerate();
+        // As a spreadsheet marks what is no number.
+        let spoil = |(n, line): (usize, String)| if file.unreadable == Some(n) { line.replacen('"', "\"'", 1) } else { line };
+        text.extend(lines.map(spoil));
         if file.is_cut_off {
             text.truncate(text.trim_end_matches(['\n', ',']).len() - 4);
         }

@@ -8,11 +8,17 @@ mod findings;
 mod reading;
 mod statements;
 
-use ports::ColumnNames;
+use ports::{ClearingFormat, ColumnNames, SlashedDates};
 
-/// The columns as Alipay+ names them.
+/// Files as Alipay+ writes them.
+fn format() -> ClearingFormat {
+    let (columns, slashed_dates) = (column_names(), SlashedDates::YearFirst);
+    let [payment_types, refund_types] = ["PAYMENT", "REFUND"].map(|word| vec![word.to_owned()]);
+    ClearingFormat { columns, payment_types, refund_types, slashed_dates, allows_line_breaks: false }
+}
+
 fn column_names() -> ColumnNames {
-    let [id, original, kind, time, amount, currency, fee, fee_currency, count] = [
+    let [id, original, kind, time, amount, currency, fee, fee_currency, count, net, net_currency] = [
         "transactionRequestId",
         "originalTransactionRequestId",
         "transactionType",
@@ -22,6 +28,8 @@ fn column_names() -> ColumnNames {
         "feeAmountValue",
         "feeCurrency",
         "totalCount",
+        "netAmountValue",
+        "netCurrency",
     ]
     .map(str::to_owned);
     ColumnNames {
@@ -34,5 +42,7 @@ fn column_names() -> ColumnNames {
         fee_amount_value: fee,
         fee_currency,
         total_count: count,
+        net_amount_value: net,
+        net_currency,
     }
 }

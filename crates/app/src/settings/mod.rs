@@ -14,16 +14,15 @@ use std::path::{Path, PathBuf};
 use chrono::TimeDelta;
 use config::{Config, Environment, File, FileFormat};
 use domain::Policy;
-use ports::ColumnNames;
 
 pub(crate) use self::core::{CoreSection, CoreSetting};
 pub(crate) use callback::{CallbackSettings, Tls};
 pub(crate) use database::DatabaseSetting;
 pub(crate) use section::{SettingError, Shown};
+pub(crate) use settlement::SettlementSettings;
 pub(crate) use values::SettingFile;
 
 use section::Section;
-use settlement::read_columns;
 use values::{ALARM_AGE, LISTEN};
 
 /// Where the settings come from.
@@ -51,8 +50,7 @@ pub(crate) struct Settings {
     pub(crate) database: DatabaseSetting,
     pub(crate) core: CoreSection,
     pub(crate) policy: Policy,
-    /// How Alipay+'s files name their columns.
-    pub(crate) columns: ColumnNames,
+    pub(crate) settlement: SettlementSettings,
     /// Every setting in force, as it may be shown.
     pub(crate) shown: Vec<Shown>,
     /// Where all of this came from.
@@ -83,12 +81,14 @@ impl Settings {
         root.end(section)?;
         let core = CoreSection::read(&mut root, callback.answer_budget)?;
         let policy = rules::read(&mut root, &core)?;
-        let columns = read_columns(&mut root)?;
+        let mut section = root.table_or_empty("settlement")?;
+        let settlement = SettlementSettings::read(&mut section)?;
+        root.end(section)?;
         if callback.listen == wallet_api.listen && callback.listen.port() != 0 {
             let taken = wallet_api.listen;
             return Err(SettingError::new(format!("wallet_api.listen is \"{taken}\", but must differ from callback.listen")));
         }
-        Ok(Self { callback, wallet_api, database, core, policy, columns, shown: root.close()?, sources: sources.clone() })
+        Ok(Self { callback, wallet_api, database, core, policy, settlement, shown: root.close()?, sources: sources.clone() })
     }
 }
 

@@ -3,6 +3,7 @@
 mod check;
 mod export;
 mod report;
+mod verdict;
 
 pub(crate) use check::{CheckArgs, check};
 pub(crate) use export::export;

@@ -15,8 +15,17 @@ const SHOWN: u64 = 20;
 /// Shows how far a check is, and keeps the first findings of each kind.
 pub(super) struct Report {
     counts: BTreeMap<Mismatch, u64>,
-    shown: Vec<[String; 7]>,
+    shown: Vec<[String; 8]>,
+    unreadable: Vec<String>,
     bar: ProgressBar,
+}
+
+/// What was found, for people.
+pub(super) struct Found {
+    /// The table; empty where nothing was found.
+    pub(super) table: String,
+    /// Where lines cannot be read, and why: one sentence each.
+    pub(super) unreadable: Vec<String>,
 }
 
 impl Report {
@@ -24,7 +33,7 @@ impl Report {
     pub(super) fn of(files: &[PathBuf]) -> Self {
         let bytes = files.iter().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum();
         let bar = progress(bytes, "reading   {bar:40} {bytes}/{total_bytes}  {eta}");
-        Self { counts: BTreeMap::new(), shown: Vec::new(), bar }
+        Self { counts: BTreeMap::new(), shown: Vec::new(), unreadable: Vec::new(), bar }
     }
 
     /// Moves the first bar on by the number of bytes that were read.
@@ -33,10 +42,10 @@ impl Report {
         move |bytes| bar.inc(bytes)
     }
 
-    /// The table; empty where nothing was found.
-    pub(super) fn finish(self) -> String {
+    /// All that is to be shown.
+    pub(super) fn finish(self) -> Found {
         self.bar.finish_and_clear();
-        table(&self.counts, self.shown)
+        Found { table: table(&self.counts, self.shown), unreadable: self.unreadable }
     }
 }
 
@@ -55,6 +64,9 @@ impl ReconciliationObserver for Report {
         *count += 1;
         if *count <= SHOWN {
             self.shown.push(finding.fields());
+            if let (Some(source), Some(why)) = (finding.source, finding.why) {
+                self.unreadable.push(format!("{}, line {}, {why}", source.file, source.line));
+            }
         }
     }
 }
@@ -65,7 +77,7 @@ fn progress(length: u64, template: &str) -> ProgressBar {
     ProgressBar::new(length).with_style(style)
 }
 
-fn table(counts: &BTreeMap<Mismatch, u64>, mut shown: Vec<[String; 7]>) -> String {
+fn table(counts: &BTreeMap<Mismatch, u64>, mut shown: Vec<[String; 8]>) -> String {
     if counts.is_empty() {
         return String::new();
     }
@@ -78,7 +90,8 @@ fn table(counts: &BTreeMap<Mismatch, u64>, mut shown: Vec<[String; 7]>) -> Strin
     shown.sort_by_key(|fields| order(&fields[0]));
     shown.insert(0, FINDING_COLUMNS.map(str::to_owned));
     let width = |column: usize| shown.iter().map(|fields| fields[column].len()).max().unwrap_or_default();
-    let widths: Vec<_> = (0..FINDING_COLUMNS.len()).map(width).collect();
+    // The last column is a sentence, and is printed as one.
+    let widths: Vec<_> = (0..FINDING_COLUMNS.len() - 1).map(width).collect();
     text.push('\n');
     for fields in &shown {
         let cells: Vec<_> = fields.iter().zip(&widths).map(|(field, width)| format!("{field:<width$}")).collect();

@@ -32,7 +32,7 @@ pub(crate) fn reconciliation_ports(
     let findings = FindingFiles::create(csv, json).map_err(|error| check_failure(&error))?;
     Ok(ReconciliationPorts {
         days: database.settlements(settings.policy.clone()),
-        reader: Arc::new(AlipayplusFiles::new(settings.columns.clone(), on_read)),
+        reader: Arc::new(AlipayplusFiles::new(settings.settlement.format.clone(), on_read)),
         sorter: Box::new(DiskSorter::default()),
         findings: Box::new(findings),
     })

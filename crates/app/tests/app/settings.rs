@@ -78,6 +78,14 @@ fn a_wrong_value_is_told_with_its_key_and_what_is_right() {
         ("cancellable_period.closes_next_day_at", "0:30", r#"a time of day, HH:MM, such as "00:30""#),
         ("cancellable_period.zone", "Asia/Beijing", r#"the name of a time zone in the IANA database, such as "Asia/Shanghai""#),
         ("cancellable_period.grace", "-1s", r#"a duration from 0s to 7days, such as "15m""#),
+        ("settlement.unknown_lines", "fine", r#""doubt" or "allowed""#),
+        ("settlement.line_breaks", "yes", r#""refused" or "allowed""#),
+        ("settlement.slashed_dates", "iso", r#""year-first", "month-first" or "day-first""#),
+        (
+            "settlement.types.payment",
+            "A,,B",
+            r#"words of the type's column, with commas between them, such as "PAYMENT, CAPTURE""#,
+        ),
         ("results.never_received", "success", r#""SUCCESS" or "ORDER_NOT_EXIST""#),
         ("results.period_over", "FAIL", r#""PROCESS_FAIL" or "CANCEL_WINDOW_EXCEED""#),
         ("results.other_acquirer", "", "a value"),
@@ -89,6 +97,12 @@ fn a_wrong_value_is_told_with_its_key_and_what_is_right() {
         };
         assert_eq!(refusal_of(key, value), sentence);
     }
+}
+
+#[test]
+fn no_word_means_a_payment_and_a_refund() {
+    let both = "settlement.types.refund has \"payment\", which settlement.types.payment has too";
+    assert_eq!(refusal_of("settlement.types.refund", "REFUND, payment"), both);
 }
 
 #[test]

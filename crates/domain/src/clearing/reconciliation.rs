@@ -1,79 +1,8 @@
 //! Reconciliation: what Alipay+'s files list, compared with what is known, transaction by transaction.
 
-use crate::spelling::spelled;
-use crate::{Case, ClearingDay, Currency, Money, Payment, Refund, RefundRequestId};
-
-/// One transaction as a file lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// What it is.
-    pub kind: ListedKind,
-    /// What it settles, where the file tells amounts.
-    pub amount: Option<ListedAmount>,
-    /// What it costs, where the file tells fees.
-    pub fee: Option<ListedAmount>,
-}
-
-/// What a listed transaction is. The order is that of a case's lines.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ListedKind {
-    /// What the user paid at the merchant.
-    Payment,
-    /// A refund of it.
-    Refund(RefundRequestId),
-    /// Something that we do not settle by, such as a dispute.
-    Other,
-}
-
-/// An amount as a file tells it: it may be nothing, or negative where the file tells directions so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListedAmount {
-    /// In the currency's smallest unit.
-    pub minor: i64,
-    /// Of which currency.
-    pub currency: Currency,
-}
-
-spelled! {
-    /// In what a file and the record differ, the gravest first.
-    Mismatch {
-        /// The payment is cancelled, and the file settles it.
-        CancelledButPresent = "cancelled-but-present",
-        /// The payment is cancelled, and the file takes a fee for it.
-        FeeOnCancelled = "fee-on-cancelled",
-        /// A closed day settles it, and the files do not have it.
-        SettledButMissing = "settled-but-missing",
-        /// Nothing is known of it.
-        Unknown = "unknown",
-        /// The payment is known, but not that it succeeded.
-        NotCompleted = "not-completed",
-        /// The amount is another one.
-        AmountDiffers = "amount-differs",
-        /// The currency is another one.
-        CurrencyDiffers = "currency-differs",
-        /// No such refund succeeded, or not of this amount.
-        RefundMismatch = "refund-mismatch",
-        /// It is listed twice.
-        ListedTwice = "listed-twice",
-    }
-}
-
-impl Mismatch {
-    /// Whether it must never be: a cancelled payment neither settles nor costs a fee.
-    #[must_use]
-    pub fn fails_the_gate(self) -> bool {
-        match self {
-            Self::CancelledButPresent | Self::FeeOnCancelled => true,
-            Self::SettledButMissing
-            | Self::Unknown
-            | Self::NotCompleted
-            | Self::AmountDiffers
-            | Self::CurrencyDiffers
-            | Self::RefundMismatch
-            | Self::ListedTwice => false,
-        }
-    }
-}
+use super::finding::{Finding, Mismatch};
+use super::listed::{Listed, ListedAmount, ListedKind};
+use crate::{Case, ClearingDay, Money, Payment, PaymentStatus, Refund, RefundRequestId};
 
 /// How much of the record there is to compare with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,41 +13,88 @@ pub enum Scope {
     CancelledOnly,
 }
 
-/// One thing in which a file and the record differ.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// In what.
-    pub mismatch: Mismatch,
-    /// The refund, where it is about one.
-    pub refund: Option<RefundRequestId>,
-    /// What the record says.
-    pub recorded: Option<Money>,
-    /// What the file says.
-    pub listed: Option<ListedAmount>,
+/// How far a line of a file could be used. Each line is of exactly one class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineClass {
+    /// All that it says of money stands beside what is recorded.
+    Compared,
+    /// Its payment is known and not cancelled, and there is nothing to compare the rest with.
+    OnlyLookedAt,
+    /// Nothing is known of its payment or refund.
+    Unknown,
+    /// What it says cannot be read for certain.
+    Unreadable,
 }
 
-/// What is wrong with a transaction that a file lists, where `case` is what is known of its payment.
+/// What comes of looking at one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examination {
+    /// How far the line could be used.
+    pub class: LineClass,
+    /// What is wrong with it.
+    pub findings: Vec<Finding>,
+}
+
+impl Examination {
+    fn compared(findings: impl IntoIterator<Item = Finding>) -> Self {
+        Self { class: LineClass::Compared, findings: findings.into_iter().collect() }
+    }
+
+    fn only_looked_at() -> Self {
+        Self { class: LineClass::OnlyLookedAt, findings: Vec::new() }
+    }
+}
+
+/// What is wrong with a transaction that a file lists, where `case` is what is known of its payment. Where the wallet core keeps the
+/// payments, an unknown one is no finding by itself: see [`Mismatch::Unknown`].
 #[must_use]
-pub fn examine(case: Option<&Case>, listed: &Listed, scope: Scope) -> Vec<Finding> {
-    let cancelled = case.filter(|case| case.is_cancelled());
-    if let Some(case) = cancelled {
-        return against_cancelled(case, listed);
+pub fn examine(case: Option<&Case>, listed: &Listed, scope: Scope) -> Examination {
+    let Some(case) = case.filter(|case| !case.is_unknown()) else { return unknown(listed, scope) };
+    if case.is_cancelled() {
+        return Examination::compared(against_cancelled(case, listed));
     }
     if scope == Scope::CancelledOnly {
-        return Vec::new();
+        return Examination::only_looked_at();
     }
-    let found = |mismatch| vec![finding(mismatch, listed, None)];
-    let Some(case) = case.filter(|case| !case.is_unknown()) else { return found(Mismatch::Unknown) };
     let Some(payment) = case.payment.as_ref().filter(|_| case.completed_at().is_some()) else {
-        return found(Mismatch::NotCompleted);
+        return Examination::compared([finding(Mismatch::NotCompleted, listed, None)]);
     };
     match &listed.kind {
-        ListedKind::Payment => against_payment(payment, listed).into_iter().collect(),
-        ListedKind::Refund(id) => {
-            let refund = case.refunds.iter().find(|refund| refund.id == *id);
-            against_refund(payment, refund, listed).into_iter().collect()
-        }
-        ListedKind::Other => Vec::new(),
+        ListedKind::Payment => against_payment(payment, listed),
+        ListedKind::Refund(id) => against_refund(payment, case.refunds.iter().find(|refund| refund.id == *id), listed),
+        ListedKind::Other => Examination::only_looked_at(),
+    }
+}
+
+fn unknown(listed: &Listed, scope: Scope) -> Examination {
+    let findings = match scope {
+        Scope::Everything => vec![not_known(listed)],
+        Scope::CancelledOnly => Vec::new(),
+    };
+    Examination { class: LineClass::Unknown, findings }
+}
+
+/// A transaction of which nothing is known.
+#[must_use]
+pub fn not_known(listed: &Listed) -> Finding {
+    finding(Mismatch::Unknown, listed, None)
+}
+
+/// What files list of a payment's fees, in parts, where the wallet reported another fee of it.
+#[must_use]
+pub fn fee_differs(case: &Case, listed: &[ListedAmount]) -> Option<Finding> {
+    let recorded = case.payment.as_ref().filter(|_| !case.is_cancelled()).and_then(fee_of)?;
+    let currency = recorded.currency();
+    let minor = listed.iter().fold(0_i64, |sum, fee| sum.saturating_add(fee.minor));
+    let other = listed.iter().copied().find(|fee| fee.currency != currency);
+    let differs = other.or((minor != recorded.minor()).then_some(ListedAmount { minor, currency }))?;
+    Some(Finding { mismatch: Mismatch::FeeDiffers, refund: None, recorded: Some(recorded), listed: Some(differs) })
+}
+
+fn fee_of(payment: &Payment) -> Option<Money> {
+    match &payment.status {
+        PaymentStatus::Succeeded { completed_at: _, fee } => *fee,
+        PaymentStatus::InProgress | PaymentStatus::Failed { .. } => None,
     }
 }
 
@@ -167,22 +143,31 @@ fn against_cancelled(case: &Case, listed: &Listed) -> Vec<Finding> {
     present.into_iter().chain(costs).collect()
 }
 
-fn against_payment(payment: &Payment, listed: &Listed) -> Option<Finding> {
+/// The fee is compared as a whole: see [`fee_differs`].
+fn against_payment(payment: &Payment, listed: &Listed) -> Examination {
     let recorded = payment.settles();
-    let amount = listed.amount?;
-    if amount.currency != recorded.currency() {
-        return Some(finding(Mismatch::CurrencyDiffers, listed, Some(recorded)));
-    }
-    (amount.minor != recorded.minor()).then(|| finding(Mismatch::AmountDiffers, listed, Some(recorded)))
+    let Some(amount) = listed.amount else {
+        let compares = listed.fee.is_some() && fee_of(payment).is_some();
+        return if compares { Examination::compared([]) } else { Examination::only_looked_at() };
+    };
+    let mismatch = if amount.currency != recorded.currency() {
+        Some(Mismatch::CurrencyDiffers)
+    } else {
+        (amount.minor != recorded.minor()).then_some(Mismatch::AmountDiffers)
+    };
+    Examination::compared(mismatch.map(|mismatch| finding(mismatch, listed, Some(recorded))))
 }
 
 /// The sign of a refund's amount is a direction. Where the payment settles by another amount than the user paid, what its refunds
 /// settle by is not recorded and not compared.
-fn against_refund(payment: &Payment, refund: Option<&Refund>, listed: &Listed) -> Option<Finding> {
+fn against_refund(payment: &Payment, refund: Option<&Refund>, listed: &Listed) -> Examination {
     let Some(refund) = refund.filter(|refund| refund.completed_at().is_some()) else {
-        return Some(finding(Mismatch::RefundMismatch, listed, refund.map(|refund| refund.amount)));
+        let recorded = refund.map(|refund| refund.amount);
+        return Examination::compared([finding(Mismatch::RefundMismatch, listed, recorded)]);
     };
-    let amount = listed.amount.filter(|_| payment.settles() == payment.amount)?;
+    let Some(amount) = listed.amount.filter(|_| payment.settles() == payment.amount) else {
+        return Examination::only_looked_at();
+    };
     let same = amount.currency == refund.amount.currency() && amount.minor.unsigned_abs() == refund.amount.minor().unsigned_abs();
-    (!same).then(|| finding(Mismatch::RefundMismatch, listed, Some(refund.amount)))
+    Examination::compared((!same).then(|| finding(Mismatch::RefundMismatch, listed, Some(refund.amount))))
 }

@@ -1,7 +1,8 @@
 //! Comparing what Alipay+'s files list with what is known.
 
 use domain::{
-    Action, Case, Currency, FundsKind, Listed, ListedAmount, ListedKind, Mismatch, Money, Payment, Scope, examine, missing,
+    Action, Case, Currency, Examination, FundsKind, GateState, LineClass, Listed, ListedAmount, ListedKind, Mismatch, Money,
+    NetAmount, PayResult, Payment, Scope, SummaryAmount, UnknownLines, examine, fee_differs, missing,
 };
 
 use crate::fixtures::{
@@ -23,7 +24,7 @@ fn refund(id: &str, minor: i64) -> Listed {
 }
 
 fn found(case: Option<&Case>, listed: &Listed) -> Vec<Mismatch> {
-    examine(case, listed, Scope::Everything).into_iter().map(|finding| finding.mismatch).collect()
+    examine(case, listed, Scope::Everything).findings.into_iter().map(|finding| finding.mismatch).collect()
 }
 
 fn refunded(minor: i64) -> Story {
@@ -58,8 +59,9 @@ fn a_cancelled_payment_is_found_in_whatever_line_it_stands() {
     for case in [&story.case, &fence.case] {
         for scope in [Scope::Everything, Scope::CancelledOnly] {
             let found = |listed: &Listed| {
-                let found = examine(Some(case), listed, scope);
-                assert!(found.iter().all(|finding| finding.mismatch.fails_the_gate()));
+                let Examination { class, findings: found } = examine(Some(case), listed, scope);
+                assert_eq!(class, LineClass::Compared);
+                assert!(found.iter().all(|finding| finding.mismatch.gate(UnknownLines::Allowed) == GateState::Failed));
                 found.into_iter().map(|finding| finding.mismatch).collect::<Vec<_>>()
             };
             for present in [&payment_of(1_000), &payment_of(7), &refund("r1", 1), &dispute] {
@@ -73,7 +75,7 @@ fn a_cancelled_payment_is_found_in_whatever_line_it_stands() {
 #[test]
 fn a_payment_that_differs_is_found_with_both_amounts() {
     let story = paid(LEDGER);
-    let findings = examine(Some(&story.case), &payment_of(999), Scope::Everything);
+    let findings = examine(Some(&story.case), &payment_of(999), Scope::Everything).findings;
     assert_eq!(findings.len(), 1);
     assert_eq!((findings[0].mismatch, findings[0].recorded), (Mismatch::AmountDiffers, Some(jpy(1_000))));
     assert_eq!(findings[0].listed, amount(999, "JPY"));
@@ -114,7 +116,7 @@ fn what_is_not_known_or_did_not_succeed_is_found_unless_the_core_keeps_the_payme
     for (case, mismatch) in cases {
         for listed in [payment_of(1_000), refund("r1", 1)] {
             assert_eq!(found(case, &listed), [mismatch]);
-            assert_eq!(examine(case, &listed, Scope::CancelledOnly), []);
+            assert_eq!(examine(case, &listed, Scope::CancelledOnly).findings, []);
         }
     }
 }
@@ -150,4 +152,76 @@ fn every_mismatch_has_a_name_of_its_own() {
     let names: std::collections::BTreeSet<_> = Mismatch::ALL.iter().map(|mismatch| mismatch.as_str()).collect();
     assert_eq!(names.len(), Mismatch::ALL.len());
     assert!(Mismatch::ALL.is_sorted());
+}
+
+#[test]
+fn every_line_is_of_one_class() {
+    let (story, unheard) = (refunded(300), nothing(LEDGER));
+    let class = |case, listed: &Listed, scope| examine(case, listed, scope).class;
+    let of = |listed: &Listed| class(Some(&story.case), listed, Scope::Everything);
+    let fee_only = |kind| Listed { kind, amount: None, fee: amount(7, "JPY") };
+    let dispute = Listed { kind: ListedKind::Other, ..payment_of(5) };
+    for compared in [payment_of(1_000), payment_of(7), refund("r1", 300), refund("r9", 300), fee_only(ListedKind::Payment)] {
+        assert_eq!(of(&compared), LineClass::Compared, "{compared:?}");
+    }
+    for looked_at in [&dispute, &fee_only(ListedKind::Refund(refund_id("r1")))] {
+        assert_eq!(of(looked_at), LineClass::OnlyLookedAt, "{looked_at:?}");
+    }
+    assert_eq!(class(Some(&story.case), &payment_of(1_000), Scope::CancelledOnly), LineClass::OnlyLookedAt);
+    for scope in [Scope::Everything, Scope::CancelledOnly] {
+        assert_eq!(class(None, &payment_of(1_000), scope), LineClass::Unknown);
+        assert_eq!(class(Some(&unheard.case), &dispute, scope), LineClass::Unknown);
+    }
+}
+
+#[test]
+fn f85_a_fee_that_differs_is_found() {
+    let story = paid(LEDGER);
+    let differs = |fees: &[(i64, &str)]| {
+        let fees: Vec<_> = fees.iter().filter_map(|(minor, code)| amount(*minor, code)).collect();
+        fee_differs(&story.case, &fees).map(|finding| (finding.recorded, finding.listed))
+    };
+    assert_eq!((differs(&[(7, "JPY")]), differs(&[(3, "JPY"), (4, "JPY")])), (None, None));
+    assert_eq!(differs(&[(8, "JPY")]), Some((Some(jpy(7)), amount(8, "JPY"))));
+    assert_eq!(differs(&[(7, "JPY"), (1, "JPY")]), Some((Some(jpy(7)), amount(8, "JPY"))));
+    assert_eq!(differs(&[(3, "JPY"), (4, "KRW")]), Some((Some(jpy(7)), amount(4, "KRW"))));
+    let mut none = announced(LEDGER);
+    assert_eq!(none.decides(Action::Result(PayResult { fee: None, ..success() })), STANDS);
+    assert_eq!(fee_differs(&none.case, &[ListedAmount { minor: 8, currency: jpy(1).currency() }]), None, "no fee was reported");
+    let fee_only = Listed { amount: None, fee: amount(8, "JPY"), ..payment_of(0) };
+    assert_eq!(examine(Some(&none.case), &fee_only, Scope::Everything).class, LineClass::OnlyLookedAt);
+}
+
+#[test]
+fn f85_a_summary_that_differs_from_its_lines_is_found() {
+    let mut net = NetAmount::default();
+    [payment_of(1_000), refund("r1", 300), refund("r2", -100)].iter().for_each(|listed| net.add(listed));
+    let yen = good(Currency::parse("JPY"));
+    let says = |minor, currency| net.differs(SummaryAmount { minor, currency }).map(|found| (found.recorded, found.listed));
+    for currency in [Some(yen), None] {
+        assert_eq!((says(600, currency), says(-600, currency)), (None, None), "the direction stands elsewhere");
+        assert_eq!(says(1_000, currency), Some((Some(jpy(600)), amount(1_000, "JPY"))));
+    }
+    let won = good(Currency::parse("KRW"));
+    assert_eq!(says(600, Some(won)), Some((None, amount(600, "KRW"))));
+    let none = NetAmount::default();
+    assert_eq!(none.differs(SummaryAmount { minor: 0, currency: Some(yen) }), None);
+    assert!(none.differs(SummaryAmount { minor: 5, currency: Some(yen) }).is_some());
+    let with_other = [Listed { kind: ListedKind::Other, ..payment_of(5) }];
+    with_other.iter().for_each(|listed| net.add(listed));
+    assert_eq!(net.differs(SummaryAmount { minor: 1, currency: None }), None, "what counts for and against is not known");
+}
+
+#[test]
+fn the_gravest_finding_decides_about_the_gate() {
+    let gate = |found: &[Mismatch], unknown| GateState::of(&found.iter().map(|mismatch| (*mismatch, 1)).collect(), unknown);
+    for unknown in [UnknownLines::Doubt, UnknownLines::Allowed] {
+        assert_eq!(gate(&[], unknown), GateState::Passed);
+        assert_eq!(gate(&[Mismatch::AmountDiffers, Mismatch::SummaryDiffers, Mismatch::FeeDiffers], unknown), GateState::Passed);
+        assert_eq!(gate(&[Mismatch::AmountDiffers, Mismatch::Unreadable], unknown), GateState::Doubt);
+        assert_eq!(gate(&[Mismatch::ListedTwice], unknown), GateState::Doubt);
+        assert_eq!(gate(&[Mismatch::Unreadable, Mismatch::FeeOnCancelled], unknown), GateState::Failed);
+    }
+    assert_eq!(gate(&[Mismatch::Unknown], UnknownLines::Doubt), GateState::Doubt);
+    assert_eq!(gate(&[Mismatch::Unknown], UnknownLines::Allowed), GateState::Passed);
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use domain::{ClearingDay, Listed, ListedKind, PaymentRequestId};
+use domain::{ClearingDay, Listed, ListedKind, PaymentRequestId, SummaryAmount};
 
 /// The names that columns have in the first line of a file's details.
 #[derive(Debug, Clone)]
@@ -28,6 +28,36 @@ pub struct ColumnNames {
     pub fee_currency: String,
     /// How many lines the details have; of the summary above them.
     pub total_count: String,
+    /// What the payments settle without the refunds; of the summary.
+    pub net_amount_value: String,
+    /// The currency of that; of the summary.
+    pub net_currency: String,
+}
+
+/// How files are written.
+#[derive(Debug, Clone)]
+pub struct ClearingFormat {
+    /// What the columns are called.
+    pub columns: ColumnNames,
+    /// The words of the type's column that mean a payment, in any case of their letters.
+    pub payment_types: Vec<String>,
+    /// The words that mean a refund.
+    pub refund_types: Vec<String>,
+    /// How dates with slashes are read.
+    pub slashed_dates: SlashedDates,
+    /// Whether a field in quotes may go on in the next line. A quote that came into a file by mistake does the same, and hides lines.
+    pub allows_line_breaks: bool,
+}
+
+/// How a date such as `03/01/2026` is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlashedDates {
+    /// Only with the year first. Anything else could be two days.
+    YearFirst,
+    /// As the first of March.
+    MonthFirst,
+    /// As the third of January.
+    DayFirst,
 }
 
 /// Reads clearing files.
@@ -40,11 +70,24 @@ pub trait ClearingFileReader: Send + Sync {
 /// The transactions of one clearing file, in its order.
 ///
 /// - Memory MUST NOT grow with the file.
-/// - Each transaction MUST come once, or a [`MalformedFileError`] is the last that comes. A file that is cut off MUST NOT read as a shorter one.
-/// - A value that can be read in two ways MUST be an error.
-pub trait ClearingFile: Iterator<Item = Result<ListedLine, MalformedFileError>> + Send {
+/// - Each line MUST come once, or a [`MalformedFileError`] is the last that comes. A file that is cut off MUST NOT read as a shorter one.
+/// - A line with a value that cannot be read, or that can be read in two ways, MUST be [`FileLine::Unreadable`], and those behind it MUST come.
+/// - What could hide a line MUST be an error: a quote that does not end, for example.
+pub trait ClearingFile: Iterator<Item = Result<FileLine, MalformedFileError>> + Send {
     /// Whether the file lists what settles. A file of fees alone need not have every transaction.
     fn lists_amounts(&self) -> bool;
+
+    /// What the file's summary says that its lines settle; `None` where it does not.
+    fn summary_amount(&self) -> Option<SummaryAmount>;
+}
+
+/// One line of a file's details.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileLine {
+    /// A transaction.
+    Listed(ListedLine),
+    /// What the line says cannot be read for certain.
+    Unreadable(MalformedFileError),
 }
 
 /// One transaction of a file.
@@ -58,9 +101,11 @@ pub struct ListedLine {
     pub listed: Listed,
     /// The day it completed on, where the line says so.
     pub day: Option<ClearingDay>,
+    /// The file's word for what it is, where that is neither payment nor refund.
+    pub other_type: Option<String>,
 }
 
-/// A file that cannot be read for certain: where, and why. Nothing may be concluded from what was read before.
+/// A file, or one line of it, that cannot be read for certain: where, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MalformedFileError {
     /// The file as it was named.
@@ -82,13 +127,22 @@ pub struct FileColumn {
     pub name: String,
 }
 
+impl MalformedFileError {
+    /// The column, where there is one, and why: what is to be said of it beside file and line.
+    #[must_use]
+    pub fn within_line(&self) -> String {
+        let Self { file: _, line: _, column, why } = self;
+        match column {
+            Some(FileColumn { index, name }) => format!("column {} ({name}): {why}", index + 1),
+            None => why.clone(),
+        }
+    }
+}
+
 impl fmt::Display for MalformedFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, line {}", self.file, self.line)?;
-        if let Some(FileColumn { index, name }) = &self.column {
-            write!(f, ", column {} ({name})", index + 1)?;
-        }
-        write!(f, ": {}", self.why)
+        let joint = if self.column.is_some() { "," } else { ":" };
+        write!(f, "{}, line {}{joint} {}", self.file, self.line, self.within_line())
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use domain::{Finding, Mismatch, Money, PaymentRequestId, RefundRequestId};
+use domain::{Finding, GateState, LineClass, Mismatch, Money, PaymentRequestId, RefundRequestId};
 
-/// The columns of a finding, for people and machines alike.
-pub const FINDING_COLUMNS: [&str; 7] = ["finding", "paymentRequestId", "refundRequestId", "listed", "recorded", "file", "line"];
+/// The columns of a finding. People see all but the last in a table.
+pub const FINDING_COLUMNS: [&str; 8] =
+    ["finding", "paymentRequestId", "refundRequestId", "listed", "recorded", "file", "line", "why"];
 
 /// Where a file lists a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +27,14 @@ pub struct LocatedFinding<'a> {
     pub finding: &'a Finding,
     /// Where the file has it; `None` for what no file has.
     pub source: Option<SourceLine<'a>>,
+    /// Why the line cannot be read, where it cannot: the column, what was found, and what would be right.
+    pub why: Option<&'a str>,
 }
 
 impl LocatedFinding<'_> {
     /// What it has in each of the [`FINDING_COLUMNS`]; empty where it has nothing.
     #[must_use]
-    pub fn fields(&self) -> [String; 7] {
+    pub fn fields(&self) -> [String; 8] {
         let Finding { mismatch, refund, recorded, listed } = self.finding;
         [
             mismatch.to_string(),
@@ -41,25 +44,55 @@ impl LocatedFinding<'_> {
             recorded.as_ref().map(Money::to_string).unwrap_or_default(),
             self.source.map(|source| source.file.to_owned()).unwrap_or_default(),
             self.source.map(|source| source.line.to_string()).unwrap_or_default(),
+            self.why.unwrap_or_default().to_owned(),
         ]
     }
 }
 
-/// What a comparison comes to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FindingTotals {
-    /// How many transactions were compared.
-    pub lines: u64,
-    /// How many findings there are of each kind.
-    pub counts: BTreeMap<Mismatch, u64>,
+/// How many lines there are of each class.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LineCounts {
+    /// See [`LineClass::Compared`].
+    pub compared: u64,
+    /// See [`LineClass::OnlyLookedAt`].
+    pub only_looked_at: u64,
+    /// See [`LineClass::Unknown`].
+    pub unknown: u64,
+    /// See [`LineClass::Unreadable`].
+    pub unreadable: u64,
 }
 
-impl FindingTotals {
-    /// Whether something was found that must never be: see [`Mismatch::fails_the_gate`].
-    #[must_use]
-    pub fn fails_the_gate(&self) -> bool {
-        self.counts.keys().any(|mismatch| mismatch.fails_the_gate())
+impl LineCounts {
+    /// Counts a line.
+    pub fn add(&mut self, class: LineClass) {
+        let count = match class {
+            LineClass::Compared => &mut self.compared,
+            LineClass::OnlyLookedAt => &mut self.only_looked_at,
+            LineClass::Unknown => &mut self.unknown,
+            LineClass::Unreadable => &mut self.unreadable,
+        };
+        *count += 1;
     }
+
+    /// All lines.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        let Self { compared, only_looked_at, unknown, unreadable } = self;
+        compared + only_looked_at + unknown + unreadable
+    }
+}
+
+/// What a comparison comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FindingTotals {
+    /// How many lines there are of each class.
+    pub lines: LineCounts,
+    /// The files' words for what is neither payment nor refund, with the number of their lines.
+    pub other_types: BTreeMap<String, u64>,
+    /// How many findings there are of each kind.
+    pub counts: BTreeMap<Mismatch, u64>,
+    /// What all of that says of the gate.
+    pub gate: GateState,
 }
 
 /// Writes findings down for machines. Its memory MUST NOT grow with their number.

@@ -1,4 +1,4 @@
-//! Files that cannot be read for certain: where, why, code 2, and nothing is compared or written.
+//! Files and lines that cannot be read for certain: where, why, and code 2.
 
 use testkit::{Deployment, TestEngine};
 
@@ -18,6 +18,7 @@ fn instead(from: &str, to: &str) -> Vec<u8> {
 
 fn wrong_columns() -> Vec<Bad> {
     let unpaired = details(&[good()]).replace("settlementCurrency", "currency").into_bytes();
+    let no_text = instead("T-a", "T-?").iter().map(|b| if *b == b'?' { 0xff } else { *b }).collect();
     let nowhere = "line 1, column 1 (transactionRequestId): no line names this column";
     vec![
         ("no such columns", b"tradeNo,outTradeNo\n1,2\n".to_vec(), nowhere),
@@ -38,6 +39,17 @@ fn wrong_columns() -> Vec<Bad> {
             format!("{DETAILS},transactionTime\n").into_bytes(),
             "line 1, column 5 (transactionTime): another column has the same name",
         ),
+        (
+            "a count that is none",
+            details(&[good()]).replace("\n1,1000,", "\none,1000,").into_bytes(),
+            "line 2, column 1 (totalCount): \"one\" is not a number of lines",
+        ),
+        (
+            "a sum that is none",
+            details(&[good()]).replace("\n1,1000,", "\n1,10.00,").into_bytes(),
+            "line 2, column 2 (netAmountValue): \"10.00\" is not an integer",
+        ),
+        ("no UTF-8", no_text, "line 5, column 1 (transactionId): this is not text in UTF-8"),
         ("too few columns", instead(",1000,JPY,1000,JPY", ""), "line 5, column 6 (missing): the line has 5 columns and not 9"),
         (
             "too many columns",
@@ -49,7 +61,6 @@ fn wrong_columns() -> Vec<Bad> {
 
 fn wrong_values() -> Vec<Bad> {
     let number = |text: &str| instead("1000,JPY,1000", &format!("1000,JPY,{text}"));
-    let no_text = instead("T-a", "T-?").iter().map(|b| if *b == b'?' { 0xff } else { *b }).collect();
     vec![
         ("a decimal point", number("10.00"), "line 5, column 8 (settlementAmountValue): \"10.00\" is not an integer"),
         ("a thousands separator", number("\"1,000\""), "line 5, column 8 (settlementAmountValue): \"1,000\" is not an integer"),
@@ -83,11 +94,10 @@ fn wrong_values() -> Vec<Bad> {
             "line 5, column 5 (transactionTime): \"1 March\" is not a time",
         ),
         (
-            "a count that is none",
-            details(&[good()]).replace("\n1,0,", "\none,0,").into_bytes(),
-            "line 2, column 1 (totalCount): \"one\" is not a number of lines",
+            "an id as a spreadsheet shortens it",
+            instead("T-a,,a,", "T-a,,2.02611E+25,"),
+            "line 5, column 3 (transactionRequestId): \"2.02611E+25\" is a number as a spreadsheet shortens it, and not an id",
         ),
-        ("no UTF-8", no_text, "line 5, column 1 (of any name): this is not text in UTF-8"),
     ]
 }
 
@@ -108,7 +118,7 @@ fn wrong_ends() -> Vec<Bad> {
         (
             "an open quote",
             instead("T-a,", "\"T-a,"),
-            "line 5, column 2 (missing): the line has 1 columns and not 9; the file may be cut off",
+            "line 5, column 1 (transactionId): the quote before the field is never closed; the file may be cut off",
         ),
         (
             "cut off in its last column",
@@ -123,12 +133,12 @@ fn wrong_ends() -> Vec<Bad> {
         (
             "an open quote in its last column",
             cut(details(&[good(), good()]).replace(",JPY\n", ",\"JPY\"\n"), 2),
-            "line 5, column 9 (settlementCurrency): \"JPY\\n",
+            "line 5, column 9 (settlementCurrency): the quote before the field is never closed; the file may be cut off",
         ),
         (
             "an open quote in a last column that nobody looks at",
             format!("{DETAILS},note\n{},\"n\n{},n\n", good(), good()).into_bytes(),
-            "line 2: a quote is never closed; the file may be cut off",
+            "line 2, column 10 (note): the quote before the field is not closed in its line",
         ),
         ("a line that is no text", format!("{DETAILS}\n\0\n{}\n", good()).into_bytes(), "line 2: the line is not text"),
         (
@@ -147,7 +157,7 @@ fn wrong_ends() -> Vec<Bad> {
 #[test]
 fn a_malformed_file_is_told_with_line_and_column_and_nothing_is_compared() {
     let deployment = Deployment::on(TestEngine::Sqlite);
-    for (what, content, sentence) in [wrong_columns(), wrong_values(), wrong_ends()].concat() {
+    for (what, content, sentence) in [wrong_columns(), wrong_ends()].concat() {
         write(&deployment, "items.csv", content);
         let output = check(&deployment, &["items.csv", "--csv", "found.csv", "--json", "found.json"]);
         let text = String::from_utf8(output.stderr).unwrap();
@@ -160,14 +170,30 @@ fn a_malformed_file_is_told_with_line_and_column_and_nothing_is_compared() {
     }
 }
 
+/// What stands in the other lines is compared all the same.
+#[test]
+fn f83_a_line_that_cannot_be_read_is_told_with_its_column_and_the_others_are_compared() {
+    let deployment = Deployment::on(TestEngine::Sqlite);
+    for (what, content, sentence) in wrong_values() {
+        write(&deployment, "items.csv", content);
+        let output = check(&deployment, &["items.csv", "--csv", "found.csv"]);
+        let (told, text) = (String::from_utf8(output.stderr).unwrap(), String::from_utf8(output.stdout).unwrap());
+        assert_eq!(output.status.code(), Some(2), "{what}: {told}");
+        assert!(told.starts_with(&format!("rescind: items.csv, {sentence}")), "{what}: {told}");
+        assert!(text.contains("\n0 lines are compared, 0 only looked at, 1 unknown, 1 unreadable\n"), "{what}: {text}");
+        let csv = std::fs::read_to_string(deployment.dir().join("found.csv")).unwrap();
+        assert!(csv.contains("\nunreadable,,,,,items.csv,5,"), "{what}: {csv}");
+    }
+}
+
 #[test]
 fn of_several_files_the_malformed_one_is_named() {
     let deployment = Deployment::on(TestEngine::Sqlite);
     write(&deployment, "good.csv", details(&[line("a", "PAYMENT", "1")]));
-    write(&deployment, "bad.csv", details(&[line("a", "PAYMENT", "x")]));
+    write(&deployment, "bad.csv", details(&[line("\"", "PAYMENT", "1")]));
     let output = check(&deployment, &["good.csv", "bad.csv"]);
     let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), text.starts_with("rescind: bad.csv, line 4, column 8")), (Some(2), true), "{text}");
+    assert_eq!((output.status.code(), text.starts_with("rescind: bad.csv, line 4, column 1 ")), (Some(2), true), "{text}");
 }
 
 #[test]

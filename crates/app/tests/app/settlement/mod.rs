@@ -5,5 +5,7 @@ mod exporting;
 mod fixtures;
 mod histories;
 mod malformed;
+mod mangled;
+mod mangles;
 mod races;
 mod scale;

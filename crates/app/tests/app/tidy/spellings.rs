@@ -7,12 +7,17 @@ use super::source_text::{line_of, literals};
 use super::tree::Tree;
 
 /// What is spelled elsewhere for a reason: where, what (nothing named: all), and why.
-const OTHERS: [(&str, &[&str], &str); 7] = [
+const OTHERS: [(&str, &[&str], &str); 8] = [
     ("crates/adapters-db/src/rows/event.rs", &[], "rules that earlier rows have by their numbers, frozen"),
     ("crates/adapters-db/src/rows/reversal.rs", &["release"], "what was taken has words of its own in the column"),
     ("crates/adapters-http/src/wallet/examples.rs", &[], "the contract's examples show what goes over the wire"),
     ("crates/adapters-http/src/wallet/responses/case.rs", &["payment-recorded"], "an attribute takes literals only"),
-    ("crates/adapters-files/src/findings.rs", &["failed"], "a gate fails or passes, and has no state"),
+    (
+        "crates/adapters-files/src/findings.rs",
+        &["unknown", "unreadable"],
+        "classes of lines are counted under names of their own",
+    ),
+    ("crates/app/src/settings/settlement.rs", &["refused", "allowed", "payment"], "settings have words of their own"),
     ("crates/app/src/settlement/export.rs", &["cancelled"], "a sentence for people"),
     ("crates/app/src/demo/rows.rs", &[], "the demo plays a wallet, which knows the wire only"),
 ];

@@ -1,15 +1,15 @@
 //! The settlement's files in memory. Clones share them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use domain::StatementRow;
+use domain::{StatementRow, SummaryAmount};
 
 use crate::testing::sha256;
 use crate::{
-    ClearingFile, ClearingFileReader, FindingTotals, FindingsWriter, ListedLine, ListedTransaction, LocatedFinding,
+    ClearingFile, ClearingFileReader, FileLine, FindingTotals, FindingsWriter, ListedLine, ListedTransaction, LocatedFinding,
     MalformedFileError, STATEMENT_COLUMNS, SortedTransactions, StatementFile, StatementWriter, TransactionSorter,
     statement_fields,
 };
@@ -101,24 +101,40 @@ pub struct MemoryClearingFiles {
 
 #[derive(Clone)]
 struct MemoryClearingFile {
-    lines: std::vec::IntoIter<ListedLine>,
+    lines: VecDeque<FileLine>,
     lists_amounts: bool,
+    summary: Option<SummaryAmount>,
     ends_with: Option<MalformedFileError>,
 }
 
 impl MemoryClearingFiles {
     /// Puts a file in its place: its transactions, in whose order they get their numbers from 2 on, and whether it lists what settles.
     pub fn deliver(&self, path: &Path, lines: &[ListedLine], lists_amounts: bool) {
-        let numbered = lines.iter().zip(2..).map(|(line, number)| ListedLine { number, ..line.clone() });
-        let lines = numbered.collect::<Vec<_>>().into_iter();
-        lock(&self.files).insert(path.to_owned(), MemoryClearingFile { lines, lists_amounts, ends_with: None });
+        let numbered = lines.iter().zip(2..).map(|(line, number)| FileLine::Listed(ListedLine { number, ..line.clone() }));
+        let file = MemoryClearingFile { lines: numbered.collect(), lists_amounts, summary: None, ends_with: None };
+        lock(&self.files).insert(path.to_owned(), file);
     }
 
     /// The same, but for the last transaction, within which the file is cut off.
     pub fn deliver_cut_off(&self, path: &Path, lines: &[ListedLine], lists_amounts: bool) {
         self.deliver(path, &lines[..lines.len().saturating_sub(1)], lists_amounts);
+        self.change(path, |file| file.ends_with = Some(malformed(path, lines.len() as u64 + 1, "the line is cut off")));
+    }
+
+    /// Makes a line of a delivered file unreadable, the first of which has the index 0.
+    pub fn spoil(&self, path: &Path, index: usize) {
+        let unreadable = FileLine::Unreadable(malformed(path, index as u64 + 2, "the id is none"));
+        self.change(path, |file| file.lines[index] = unreadable);
+    }
+
+    /// Puts a summary above a delivered file.
+    pub fn summarize(&self, path: &Path, summary: SummaryAmount) {
+        self.change(path, |file| file.summary = Some(summary));
+    }
+
+    fn change(&self, path: &Path, change: impl FnOnce(&mut MemoryClearingFile)) {
         if let Some(file) = lock(&self.files).get_mut(path) {
-            file.ends_with = Some(malformed(path, lines.len() as u64 + 1, "the line is cut off"));
+            change(file);
         }
     }
 }
@@ -140,13 +156,17 @@ impl ClearingFile for MemoryClearingFile {
     fn lists_amounts(&self) -> bool {
         self.lists_amounts
     }
+
+    fn summary_amount(&self) -> Option<SummaryAmount> {
+        self.summary
+    }
 }
 
 impl Iterator for MemoryClearingFile {
-    type Item = Result<ListedLine, MalformedFileError>;
+    type Item = Result<FileLine, MalformedFileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.lines.next().map(Ok).or_else(|| self.ends_with.take().map(Err))
+        self.lines.pop_front().map(Ok).or_else(|| self.ends_with.take().map(Err))
     }
 }
 
@@ -167,19 +187,19 @@ impl TransactionSorter for MemorySorter {
 }
 
 /// The fields of each finding, and the totals of all.
-type KeptFindings = (Vec<[String; 7]>, FindingTotals);
+type KeptFindings = (Vec<[String; 8]>, FindingTotals);
 
 /// Findings by their fields. They are kept together with their totals.
 #[derive(Clone, Default)]
 pub struct MemoryFindings {
-    written: Vec<[String; 7]>,
+    written: Vec<[String; 8]>,
     kept: Arc<Mutex<Option<KeptFindings>>>,
 }
 
 impl MemoryFindings {
     /// All that is kept; `None` where nothing is.
     #[must_use]
-    pub fn kept(&self) -> Option<(Vec<[String; 7]>, FindingTotals)> {
+    pub fn kept(&self) -> Option<(Vec<[String; 8]>, FindingTotals)> {
         lock(&self.kept).clone()
     }
 }

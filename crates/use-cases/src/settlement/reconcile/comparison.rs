@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 
 use ::ports::{ListedTransaction, LocatedFinding, Page, SettlementStore, SortedTransactions, SourceLine, UnavailableError};
-use domain::{Case, ClearingDay, Finding, ListedKind, PaymentRequestId, Scope, examine, listed_twice, missing};
+use domain::{
+    Case, ClearingDay, Examination, Finding, LineClass, ListedKind, PaymentRequestId, Scope, examine, fee_differs, listed_twice,
+    missing, not_known,
+};
 
+use super::forms::FamiliarForms;
 use super::reading::{Contents, ReadFile};
 use super::{Findings, MissingSearch, ReconcileError};
 use crate::settlement::PAGE;
@@ -43,12 +47,13 @@ pub(super) async fn compare(
     contents: Contents,
     found: &mut Findings<'_>,
 ) -> Result<(), ReconcileError> {
-    let Contents { sorter, files, .. } = contents;
+    let Contents { sorter, files, forms, .. } = contents;
+    let forms = forms.familiar(days).await?;
     let statement = match search {
         MissingSearch::ClosedDay { day, .. } => Some(DayCases::of(days, *day)),
         MissingSearch::CancelledOnly | MissingSearch::NoAmounts | MissingSearch::NoDay | MissingSearch::OpenDay { .. } => None,
     };
-    let mut comparison = Comparison { days, scope, files, statement, found, last_settling: None };
+    let mut comparison = Comparison { days, scope, files, forms, statement, found, last_settling: None };
     let mut sorted = sorter.sorted()?;
     let mut next_begun = None;
     loop {
@@ -66,6 +71,7 @@ struct Comparison<'a, 'b> {
     days: &'a dyn SettlementStore,
     scope: Scope,
     files: Vec<ReadFile>,
+    forms: FamiliarForms,
     statement: Option<DayCases<'a>>,
     found: &'a mut Findings<'b>,
     /// The payment or refund that was the last to be listed as settling.
@@ -99,7 +105,7 @@ impl Comparison<'_, '_> {
 
     fn add(&mut self, transaction: &ListedTransaction, finding: &Finding) -> io::Result<()> {
         let source = Some(SourceLine { file: &self.files[transaction.file].name, line: transaction.line });
-        self.found.add(&LocatedFinding { id: Some(&transaction.id), finding, source })
+        self.found.add(&LocatedFinding { id: Some(&transaction.id), finding, source, why: None })
     }
 
     async fn compare(&mut self, batch: &[ListedTransaction]) -> Result<(), ReconcileError> {
@@ -112,11 +118,34 @@ impl Comparison<'_, '_> {
             let settling = of_one.iter().filter(|transaction| self.files[transaction.file].lists_amounts);
             let kinds: Vec<_> = settling.map(|transaction| transaction.listed.kind.clone()).collect();
             self.find_missing_of(id, &kinds).await?;
-            for transaction in of_one {
-                for finding in examine(cases.get(id), &transaction.listed, self.scope) {
-                    self.add(transaction, &finding)?;
-                }
-            }
+            let case = cases.get(id);
+            of_one.iter().try_for_each(|transaction| self.examine(case, transaction))?;
+            case.map_or(Ok(()), |case| self.compare_fees(case, of_one))?;
+        }
+        Ok(())
+    }
+
+    fn examine(&mut self, case: Option<&Case>, transaction: &ListedTransaction) -> io::Result<()> {
+        let Examination { class, findings } = examine(case, &transaction.listed, self.scope);
+        self.found.lines.add(class);
+        let is_odd = class == LineClass::Unknown && self.scope == Scope::CancelledOnly && !self.forms.have(&transaction.id);
+        let odd = is_odd.then(|| not_known(&transaction.listed));
+        findings.iter().chain(&odd).try_for_each(|finding| self.add(transaction, finding))
+    }
+
+    /// A payment has fees of several kinds, with a line for each. Files of fees say in parts what files of amounts say as a whole.
+    fn compare_fees(&mut self, case: &Case, of_one: &[ListedTransaction]) -> io::Result<()> {
+        if self.scope == Scope::CancelledOnly {
+            return Ok(());
+        }
+        for lists_amounts in [true, false] {
+            let is_of = |line: &&ListedTransaction| {
+                line.listed.kind == ListedKind::Payment && self.files[line.file].lists_amounts == lists_amounts
+            };
+            let with_fee: Vec<_> = of_one.iter().filter(is_of).filter(|line| line.listed.fee.is_some()).collect();
+            let fees: Vec<_> = with_fee.iter().filter_map(|line| line.listed.fee).collect();
+            let differs = with_fee.first().zip(fee_differs(case, &fees));
+            differs.map_or(Ok(()), |(first, differs)| self.add(first, &differs))?;
         }
         Ok(())
     }
@@ -143,7 +172,7 @@ impl Comparison<'_, '_> {
 impl Findings<'_> {
     fn add_missing(&mut self, case: &Case, day: ClearingDay, listed: &[ListedKind]) -> io::Result<()> {
         for finding in missing(case, day, listed) {
-            self.add(&LocatedFinding { id: Some(&case.id), finding: &finding, source: None })?;
+            self.add(&LocatedFinding { id: Some(&case.id), finding: &finding, source: None, why: None })?;
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! Compares Alipay+'s clearing files with the record. It reads, and changes nothing.
 
 mod comparison;
+mod forms;
+mod other_types;
 mod reading;
 
 use std::collections::BTreeMap;
@@ -10,10 +12,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::ports::{
-    ClearingFileReader, FindingTotals, FindingsWriter, LocatedFinding, MalformedFileError, SettlementStore, TransactionSorter,
-    UnavailableError,
+    ClearingFileReader, FindingTotals, FindingsWriter, LineCounts, LocatedFinding, MalformedFileError, SettlementStore,
+    TransactionSorter, UnavailableError,
 };
-use domain::{ClearingDay, Scope};
+use domain::{ClearingDay, GateState, Mismatch, Scope, UnknownLines};
 
 use comparison::compare;
 use reading::{Contents, read};
@@ -39,6 +41,8 @@ pub struct ReconcileRequest {
     pub day: Option<ClearingDay>,
     /// How much of the record there is to compare with.
     pub scope: Scope,
+    /// What a line means of which nothing is known.
+    pub unknown_lines: UnknownLines,
 }
 
 /// Sees a reconciliation go on.
@@ -139,21 +143,25 @@ pub async fn reconcile(
     observer: &mut dyn ReconciliationObserver,
 ) -> Result<Reconciliation, ReconcileError> {
     let ReconciliationPorts { days, reader, sorter, findings } = ports;
-    let mut found = Findings { writer: findings, counts: BTreeMap::new(), observer };
-    let contents = read((days.as_ref(), reader.as_ref()), sorter, request, &mut found).await?;
+    let mut found = Findings { writer: findings, lines: LineCounts::default(), counts: BTreeMap::new(), observer };
+    let mut contents = read((days.as_ref(), reader.as_ref()), sorter, request, &mut found).await?;
     let missing = missing_search(days.as_ref(), request, &contents).await?;
-    let lines = contents.lines;
-    found.observer.compares(lines);
+    let other_types = std::mem::take(&mut contents.other_types).counts();
+    found.observer.compares(contents.lines);
     compare(days.as_ref(), (request.scope, &missing), contents, &mut found).await?;
-    let totals = FindingTotals { lines, counts: found.counts };
-    found.writer.keep(&totals)?;
+    let Findings { writer, lines, counts, observer: _ } = found;
+    let gate = GateState::of(&counts, request.unknown_lines);
+    let totals = FindingTotals { lines, other_types, counts, gate };
+    writer.keep(&totals)?;
     Ok(Reconciliation { totals, missing })
 }
 
 /// What was found so far: counted, written down, and shown.
 struct Findings<'a> {
     writer: Box<dyn FindingsWriter>,
-    counts: BTreeMap<domain::Mismatch, u64>,
+    /// Of each class, those whose class is known by now.
+    lines: LineCounts,
+    counts: BTreeMap<Mismatch, u64>,
     observer: &'a mut dyn ReconciliationObserver,
 }
 

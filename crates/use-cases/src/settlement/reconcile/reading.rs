@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 use std::io;
 
 use ::ports::{
-    ClearingFileReader, ListedLine, ListedTransaction, LocatedFinding, SettlementStore, SourceLine, TransactionSorter,
+    ClearingFile, ClearingFileReader, FileLine, ListedLine, ListedTransaction, LocatedFinding, MalformedFileError,
+    SettlementStore, SourceLine, TransactionSorter,
 };
 use domain::{
-    Case, ClearingDay, Finding, Listed, ListedKind, Mismatch, PaymentRequestId, Refund, RefundRequestId, Scope, examine,
+    Case, ClearingDay, Finding, LineClass, Listed, ListedKind, Mismatch, NetAmount, PaymentRequestId, Refund, RefundRequestId,
+    Scope, examine, not_known,
 };
 
+use super::forms::Forms;
+use super::other_types::OtherTypes;
 use super::{Findings, ReconcileError, ReconcileRequest};
 
 /// How many refunds whose lines do not name their payments are looked up at once.
@@ -23,6 +27,10 @@ pub(super) struct Contents {
     pub(super) lines: u64,
     /// How many of those that settle are of each day.
     pub(super) of_days: BTreeMap<ClearingDay, u64>,
+    /// What is neither payment nor refund.
+    pub(super) other_types: OtherTypes,
+    /// The forms of the payments' ids; of none where every payment is recorded here.
+    pub(super) forms: Forms,
 }
 
 /// A file that was read.
@@ -43,6 +51,7 @@ impl Contents {
         if let Some(day) = line.day.filter(|_| lists_amounts && line.listed.kind != ListedKind::Other) {
             *self.of_days.entry(day).or_default() += 1;
         }
+        line.other_type.iter().for_each(|word| self.other_types.add(word));
     }
 }
 
@@ -53,17 +62,20 @@ pub(super) async fn read(
     request: &ReconcileRequest,
     found: &mut Findings<'_>,
 ) -> Result<Contents, ReconcileError> {
-    let contents = Contents { sorter, files: Vec::new(), lines: 0, of_days: BTreeMap::new() };
+    let contents = Contents {
+        sorter,
+        files: Vec::new(),
+        lines: 0,
+        of_days: BTreeMap::new(),
+        other_types: OtherTypes::default(),
+        forms: Forms::default(),
+    };
     let mut reading = Reading { days, scope: request.scope, contents, nameless: Vec::new(), found };
-    for (file, path) in request.files.iter().enumerate() {
+    for path in &request.files {
         let lines = reader.open(path)?;
-        let lists_amounts = lines.lists_amounts();
-        reading.contents.files.push(ReadFile { name: path.display().to_string(), lists_amounts });
-        for line in lines {
-            let line = line?;
-            reading.contents.count(&line, lists_amounts);
-            reading.take(file, line).await?;
-        }
+        let name = path.display().to_string();
+        reading.contents.files.push(ReadFile { name, lists_amounts: lines.lists_amounts() });
+        reading.read_file(lines).await?;
     }
     reading.look_up().await?;
     Ok(reading.contents)
@@ -79,9 +91,51 @@ struct Reading<'a, 'b> {
 }
 
 impl Reading<'_, '_> {
+    /// Reads the file that was opened last.
+    async fn read_file(&mut self, mut lines: Box<dyn ClearingFile>) -> Result<(), ReconcileError> {
+        let file = self.contents.files.len() - 1;
+        let (lists_amounts, mut net) = (lines.lists_amounts(), NetAmount::default());
+        for line in lines.by_ref() {
+            match line? {
+                FileLine::Listed(line) => {
+                    net.add(&line.listed);
+                    self.contents.count(&line, lists_amounts);
+                    self.take(file, line).await?;
+                }
+                FileLine::Unreadable(why) => {
+                    net.add_unreadable();
+                    self.contents.lines += 1;
+                    self.unreadable(&why)?;
+                }
+            }
+        }
+        match lines.summary_amount().filter(|_| lists_amounts).and_then(|summary| net.differs(summary)) {
+            Some(differs) => Ok(self.add_of_file(file, &differs)?),
+            None => Ok(()),
+        }
+    }
+
+    /// A finding about a file as a whole, which stands in its summary.
+    fn add_of_file(&mut self, file: usize, finding: &Finding) -> io::Result<()> {
+        let source = Some(SourceLine { file: &self.contents.files[file].name, line: 1 });
+        self.found.add(&LocatedFinding { id: None, finding, source, why: None })
+    }
+
+    fn unreadable(&mut self, line: &MalformedFileError) -> io::Result<()> {
+        let finding = Finding { mismatch: Mismatch::Unreadable, refund: None, recorded: None, listed: None };
+        let source = Some(SourceLine { file: &line.file, line: line.line });
+        self.found.lines.add(LineClass::Unreadable);
+        self.found.add(&LocatedFinding { id: None, finding: &finding, source, why: Some(&line.within_line()) })
+    }
+
     async fn take(&mut self, file: usize, line: ListedLine) -> Result<(), ReconcileError> {
         match line.id.clone() {
-            Some(id) => self.contents.push(id, file, line)?,
+            Some(id) => {
+                if self.scope == Scope::CancelledOnly {
+                    self.contents.forms.add(&id);
+                }
+                self.contents.push(id, file, line)?;
+            }
             None => self.nameless.push((file, line)),
         }
         if self.nameless.len() == LOOKUPS { self.look_up().await } else { Ok(()) }
@@ -101,18 +155,19 @@ impl Reading<'_, '_> {
             let known = refund.and_then(|refund| payments.get_mut(refund));
             match known.and_then(|cases| case_of_refund(cases, &line.listed)) {
                 Some(case) => self.contents.push(case.id.clone(), file, line)?,
-                None if self.scope == Scope::Everything => self.unknown_refund(file, &line)?,
-                None => {}
+                None => self.unknown_refund(file, &line)?,
             }
         }
         Ok(())
     }
 
     fn unknown_refund(&mut self, file: usize, line: &ListedLine) -> io::Result<()> {
-        let refund = refund_of(line).cloned();
-        let finding = Finding { mismatch: Mismatch::Unknown, refund, recorded: None, listed: line.listed.amount };
+        self.found.lines.add(LineClass::Unknown);
+        if self.scope == Scope::CancelledOnly {
+            return Ok(());
+        }
         let source = Some(SourceLine { file: &self.contents.files[file].name, line: line.number });
-        self.found.add(&LocatedFinding { id: None, finding: &finding, source })
+        self.found.add(&LocatedFinding { id: None, finding: &not_known(&line.listed), source, why: None })
     }
 }
 
@@ -126,7 +181,7 @@ fn refund_of(line: &ListedLine) -> Option<&RefundRequestId> {
 /// Which of the cases with a refund of that id the line means: refunds of several payments may have the same. It is the one that the
 /// line agrees with, or else one that money went back from; the next line of the same id means another.
 fn case_of_refund<'a>(cases: &mut Vec<&'a Case>, listed: &Listed) -> Option<&'a Case> {
-    let agrees = |case: &&Case| examine(Some(case), listed, Scope::Everything).is_empty();
+    let agrees = |case: &&Case| examine(Some(case), listed, Scope::Everything).findings.is_empty();
     let gave_back = |case: &&Case| {
         let is_it = |refund: &Refund| listed.kind == ListedKind::Refund(refund.id.clone()) && refund.completed_at().is_some();
         !case.is_cancelled() && case.refunds.iter().any(is_it)

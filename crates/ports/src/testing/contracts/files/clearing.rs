@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::{ClearingDay, Currency, Listed, ListedAmount, ListedKind, RefundRequestId};
 
 use crate::testing::{id, moment};
-use crate::{ClearingFileReader, ListedLine, MalformedFileError};
+use crate::{ClearingFileReader, FileLine, ListedLine, MalformedFileError};
 
 /// A reader, and the place where its files are delivered.
 pub trait ClearingSubject: Send + Sync {
@@ -29,6 +29,8 @@ pub struct Delivery {
     pub lists_amounts: bool,
     /// Whether the file ends within its last transaction.
     pub is_cut_off: bool,
+    /// The index of a line whose id has to be one that nobody can have.
+    pub unreadable: Option<usize>,
 }
 
 fn amount(minor: i64) -> Option<ListedAmount> {
@@ -37,7 +39,7 @@ fn amount(minor: i64) -> Option<ListedAmount> {
 
 fn line(name: &str, amount: Option<ListedAmount>) -> ListedLine {
     let listed = Listed { kind: ListedKind::Payment, amount, fee: None };
-    ListedLine { number: 0, id: Some(id(name)), listed, day: None }
+    ListedLine { number: 0, id: Some(id(name)), listed, day: None, other_type: None }
 }
 
 fn refund_line(refund: &str, payment: Option<&str>) -> ListedLine {
@@ -52,23 +54,35 @@ fn delivery() -> Delivery {
     let lines = vec![
         ListedLine { day: Some(ClearingDay::of(moment(0))), ..line("b", amount(1000)) },
         with_fee(line("a", amount(i64::MAX)), amount(0)),
-        with_fee(line("c,\"", None), amount(3)),
+        with_fee(line("c-1:x.y", None), amount(3)),
         refund_line("r1", Some("a")),
         refund_line("r2", None),
-        ListedLine { listed: Listed { kind: ListedKind::Other, ..other.listed }, ..other },
+        ListedLine {
+            listed: Listed { kind: ListedKind::Other, ..other.listed },
+            other_type: Some("DISPUTE".to_owned()),
+            ..other
+        },
         line("b", amount(1000)),
     ];
-    Delivery { lines, lists_amounts: true, is_cut_off: false }
+    Delivery { lines, lists_amounts: true, is_cut_off: false, unreadable: None }
 }
 
 fn without_numbers(lines: &[ListedLine]) -> Vec<ListedLine> {
     lines.iter().map(|line| ListedLine { number: 0, ..line.clone() }).collect()
 }
 
-fn read(subject: &impl ClearingSubject, file: &Delivery) -> (bool, Vec<Result<ListedLine, MalformedFileError>>) {
+fn read(subject: &impl ClearingSubject, file: &Delivery) -> (bool, Vec<Result<FileLine, MalformedFileError>>) {
     let path = subject.deliver("items.csv", file);
     let lines = subject.reader().open(&path).unwrap();
     (lines.lists_amounts(), lines.take(1_000).collect())
+}
+
+/// What a line lists, where it does.
+fn listed(line: Result<FileLine, MalformedFileError>) -> ListedLine {
+    match line.unwrap() {
+        FileLine::Listed(line) => line,
+        FileLine::Unreadable(why) => panic!("{why}"),
+    }
 }
 
 contract! {
@@ -79,7 +93,7 @@ contract! {
     async fn every_transaction_comes_once_in_the_order_of_the_file(subject: &impl ClearingSubject) {
         let file = delivery();
         let (lists_amounts, lines) = read(subject, &file);
-        let lines: Vec<_> = lines.into_iter().map(Result::unwrap).collect();
+        let lines: Vec<_> = lines.into_iter().map(listed).collect();
         assert!(lists_amounts);
         assert_eq!(without_numbers(&lines), without_numbers(&file.lines));
         assert!(lines.is_sorted_by(|one, next| 0 < one.number && one.number < next.number), "{lines:?}");
@@ -103,10 +117,11 @@ contract! {
             let of = line(name, None);
             ListedLine { listed: Listed { fee, ..of.listed }, ..of }
         };
-        let file = Delivery { lines: vec![fee("a", amount(3)), fee("a", amount(0))], lists_amounts: false, is_cut_off: false };
+        let lines = vec![fee("a", amount(3)), fee("a", amount(0))];
+        let file = Delivery { lines, lists_amounts: false, ..delivery() };
         let (lists_amounts, lines) = read(subject, &file);
         assert!(!lists_amounts);
-        let lines: Vec<_> = lines.into_iter().map(Result::unwrap).collect();
+        let lines: Vec<_> = lines.into_iter().map(listed).collect();
         assert_eq!(without_numbers(&lines), file.lines);
     }
 
@@ -124,6 +139,18 @@ contract! {
         let error = last.as_ref().unwrap_err();
         assert!(error.file.ends_with("items.csv") && error.line > 1, "{error}");
         assert!(error.to_string().starts_with(&format!("{}, line {}", error.file, error.line)), "{error}");
+    }
+
+    /// A changed id must not pass for one that is not known, and must not hide the lines behind it.
+    async fn a_line_that_cannot_be_read_is_named_and_those_behind_it_are_read(subject: &impl ClearingSubject) {
+        let file = Delivery { unreadable: Some(2), ..delivery() };
+        let (_, mut lines) = read(subject, &file);
+        let FileLine::Unreadable(why) = lines.remove(2).unwrap() else { panic!("{lines:?}") };
+        assert!(why.file.ends_with("items.csv") && why.line > 1 && !why.why.is_empty(), "{why}");
+        let mut others = file.lines;
+        others.remove(2);
+        let lines: Vec<_> = lines.into_iter().map(listed).collect();
+        assert_eq!(without_numbers(&lines), without_numbers(&others));
     }
 
     /// The error names the file, because a check may have many.
