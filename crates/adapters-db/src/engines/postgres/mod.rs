@@ -160,6 +160,9 @@ impl<'a> WriteParts<'a> {
     }
 }
 
+/// Returns how many rows it wrote, table by table.
+type Counted<'a, const NUMBER: usize> = SqlStatement<Column<'a>, Array<BigInt>, NUMBER>;
+
 fn write(connection: &mut PgConnection, writes: &Writes<'_>) -> QueryResult<()> {
     let mut parts = WriteParts { shape: writes.groups.number(), ..WriteParts::default() };
     parts.add(0, &writes.cases, Writing::Update(writes.groups));
