@@ -283,10 +283,11 @@ async fn a_reversal_that_has_a_row_keeps_it(database: &impl TestDatabase) {
 
 /// The payment has a fee, which its cancel waives.
 async fn only_the_groups_of_columns_that_changed_are_written(database: &impl TestDatabase) {
-    const GROUPS: [(&str, &str); 4] = [
+    const GROUPS: [(&str, &str); 5] = [
         ("payment", "status, acquirer_id, account, amount_value, kind, initiated_at, payment_id, completed_at"),
         ("fee", "fee_value, fee_currency"),
         ("cancellation", "cancellation, cancel_acquirer_id, first_received_at, cancelled_at, result_code, returned_at"),
+        ("doubt", "defer_reason, refusal"),
         ("settlement", "settled_at, settlement_day"),
     ];
     let store = database.open(ledger_policy());
