@@ -2,13 +2,6 @@
 
 use std::borrow::Cow;
 
-use diesel::QueryResult;
-use diesel::pg::Pg;
-use diesel::query_builder::AstPass;
-use diesel::sql_types::{Array, BigInt, Nullable, Text};
-
-use super::statement::Parameter;
-
 /// One column of many rows. As arrays, rows cost PostgreSQL a fraction of what they cost as JSON.
 #[derive(Debug)]
 pub(crate) enum Column<'a> {
@@ -67,8 +60,8 @@ impl Groups {
     }
 
     /// The set's number.
-    pub(crate) fn number(self) -> usize {
-        self.0.into()
+    pub(crate) const fn number(self) -> usize {
+        self.0 as usize
     }
 
     pub(crate) const fn with(self, place: usize) -> Self {
@@ -79,14 +72,14 @@ impl Groups {
         self.0 & 1 << place != 0
     }
 
-    pub(crate) fn and(self, others: Self) -> Self {
+    pub(crate) const fn and(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 }
 
 /// How rows are written, which says what columns of them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Writing {
+pub(crate) enum WriteMode {
     /// All of them are new.
     Insert,
     /// All of them are there already.
@@ -104,17 +97,17 @@ pub(crate) trait TableRow: Sized {
     const CHANGING: &'static [&'static [&'static str]];
 
     /// The columns that this way of writing sends: the key, the fixed columns of new rows, and the changing ones.
-    fn columns(rows: &[Self], writing: Writing) -> Vec<Column<'_>>;
+    fn columns(rows: &[Self], writing: WriteMode) -> Vec<Column<'_>>;
 
     /// The groups in which the row differs from what it was.
     fn differing(&self, was: &Self) -> Groups;
 
     /// The names of [`Self::columns`].
-    fn names(writing: Writing) -> Vec<&'static str> {
+    fn names(writing: WriteMode) -> Vec<&'static str> {
         let mut names = Self::KEY.to_vec();
         match writing {
-            Writing::Insert => names.extend(Self::FIXED.iter().chain(Self::CHANGING.iter().copied().flatten())),
-            Writing::Update(groups) => names.extend(Self::changing(groups)),
+            WriteMode::Insert => names.extend(Self::FIXED.iter().chain(Self::CHANGING.iter().copied().flatten())),
+            WriteMode::Update(groups) => names.extend(Self::changing(groups)),
         }
         names
     }
@@ -145,14 +138,14 @@ macro_rules! columns {
             const FIXED: &'static [&'static str] = &[$($(stringify!($fixed)),+)?];
             const CHANGING: &'static [&'static [&'static str]] = &[$(&[$(stringify!($changing)),+]),*];
 
-            fn columns(rows: &[Self], writing: $crate::sql::Writing) -> Vec<$crate::sql::Column<'_>> {
-                use $crate::sql::{Cell, Writing};
+            fn columns(rows: &[Self], writing: $crate::sql::WriteMode) -> Vec<$crate::sql::Column<'_>> {
+                use $crate::sql::{Cell, WriteMode};
                 // A field that is not listed would never be written: this does not compile then.
                 let _ = |Self { $($($key: _,)+)? $($($fixed: _,)+)? $($($changing: _,)+)* $($($assigned: _,)+)? }: Self| ();
                 let mut columns = vec![$($(Cell::column(rows.iter().map(|row| &row.$key))),+)?];
                 let (is_new, groups) = match writing {
-                    Writing::Insert => (true, $crate::sql::Groups::ALL),
-                    Writing::Update(groups) => (false, groups),
+                    WriteMode::Insert => (true, $crate::sql::Groups::ALL),
+                    WriteMode::Update(groups) => (false, groups),
                 };
                 if is_new {
                     columns.extend([$($(Cell::column(rows.iter().map(|row| &row.$fixed))),+)?]);
@@ -178,12 +171,3 @@ macro_rules! columns {
 }
 
 pub(crate) use columns;
-
-impl Parameter<Pg> for Column<'_> {
-    fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        match self {
-            Self::Texts(texts) => out.push_bind_param::<Array<Nullable<Text>>, _>(texts),
-            Self::Numbers(numbers) => out.push_bind_param::<Array<Nullable<BigInt>>, _>(numbers),
-        }
-    }
-}
