@@ -27,4 +27,5 @@ mod writes;
 
 pub use database::Database;
 pub use deployment::DeploymentPolicy;
+pub use migrations::{Migrated, MigrationRun};
 pub use settings::{DatabaseError, DatabaseSettings};

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use adapters_db::{Migrated, MigrationRun};
 use clap::{Args, Parser, Subcommand};
 use domain::{ClearingDay, PaymentRequestId};
 
@@ -28,8 +29,12 @@ enum Command {
     Serve(ServeArgs),
     /// Asks the process that serves with these settings whether it lives; exits with 1 if not
     Health,
-    /// Brings the database's schema up to date
-    Migrate,
+    /// Brings the database's schema up to date, beside processes that serve it
+    Migrate {
+        /// Takes away what only the version before needs; every process of that version has to be stopped
+        #[arg(long)]
+        finish: bool,
+    },
     /// Shows every rule at work, with keys and a database of its own
     Demo(DemoArgs),
     /// Makes keys
@@ -134,7 +139,7 @@ pub(crate) fn run() -> Result<ExitCode, CliError> {
     match command {
         Command::Serve(args) => on_runtime(serve::serve(load(args.flags())?)),
         Command::Health => on_runtime(health::check(load(vec![])?)),
-        Command::Migrate => done(migrate(&load(vec![])?)),
+        Command::Migrate { finish } => done(migrate(&load(vec![])?, finish)),
         Command::Demo(args) => on_runtime(demo::run(args.dir, args.once)),
         Command::Keys(KeysCommand::Generate { dir }) => done(keys::generate(&dir)),
         Command::Config(ConfigCommand::Check) => done(check(&load(vec![])?)),
@@ -163,10 +168,19 @@ fn on_runtime(command: impl Future<Output = Result<ExitCode, CliError>>) -> Resu
     ended
 }
 
-fn migrate(settings: &Settings) -> Result<(), CliError> {
-    let applied = wiring::open(settings)?.migrate().map_err(wiring::database_failure)?;
+fn migrate(settings: &Settings, finish: bool) -> Result<(), CliError> {
+    // A reader that has gone away does not end a migration.
+    let report = |sentence: &str| drop(print_line(sentence));
+    let run = MigrationRun { finish, report: &report };
+    let Migrated { applied, unfinished } = wiring::open(settings)?.migrate_with(&run).map_err(wiring::database_failure)?;
     for name in &applied {
         print_line(format_args!("applied {name}"))?;
+    }
+    if !unfinished.is_empty() {
+        let left = unfinished.join(", ");
+        return print_line(format_args!(
+            "{left} is to come: when every process of the version before is stopped, run `rescind migrate --finish`"
+        ));
     }
     if applied.is_empty() { print_line("the schema is up to date") } else { Ok(()) }
 }
