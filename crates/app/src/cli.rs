@@ -4,12 +4,12 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use adapters_db::{Migrated, MigrationRun};
 use clap::{Args, Parser, Subcommand};
 use domain::{ClearingDay, PaymentRequestId};
 
 use crate::output::{CliError, print_line};
 use crate::settings::{Settings, Sources};
+use crate::wiring::Migrated;
 use crate::{demo, explain, health, keys, reversals, serve, settlement, wiring};
 
 /// Answers Alipay+'s cancelPayment for a mobile wallet.
@@ -171,8 +171,7 @@ fn on_runtime(command: impl Future<Output = Result<ExitCode, CliError>>) -> Resu
 fn migrate(settings: &Settings, finish: bool) -> Result<(), CliError> {
     // A reader that has gone away does not end a migration.
     let report = |sentence: &str| drop(print_line(sentence));
-    let run = MigrationRun { finish, report: &report };
-    let Migrated { applied, unfinished } = wiring::open(settings)?.migrate_with(&run).map_err(wiring::database_failure)?;
+    let Migrated { applied, unfinished } = wiring::migrate(settings, finish, &report)?;
     for name in &applied {
         print_line(format_args!("applied {name}"))?;
     }
