@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use diesel::result::Error as DieselError;
-use domain::{Case, Change, Command, Decision, PaymentRequestId, Policy, decide};
+use domain::{Case, Change, Command, Decision, Entry, Event, PaymentRequestId, Policy, decide};
 use metrics::counter;
 use ports::{Decided, ReceivedCommand, UnavailableError};
 use tracing::warn;
 
-use crate::engine::SqlConnection;
+use crate::engine::{Locked, SqlConnection};
 use crate::metrics::BatchMetrics;
 use crate::pool::unavailable;
-use crate::rows::{CaseRow, EntryRow, EventRow, LoadedRows, RefundRow, ReversalRow, inconsistent};
+use crate::rows::{CaseKey, CaseRow, EntryRow, EventRow, LoadedCase, LoadedRows, RefundRow, ReversalRow, inconsistent};
+use crate::sql::TableRow;
 use crate::store::SqlStore;
 use crate::transaction::in_transaction;
 use crate::writes::Writes;
@@ -24,18 +25,25 @@ const REPLAY_WITHIN: Duration = Duration::from_secs(3);
 pub(crate) type Outcomes = Vec<Result<Decided, UnavailableError>>;
 
 /// What a batch decided.
-pub(crate) struct BatchResult {
+pub(crate) struct DecidedBatch {
     /// One for each command.
     pub(crate) outcomes: Outcomes,
-    pub(crate) writes: Writes,
-    pub(crate) metrics: BatchMetrics,
+    cases: BTreeMap<String, Result<CaseInBatch, UnavailableError>>,
+    metrics: BatchMetrics,
 }
 
-/// A case before the batch and now, with the number of its timeline's last line.
+/// A case before the batch and now, with what the batch adds to its timeline and to the ledger.
 struct CaseInBatch {
-    before: Case,
-    now: Case,
+    bucket: i16,
+    /// The number of the timeline's last line before the batch.
     last_event: i32,
+    /// Whether the reversal had a row of its own before.
+    has_reversal_row: bool,
+    /// As it was before its first change.
+    before: Option<Case>,
+    now: Case,
+    events: Vec<Event>,
+    entries: Vec<Entry>,
 }
 
 /// One batch in one transaction: lock, load, decide, record, commit.
@@ -44,27 +52,28 @@ fn decide_batch<C: SqlConnection>(
     connection: &mut C,
     batch: &[ReceivedCommand],
 ) -> Result<Outcomes, DieselError> {
-    let id = |received: &ReceivedCommand| received.command.id.as_str().to_owned();
-    let ids = BTreeSet::from_iter(batch.iter().map(id));
-    let opening = BTreeSet::from_iter(batch.iter().filter(|received| received.command.action.opens_case()).map(id));
-    let (ids, opening) = (Vec::from_iter(ids), Vec::from_iter(opening));
-    let (outcomes, metrics) = in_transaction(connection, |connection| {
-        let rows = (store.engine.lock_and_load)(connection, &ids, &opening)?;
-        let now = (store.engine.clock)(connection)?;
+    let mut opens: BTreeMap<&str, bool> = BTreeMap::new();
+    for ReceivedCommand { command, .. } in batch {
+        *opens.entry(command.id.as_str()).or_default() |= command.action.opens_case();
+    }
+    let keys: Vec<_> = opens.keys().map(|id| CaseKey::of(id)).collect();
+    let opening: Vec<_> = keys.iter().zip(opens.values()).filter(|(_, opens)| **opens).map(|(key, _)| *key).collect();
+    let decided = in_transaction(connection, |connection| {
+        let Locked { rows, now } = (store.engine.lock_and_load)(connection, &keys, &opening)?;
         let commands: Vec<Command> = batch.iter().map(|received| received.as_received(now)).collect();
-        let BatchResult { outcomes, writes, metrics } = decide_all(&store.policy, rows, &commands);
-        store.engine.record(connection, &writes)?;
-        Ok((outcomes, metrics))
+        let decided = decide_all(&store.policy, rows, &commands);
+        store.engine.record(connection, &decided.writes())?;
+        Ok(decided)
     })?;
-    metrics.committed(batch);
-    Ok(outcomes)
+    decided.metrics.committed(batch);
+    Ok(decided.outcomes)
 }
 
 /// Decides a batch, and one by one what fails together, so that one command's trouble is its own. It is safe after every failure:
 /// what was rolled back is decided for the first time, and what was committed without our hearing of it is read back.
 pub(crate) fn decide_or_replay<C: SqlConnection>(store: &SqlStore<C>, batch: &[ReceivedCommand]) -> Outcomes {
     let begun = Instant::now();
-    let reason = match store.writers.take().map(|mut connection| decide_batch(store, &mut *connection, batch)) {
+    let reason = match store.writers.take_unasked().map(|mut connection| decide_batch(store, &mut *connection, batch)) {
         Ok(Ok(outcomes)) => return outcomes,
         Ok(Err(error)) => unavailable(&error),
         Err(unreachable) => return vec![Err(unreachable); batch.len()],
@@ -89,59 +98,85 @@ pub(crate) fn decide_or_replay<C: SqlConnection>(store: &SqlStore<C>, batch: &[R
 }
 
 /// Decides the commands in order, each on the case as the one before left it.
-pub(crate) fn decide_all(policy: &Policy, rows: LoadedRows, commands: &[Command]) -> BatchResult {
-    let mut cases: BTreeMap<String, Result<CaseInBatch, UnavailableError>> = BTreeMap::new();
-    for (id, last_event, case) in rows.into_cases() {
-        let case = case.map(|case| CaseInBatch { before: case.clone(), now: case, last_event });
-        cases.insert(id, case.map_err(inconsistent));
-    }
-    let (mut writes, mut metrics) = (Writes::default(), BatchMetrics::default());
-    let outcomes = commands.iter().enumerate().map(|(index, command)| {
-        let unknown = || {
-            let case = Case::unknown(command.id.clone());
-            Ok(CaseInBatch { before: case.clone(), now: case, last_event: 0 })
-        };
-        match cases.entry(command.id.as_str().to_owned()).or_insert_with(unknown) {
-            Err(unavailable) => Err(unavailable.clone()),
-            Ok(case) => {
+pub(crate) fn decide_all(policy: &Policy, rows: LoadedRows, commands: &[Command]) -> DecidedBatch {
+    let loaded = rows.into_cases().into_iter().map(CaseInBatch::loaded);
+    let (mut cases, mut metrics) = (BTreeMap::from_iter(loaded), BatchMetrics::default());
+    let decided = commands.iter().enumerate().map(|(index, command)| {
+        let id = command.id.as_str();
+        if !cases.contains_key(id) {
+            cases.insert(id.to_owned(), Ok(CaseInBatch::unknown(&command.id)));
+        }
+        match cases.get_mut(id) {
+            Some(Ok(case)) => {
                 let decision = decide(policy, &case.now, command);
                 metrics.see((index, command), &case.now, &decision);
-                Ok(case.apply(decision, &mut writes))
+                Ok(case.apply(decision))
             }
+            Some(Err(unreadable)) => Err(unreadable.clone()),
+            None => Err(UnavailableError::because("a case of the batch is missing")),
         }
     });
-    let outcomes = outcomes.collect();
-    cases.into_values().flatten().for_each(|case| case.write_to(&mut writes));
-    BatchResult { outcomes, writes, metrics }
+    let outcomes = decided.collect();
+    DecidedBatch { outcomes, cases, metrics }
+}
+
+impl DecidedBatch {
+    /// What has to be written of it, which is nothing where nothing changed.
+    pub(crate) fn writes(&self) -> Writes<'_> {
+        let mut writes = Writes::default();
+        self.cases.values().flatten().for_each(|case| case.write_to(&mut writes));
+        writes
+    }
 }
 
 impl CaseInBatch {
-    fn apply(&mut self, decision: Decision, writes: &mut Writes) -> Decided {
+    fn unknown(id: &PaymentRequestId) -> Self {
+        Self::of(Case::unknown(id.clone()), (CaseKey::from(id).bucket, 0, false))
+    }
+
+    fn loaded(loaded: LoadedCase) -> (String, Result<Self, UnavailableError>) {
+        let LoadedCase { id, bucket, last_event, has_reversal_row, case } = loaded;
+        (id, case.map(|case| Self::of(case, (bucket, last_event, has_reversal_row))).map_err(inconsistent))
+    }
+
+    fn of(now: Case, (bucket, last_event, has_reversal_row): (i16, i32, bool)) -> Self {
+        Self { bucket, last_event, has_reversal_row, before: None, now, events: Vec::new(), entries: Vec::new() }
+    }
+
+    fn apply(&mut self, decision: Decision) -> Decided {
         let decided = Decided::of(&decision);
         if let Some(Change { case, events, entries }) = decision.change {
-            for event in &events {
-                self.last_event += 1;
-                writes.events.push(EventRow::of(&case.id, self.last_event, event));
-            }
-            writes.entries.extend(entries.iter().map(|entry| EntryRow::of(&case.id, entry)));
-            self.now = case;
+            self.events.extend(events);
+            self.entries.extend(entries);
+            let before = std::mem::replace(&mut self.now, case);
+            self.before.get_or_insert(before);
         }
         decided
     }
 
-    fn write_to(self, writes: &mut Writes) {
-        if self.before == self.now {
-            return;
-        }
-        let id: &PaymentRequestId = &self.now.id;
-        writes.cases.push(CaseRow::of(&self.now, self.last_event));
-        for (place, refund) in (0..).zip(&self.now.refunds) {
-            if !self.before.refunds.contains(refund) {
-                writes.refunds.push(RefundRow::of(id, place, refund));
+    fn write_to<'a>(&'a self, writes: &mut Writes<'a>) {
+        let Self { bucket, last_event, has_reversal_row, before: Some(before), now, events, entries } = self else { return };
+        let key = CaseKey { id: now.id.as_str(), bucket: *bucket };
+        let last_line = last_event.saturating_add(i32::try_from(events.len()).unwrap_or(i32::MAX));
+        let was = CaseRow::of(key, before, (*last_event, *has_reversal_row));
+        let row = CaseRow::of(key, now, (last_line, *has_reversal_row));
+        writes.groups = writes.groups.and(row.differing(&was));
+        writes.cases.push(row);
+        writes.events.extend(EventRow::of(key, last_event.saturating_add(1), events));
+        writes.entries.extend(entries.iter().map(|entry| EntryRow::of(key, entry)));
+        for (place, refund) in (0..).zip(&now.refunds) {
+            match before.refunds.iter().find(|known| known.id == refund.id) {
+                None => writes.refunds.new.push(RefundRow::of(key, place, refund)),
+                Some(known) if known != refund => writes.refunds.changed.push(RefundRow::of(key, place, refund)),
+                Some(_) => {}
             }
         }
-        if self.before.reversal != self.now.reversal {
-            writes.reversals.extend(self.now.reversal.iter().map(|reversal| ReversalRow::of(id, reversal)));
+        if let Some(reversal) = ReversalRow::of(key, now, *has_reversal_row) {
+            if !has_reversal_row {
+                writes.reversals.new.push(reversal);
+            } else if before.reversal != now.reversal {
+                writes.reversals.changed.push(reversal);
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::batch::{Outcomes, decide_or_replay};
 use crate::engine::SqlConnection;
 use crate::leases::lease_due;
 use crate::pool::{blocking, unavailable};
-use crate::rows::{EntryRow, EventRow, InconsistentRowError, RowRef, inconsistent};
+use crate::rows::{CaseKey, EntryRow, EventRow, InconsistentRowError, RowRef, inconsistent};
 use crate::store::SqlStore;
 use crate::tables::{CaseTables, HalfBalance};
 use crate::transaction::read;
@@ -32,7 +32,7 @@ fn listed<C: CaseTables>(
         let ids = ids_of(connection, &Page { limit: missing, after })?;
         let is_last = ids.len() < missing as usize;
         after = ids.last().cloned();
-        cases.extend(connection.load(&ids)?.into_readable("it is left out of a list"));
+        cases.extend(connection.load(&CaseKey::of_all(&ids))?.into_readable("it is left out of a list"));
         if is_last || cases.len() >= limit as usize {
             return Ok(cases);
         }
@@ -69,14 +69,16 @@ impl<C: SqlConnection> CancellationStore for SqlStore<C> {
     }
 
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
-        let id = id.as_str().to_owned();
-        let (rows, timeline) =
-            read(&self.readers, move |connection| Ok((connection.load(std::slice::from_ref(&id))?, connection.timeline(&id)?)))
-                .await?;
-        let case = rows.into_cases().pop().map(|(_, _, case)| case.map_err(inconsistent)).transpose()?;
+        let id = id.clone();
+        let found = read(&self.readers, move |connection| {
+            let key = CaseKey::from(&id);
+            Ok((connection.load(&[key])?, connection.timeline(key)?))
+        });
+        let (rows, timeline) = found.await?;
+        let case = rows.into_cases().pop().map(|loaded| loaded.case.map_err(inconsistent)).transpose()?;
         let Some(case) = case.filter(|case| !case.is_unknown()) else { return Ok(None) };
-        let entries = timeline.into_iter().map(|row| EventRow::into_entry(row).map_err(inconsistent));
-        Ok(Some(CaseFile { case, timeline: entries.collect::<Result<_, _>>()? }))
+        let lines = timeline.into_iter().map(EventRow::into_entries).collect::<Result<Vec<_>, _>>().map_err(inconsistent)?;
+        Ok(Some(CaseFile { case, timeline: lines.into_iter().flatten().collect() }))
     }
 
     async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {

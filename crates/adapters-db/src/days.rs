@@ -5,10 +5,10 @@ use diesel::result::Error as DieselError;
 use domain::{Action, Case, ClearingDay, Command, CommandReply, DayClosing, PaymentRequestId, RefundRequestId};
 use ports::{ClosedDay, Decided, DuePosition, Page, SettlementStore, Step, StepOutcome, UnavailableError};
 
-use crate::batch::{BatchResult, decide_all};
-use crate::engine::{Engine, SqlConnection};
+use crate::batch::decide_all;
+use crate::engine::{Engine, Locked, SqlConnection};
 use crate::pool::{blocking, unavailable};
-use crate::rows::{DayRow, InconsistentRowError, LoadedRows, RowRef, inconsistent};
+use crate::rows::{CaseKey, DayRow, InconsistentRowError, LoadedRows, RowRef, inconsistent};
 use crate::store::SqlStore;
 use crate::tables::{DayTables, Due};
 use crate::transaction::{in_transaction, read};
@@ -59,7 +59,7 @@ fn settle<C: SqlConnection>(
     if ids.is_empty() {
         return Ok(None);
     }
-    let rows = (store.engine.lock_and_load)(connection, &ids, &[])?;
+    let Locked { rows, now: _ } = (store.engine.lock_and_load)(connection, &CaseKey::of_all(&ids), &[])?;
     let command = |id: &String| {
         let row = RowRef { table: "cases", id };
         let id = row.parsed("payment_request_id", PaymentRequestId::parse(row.id))?;
@@ -69,8 +69,8 @@ fn settle<C: SqlConnection>(
         Ok(commands) => commands,
         Err(unreadable) => return Ok(Some(Err(inconsistent(unreadable)))),
     };
-    let BatchResult { outcomes, writes, metrics: _ } = decide_all(&store.policy, rows, &commands);
-    for (command, outcome) in commands.into_iter().zip(outcomes) {
+    let decided = decide_all(&store.policy, rows, &commands);
+    for (command, outcome) in commands.into_iter().zip(decided.outcomes.iter().cloned()) {
         match outcome.map(Decided::typed::<CommandReply>) {
             Ok(Ok(Decided { reply: CommandReply::Done(_), .. })) => {}
             Ok(Ok(Decided { reply: CommandReply::Conflict(why), .. })) => {
@@ -82,7 +82,7 @@ fn settle<C: SqlConnection>(
             Err(unreadable) => return Ok(Some(Err(unreadable))),
         }
     }
-    store.engine.record(connection, &writes)?;
+    store.engine.record(connection, &decided.writes())?;
     Ok(None)
 }
 
@@ -131,7 +131,7 @@ fn open_until<C: SqlConnection>(
 
 /// Every case or none: a sum of some must not be taken for the sum of all.
 fn all(rows: LoadedRows) -> Result<Vec<Case>, UnavailableError> {
-    rows.into_cases().into_iter().map(|(_, _, case)| case.map_err(inconsistent)).collect()
+    rows.into_cases().into_iter().map(|loaded| loaded.case.map_err(inconsistent)).collect()
 }
 
 #[async_trait]
@@ -156,7 +156,7 @@ impl<C: SqlConnection> SettlementStore for SqlStore<C> {
         let page = page.clone();
         let rows = read(&self.readers, move |connection: &mut C| {
             let ids = connection.accounted_ids(day, &page)?;
-            connection.load(&ids)
+            connection.load(&CaseKey::of_all(&ids))
         });
         all(rows.await?)
     }
@@ -174,14 +174,14 @@ impl<C: SqlConnection> SettlementStore for SqlStore<C> {
 
     async fn find_all(&self, ids: &[PaymentRequestId]) -> Result<Vec<Case>, UnavailableError> {
         let ids: Vec<_> = ids.iter().map(PaymentRequestId::to_string).collect();
-        all(read(&self.readers, move |connection: &mut C| connection.load(&ids)).await?)
+        all(read(&self.readers, move |connection: &mut C| connection.load(&CaseKey::of_all(&ids))).await?)
     }
 
     async fn find_refunded(&self, ids: &[RefundRequestId]) -> Result<Vec<Case>, UnavailableError> {
         let refunds: Vec<_> = ids.iter().map(RefundRequestId::to_string).collect();
         let rows = read(&self.readers, move |connection: &mut C| {
             let ids = connection.refunded_ids(&refunds)?;
-            connection.load(&ids)
+            connection.load(&CaseKey::of_all(&ids))
         });
         all(rows.await?)
     }

@@ -12,7 +12,7 @@ use ports::{CancellationStore, SettlementStore};
 use crate::deployment::DeploymentTable;
 use crate::migrations::{Migrated, MigrationError, MigrationRun};
 use crate::pool::Pools;
-use crate::rows::LoadedRows;
+use crate::rows::{CaseKey, LoadedRows};
 use crate::settings::{DatabaseError, DatabaseSettings};
 use crate::tables::{CaseTables, DayTables};
 use crate::transaction::Transactions;
@@ -46,20 +46,29 @@ pub(crate) struct Engine<C: SqlConnection> {
     pub(crate) clock: fn(connection: &mut C) -> QueryResult<Option<DateTime<Utc>>>,
     /// Lets the transaction that has begun take more time than an answer to Alipay+ may, but not without end.
     pub(crate) take_time: fn(connection: &mut C) -> QueryResult<()>,
-    /// Locks the cases of `ids`, which are sorted, and loads them as they are under the lock. A case of `opening` is there afterwards,
-    /// and locked, even if nothing was known of it.
-    pub(crate) lock_and_load: fn(connection: &mut C, ids: &[String], opening: &[String]) -> QueryResult<LoadedRows>,
+    /// Locks the cases of `keys`, which are sorted by id, and loads them as they are under the lock. A case of `opening` is there
+    /// afterwards, and locked, even if nothing was known of it.
+    pub(crate) lock_and_load: fn(connection: &mut C, keys: &[CaseKey<'_>], opening: &[CaseKey<'_>]) -> QueryResult<Locked>,
     /// Locks at most `limit` cases whose reversal is due and leased to nobody, the earliest due first. It passes over those that
     /// somebody else has locked.
     pub(crate) lock_due: fn(connection: &mut C, now: DateTime<Utc>, limit: u32) -> QueryResult<Vec<String>>,
     /// Writes what a batch decided.
-    pub(crate) write: fn(connection: &mut C, writes: &Writes) -> QueryResult<()>,
+    pub(crate) write: fn(connection: &mut C, writes: &Writes<'_>) -> QueryResult<()>,
+}
+
+/// Cases under their locks.
+#[derive(Debug)]
+pub(crate) struct Locked {
+    pub(crate) rows: LoadedRows,
+    /// The time by the engine's own clock, once all locks were held. `None` where it has none but the process's, and where it holds no
+    /// lock because no case is there.
+    pub(crate) now: Option<DateTime<Utc>>,
 }
 
 impl<C: SqlConnection> Engine<C> {
     /// Writes what a batch decided, if it decided anything new.
-    pub(crate) fn record(&self, connection: &mut C, writes: &Writes) -> QueryResult<()> {
-        if writes.is_empty() { Ok(()) } else { (self.write)(connection, writes) }
+    pub(crate) fn record(&self, connection: &mut C, writes: &Writes<'_>) -> QueryResult<()> {
+        if writes.cases.is_empty() { Ok(()) } else { (self.write)(connection, writes) }
     }
 }
 

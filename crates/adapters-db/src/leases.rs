@@ -8,9 +8,10 @@ use domain::{Action, Case, Command, LeaseReply, Reply};
 use ports::{Decided, LeasedReversal, UnavailableError};
 use tracing::{error, warn};
 
-use crate::batch::{BatchResult, decide_all};
-use crate::engine::SqlConnection;
+use crate::batch::decide_all;
+use crate::engine::{Locked, SqlConnection};
 use crate::pool::unavailable;
+use crate::rows::CaseKey;
 use crate::store::SqlStore;
 use crate::transaction::in_transaction;
 
@@ -74,17 +75,17 @@ fn lease<C: SqlConnection>(
     mut ids: Vec<String>,
 ) -> Result<Vec<LeasedReversal>, DieselError> {
     ids.sort();
-    let rows = (store.engine.lock_and_load)(connection, &ids, &[])?;
+    let Locked { rows, now: _ } = (store.engine.lock_and_load)(connection, &CaseKey::of_all(&ids), &[])?;
     let cases = rows.clone().into_readable("its due reversal is not tried");
     let attempt = |case: &Case| Command { id: case.id.clone(), at: now, action: Action::LeaseAttempt };
     let commands: Vec<_> = cases.iter().map(attempt).collect();
-    let BatchResult { outcomes, writes, metrics: _ } = decide_all(&store.policy, rows, &commands);
-    store.engine.record(connection, &writes)?;
+    let decided = decide_all(&store.policy, rows, &commands);
+    store.engine.record(connection, &decided.writes())?;
     let leased = |(case, outcome): (Case, Result<Decided, UnavailableError>)| match (case.reversal_request(), outcome) {
         (Some(request), Ok(Decided { reply: Reply::Lease(LeaseReply::Leased(attempt)), .. })) => {
             Some(LeasedReversal { request, attempt })
         }
         (Some(_) | None, Ok(_) | Err(_)) => None,
     };
-    Ok(cases.into_iter().zip(outcomes).filter_map(leased).collect())
+    Ok(cases.into_iter().zip(decided.outcomes).filter_map(leased).collect())
 }

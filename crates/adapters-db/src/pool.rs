@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use diesel::connection::TransactionManager;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection, R2D2Connection};
-use diesel::result::Error as DieselError;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use metrics::{gauge, histogram};
 use ports::UnavailableError;
 
@@ -65,13 +66,28 @@ impl<C: R2D2Connection> Connections<C> {
             .max_size(size)
             .min_idle(Some(0))
             .connection_timeout(PATIENCE)
+            // Asking costs a journey there and back: who cannot do without is in `take`.
+            .test_on_check_out(false)
             .connection_customizer(Box::new(Prepared(prepare)))
             .build_unchecked(ConnectionManager::new(address));
         Self { pool, purpose }
     }
 
-    /// A connection. It blocks the thread while all are in use.
+    /// A connection that works, found by asking. It blocks the thread while all are in use.
     pub(crate) fn take(&self) -> Result<Connection<C>, UnavailableError> {
+        // After as many lost ones as the pool can hold there is a new one.
+        for _ in 0..self.pool.max_size() {
+            let mut connection = self.take_unasked()?;
+            match connection.ping() {
+                Ok(()) => return Ok(connection),
+                Err(_) => throw_away(&mut *connection),
+            }
+        }
+        self.take_unasked()
+    }
+
+    /// A connection that may have been lost meanwhile. It blocks the thread while all are in use.
+    pub(crate) fn take_unasked(&self) -> Result<Connection<C>, UnavailableError> {
         let begun = Instant::now();
         let taken = self.pool.get().map_err(|error| UnavailableError::because(format!("no database connection: {error}")));
         histogram!("rescind_database_connection_wait_seconds", "pool" => self.purpose).record(begun.elapsed().as_secs_f64());
@@ -84,6 +100,26 @@ impl<C: R2D2Connection> Connections<C> {
         let busy = state.connections.saturating_sub(state.idle_connections);
         gauge!("rescind_database_connections", "pool" => self.purpose, "state" => "busy").set(busy);
         gauge!("rescind_database_connections", "pool" => self.purpose, "state" => "idle").set(state.idle_connections);
+    }
+}
+
+/// Makes the pool close the connection instead of keeping it.
+fn throw_away<C: R2D2Connection>(connection: &mut C) {
+    C::TransactionManager::transaction_manager_status_mut(connection).set_in_error();
+}
+
+/// Keeps from the pool a connection on which nobody else can do better: it is lost, or its server takes no writes any more.
+pub(crate) fn throw_away_after<C: R2D2Connection>(connection: &mut C, error: &DieselError) {
+    let kind = match error {
+        DieselError::DatabaseError(kind, _) => kind,
+        DieselError::BrokenTransactionManager => &DatabaseErrorKind::ClosedConnection,
+        _ => return,
+    };
+    if matches!(
+        kind,
+        DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ReadOnlyTransaction
+    ) {
+        throw_away(connection);
     }
 }
 

@@ -1,7 +1,8 @@
-//! The tables, as `migrations/` makes them on every engine.
+//! The tables, as `migrations/` makes them on every engine. Columns that nothing uses yet are left out.
 
 diesel::table! {
-    cases (payment_request_id) {
+    cases (bucket, payment_request_id) {
+        bucket -> SmallInt,
         payment_request_id -> Text,
         status -> Nullable<Text>,
         acquirer_id -> Nullable<Text>,
@@ -23,6 +24,7 @@ diesel::table! {
         cancelled_at -> Nullable<BigInt>,
         refusal -> Nullable<Text>,
         result_code -> Nullable<Text>,
+        returned_at -> Nullable<BigInt>,
         settled_at -> Nullable<BigInt>,
         last_event -> Integer,
         settlement_day -> Nullable<Text>,
@@ -30,7 +32,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    refunds (payment_request_id, refund_request_id) {
+    refunds (bucket, payment_request_id, refund_request_id) {
+        bucket -> SmallInt,
         payment_request_id -> Text,
         refund_request_id -> Text,
         place -> Integer,
@@ -43,7 +46,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    reversals (payment_request_id) {
+    reversals (bucket, payment_request_id) {
+        bucket -> SmallInt,
         payment_request_id -> Text,
         kind -> Text,
         amount_value -> Nullable<BigInt>,
@@ -60,18 +64,21 @@ diesel::table! {
 }
 
 diesel::table! {
-    events (payment_request_id, number) {
+    events (bucket, payment_request_id, number) {
+        bucket -> SmallInt,
         payment_request_id -> Text,
         number -> Integer,
         at -> BigInt,
         what -> Text,
         details -> Text,
+        more -> Nullable<Text>,
     }
 }
 
 diesel::table! {
-    ledger_entries (position) {
+    ledger_entries (bucket, payment_request_id, kind, refund_request_id) {
         position -> BigInt,
+        bucket -> SmallInt,
         payment_request_id -> Text,
         refund_request_id -> Text,
         kind -> Text,

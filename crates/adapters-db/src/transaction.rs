@@ -7,7 +7,7 @@ use diesel::result::Error as DieselError;
 use diesel::sqlite::SqliteConnection;
 use ports::UnavailableError;
 
-use crate::pool::{Connections, blocking, unavailable};
+use crate::pool::{Connections, blocking, throw_away_after, unavailable};
 
 /// The two kinds of transaction.
 pub(crate) trait Transactions: Sized {
@@ -41,7 +41,7 @@ impl Transactions for SqliteConnection {
 
 /// A transaction that may write, and that reports the first cause of its failure: a full disk or a lost server makes the rollback
 /// fail as well, and diesel would report only that.
-pub(crate) fn in_transaction<C: Transactions, T>(
+pub(crate) fn in_transaction<C: R2D2Connection + Transactions, T>(
     connection: &mut C,
     work: impl FnOnce(&mut C) -> Result<T, DieselError>,
 ) -> Result<T, DieselError> {
@@ -52,7 +52,11 @@ pub(crate) fn in_transaction<C: Transactions, T>(
             DieselError::RollbackTransaction
         })
     });
-    done.map_err(|error| cause.unwrap_or(error))
+    done.map_err(|error| {
+        let cause = cause.unwrap_or(error);
+        throw_away_after(connection, &cause);
+        cause
+    })
 }
 
 /// Reads one state of the database with any number of queries.

@@ -3,24 +3,35 @@
 use diesel::result::Error as DieselError;
 
 use crate::rows::{CaseRow, EntryRow, EventRow, RefundRow, ReversalRow};
+use crate::sql::Groups;
 
-/// What has to be written, at most one row a case in `cases` and `reversals`.
-#[derive(Debug, Default)]
-pub(crate) struct Writes {
-    pub(crate) cases: Vec<CaseRow>,
-    pub(crate) refunds: Vec<RefundRow>,
-    pub(crate) reversals: Vec<ReversalRow>,
-    pub(crate) events: Vec<EventRow>,
-    pub(crate) entries: Vec<EntryRow>,
+/// Rows of one table.
+#[derive(Debug)]
+pub(crate) struct RowWrites<R> {
+    pub(crate) new: Vec<R>,
+    /// They are there already.
+    pub(crate) changed: Vec<R>,
 }
 
-impl Writes {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.cases.is_empty() && self.events.is_empty() && self.entries.is_empty()
+impl<R> Default for RowWrites<R> {
+    fn default() -> Self {
+        Self { new: Vec::new(), changed: Vec::new() }
     }
 }
 
-/// A write has to change as many rows as it names; anything else means that a lock did not hold.
+/// What has to be written. A case's row is there before, and is written whenever anything else of the case is.
+#[derive(Debug, Default)]
+pub(crate) struct Writes<'a> {
+    pub(crate) cases: Vec<CaseRow<'a>>,
+    /// The groups of columns in which any of `cases` differs from its row.
+    pub(crate) groups: Groups,
+    pub(crate) refunds: RowWrites<RefundRow<'a>>,
+    pub(crate) reversals: RowWrites<ReversalRow<'a>>,
+    pub(crate) events: Vec<EventRow<'a>>,
+    pub(crate) entries: Vec<EntryRow<'a>>,
+}
+
+/// A write has to change as many rows as it names; anything else means that a lock did not hold, or that a case has no row.
 pub(crate) fn ensure_written(table: &str, expected: usize, written: impl TryInto<usize>) -> Result<(), DieselError> {
     let written = written.try_into().unwrap_or(usize::MAX);
     if expected == written {

@@ -90,7 +90,7 @@ create table cases_next (
     -- A payment that is cancelled for good costs no fee; until then the wallet core may say that it stands.
     constraint cases_cancelled_free check (cancellation <> 'cancelled' or fee_value is null),
     -- Money that the ledger gave back was taken, and its payment is cancelled.
-    constraint cases_returned_cancelled check (returned_at is null or (status = 'succeeded' and cancelled_at is not null)),
+    constraint cases_returned_cancelled check (returned_at is null or (status is not null and status = 'succeeded' and cancelled_at is not null)),
     constraint cases_told_known check (told in ('closed', 'reversed')),
     -- An amount that was refunded elsewhere is named where one is said, and is more than nothing.
     constraint cases_refunded_elsewhere_known check (

@@ -8,7 +8,6 @@ mod progress;
 
 use diesel::migration::{Migration, MigrationSource};
 use diesel_migrations::EmbeddedMigrations;
-use sha2::{Digest, Sha256};
 
 pub(crate) use pace::{Pace, jittered};
 pub(crate) use progress::{Every, Progress};
@@ -98,9 +97,4 @@ pub(crate) fn migrate<M: Migrator>(migrator: &mut M, run: &MigrationRun<'_>) -> 
     }
     migrator.tidy(run)?;
     Ok(migrated)
-}
-
-/// The bucket of a case: from its id alone, the same that PostgreSQL's `bucket_of` computes.
-pub(crate) fn bucket_of(id: &str) -> u8 {
-    Sha256::digest(id.as_bytes())[0] & 31
 }

@@ -1,91 +1,110 @@
 //! Cases as rows.
 
+use std::borrow::Cow;
+
 use diesel::{Queryable, Selectable};
 use domain::{
     AccountId, AcquirerId, Cancellation, CancellationState, CancellationStateName, Case, DeferReason, FinalAnswer, Payment,
-    PaymentId, PaymentKind, PaymentRequestId, PaymentStatus, PaymentStatusName, Refusal, RefusalCode, RefusalName, Settlement,
+    PaymentId, PaymentKind, PaymentRequestId, PaymentStatus, PaymentStatusName, Refusal, RefusalCode, RefusalName, Reversal,
+    Settlement,
 };
-use serde::Serialize;
 
-use super::{InconsistentRowError, RefundRow, ReversalRow, RowRef, code};
+use super::reversal::{booked, booked_at};
+use super::{CaseKey, InconsistentRowError, RefundRow, ReversalRow, RowRef, code};
 use crate::schema::cases;
 use crate::sql::columns;
 
-#[derive(Debug, Clone, Default, Queryable, Selectable, Serialize)]
+#[derive(Debug, Clone, Default, Queryable, Selectable)]
 #[diesel(table_name = cases)]
-pub(crate) struct CaseRow {
-    pub(crate) payment_request_id: String,
-    pub(crate) status: Option<String>,
-    acquirer_id: Option<String>,
-    account: Option<String>,
+pub(crate) struct CaseRow<'a> {
+    pub(crate) bucket: i16,
+    pub(crate) payment_request_id: Cow<'a, str>,
+    pub(crate) status: Option<Cow<'a, str>>,
+    acquirer_id: Option<Cow<'a, str>>,
+    account: Option<Cow<'a, str>>,
     amount_value: Option<i64>,
-    amount_currency: Option<String>,
+    amount_currency: Option<Cow<'a, str>>,
     settlement_value: Option<i64>,
-    settlement_currency: Option<String>,
-    kind: Option<String>,
+    settlement_currency: Option<Cow<'a, str>>,
+    kind: Option<Cow<'a, str>>,
     initiated_at: Option<i64>,
-    payment_id: Option<String>,
+    payment_id: Option<Cow<'a, str>>,
     completed_at: Option<i64>,
     fee_value: Option<i64>,
-    fee_currency: Option<String>,
-    pub(crate) cancellation: Option<String>,
-    cancel_acquirer_id: Option<String>,
+    fee_currency: Option<Cow<'a, str>>,
+    pub(crate) cancellation: Option<Cow<'a, str>>,
+    cancel_acquirer_id: Option<Cow<'a, str>>,
     first_received_at: Option<i64>,
-    defer_reason: Option<String>,
+    defer_reason: Option<Cow<'a, str>>,
     cancelled_at: Option<i64>,
-    refusal: Option<String>,
-    result_code: Option<String>,
+    refusal: Option<Cow<'a, str>>,
+    result_code: Option<Cow<'a, str>>,
+    returned_at: Option<i64>,
     settled_at: Option<i64>,
     pub(crate) last_event: i32,
-    settlement_day: Option<String>,
+    settlement_day: Option<Cow<'a, str>>,
 }
 
 columns! {
     CaseRow in cases
-    key payment_request_id;
+    key bucket, payment_request_id;
+    changing last_event;
     changing
         status, acquirer_id, account, amount_value, amount_currency, settlement_value, settlement_currency, kind, initiated_at,
-        payment_id, completed_at, fee_value, fee_currency, cancellation, cancel_acquirer_id, first_received_at, defer_reason,
-        cancelled_at, refusal, result_code, settled_at, last_event, settlement_day;
+        payment_id, completed_at;
+    changing fee_value, fee_currency;
+    changing
+        cancellation, cancel_acquirer_id, first_received_at, defer_reason, cancelled_at, refusal, result_code, returned_at;
+    changing settled_at, settlement_day;
 }
 
 const SUCCESS: &str = "SUCCESS";
 
-impl CaseRow {
-    /// The case as a row; its refunds and its reversal have rows of their own.
-    pub(crate) fn of(case: &Case, last_event: i32) -> Self {
-        let id = case.id.as_str().to_owned();
-        let row = Self { payment_request_id: id, last_event, ..Self::default() };
+impl<'a> CaseRow<'a> {
+    /// A case of which nothing is known.
+    pub(crate) fn unknown(bucket: i16, id: impl Into<Cow<'a, str>>) -> Self {
+        Self { bucket, payment_request_id: id.into(), ..Self::default() }
+    }
+
+    pub(crate) fn key(&self) -> CaseKey<'_> {
+        CaseKey { id: &self.payment_request_id, bucket: self.bucket }
+    }
+
+    /// The case as a row; its refunds have rows of their own, and so has its reversal, where one is loaded or
+    /// [`ReversalRow::of`] makes one.
+    pub(crate) fn of(key: CaseKey<'a>, case: &'a Case, (last_event, has_reversal_row): (i32, bool)) -> Self {
+        let returned_at = booked_at(case).filter(|_| !has_reversal_row).map(|at| at.timestamp_micros());
+        let row = Self { last_event, returned_at, ..Self::unknown(key.bucket, key.id) };
         let row = case.settlement.iter().fold(row, Self::with_settlement);
         let row = case.payment.iter().fold(row, Self::with_payment);
         case.cancellation.iter().fold(row, Self::with_cancellation)
     }
 
-    fn with_settlement(self, settlement: &Settlement) -> Self {
+    fn with_settlement(self, settlement: &'a Settlement) -> Self {
         let settled_at = match settlement {
             Settlement::Settled { day: _, at } => Some(at.timestamp_micros()),
             Settlement::Excluded { day: _ } => None,
         };
-        Self { settlement_day: Some(settlement.day().to_string()), settled_at, ..self }
+        Self { settlement_day: Some(settlement.day().to_string().into()), settled_at, ..self }
     }
 
-    fn with_payment(self, payment: &Payment) -> Self {
+    fn with_payment(self, payment: &'a Payment) -> Self {
         let (completed_at, fee) = match &payment.status {
             PaymentStatus::InProgress => (None, None),
             PaymentStatus::Succeeded { completed_at, fee } => (Some(completed_at), fee.as_ref()),
             PaymentStatus::Failed { completed_at } => (Some(completed_at), None),
         };
         Self {
-            status: Some(payment.status.name().to_string()),
-            acquirer_id: Some(payment.acquirer_id.to_string()),
-            account: Some(payment.account.to_string()),
+            status: Some(payment.status.name().as_str().into()),
+            acquirer_id: Some(payment.acquirer_id.as_str().into()),
+            account: Some(payment.account.as_str().into()),
             amount_value: Some(payment.amount.minor()),
             amount_currency: code(Some(&payment.amount)),
             settlement_value: payment.settlement_amount.map(|amount| amount.minor()),
             settlement_currency: code(payment.settlement_amount.as_ref()),
-            kind: Some(payment.kind.to_string()),
+            kind: Some(payment.kind.as_str().into()),
             initiated_at: Some(payment.initiated_at.timestamp_micros()),
-            payment_id: payment.payment_id.as_ref().map(PaymentId::to_string),
+            payment_id: payment.payment_id.as_ref().map(|id| id.as_str().into()),
             completed_at: completed_at.map(|at| at.timestamp_micros()),
             fee_value: fee.map(domain::Money::minor),
             fee_currency: code(fee),
@@ -93,34 +112,46 @@ impl CaseRow {
         }
     }
 
-    fn with_cancellation(self, cancellation: &Cancellation) -> Self {
+    fn with_cancellation(self, cancellation: &'a Cancellation) -> Self {
         let (refusal, result_code) = match cancellation.final_answer() {
             None => (None, None),
             Some(FinalAnswer::Cancelled) => (None, Some(SUCCESS)),
-            Some(FinalAnswer::Refused(refusal)) => (Some(refusal.name().to_string()), Some(refusal.code().as_str())),
+            Some(FinalAnswer::Refused(refusal)) => (Some(refusal.name().as_str()), Some(refusal.code().as_str())),
         };
         Self {
-            cancellation: Some(cancellation.state.name().to_string()),
-            cancel_acquirer_id: Some(cancellation.acquirer_id.to_string()),
+            cancellation: Some(cancellation.state.name().as_str().into()),
+            cancel_acquirer_id: Some(cancellation.acquirer_id.as_str().into()),
             first_received_at: Some(cancellation.first_received_at.timestamp_micros()),
-            defer_reason: cancellation.state.defer_reason().map(|reason| reason.to_string()),
+            defer_reason: cancellation.state.defer_reason().map(|reason| reason.as_str().into()),
             cancelled_at: cancellation.cancelled_at().map(|at| at.timestamp_micros()),
-            refusal,
-            result_code: result_code.map(str::to_owned),
+            refusal: refusal.map(Cow::Borrowed),
+            result_code: result_code.map(Cow::Borrowed),
             ..self
         }
     }
 
     /// The case that this row and its fellows speak of.
-    pub(crate) fn into_case(self, refunds: Vec<RefundRow>, reversal: Option<ReversalRow>) -> Result<Case, InconsistentRowError> {
+    pub(crate) fn into_case(
+        self,
+        refunds: Vec<RefundRow<'_>>,
+        reversal: Option<ReversalRow<'_>>,
+    ) -> Result<Case, InconsistentRowError> {
         let row = RowRef { table: "cases", id: &self.payment_request_id };
         let id = row.parsed("payment_request_id", PaymentRequestId::parse(row.id))?;
         let settlement = self.settlement(row)?;
         let payment = self.status.as_deref().map(|status| self.payment(status)).transpose()?;
         let cancellation = self.cancellation.as_deref().map(|name| self.cancellation_named(name)).transpose()?;
         let refunds = refunds.iter().map(RefundRow::refund).collect::<Result<_, _>>()?;
-        let reversal = reversal.map(ReversalRow::into_reversal).transpose()?;
+        let reversal = match reversal {
+            Some(reversal) => Some(reversal.into_reversal()?),
+            None => self.returned_at.map(|at| self.booked(payment.as_ref(), at)).transpose()?,
+        };
         Ok(Case { id, payment, refunds, cancellation, reversal, settlement })
+    }
+
+    fn booked(&self, payment: Option<&Payment>, returned_at: i64) -> Result<Reversal, InconsistentRowError> {
+        let row = RowRef { table: "cases", id: &self.payment_request_id };
+        Ok(booked(row.required("returned_at", payment)?, row.moment("returned_at", returned_at)?))
     }
 
     fn settlement(&self, row: RowRef<'_>) -> Result<Option<Settlement>, InconsistentRowError> {
@@ -136,7 +167,7 @@ impl CaseRow {
 
     fn payment(&self, status: &str) -> Result<Payment, InconsistentRowError> {
         let row = RowRef { table: "cases", id: &self.payment_request_id };
-        let text = |column, value: &Option<String>| row.required(column, value.clone());
+        let text = |column, value: &Option<Cow<'a, str>>| row.required(column, value.as_deref().map(str::to_owned));
         let fee = row.money("fee_value", self.fee_value, self.fee_currency.as_deref())?;
         let completed_at = || row.dated("completed_at", self.completed_at);
         let status = match row.required("status", PaymentStatusName::parse(status))? {
@@ -147,7 +178,7 @@ impl CaseRow {
         let kind = row.required("kind", self.kind.as_deref().and_then(PaymentKind::parse))?;
         let amount = row.money("amount_value", self.amount_value, self.amount_currency.as_deref())?;
         let settlement_amount = row.money("settlement_value", self.settlement_value, self.settlement_currency.as_deref())?;
-        let payment_id = self.payment_id.clone().map(PaymentId::parse).transpose();
+        let payment_id = self.payment_id.as_deref().map(PaymentId::parse).transpose();
         Ok(Payment {
             acquirer_id: row.parsed("acquirer_id", AcquirerId::parse(text("acquirer_id", &self.acquirer_id)?))?,
             account: row.parsed("account", AccountId::parse(text("account", &self.account)?))?,
@@ -179,7 +210,7 @@ impl CaseRow {
             }
             CancellationStateName::AlreadyRefunded => CancellationState::AlreadyRefunded,
         };
-        let acquirer_id = row.required("cancel_acquirer_id", self.cancel_acquirer_id.clone())?;
+        let acquirer_id = row.required("cancel_acquirer_id", self.cancel_acquirer_id.as_deref())?;
         Ok(Cancellation {
             acquirer_id: row.parsed("cancel_acquirer_id", AcquirerId::parse(acquirer_id))?,
             first_received_at: row.dated("first_received_at", self.first_received_at)?,

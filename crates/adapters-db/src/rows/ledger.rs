@@ -1,51 +1,53 @@
 //! The embedded ledger's entries as rows.
 
+use std::borrow::Cow;
+
 use diesel::{Queryable, Selectable};
 use domain::{AccountId, Entry, EntryKind, PaymentRequestId, RefundRequestId};
 use ports::PostedEntry;
-use serde::Serialize;
 
-use super::{InconsistentRowError, RowRef};
+use super::{CaseKey, InconsistentRowError, RowRef};
 use crate::schema::ledger_entries;
 use crate::sql::columns;
 
-#[derive(Debug, Clone, Queryable, Selectable, Serialize)]
+#[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = ledger_entries)]
-pub(crate) struct EntryRow {
+pub(crate) struct EntryRow<'a> {
     /// Assigned by the database.
-    #[serde(skip)]
     position: i64,
-    payment_request_id: String,
-    refund_request_id: String,
-    kind: String,
-    account: String,
-    contra_account: String,
+    bucket: i16,
+    payment_request_id: Cow<'a, str>,
+    refund_request_id: Cow<'a, str>,
+    kind: Cow<'a, str>,
+    account: Cow<'a, str>,
+    contra_account: Cow<'a, str>,
     value: i64,
-    currency: String,
+    currency: Cow<'a, str>,
     at: i64,
 }
 
 columns! {
     EntryRow in ledger_entries
-    fixed payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at;
+    fixed bucket, payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at;
     assigned position;
 }
 
-impl EntryRow {
-    pub(crate) fn of(id: &PaymentRequestId, entry: &Entry) -> Self {
+impl<'a> EntryRow<'a> {
+    pub(crate) fn of(key: CaseKey<'a>, entry: &'a Entry) -> Self {
         let contra_account = match entry.kind {
             EntryKind::Debit | EntryKind::Credit => "merchant payable",
             EntryKind::Hold | EntryKind::Release => "authorization holds",
         };
         Self {
             position: 0,
-            payment_request_id: id.to_string(),
-            refund_request_id: entry.refund.as_ref().map(RefundRequestId::to_string).unwrap_or_default(),
-            kind: entry.kind.to_string(),
-            account: entry.account.to_string(),
-            contra_account: contra_account.to_owned(),
+            bucket: key.bucket,
+            payment_request_id: key.id.into(),
+            refund_request_id: entry.refund.as_ref().map_or("", RefundRequestId::as_str).into(),
+            kind: entry.kind.as_str().into(),
+            account: entry.account.as_str().into(),
+            contra_account: contra_account.into(),
             value: entry.amount.minor(),
-            currency: entry.amount.currency().code(),
+            currency: entry.amount.currency().code().into(),
             at: entry.at.timestamp_micros(),
         }
     }
@@ -53,12 +55,12 @@ impl EntryRow {
     pub(crate) fn into_posted(self) -> Result<PostedEntry, InconsistentRowError> {
         let row = RowRef { table: "ledger_entries", id: &self.payment_request_id };
         let kind = row.required("kind", EntryKind::parse(&self.kind))?;
-        let refund = Some(self.refund_request_id.as_str()).filter(|id| !id.is_empty());
+        let refund = Some(&*self.refund_request_id).filter(|id| !id.is_empty());
         let amount = row.money("value", Some(self.value), Some(&self.currency))?;
         let entry = Entry {
             refund: row.parsed("refund_request_id", refund.map(RefundRequestId::parse).transpose())?,
             kind,
-            account: row.parsed("account", AccountId::parse(self.account.as_str()))?,
+            account: row.parsed("account", AccountId::parse(&*self.account))?,
             amount: row.required("value", amount)?,
             at: row.moment("at", self.at)?,
         };

@@ -10,36 +10,47 @@ use super::{CaseRow, InconsistentRowError, RefundRow, ReversalRow};
 /// The rows of some cases, in any order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LoadedRows {
-    pub(crate) cases: Vec<CaseRow>,
-    pub(crate) refunds: Vec<RefundRow>,
-    pub(crate) reversals: Vec<ReversalRow>,
+    pub(crate) cases: Vec<CaseRow<'static>>,
+    pub(crate) refunds: Vec<RefundRow<'static>>,
+    pub(crate) reversals: Vec<ReversalRow<'static>>,
 }
 
-/// A case as loaded: its id, the number of its timeline's last line, and the case itself, if its rows can be read.
-pub(crate) type LoadedCase = (String, i32, Result<Case, InconsistentRowError>);
+/// A case as loaded.
+#[derive(Debug)]
+pub(crate) struct LoadedCase {
+    pub(crate) id: String,
+    pub(crate) bucket: i16,
+    /// The number of its timeline's last line.
+    pub(crate) last_event: i32,
+    /// Whether its reversal has a row of its own.
+    pub(crate) has_reversal_row: bool,
+    /// The case itself, if its rows can be read.
+    pub(crate) case: Result<Case, InconsistentRowError>,
+}
 
 impl LoadedRows {
     /// The cases that the rows speak of. A row that says the impossible spoils its own case only.
     pub(crate) fn into_cases(self) -> Vec<LoadedCase> {
-        let mut refunds: BTreeMap<String, Vec<RefundRow>> = BTreeMap::new();
+        let mut refunds: BTreeMap<_, Vec<RefundRow<'_>>> = BTreeMap::new();
         for refund in self.refunds {
             refunds.entry(refund.payment_request_id.clone()).or_default().push(refund);
         }
         let mut reversals: BTreeMap<_, _> =
             self.reversals.into_iter().map(|reversal| (reversal.payment_request_id.clone(), reversal)).collect();
-        let case = |row: CaseRow| {
-            let (id, last_event) = (row.payment_request_id.clone(), row.last_event);
-            let mut refunds = refunds.remove(&id).unwrap_or_default();
+        let case = |row: CaseRow<'_>| {
+            let (id, bucket, last_event) = (row.payment_request_id.clone().into_owned(), row.bucket, row.last_event);
+            let mut refunds = refunds.remove(id.as_str()).unwrap_or_default();
             refunds.sort_by_key(|refund| refund.place);
-            let case = row.into_case(refunds, reversals.remove(&id));
-            (id, last_event, case)
+            let reversal = reversals.remove(id.as_str());
+            let has_reversal_row = reversal.is_some();
+            LoadedCase { bucket, last_event, has_reversal_row, case: row.into_case(refunds, reversal), id }
         };
         self.cases.into_iter().map(case).collect()
     }
 
     /// The cases that can be read. One that cannot must not hide the others from those who act on them: `consequence` is logged.
     pub(crate) fn into_readable(self, consequence: &'static str) -> Vec<Case> {
-        let readable = |(id, _, case): LoadedCase| {
+        let readable = |LoadedCase { id, case, .. }: LoadedCase| {
             let logged = case.inspect_err(|inconsistent| {
                 error!(payment_request_id = %id, error = %inconsistent, "a case cannot be read: {consequence} (repair its rows)");
             });

@@ -3,11 +3,13 @@
 mod case;
 mod day;
 mod event;
+mod key;
 mod ledger;
 mod loaded;
 mod refund;
 mod reversal;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -17,8 +19,9 @@ use ports::UnavailableError;
 pub(crate) use case::CaseRow;
 pub(crate) use day::DayRow;
 pub(crate) use event::EventRow;
+pub(crate) use key::CaseKey;
 pub(crate) use ledger::EntryRow;
-pub(crate) use loaded::LoadedRows;
+pub(crate) use loaded::{LoadedCase, LoadedRows};
 pub(crate) use refund::RefundRow;
 pub(crate) use reversal::ReversalRow;
 
@@ -96,11 +99,11 @@ impl RowRef<'_> {
     }
 }
 
-pub(crate) fn code(money: Option<&Money>) -> Option<String> {
-    money.map(|money| money.currency().code())
+pub(crate) fn code(money: Option<&Money>) -> Option<Cow<'static, str>> {
+    money.map(|money| money.currency().code().into())
 }
 
 /// A text that others wrote. PostgreSQL keeps every character but NUL, and refuses the whole statement for one.
-pub(crate) fn text(written: &str) -> String {
-    written.replace('\0', "\u{FFFD}")
+pub(crate) fn text(written: &str) -> Cow<'_, str> {
+    if written.contains('\0') { written.replace('\0', "\u{FFFD}").into() } else { written.into() }
 }

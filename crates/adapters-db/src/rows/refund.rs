@@ -1,48 +1,51 @@
 //! Refunds as rows.
 
-use diesel::{Queryable, Selectable};
-use domain::{PaymentRequestId, Refund, RefundRequestId, RefundState, RefundStateName};
-use serde::Serialize;
+use std::borrow::Cow;
 
-use super::{InconsistentRowError, RowRef};
+use diesel::{Queryable, Selectable};
+use domain::{Refund, RefundRequestId, RefundState, RefundStateName};
+
+use super::{CaseKey, InconsistentRowError, RowRef};
 use crate::schema::refunds;
 use crate::sql::columns;
 
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = refunds)]
-pub(crate) struct RefundRow {
-    pub(crate) payment_request_id: String,
-    refund_request_id: String,
+pub(crate) struct RefundRow<'a> {
+    bucket: i16,
+    pub(crate) payment_request_id: Cow<'a, str>,
+    refund_request_id: Cow<'a, str>,
     pub(crate) place: i32,
     amount_value: i64,
-    amount_currency: String,
-    state: String,
+    amount_currency: Cow<'a, str>,
+    state: Cow<'a, str>,
     completed_at: Option<i64>,
-    settlement_day: Option<String>,
+    settlement_day: Option<Cow<'a, str>>,
 }
 
 columns! {
     RefundRow in refunds
-    key payment_request_id, refund_request_id;
+    key bucket, payment_request_id, refund_request_id;
     fixed place, amount_value, amount_currency;
     changing state, completed_at, settlement_day;
 }
 
-impl RefundRow {
-    pub(crate) fn of(id: &PaymentRequestId, place: i32, refund: &Refund) -> Self {
+impl<'a> RefundRow<'a> {
+    pub(crate) fn of(key: CaseKey<'a>, place: i32, refund: &'a Refund) -> Self {
         let completed_at = match refund.state {
             RefundState::Reserved => None,
             RefundState::Succeeded { completed_at } | RefundState::Failed { completed_at } => Some(completed_at),
         };
         Self {
-            payment_request_id: id.to_string(),
-            refund_request_id: refund.id.to_string(),
+            bucket: key.bucket,
+            payment_request_id: key.id.into(),
+            refund_request_id: refund.id.as_str().into(),
             place,
             amount_value: refund.amount.minor(),
-            amount_currency: refund.amount.currency().code(),
-            state: refund.state.name().to_string(),
+            amount_currency: refund.amount.currency().code().into(),
+            state: refund.state.name().as_str().into(),
             completed_at: completed_at.map(|at| at.timestamp_micros()),
-            settlement_day: refund.settled_on.map(|day| day.to_string()),
+            settlement_day: refund.settled_on.map(|day| day.to_string().into()),
         }
     }
 
@@ -55,7 +58,7 @@ impl RefundRow {
             RefundStateName::Succeeded => RefundState::Succeeded { completed_at: completed_at()? },
             RefundStateName::Failed => RefundState::Failed { completed_at: completed_at()? },
         };
-        let id = row.parsed("refund_request_id", RefundRequestId::parse(self.refund_request_id.as_str()))?;
+        let id = row.parsed("refund_request_id", RefundRequestId::parse(&*self.refund_request_id))?;
         let settled_on = row.day("settlement_day", self.settlement_day.as_deref())?;
         Ok(Refund { id, amount: row.required("amount_value", amount)?, state, settled_on })
     }

@@ -1,33 +1,36 @@
 //! Reversals as rows.
 
-use diesel::{Queryable, Selectable};
-use domain::{Lease, PaymentRequestId, Reversal, ReversalState, ReversalStateName, Taken};
-use serde::Serialize;
+use std::borrow::Cow;
 
-use super::{InconsistentRowError, RowRef, code, text};
+use chrono::{DateTime, Utc};
+use diesel::{Queryable, Selectable};
+use domain::{Case, Lease, Payment, PaymentStatus, Reversal, ReversalState, ReversalStateName, Taken};
+
+use super::{CaseKey, InconsistentRowError, RowRef, code, text};
 use crate::schema::reversals;
 use crate::sql::columns;
 
-#[derive(Debug, Clone, Queryable, Selectable, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = reversals)]
-pub(crate) struct ReversalRow {
-    pub(crate) payment_request_id: String,
-    kind: String,
+pub(crate) struct ReversalRow<'a> {
+    bucket: i16,
+    pub(crate) payment_request_id: Cow<'a, str>,
+    kind: Cow<'a, str>,
     amount_value: Option<i64>,
-    amount_currency: Option<String>,
+    amount_currency: Option<Cow<'a, str>>,
     opened_at: i64,
     attempts: i32,
-    state: String,
+    state: Cow<'a, str>,
     next_attempt_at: Option<i64>,
     lease_attempt: Option<i32>,
     lease_until: Option<i64>,
-    last_error: Option<String>,
+    last_error: Option<Cow<'a, str>>,
     done_at: Option<i64>,
 }
 
 columns! {
     ReversalRow in reversals
-    key payment_request_id;
+    key bucket, payment_request_id;
     changing
         kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at, lease_attempt, lease_until, last_error,
         done_at;
@@ -38,21 +41,41 @@ fn counted(attempts: u32) -> i32 {
     i32::try_from(attempts).unwrap_or(i32::MAX)
 }
 
-impl ReversalRow {
-    pub(crate) fn of(id: &PaymentRequestId, reversal: &Reversal) -> Self {
+/// When the ledger gave the money back, where the case's reversal is what the ledger makes of it: opened and done at once. A case says
+/// all else of such a reversal, so that this moment is all there is to keep.
+pub(crate) fn booked_at(case: &Case) -> Option<DateTime<Utc>> {
+    let (payment, reversal) = (case.payment.as_ref()?, case.reversal.as_ref()?);
+    let is_cancelled_success = case.is_cancelled() && matches!(payment.status, PaymentStatus::Succeeded { .. });
+    (is_cancelled_success && *reversal == booked(payment, reversal.opened_at)).then_some(reversal.opened_at)
+}
+
+/// The reversal that the ledger makes of this payment.
+pub(crate) fn booked(payment: &Payment, at: DateTime<Utc>) -> Reversal {
+    Reversal::booked(Taken::by(payment.kind), payment.amount, at)
+}
+
+impl<'a> ReversalRow<'a> {
+    /// The case's reversal as a row. One that the ledger booked has none, unless it has one from before.
+    pub(crate) fn of(key: CaseKey<'a>, case: &'a Case, has_row: bool) -> Option<Self> {
+        let reversal = case.reversal.as_ref()?;
+        (has_row || booked_at(case).is_none()).then(|| Self::of_reversal(key, reversal))
+    }
+
+    fn of_reversal(key: CaseKey<'a>, reversal: &'a Reversal) -> Self {
         let kind = match reversal.taken {
             Taken::Debit => "refund",
             Taken::Hold => "release",
             Taken::NothingKnown => "void",
         };
         let row = Self {
-            payment_request_id: id.to_string(),
-            kind: kind.to_owned(),
+            bucket: key.bucket,
+            payment_request_id: key.id.into(),
+            kind: kind.into(),
             amount_value: reversal.amount.map(|amount| amount.minor()),
             amount_currency: code(reversal.amount.as_ref()),
             opened_at: reversal.opened_at.timestamp_micros(),
             attempts: counted(reversal.attempts),
-            state: reversal.state.name().to_string(),
+            state: reversal.state.name().as_str().into(),
             next_attempt_at: None,
             lease_attempt: None,
             lease_until: None,
@@ -74,7 +97,7 @@ impl ReversalRow {
 
     pub(crate) fn into_reversal(self) -> Result<Reversal, InconsistentRowError> {
         let row = RowRef { table: "reversals", id: &self.payment_request_id };
-        let taken = match self.kind.as_str() {
+        let taken = match &*self.kind {
             "refund" => Taken::Debit,
             "release" => Taken::Hold,
             "void" => Taken::NothingKnown,
@@ -92,9 +115,12 @@ impl ReversalRow {
                     (None, Some(_)) => return Err(row.wrong("lease_attempt")),
                 };
                 let next_attempt_at = row.dated("next_attempt_at", self.next_attempt_at)?;
-                ReversalState::Open { next_attempt_at, lease, last_error: self.last_error.clone() }
+                ReversalState::Open { next_attempt_at, lease, last_error: self.last_error.as_deref().map(str::to_owned) }
             }
-            ReversalStateName::Parked => ReversalState::Parked { reason: row.required("last_error", self.last_error.clone())? },
+            ReversalStateName::Parked => {
+                let reason = row.required("last_error", self.last_error.as_deref())?;
+                ReversalState::Parked { reason: reason.to_owned() }
+            }
             ReversalStateName::Done | ReversalStateName::Resolved => {
                 let by_hand = name == ReversalStateName::Resolved;
                 ReversalState::Done { at: row.dated("done_at", self.done_at)?, by_hand }

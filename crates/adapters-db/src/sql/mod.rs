@@ -1,9 +1,13 @@
 //! SQL as text: the list of a row's columns, the statements made from it, and statements that a connection prepares once.
 
 mod columns;
+mod json;
+mod keyed;
 mod statement;
-mod upsert;
+mod written;
 
-pub(crate) use columns::{Cell, Column, TableRow, columns};
-pub(crate) use statement::{PARAMETER, SqlStatement};
-pub(crate) use upsert::{each_name, insert, update, upsert};
+pub(crate) use columns::{Cell, Column, Groups, TableRow, Writing, columns};
+pub(crate) use json::json_of;
+pub(crate) use keyed::{KeyArrays, KeysJson, OfCases};
+pub(crate) use statement::{PARAMETER, SqlStatement, SqlText};
+pub(crate) use written::{each_name, insert, update};

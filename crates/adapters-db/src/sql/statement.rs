@@ -26,17 +26,28 @@ where
     }
 }
 
+/// A statement's text between its parameters. It is taken apart once, because every use of a statement walks over it three times.
+#[derive(Debug)]
+pub(crate) struct SqlText(Vec<String>);
+
+impl SqlText {
+    /// The text has [`PARAMETER`] wherever a parameter stands.
+    pub(crate) fn of(text: &str) -> Self {
+        Self(text.split(PARAMETER).map(str::to_owned).collect())
+    }
+}
+
 /// A statement with the parameters `P`; `R` are the SQL types of what comes back. Its text never changes, so it is prepared once for
 /// each connection, where `diesel::sql_query` would be parsed each time.
 #[derive(Debug)]
 pub(crate) struct SqlStatement<P, R = ()> {
-    text: &'static str,
+    text: &'static SqlText,
     parameters: Vec<P>,
     returns: PhantomData<R>,
 }
 
 impl<P, R> SqlStatement<P, R> {
-    pub(crate) fn new(text: &'static str, parameters: Vec<P>) -> Self {
+    pub(crate) fn new(text: &'static SqlText, parameters: Vec<P>) -> Self {
         Self { text, parameters, returns: PhantomData }
     }
 }
@@ -49,8 +60,8 @@ impl<P, R> QueryId for SqlStatement<P, R> {
 
 impl<DB: Backend, P: Parameter<DB>, R> QueryFragment<DB> for SqlStatement<P, R> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        let mut pieces = self.text.split(PARAMETER);
-        out.push_sql(pieces.next().unwrap_or_default());
+        let mut pieces = self.text.0.iter();
+        out.push_sql(pieces.next().map_or("", String::as_str));
         for (parameter, piece) in self.parameters.iter().zip(pieces) {
             parameter.push(&mut out)?;
             out.push_sql(piece);

@@ -10,8 +10,9 @@ use diesel::sqlite::SqliteConnection;
 use domain::PaymentStatusName;
 use ports::{Page, ReversalFilter};
 
-use crate::rows::{CaseRow, EntryRow, EventRow, LoadedRows, RefundRow, ReversalRow};
-use crate::schema::{cases, events, ledger_entries, refunds, reversals};
+use crate::rows::{CaseKey, CaseRow, EntryRow, EventRow, LoadedRows, RefundRow, ReversalRow};
+use crate::schema::{cases, events, ledger_entries, reversals};
+use crate::sql::{KeyArrays, KeysJson, OfCases, TableRow};
 
 /// What is open. Written out, because an index of a part of a table is of use only where the plan knows, without any value, that it
 /// asks for that part. Few reversals are open, and every case that was ever cancelled is in the table.
@@ -52,10 +53,10 @@ const HALF_BALANCES: &str = "
 pub(crate) trait CaseTables {
     /// Loads what belongs to the cases of `rows`, which are loaded already.
     fn load_belongings(&mut self, rows: &mut LoadedRows) -> Result<(), DieselError>;
-    /// The cases of these ids with what belongs to them.
-    fn load(&mut self, ids: &[String]) -> Result<LoadedRows, DieselError>;
-    fn timeline(&mut self, id: &str) -> Result<Vec<EventRow>, DieselError>;
-    fn entries(&mut self, account: &str, after: i64, limit: i64) -> Result<Vec<EntryRow>, DieselError>;
+    /// The cases of these keys with what belongs to them, in the order of their ids.
+    fn load(&mut self, keys: &[CaseKey<'_>]) -> Result<LoadedRows, DieselError>;
+    fn timeline(&mut self, key: CaseKey<'_>) -> Result<Vec<EventRow<'static>>, DieselError>;
+    fn entries(&mut self, account: &str, after: i64, limit: i64) -> Result<Vec<EntryRow<'static>>, DieselError>;
     fn half_balances(&mut self, account: &str) -> Result<Vec<HalfBalance>, DieselError>;
     fn reversal_ids(&mut self, filter: ReversalFilter, page: &Page) -> Result<Vec<String>, DieselError>;
     fn deferred_ids(&mut self, page: &Page) -> Result<Vec<String>, DieselError>;
@@ -67,41 +68,45 @@ pub(crate) trait CaseTables {
 }
 
 macro_rules! case_tables {
-    ($connection:ty) => {
+    ($connection:ty, $keys:ty) => {
         impl CaseTables for $connection {
             fn load_belongings(&mut self, rows: &mut LoadedRows) -> Result<(), DieselError> {
-                let ids = |has: fn(&CaseRow) -> bool| -> Vec<String> {
-                    rows.cases.iter().filter(|case| has(case)).map(|case| case.payment_request_id.clone()).collect()
+                let (succeeded, cancelling) = {
+                    let keys = |has: fn(&CaseRow<'_>) -> bool| -> Vec<CaseKey<'_>> {
+                        rows.cases.iter().filter(|case| has(case)).map(CaseRow::key).collect()
+                    };
+                    // Only what succeeded can have refunds, only what a cancel came for a reversal.
+                    (
+                        keys(|case| case.status.as_deref() == Some(PaymentStatusName::Succeeded.as_str())),
+                        keys(|case| case.cancellation.is_some()),
+                    )
                 };
-                // Only what succeeded can have refunds, only what a cancel came for a reversal.
-                let (succeeded, cancelling) = (
-                    ids(|case| case.status.as_deref() == Some(PaymentStatusName::Succeeded.as_str())),
-                    ids(|case| case.cancellation.is_some()),
-                );
                 if !succeeded.is_empty() {
-                    let belong = refunds::payment_request_id.eq_any(succeeded);
-                    rows.refunds = refunds::table.filter(belong).select(RefundRow::as_select()).load(self)?;
+                    let (keys, selection) = (<$keys>::from(&*succeeded), RefundRow::as_select());
+                    rows.refunds = OfCases::<_, _> { keys, table: RefundRow::TABLE, selection }.load(self)?;
                 }
                 if !cancelling.is_empty() {
-                    let belong = reversals::payment_request_id.eq_any(cancelling);
-                    rows.reversals = reversals::table.filter(belong).select(ReversalRow::as_select()).load(self)?;
+                    let (keys, selection) = (<$keys>::from(&*cancelling), ReversalRow::as_select());
+                    rows.reversals = OfCases::<_, _> { keys, table: ReversalRow::TABLE, selection }.load(self)?;
                 }
                 Ok(())
             }
 
-            fn load(&mut self, ids: &[String]) -> Result<LoadedRows, DieselError> {
-                let named = cases::table.filter(cases::payment_request_id.eq_any(ids)).order(cases::payment_request_id);
-                let mut rows = LoadedRows { cases: named.select(CaseRow::as_select()).load(self)?, ..LoadedRows::default() };
+            fn load(&mut self, keys: &[CaseKey<'_>]) -> Result<LoadedRows, DieselError> {
+                let (keys, selection) = (<$keys>::from(keys), CaseRow::as_select());
+                let cases = OfCases::<_, _> { keys, table: CaseRow::TABLE, selection }.load(self)?;
+                let mut rows = LoadedRows { cases, ..LoadedRows::default() };
+                rows.cases.sort_unstable_by(|one, other| one.payment_request_id.cmp(&other.payment_request_id));
                 self.load_belongings(&mut rows)?;
                 Ok(rows)
             }
 
-            fn timeline(&mut self, id: &str) -> Result<Vec<EventRow>, DieselError> {
-                let of_case = events::table.filter(events::payment_request_id.eq(id)).order(events::number);
-                of_case.select(EventRow::as_select()).load(self)
+            fn timeline(&mut self, key: CaseKey<'_>) -> Result<Vec<EventRow<'static>>, DieselError> {
+                let of_case = events::bucket.eq(key.bucket).and(events::payment_request_id.eq(key.id));
+                events::table.filter(of_case).order(events::number).select(EventRow::as_select()).load(self)
             }
 
-            fn entries(&mut self, account: &str, after: i64, limit: i64) -> Result<Vec<EntryRow>, DieselError> {
+            fn entries(&mut self, account: &str, after: i64, limit: i64) -> Result<Vec<EntryRow<'static>>, DieselError> {
                 let of_account = ledger_entries::account.eq(account).and(ledger_entries::position.gt(after));
                 let page = ledger_entries::table.filter(of_account).order(ledger_entries::position).limit(limit);
                 page.select(EntryRow::as_select()).load(self)
@@ -146,5 +151,5 @@ macro_rules! case_tables {
     };
 }
 
-case_tables!(PgConnection);
-case_tables!(SqliteConnection);
+case_tables!(PgConnection, KeyArrays<'_>);
+case_tables!(SqliteConnection, KeysJson);

@@ -109,8 +109,9 @@ fn damage(database: &impl TestDatabase, id: &PaymentRequestId, how: Damage) {
     let statement = match how {
         Damage::Unreadable => format!("update cases set account = 'no identifier' where payment_request_id = '{id}'"),
         Damage::Unwritable => format!(
-            "insert into ledger_entries (payment_request_id, kind, account, contra_account, value, currency, at)
-             values ('{id}', 'credit', 'thief', 'merchant payable', 1, 'JPY', 0)"
+            "insert into ledger_entries (bucket, payment_request_id, kind, account, contra_account, value, currency, at)
+             select bucket, payment_request_id, 'credit', 'thief', 'merchant payable', 1, 'JPY', 0
+             from cases where payment_request_id = '{id}'"
         ),
     };
     database.execute(&statement).unwrap();
@@ -227,7 +228,7 @@ impl Sqlite {
 
     pub(crate) fn connection(&self) -> SqliteConnection {
         let mut connection = SqliteConnection::establish(&self.path()).unwrap();
-        connection.batch_execute("pragma busy_timeout = 5000; pragma foreign_keys = on").unwrap();
+        connection.batch_execute("pragma busy_timeout = 5000").unwrap();
         connection
     }
 }

@@ -1,11 +1,14 @@
 //! What stands in the tables.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use domain::{
-    Action, Answer, AttemptEnd, CancelReply, CommandReply, Disposition, Inquiry, Jitter, RefusalCode, Reply, ReportedResult,
-    ReversalOutcome, ReversalState,
+    Action, Answer, AttemptEnd, CancelReply, Cancellation, CommandReply, Disposition, Inquiry, Jitter, RefusalCode, Reply,
+    ReportedResult, Reversal, ReversalOutcome, ReversalState, Taken,
 };
 use ports::testing::{Damage, Wallet, core_policy, ledger_policy, moment};
-use ports::{Page, ReversalFilter};
+use ports::{CancellationStore, Page, ReversalFilter, TimelineEntry};
 
 use crate::fixtures::{TestDatabase, decided, for_each_engine, paid};
 
@@ -16,6 +19,12 @@ for_each_engine!(
     f34_a_reversal_that_cannot_be_leased_holds_up_no_other,
     f43_a_repeat_is_answered_from_the_tables,
     a_process_works_with_the_next_versions_schema,
+    a_commit_is_one_row_and_reads_back_as_its_lines,
+    a_timeline_of_one_row_a_line_is_read_and_gone_on_with,
+    a_timeline_that_says_the_impossible_is_not_read,
+    a_reversal_that_the_ledger_books_has_no_row_of_its_own,
+    a_reversal_that_has_a_row_keeps_it,
+    only_what_changed_is_written,
     a_rule_that_was_written_as_a_number_is_read_by_its_name,
 );
 
@@ -148,19 +157,170 @@ async fn a_process_works_with_the_next_versions_schema(database: &impl TestDatab
     assert!(store.find(&wallet.id).await.unwrap().is_some());
 }
 
-/// Earlier versions wrote the number that a rule had in the table of that time.
+/// A line of the timeline: when, what, and its details.
+type Line = (i64, String, Vec<(String, String)>);
+
+async fn timeline(store: &Arc<dyn CancellationStore>, wallet: &Wallet) -> Vec<Line> {
+    let entries = store.find(&wallet.id).await.unwrap().unwrap().timeline;
+    let line = |entry: TimelineEntry| (entry.at.timestamp_micros(), entry.what, entry.details.into_iter().collect());
+    entries.into_iter().map(line).collect()
+}
+
+/// What one commit adds is one row, also where several commands of it are of one case.
+async fn a_commit_is_one_row_and_reads_back_as_its_lines(database: &impl TestDatabase) {
+    let store = database.open(ledger_policy());
+    let wallet = Wallet::of("one-row");
+    let later = Wallet { at: moment(60), ..Wallet::of("one-row") };
+    decided(&store, vec![wallet.pays()]).await;
+    decided(&store, vec![wallet.reports(ReportedResult::Succeeded), later.is_cancelled()]).await;
+    let (at, later_at) = (moment(0).timestamp_micros(), moment(60).timestamp_micros());
+    let amount = || vec![("amount".to_owned(), "1000 JPY".to_owned())];
+    let rule = vec![("rule".to_owned(), "money-taken".to_owned())];
+    let lines = [
+        (at, "payment-recorded", amount()),
+        (at, "succeeded", vec![]),
+        (later_at, "cancel-received", vec![]),
+        (later_at, "cancelled", rule),
+        (later_at, "reversal-opened", amount()),
+        (later_at, "reversal-done", vec![]),
+    ];
+    assert_eq!(timeline(&store, &wallet).await, lines.map(|(at, what, details)| (at, what.to_owned(), details)));
+    assert_eq!(
+        database.texts("select number || ' ' || at || ' ' || what || ' ' || details || coalesce(more, '') as value from events order by number"),
+        [
+            format!("1 {at} payment-recorded {{\"amount\":\"1000 JPY\"}}"),
+            format!(
+                "2 {at} succeeded {{}}[[\"cancel-received\",{{}},{later_at}],[\"cancelled\",{{\"rule\":\"money-taken\"}},{later_at}],\
+                 [\"reversal-opened\",{{\"amount\":\"1000 JPY\"}},{later_at}],[\"reversal-done\",{{}},{later_at}]]"
+            ),
+        ]
+    );
+    let last = "select cast(last_event as text) as value from cases";
+    assert_eq!(database.number(last), 6);
+}
+
+/// Replaces the rows of a case's timeline by one row a line, as the version before wrote them.
+fn write_as_before(database: &impl TestDatabase, lines: &[Line]) {
+    database.execute("delete from events").unwrap();
+    for (number, (at, what, details)) in (1..).zip(lines) {
+        let details: BTreeMap<_, _> = details.iter().cloned().collect();
+        let details = serde_json::json!(details).to_string();
+        let insert = format!(
+            "insert into events (bucket, payment_request_id, number, at, what, details)
+             select bucket, payment_request_id, {number}, {at}, '{what}', '{details}' from cases"
+        );
+        database.execute(&insert).unwrap();
+    }
+}
+
+async fn a_timeline_of_one_row_a_line_is_read_and_gone_on_with(database: &impl TestDatabase) {
+    let store = database.open(core_policy());
+    let wallet = paid(&store, "mixed").await;
+    decided(&store, vec![wallet.is_cancelled()]).await;
+    let before = timeline(&store, &wallet).await;
+    write_as_before(database, &before);
+    assert_eq!(timeline(&store, &wallet).await, before);
+    let done = AttemptEnd { attempt: 1, outcome: ReversalOutcome::Done, jitter: Jitter(0) };
+    decided(&store, vec![wallet.does(Action::CompleteAttempt(done))]).await;
+    let after = timeline(&store, &wallet).await;
+    assert_eq!(after[..before.len()], before);
+    let added: Vec<_> = after[before.len()..].iter().map(|(_, what, _)| what.as_str()).collect();
+    assert_eq!(added, ["reversal-tried", "reversal-done"]);
+    let rows = "select cast(count(*) as text) as value from events";
+    assert_eq!(database.number(rows), i64::try_from(before.len()).unwrap() + 1);
+}
+
+async fn a_timeline_that_says_the_impossible_is_not_read(database: &impl TestDatabase) {
+    let store = database.open(ledger_policy());
+    let wallet = paid(&store, "damaged").await;
+    for damaged in ["no json", "{}", "[[]]", "[[\"what\",[]]]", "[[\"what\",{},1,1]]"] {
+        database.execute(&format!("update events set more = '{damaged}'")).unwrap();
+        assert!(store.find(&wallet.id).await.is_err(), "{damaged}");
+    }
+}
+
+/// What the ledger gives back in one commit stands in the case's own row.
+async fn a_reversal_that_the_ledger_books_has_no_row_of_its_own(database: &impl TestDatabase) {
+    let (rows, returned) = (
+        "select cast(count(*) as text) as value from reversals",
+        "select cast(count(*) as text) as value from cases where returned_at is not null",
+    );
+    let store = database.open(ledger_policy());
+    let wallet = paid(&store, "booked").await;
+    decided(&store, vec![wallet.is_cancelled()]).await;
+    assert_eq!((database.number(rows), database.number(returned)), (0, 1));
+    let case = store.find(&wallet.id).await.unwrap().unwrap().case;
+    let at = case.cancellation.as_ref().and_then(Cancellation::cancelled_at).unwrap();
+    assert_eq!(case.reversal, Some(Reversal::booked(Taken::Debit, case.payment.as_ref().unwrap().amount, at)));
+    // The version before wrote a row of the same facts, and what is written in a row is right.
+    let booked = "insert into reversals
+            (bucket, payment_request_id, kind, amount_value, amount_currency, opened_at, attempts, state, done_at)
+        select bucket, payment_request_id, 'refund', amount_value, amount_currency, returned_at, 1, 'done', returned_at from cases";
+    database.execute(&format!("{booked}; update cases set returned_at = null")).unwrap();
+    assert_eq!(store.find(&wallet.id).await.unwrap().unwrap().case, case);
+    database.execute("update cases set returned_at = cancelled_at; update reversals set attempts = 7").unwrap();
+    let in_a_row = store.find(&wallet.id).await.unwrap().unwrap().case;
+    assert_eq!(in_a_row.reversal.as_ref().map(|reversal| reversal.attempts), Some(7));
+    assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [Reply::Cancel(CancelReply::Answered(Answer::Cancelled))]);
+}
+
+/// A wallet core may be done within the moment in which it was asked. Then its reversal is as the ledger's would be, but has its row.
+async fn a_reversal_that_has_a_row_keeps_it(database: &impl TestDatabase) {
+    let store = database.open(core_policy());
+    let wallet = paid(&store, "core").await;
+    decided(&store, vec![wallet.is_cancelled()]).await;
+    database.execute("update reversals set opened_at = 0").unwrap();
+    let end = AttemptEnd { attempt: 1, outcome: ReversalOutcome::Done, jitter: Jitter(0) };
+    let at_once = Wallet { at: moment(-moment(0).timestamp()), ..Wallet::of("core") };
+    decided(&store, vec![at_once.does(Action::CompleteAttempt(end))]).await;
+    let done =
+        "select cast(count(*) as text) as value from reversals where state = 'done' and opened_at = done_at and attempts = 1";
+    assert_eq!(database.number(done), 1);
+    assert_eq!(database.number("select cast(count(*) as text) as value from cases where returned_at is null"), 1);
+    let case = store.find(&wallet.id).await.unwrap().unwrap().case;
+    assert!(case.is_money_returned());
+}
+
+/// A column that a decision leaves as it is is not written: somebody who corrects it meanwhile loses nothing.
+async fn only_what_changed_is_written(database: &impl TestDatabase) {
+    let store = database.open(ledger_policy());
+    let wallet = paid(&store, "narrow").await;
+    let note = database.in_its_sql(
+        "create table written (column_name text);
+         create function note() returns trigger language plpgsql as $$ begin
+             new.payment_id := 'corrected'; return new;
+         end $$;
+         create trigger note before update on cases for each row when (new.cancellation is not null) execute function note()",
+        "create table written (column_name text);
+         create trigger note before update of status, acquirer_id, account, amount_value, payment_id, fee_value, settlement_day on cases
+             begin insert into written values ('payment'); end;
+         create trigger of_cancel before update of cancellation, returned_at on cases
+             begin insert into written values ('cancellation'); end",
+    );
+    database.execute(note).unwrap();
+    decided(&store, vec![wallet.is_cancelled()]).await;
+    let written = database.in_its_sql(
+        "select cast(count(*) as text) as value from cases where payment_id = 'corrected'",
+        "select cast(count(*) as text) as value from written where column_name = 'cancellation' and not exists
+             (select 1 from written where column_name = 'payment')",
+    );
+    assert_eq!(database.number(written), 1);
+}
+
+/// Earlier versions wrote the number that a rule had in the table of that time, and one line a row.
 async fn a_rule_that_was_written_as_a_number_is_read_by_its_name(database: &impl TestDatabase) {
     let store = database.open(ledger_policy());
     let wallet = paid(&store, "numbered").await;
     assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [Reply::Cancel(CancelReply::Answered(Answer::Cancelled))]);
     let rule = async || {
-        let file = store.find(&wallet.id).await.unwrap().unwrap();
-        let cancelled = file.timeline.into_iter().find(|entry| entry.what == "cancelled").unwrap();
-        cancelled.details.get("rule").cloned()
+        let lines = timeline(&store, &wallet).await;
+        let (_, _, details) = lines.into_iter().find(|(_, what, _)| what == "cancelled").unwrap();
+        details.into_iter().find(|(name, _)| name == "rule").map(|(_, rule)| rule)
     };
     assert_eq!(rule().await.as_deref(), Some("money-taken"), "it is written by its name");
-    let written = "select cast(count(*) as text) as value from events where details like '%\"rule\":\"money-taken\"%'";
+    let written = "select cast(count(*) as text) as value from events where more like '%\"rule\":\"money-taken\"%'";
     assert_eq!(database.number(written), 1);
+    write_as_before(database, &timeline(&store, &wallet).await);
     let names = [
         "different-acquirer",
         "answer-recorded",

@@ -3,19 +3,20 @@
 mod migrations;
 mod sql;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::data_types::PgTimestamp;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{Array, BigInt, Text};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Locked};
 use crate::pool::{Connections, Pools};
-use crate::rows::{CaseRow, EntryRow, EventRow, LoadedRows, RefundRow, ReversalRow};
-use crate::schema::cases;
+use crate::rows::{CaseKey, CaseRow, LoadedRows};
 use crate::settings::{DatabaseError, DatabaseSettings};
-use crate::sql::{Cell, SqlStatement, TableRow};
+use crate::sql::{Column, Groups, KeyArrays, OfCases, SqlStatement, TableRow, Writing};
 use crate::tables::CaseTables;
 use crate::writes::{Writes, ensure_written};
 
@@ -76,25 +77,58 @@ diesel::define_sql_function! {
 /// Where PostgreSQL counts from.
 const YEAR_2000: DateTime<Utc> = DateTime::from_timestamp_nanos(946_684_800_000_000_000);
 
+/// The moment that many microseconds after it.
+fn since_2000(micros: i64) -> Option<DateTime<Utc>> {
+    YEAR_2000.checked_add_signed(TimeDelta::microseconds(micros))
+}
+
 fn clock(connection: &mut PgConnection) -> QueryResult<Option<DateTime<Utc>>> {
-    let PgTimestamp(since_2000) = diesel::select(clock_timestamp()).get_result(connection)?;
-    Ok(YEAR_2000.checked_add_signed(TimeDelta::microseconds(since_2000)))
+    let PgTimestamp(micros) = diesel::select(clock_timestamp()).get_result(connection)?;
+    Ok(since_2000(micros))
 }
 
 fn take_time(connection: &mut PgConnection) -> QueryResult<()> {
     connection.batch_execute("set local statement_timeout = '60s'; set local lock_timeout = '10s'")
 }
 
-fn lock_and_load(connection: &mut PgConnection, ids: &[String], opening: &[String]) -> QueryResult<LoadedRows> {
-    if !opening.is_empty() {
-        SqlStatement::<_>::new(sql::INSERT_MISSING, vec![Cell::column(opening, |id| id)]).execute(connection)?;
+fn lock_and_load(connection: &mut PgConnection, keys: &[CaseKey<'_>], opening: &[CaseKey<'_>]) -> QueryResult<Locked> {
+    let mut locked = lock(connection, keys)?;
+    let missing = without(opening, &locked);
+    if !missing.is_empty() {
+        locked.extend(insert_missing(connection, &missing)?);
+        // What somebody else has inserted in the same moment. A statement of its own, because the last one does not see it.
+        let others = without(&missing, &locked);
+        if !others.is_empty() {
+            locked.extend(lock(connection, &others)?);
+        }
     }
-    // A statement of its own: together with the insert it would not see the rows that another transaction committed meanwhile.
-    let named = cases::table.filter(cases::payment_request_id.eq_any(ids)).order(cases::payment_request_id);
-    let locked = named.for_update().select(CaseRow::as_select()).load(connection)?;
-    let mut rows = LoadedRows { cases: locked, ..LoadedRows::default() };
+    let now = locked.iter().map(|(PgTimestamp(locked_at), _)| *locked_at).max().and_then(since_2000);
+    let mut rows = LoadedRows { cases: locked.into_iter().map(|(_, row)| row).collect(), ..LoadedRows::default() };
+    // Statements of their own: a row that was waited for is locked as it is now, and what belongs to it would be loaded as it was.
     connection.load_belongings(&mut rows)?;
-    Ok(rows)
+    Ok(Locked { rows, now })
+}
+
+/// Rows under their locks, each with the time at which the lock was held.
+type LockedRows = Vec<(PgTimestamp, CaseRow<'static>)>;
+
+/// Locks the cases that are there, in the order of the keys.
+fn lock(connection: &mut PgConnection, keys: &[CaseKey<'_>]) -> QueryResult<LockedRows> {
+    let (keys, selection) = (KeyArrays::from(keys), (clock_timestamp(), CaseRow::as_select()));
+    OfCases::<_, _, true> { keys, table: CaseRow::TABLE, selection }.load(connection)
+}
+
+/// Inserts cases of which nothing is known, and returns those that nobody else has inserted. A batch that names an unknown case in the
+/// same moment as another batch waits here for it.
+fn insert_missing(connection: &mut PgConnection, missing: &[CaseKey<'_>]) -> QueryResult<LockedRows> {
+    let inserted: Vec<(_, _, String)> = sql::InsertMissing(KeyArrays::from(missing)).load(connection)?;
+    Ok(inserted.into_iter().map(|(at, bucket, id)| (at, CaseRow::unknown(bucket, id))).collect())
+}
+
+/// The keys that are not among the rows.
+fn without<'k>(keys: &[CaseKey<'k>], rows: &LockedRows) -> Vec<CaseKey<'k>> {
+    let there: BTreeSet<_> = rows.iter().map(|(_, row)| &*row.payment_request_id).collect();
+    keys.iter().filter(|key| !there.contains(key.id)).copied().collect()
 }
 
 #[derive(QueryableByName)]
@@ -108,21 +142,39 @@ fn lock_due(connection: &mut PgConnection, now: DateTime<Utc>, limit: u32) -> Qu
     Ok(due.load::<Id>(connection)?.into_iter().map(|row| row.payment_request_id).collect())
 }
 
-fn write(connection: &mut PgConnection, writes: &Writes) -> QueryResult<()> {
-    let columns = [
-        CaseRow::columns(&writes.cases),
-        RefundRow::columns(&writes.refunds),
-        ReversalRow::columns(&writes.reversals),
-        EventRow::columns(&writes.events),
-        EntryRow::columns(&writes.entries),
-    ];
-    let write = SqlStatement::<_, sql::WrittenTypes>::new(&sql::WRITE, columns.into_iter().flatten().collect());
-    let (cases, refunds, reversals, events, entries): (i64, i64, i64, i64, i64) = write.get_result(connection)?;
-    ensure_written(CaseRow::TABLE, writes.cases.len(), cases)?;
-    ensure_written(RefundRow::TABLE, writes.refunds.len(), refunds)?;
-    ensure_written(ReversalRow::TABLE, writes.reversals.len(), reversals)?;
-    ensure_written(EventRow::TABLE, writes.events.len(), events)?;
-    ensure_written(EntryRow::TABLE, writes.entries.len(), entries)
+/// The parts of [`sql::write`] that a batch needs, with their parameters.
+#[derive(Default)]
+struct WriteParts<'a> {
+    shape: usize,
+    columns: Vec<Column<'a>>,
+    expected: Vec<(&'static str, usize)>,
+}
+
+impl<'a> WriteParts<'a> {
+    fn add<R: TableRow>(&mut self, part: usize, rows: &'a [R], writing: Writing) {
+        if !rows.is_empty() {
+            self.shape |= part;
+            self.columns.extend(R::columns(rows, writing));
+            self.expected.push((R::TABLE, rows.len()));
+        }
+    }
+}
+
+fn write(connection: &mut PgConnection, writes: &Writes<'_>) -> QueryResult<()> {
+    let mut parts = WriteParts { shape: writes.groups.number(), ..WriteParts::default() };
+    parts.add(0, &writes.cases, Writing::Update(writes.groups));
+    parts.add(sql::NEW_REFUNDS, &writes.refunds.new, Writing::Insert);
+    parts.add(sql::CHANGED_REFUNDS, &writes.refunds.changed, Writing::Update(Groups::ALL));
+    parts.add(sql::NEW_REVERSALS, &writes.reversals.new, Writing::Insert);
+    parts.add(sql::CHANGED_REVERSALS, &writes.reversals.changed, Writing::Update(Groups::ALL));
+    parts.add(sql::EVENTS, &writes.events, Writing::Insert);
+    parts.add(sql::ENTRIES, &writes.entries, Writing::Insert);
+    let written: Vec<i64> =
+        SqlStatement::<_, Array<BigInt>>::new(sql::write(parts.shape), parts.columns).get_result(connection)?;
+    let table_by_table = parts.expected.iter().zip(written.into_iter().map(Some).chain(std::iter::repeat(None)));
+    table_by_table
+        .into_iter()
+        .try_for_each(|((table, expected), written)| ensure_written(table, *expected, written.unwrap_or(-1)))
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! The statements of PostgreSQL.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
-use diesel::sql_types::BigInt;
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{SmallInt, Text, Timestamptz};
+use diesel::{QueryResult, RunQueryDsl};
 
 use crate::rows::{CaseRow, EntryRow, EventRow, RefundRow, ReversalRow};
-use crate::sql::{PARAMETER, TableRow, each_name, insert, update, upsert};
+use crate::sql::{Groups, KeyArrays, PARAMETER, SqlText, TableRow, Writing, each_name, insert, update};
 
 /// The timeouts leave room for an answer within Alipay+'s patience; a lock is waited for only so long that the rest of its batch
 /// can still be decided without it. Durability and isolation are set by name, because the server's configuration may say
@@ -33,52 +36,88 @@ pub(super) const PREPARE: &str = "
     set jit = off;
 ";
 
-/// A batch that names an unknown case in the same moment as another batch waits here for it.
-pub(super) const INSERT_MISSING: &str = "
-    insert into cases (payment_request_id)
-    select id from unnest($?) as id order by id collate \"C\"
-    on conflict (payment_request_id) do nothing
-";
+/// Inserts cases of which nothing is known, unless they are there. A row that comes back was inserted, and is locked by that; beside it
+/// comes the time. No key is named in the conflict, because a second one is there until the last process of the version before has gone.
+pub(super) struct InsertMissing<'a>(pub(super) KeyArrays<'a>);
+
+impl QueryFragment<Pg> for InsertMissing<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("insert into cases (bucket, payment_request_id) select bucket, payment_request_id from ");
+        self.0.push(&mut out)?;
+        out.push_sql(" order by payment_request_id collate \"C\" on conflict do nothing");
+        out.push_sql(" returning clock_timestamp(), bucket, payment_request_id");
+        Ok(())
+    }
+}
+
+impl QueryId for InsertMissing<'_> {
+    type QueryId = InsertMissing<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl Query for InsertMissing<'_> {
+    type SqlType = (Timestamptz, SmallInt, Text);
+}
+
+impl<C> RunQueryDsl<C> for InsertMissing<'_> {}
 
 /// What comes back may be out of date where another transaction ended just before the lock: it is loaded again under the lock.
 pub(super) const LOCK_DUE: &str = "
     select cases.payment_request_id
-    from reversals join cases using (payment_request_id)
+    from reversals join cases using (bucket, payment_request_id)
     where state = 'open' and next_attempt_at <= $1 and (lease_until is null or lease_until <= $1)
-    order by next_attempt_at
+    order by next_attempt_at, cases.payment_request_id
     limit $2
     for update of cases skip locked
 ";
 
-/// How many rows [`WRITE`] wrote, by table.
-pub(super) type WrittenTypes = (BigInt, BigInt, BigInt, BigInt, BigInt);
+/// The groups of a case's columns are the first bits of a statement's shape.
+const SETS_OF_GROUPS: usize = Groups::sets_of(CaseRow::CHANGING.len());
 
-/// All that a batch decided in one statement, because each statement costs a journey there and back. It returns how many rows it
-/// wrote to each table.
-pub(super) static WRITE: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "with written_cases as ({cases} returning 1),
-            written_refunds as ({refunds} returning 1),
-            written_reversals as ({reversals} returning 1),
-            written_events as ({events} returning 1),
-            written_entries as ({entries} returning 1)
-        select (select count(*) from written_cases), (select count(*) from written_refunds), (select count(*) from written_reversals),
-            (select count(*) from written_events), (select count(*) from written_entries)",
-        cases = update::<CaseRow>(&unnested::<CaseRow>()),
-        refunds = upsert::<RefundRow>(&given::<RefundRow>()),
-        reversals = upsert::<ReversalRow>(&given::<ReversalRow>()),
-        events = insert::<EventRow>(&given::<EventRow>()),
-        entries = insert::<EntryRow>(&given::<EntryRow>()),
-    )
-});
+// The further bits: what is written beside the cases.
+pub(super) const NEW_REFUNDS: usize = SETS_OF_GROUPS;
+pub(super) const CHANGED_REFUNDS: usize = NEW_REFUNDS << 1;
+pub(super) const NEW_REVERSALS: usize = NEW_REFUNDS << 2;
+pub(super) const CHANGED_REVERSALS: usize = NEW_REFUNDS << 3;
+pub(super) const EVENTS: usize = NEW_REFUNDS << 4;
+pub(super) const ENTRIES: usize = NEW_REFUNDS << 5;
+
+static WRITES: [OnceLock<SqlText>; NEW_REFUNDS << 6] = [const { OnceLock::new() }; NEW_REFUNDS << 6];
+
+/// All that a batch decided in one statement, because each statement costs a journey there and back. It has only the tables and the
+/// columns of its shape, and returns how many rows it wrote to each of these tables.
+pub(super) fn write(shape: usize) -> &'static SqlText {
+    static EVERYTHING: OnceLock<SqlText> = OnceLock::new();
+    WRITES.get(shape).unwrap_or(&EVERYTHING).get_or_init(|| SqlText::of(&text_of_write(shape)))
+}
+
+fn text_of_write(shape: usize) -> String {
+    let others = [
+        (NEW_REFUNDS, inserted::<RefundRow<'_>> as fn() -> String),
+        (CHANGED_REFUNDS, || updated::<RefundRow<'_>>(Groups::ALL)),
+        (NEW_REVERSALS, inserted::<ReversalRow<'_>>),
+        (CHANGED_REVERSALS, || updated::<ReversalRow<'_>>(Groups::ALL)),
+        (EVENTS, inserted::<EventRow<'_>>),
+        (ENTRIES, inserted::<EntryRow<'_>>),
+    ];
+    let mut parts = vec![updated::<CaseRow<'_>>(Groups::numbered(shape % SETS_OF_GROUPS))];
+    parts.extend(others.iter().filter(|(part, _)| shape & part != 0).map(|(_, text)| text()));
+    let writing: Vec<_> = (0..).zip(&parts).map(|(n, part): (usize, _)| format!("w{n} as ({part} returning 1)")).collect();
+    let counting: Vec<_> = (0..parts.len()).map(|n| format!("(select count(*) from w{n})")).collect();
+    format!("with {} select array[{}]", writing.join(", "), counting.join(", "))
+}
+
+fn inserted<R: TableRow>() -> String {
+    let names = R::names(Writing::Insert);
+    insert::<R>(&format!("select {} from ({}) as w", each_name(names.iter().copied(), str::to_owned), unnested(names)))
+}
+
+fn updated<R: TableRow>(groups: Groups) -> String {
+    update::<R>(groups, &unnested(R::names(Writing::Update(groups))))
+}
 
 /// A query for the rows whose columns are the statement's next parameters. Arrays in a select list are taken apart side by side, row
 /// by row; as a table in `from`, each would be written down as a whole first.
-fn unnested<R: TableRow>() -> String {
-    format!("select {}", each_name(R::names(), |name| format!("unnest({PARAMETER}) as {name}")))
-}
-
-/// The same rows as a query for an insert.
-fn given<R: TableRow>() -> String {
-    format!("select {} from ({}) as w", each_name(R::names(), str::to_owned), unnested::<R>())
+fn unnested(names: Vec<&'static str>) -> String {
+    format!("select {}", each_name(names, |name| format!("unnest({PARAMETER}) as {name}")))
 }

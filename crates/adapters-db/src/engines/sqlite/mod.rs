@@ -3,19 +3,21 @@
 mod migrations;
 mod sql;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use diesel::sqlite::SqliteConnection;
 use domain::ReversalStateName;
-use serde::Serialize;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Locked};
 use crate::pool::{Connections, Pools};
+use crate::rows::{CaseKey, CaseRow};
 use crate::schema::reversals;
 use crate::settings::{DatabaseError, DatabaseSettings};
-use crate::sql::{SqlStatement, TableRow};
+use crate::sql::{Groups, KeysJson, SqlStatement, SqlText, TableRow, Writing, json_of};
 use crate::tables::CaseTables;
 use crate::transaction::Transactions;
 use crate::writes::{Writes, ensure_written};
@@ -32,8 +34,7 @@ pub(crate) const SQLITE: Engine<SqliteConnection> = Engine {
     clock: |_| Ok(None),
     // Nothing limits it: there is one writer, which waits for no other.
     take_time: |_| Ok(()),
-    // The write lock that the transaction begins with locks every case.
-    lock_and_load: |connection, ids, _| connection.load(ids),
+    lock_and_load,
     lock_due,
     write,
 };
@@ -64,28 +65,46 @@ fn lock_due(connection: &mut SqliteConnection, now: DateTime<Utc>, limit: u32) -
     let free = reversals::lease_until.is_null().or(reversals::lease_until.le(now));
     let open = reversals::state.eq(ReversalStateName::Open.as_str());
     let due = reversals::table.filter(open.and(reversals::next_attempt_at.le(now)).and(free));
-    let due = due.order(reversals::next_attempt_at).limit(i64::from(limit));
+    let due = due.order((reversals::next_attempt_at, reversals::payment_request_id)).limit(i64::from(limit));
     due.select(reversals::payment_request_id).load(connection)
 }
 
-fn write(connection: &mut SqliteConnection, writes: &Writes) -> QueryResult<()> {
-    write_rows(connection, &sql::WRITE_CASES, &writes.cases)?;
-    write_rows(connection, &sql::WRITE_REFUNDS, &writes.refunds)?;
-    write_rows(connection, &sql::WRITE_REVERSALS, &writes.reversals)?;
-    write_rows(connection, &sql::INSERT_EVENTS, &writes.events)?;
-    write_rows(connection, &sql::INSERT_ENTRIES, &writes.entries)
+/// The write lock that the transaction began with locks every case.
+fn lock_and_load(connection: &mut SqliteConnection, keys: &[CaseKey<'_>], opening: &[CaseKey<'_>]) -> QueryResult<Locked> {
+    let mut rows = connection.load(keys)?;
+    let there: BTreeSet<_> = rows.cases.iter().map(|row| &*row.payment_request_id).collect();
+    let missing: Vec<_> = opening.iter().filter(|key| !there.contains(key.id)).copied().collect();
+    if !missing.is_empty() {
+        let keys = KeysJson::from(&*missing);
+        let inserted = SqlStatement::<_>::new(&sql::INSERT_MISSING, vec![keys.as_str()]).execute(connection)?;
+        ensure_written(CaseRow::TABLE, missing.len(), inserted)?;
+        rows.cases.extend(missing.into_iter().map(|key| CaseRow::unknown(key.bucket, key.id.to_owned())));
+    }
+    Ok(Locked { rows, now: None })
+}
+
+fn write(connection: &mut SqliteConnection, writes: &Writes<'_>) -> QueryResult<()> {
+    let Writes { cases, groups, refunds, reversals, events, entries } = writes;
+    let (insert, update) = (Writing::Insert, Writing::Update(Groups::ALL));
+    write_rows(connection, sql::update_cases(*groups), (cases, Writing::Update(*groups)))?;
+    write_rows(connection, &sql::INSERT_REFUNDS, (&refunds.new, insert))?;
+    write_rows(connection, &sql::UPDATE_REFUNDS, (&refunds.changed, update))?;
+    write_rows(connection, &sql::INSERT_REVERSALS, (&reversals.new, insert))?;
+    write_rows(connection, &sql::UPDATE_REVERSALS, (&reversals.changed, update))?;
+    write_rows(connection, &sql::INSERT_EVENTS, (events, insert))?;
+    write_rows(connection, &sql::INSERT_ENTRIES, (entries, insert))
 }
 
 /// The rows are one JSON parameter, so that the statement's text is the same for every size of batch.
-fn write_rows<R: TableRow + Serialize>(
+fn write_rows<R: TableRow>(
     connection: &mut SqliteConnection,
-    statement: &'static str,
-    rows: &[R],
+    statement: &'static SqlText,
+    (rows, writing): (&[R], Writing),
 ) -> QueryResult<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    let json = serde_json::to_string(rows).map_err(|error| DieselError::SerializationError(error.into()))?;
+    let json = json_of(rows, writing).map_err(|error| DieselError::SerializationError(error.into()))?;
     let written = SqlStatement::<_>::new(statement, vec![json.as_str()]).execute(connection)?;
     ensure_written(R::TABLE, rows.len(), written)
 }

@@ -1,9 +1,9 @@
 //! The statements of SQLite. The rows of a table are one JSON parameter.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use crate::rows::{CaseRow, EntryRow, EventRow, RefundRow, ReversalRow};
-use crate::sql::{PARAMETER, TableRow, each_name, insert, upsert};
+use crate::sql::{Groups, PARAMETER, SqlText, TableRow, Writing, each_name, insert, update};
 
 /// `synchronous = full`, because a commit that a power failure takes back is a lie. The busy timeout is first: switching to WAL
 /// needs a lock already.
@@ -11,21 +11,40 @@ pub(super) const PREPARE: &str = "
     pragma busy_timeout = 5000;
     pragma journal_mode = wal;
     pragma synchronous = full;
-    pragma foreign_keys = on;
 ";
 
-pub(super) static WRITE_CASES: LazyLock<String> = LazyLock::new(upsert_given::<CaseRow>);
-pub(super) static WRITE_REFUNDS: LazyLock<String> = LazyLock::new(upsert_given::<RefundRow>);
-pub(super) static WRITE_REVERSALS: LazyLock<String> = LazyLock::new(upsert_given::<ReversalRow>);
-pub(super) static INSERT_EVENTS: LazyLock<String> = LazyLock::new(|| insert::<EventRow>(&given::<EventRow>()));
-pub(super) static INSERT_ENTRIES: LazyLock<String> = LazyLock::new(|| insert::<EntryRow>(&given::<EntryRow>()));
+/// Inserts cases of which nothing is known.
+pub(super) static INSERT_MISSING: LazyLock<SqlText> = LazyLock::new(|| {
+    SqlText::of(&format!(
+        "insert into cases (bucket, payment_request_id) select value ->> 0, value ->> 1 from json_each({PARAMETER})"
+    ))
+});
 
-/// A query for the rows in the statement's parameter.
-fn given<R: TableRow>() -> String {
-    format!("select {} from json_each({PARAMETER})", each_name(R::names(), |name| format!("value ->> '{name}'")))
+pub(super) static INSERT_REFUNDS: LazyLock<SqlText> = LazyLock::new(inserted::<RefundRow<'_>>);
+pub(super) static UPDATE_REFUNDS: LazyLock<SqlText> = LazyLock::new(|| updated::<RefundRow<'_>>(Groups::ALL));
+pub(super) static INSERT_REVERSALS: LazyLock<SqlText> = LazyLock::new(inserted::<ReversalRow<'_>>);
+pub(super) static UPDATE_REVERSALS: LazyLock<SqlText> = LazyLock::new(|| updated::<ReversalRow<'_>>(Groups::ALL));
+pub(super) static INSERT_EVENTS: LazyLock<SqlText> = LazyLock::new(inserted::<EventRow<'_>>);
+pub(super) static INSERT_ENTRIES: LazyLock<SqlText> = LazyLock::new(inserted::<EntryRow<'_>>);
+
+const SETS_OF_GROUPS: usize = Groups::sets_of(CaseRow::CHANGING.len());
+
+/// Writes the columns of these groups.
+pub(super) fn update_cases(groups: Groups) -> &'static SqlText {
+    static UPDATES: [OnceLock<SqlText>; SETS_OF_GROUPS] = [const { OnceLock::new() }; SETS_OF_GROUPS];
+    static ALL: OnceLock<SqlText> = OnceLock::new();
+    UPDATES.get(groups.number()).unwrap_or(&ALL).get_or_init(|| updated::<CaseRow<'_>>(groups))
 }
 
-/// SQLite would read the `on` of `on conflict` as a join's: `where true` ends the query before it.
-fn upsert_given<R: TableRow>() -> String {
-    upsert::<R>(&format!("{} where true", given::<R>()))
+/// A query for the rows in the statement's parameter.
+fn given(names: Vec<&'static str>) -> String {
+    format!("select {} from json_each({PARAMETER})", each_name(names, |name| format!("value ->> '{name}' as {name}")))
+}
+
+fn inserted<R: TableRow>() -> SqlText {
+    SqlText::of(&insert::<R>(&given(R::names(Writing::Insert))))
+}
+
+fn updated<R: TableRow>(groups: Groups) -> SqlText {
+    SqlText::of(&update::<R>(groups, &given(R::names(Writing::Update(groups)))))
 }

@@ -93,8 +93,10 @@ fn f22_a_low_id_that_is_committed_late_is_not_lost() {
             &format!(
                 "update cases set (cancellation, cancel_acquirer_id, first_received_at, cancelled_at, fee_value, fee_currency)
                      = ('open', 'acquirer-1', {received}, {received}, null, null) where payment_request_id = 'a-low';
-                 insert into reversals (payment_request_id, kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at)
-                     values ('a-low', 'refund', 1000, 'JPY', {received}, 0, 'open', {received})"
+                 insert into reversals
+                     (bucket, payment_request_id, kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at)
+                     select bucket, 'a-low', 'refund', 1000, 'JPY', {received}, 0, 'open', {received}
+                     from cases where payment_request_id = 'a-low'"
             ),
         );
         others_go_on(world).await;

@@ -9,7 +9,8 @@ use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::SqliteConnection;
 
 use super::{Named, number, run_steps, texts};
-use crate::migrations::{MigrationError, MigrationRun, Progress, bucket_of};
+use crate::migrations::{MigrationError, MigrationRun, Progress};
+use crate::rows::CaseKey;
 
 /// What the names of the tables end with before the switch, and after it.
 pub(super) const NEXT: &str = "_next";
@@ -126,7 +127,7 @@ fn copy_step(connection: &mut SqliteConnection, size: i64) -> QueryResult<Option
 
 fn fill_page(connection: &mut SqliteConnection, ids: &[String]) -> QueryResult<()> {
     connection.batch_execute(PAGE)?;
-    let rows: Vec<_> = ids.iter().map(|id| (id, bucket_of(id))).collect();
+    let rows: Vec<_> = ids.iter().map(|id| (id, CaseKey::of(id).bucket)).collect();
     let rows = serde_json::to_string(&rows).map_err(|error| DieselError::SerializationError(error.into()))?;
     diesel::sql_query(FILL_PAGE).bind::<Text, _>(rows).execute(connection)?;
     Ok(())
