@@ -55,8 +55,7 @@ impl Database {
     /// [`DatabaseError`] where the database cannot be reached, a migration fails, or somebody keeps a lock for too long; that migration is
     /// rolled back.
     pub fn migrate(&self) -> Result<Vec<String>, DatabaseError> {
-        let quiet = MigrationRun { finish: false, report: &|_| () };
-        self.migrate_with(&quiet).map(|migrated| migrated.applied)
+        self.migrate_with(&MigrationRun::quiet()).map(|migrated| migrated.applied)
     }
 
     /// The same, as far as `run` goes. Without its `finish`, a database that was ever served keeps what the version before needs.

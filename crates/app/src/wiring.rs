@@ -83,7 +83,7 @@ pub(crate) fn open(settings: &Settings) -> Result<Database, CliError> {
 
 /// Brings the schema up to date. `report` hears how far it is, where that takes long.
 pub(crate) fn migrate(settings: &Settings, finish: bool, report: &dyn Fn(&str)) -> Result<Migrated, CliError> {
-    open(settings)?.migrate_with(&MigrationRun { finish, report }).map_err(database_failure)
+    open(settings)?.migrate_with(&MigrationRun { finish, report, ..MigrationRun::quiet() }).map_err(database_failure)
 }
 
 /// The cases as they are kept in the database of the settings.
@@ -143,7 +143,7 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
     let core = core::read(&settings.core)?;
     let database = open(settings)?;
     if database.is_local() {
-        database.migrate_with(&MigrationRun { finish: false, report: &|sentence| info!("{sentence}") }).map_err(database_failure)?;
+        database.migrate_with(&MigrationRun { report: &|sentence| info!("{sentence}"), ..MigrationRun::quiet() }).map_err(database_failure)?;
     }
     database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
     let store = database.store(settings.policy.clone());

@@ -6,6 +6,8 @@
 mod pace;
 mod progress;
 
+use std::time::Duration;
+
 use diesel::migration::{Migration, MigrationSource};
 use diesel_migrations::EmbeddedMigrations;
 
@@ -25,8 +27,18 @@ const FINISHING: [&str; 1] = ["0005"];
 pub struct MigrationRun<'a> {
     /// Whether every process of the version before is stopped, so that what only it needs may go.
     pub finish: bool,
+    /// For how long a migration tries to get its locks. Nothing is left behind when it gives up.
+    pub patience: Duration,
     /// Hears a sentence about every ten seconds, while something takes long.
     pub report: &'a dyn Fn(&str),
+}
+
+impl MigrationRun<'_> {
+    /// A run that keeps what the version before needs, tries for five minutes to get a lock, and reports nothing.
+    #[must_use]
+    pub fn quiet() -> Self {
+        Self { finish: false, patience: Duration::from_secs(300), report: &|_| () }
+    }
 }
 
 /// What a run did, and what it left.

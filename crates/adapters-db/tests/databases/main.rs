@@ -3,6 +3,7 @@
 
 mod fixtures;
 
+mod before;
 mod benches;
 mod callers;
 mod clocks;
@@ -18,3 +19,4 @@ mod server;
 mod sqlite;
 mod standby;
 mod statements;
+mod upgrade;

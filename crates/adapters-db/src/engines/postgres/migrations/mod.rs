@@ -19,9 +19,6 @@ use crate::migrations::{self, Every, Migrated, MigrationError, MigrationRun, Mig
 
 pub(super) const EMBEDDED: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
-/// How long a migration tries to get its locks. Nothing is left behind when it gives up.
-const PATIENCE: Duration = Duration::from_secs(300);
-
 /// What a migrating connection is set to instead. A statement takes the time it needs. Where the client is killed, the server notices within
 /// a second and ends what the client asked for; it is a setting of Linux's servers since version 14, and elsewhere the lock timeouts do it.
 const PREPARE: &str = "
@@ -86,7 +83,7 @@ impl Migrator for PostgresMigrator<'_> {
         let (begun, mut every) = (Instant::now(), Every::new(run));
         while !self.try_to_take(migration, &version)? {
             let waits = format!("migration {version} waits for a lock that is held by {}", locks::holders(self.connection, &version)?);
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > run.patience {
                 return Err(format!("{waits}: it gave up, and `rescind migrate` goes on from here").into());
             }
             every.say(|| waits);
