@@ -36,7 +36,8 @@ const BOOKED: &str = "
     and r.amount_value = c.amount_value and r.amount_currency = c.amount_currency
 ";
 
-/// Copies the cases of the page. What a trigger has put there is newer and stays.
+/// Copies the cases of the page. What a trigger has put there is newer and stays. `cross join` has SQLite begin with the page, where it would
+/// read the other table as a whole.
 static COPY: LazyLock<String> = LazyLock::new(|| {
     let case = "status, acquirer_id, account, amount_value, amount_currency, settlement_value, settlement_currency, kind,
         initiated_at, payment_id, completed_at, fee_value, fee_currency, cancellation, cancel_acquirer_id, first_received_at,
@@ -53,7 +54,7 @@ static COPY: LazyLock<String> = LazyLock::new(|| {
     let rows = |table: &str, names: &str, except: &str| {
         format!(
             "insert into {table}_next (bucket, payment_request_id, {names}) select p.bucket, p.payment_request_id, {}
-             from page as p join {table} as t using (payment_request_id) where {except} on conflict do nothing;",
+             from page as p cross join {table} as t using (payment_request_id) where {except} on conflict do nothing;",
             of("t", names)
         )
     };
@@ -65,7 +66,7 @@ static COPY: LazyLock<String> = LazyLock::new(|| {
         format!(
             "insert into cases_next (bucket, payment_request_id, returned_at, {case})
              select p.bucket, p.payment_request_id, case when {BOOKED} then r.done_at end, {}
-             from page as p join cases as c using (payment_request_id) left join reversals as r using (payment_request_id)
+             from page as p cross join cases as c using (payment_request_id) left join reversals as r using (payment_request_id)
              where true on conflict do nothing;",
             of("c", case)
         ),
