@@ -143,7 +143,9 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
     let core = core::read(&settings.core)?;
     let database = open(settings)?;
     if database.is_local() {
-        database.migrate_with(&MigrationRun { report: &|sentence| info!("{sentence}"), ..MigrationRun::quiet() }).map_err(database_failure)?;
+        database
+            .migrate_with(&MigrationRun { report: &|sentence| info!("{sentence}"), ..MigrationRun::quiet() })
+            .map_err(database_failure)?;
     }
     database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
     let store = database.store(settings.policy.clone());

@@ -3,6 +3,7 @@
 //! Migrations are taken one by one. Between the one that makes the tables of the next version and the one that switches to them, the
 //! cases are copied in small steps. What the version before still needs goes last, when an operator says that it is stopped.
 
+pub(crate) mod copied;
 mod pace;
 mod progress;
 
@@ -65,8 +66,8 @@ where
     Ok(all.iter().map(version_of).filter(|version| !is_finishing(version)).collect())
 }
 
-pub(crate) fn version_of<B: diesel::backend::Backend>(migration: &Box<dyn Migration<B>>) -> String {
-    migration.name().version().to_string()
+pub(crate) fn version_of<B: diesel::backend::Backend>(migration: impl AsRef<dyn Migration<B>>) -> String {
+    migration.as_ref().name().version().to_string()
 }
 
 /// What an engine does of a run.

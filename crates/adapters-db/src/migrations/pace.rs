@@ -61,9 +61,9 @@ mod tests {
         assert_eq!(pace.next_size(Duration::from_millis(90)), 64);
         assert_eq!(pace.next_size(Duration::from_millis(60)), 64);
         assert_eq!(pace.next_size(Duration::from_millis(59)), 80);
-        assert_eq!(pace.step(|size| Err::<(), _>(size)), Err(64));
+        assert_eq!(pace.step(Err::<(), _>), Err(64));
         assert_eq!(pace.size, 16);
-        assert_eq!(pace.step(|size| Err::<(), _>(size)), Err(16));
+        assert_eq!(pace.step(Err::<(), _>), Err(16));
         assert_eq!(pace.size, SMALLEST);
     }
 

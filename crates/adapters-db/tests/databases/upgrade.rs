@@ -148,7 +148,10 @@ async fn both_states_of_the_schema_are_served(database: impl OldForm, _: impl Ol
         let store = database.open(ledger_policy());
         for id in &ids {
             let file = store.find(&PaymentRequestId::parse(id.as_str()).unwrap()).await.unwrap().unwrap();
-            let lines = format!("select cast(last_event as text) as value from cases where payment_request_id = '{}'", id.replace('\'', "''"));
+            let lines = format!(
+                "select cast(last_event as text) as value from cases where payment_request_id = '{}'",
+                id.replace('\'', "''")
+            );
             assert_eq!(i64::try_from(file.timeline.len()), Ok(database.number(&lines)), "{id}");
         }
         assert_eq!(database.texts(&format!("{answer} order by payment_request_id")), answers);
@@ -191,7 +194,10 @@ async fn f74_a_migration_that_waits_for_a_lock_holds_up_nobody_and_names_who_hol
         paid += 1;
     }
     let sentence = migrating.join().unwrap().unwrap_err().to_string();
-    assert!(sentence.contains("migration 0004 waits for a lock that is held by process") && sentence.contains("a backup"), "{sentence}");
+    assert!(
+        sentence.contains("migration 0004 waits for a lock that is held by process") && sentence.contains("a backup"),
+        "{sentence}"
+    );
     assert!(paid > 1);
     let waiting = "select count(*)::text as value from pg_locks where not granted";
     assert_eq!(database.number(waiting), 0);

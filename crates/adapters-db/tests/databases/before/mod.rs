@@ -75,11 +75,14 @@ pub(crate) trait OldForm: TestDatabase {
             from cases where returned_at is not null
                 and not exists (select 1 from reversals as r where r.payment_request_id = cases.payment_request_id)";
         let rows = |(table, columns): (&str, &[&str])| {
-            let (columns, more) = (columns.join(", "), match table {
-                "reversals" => format!("union all {booked}"),
-                "events" => format!("union all {lines}"),
-                _ => String::new(),
-            });
+            let (columns, more) = (
+                columns.join(", "),
+                match table {
+                    "reversals" => format!("union all {booked}"),
+                    "events" => format!("union all {lines}"),
+                    _ => String::new(),
+                },
+            );
             (table.to_owned(), columns.clone(), format!("(select {columns} from {table} {more}) as rows_of"))
         };
         self.seen(COLUMNS.map(rows).to_vec())
@@ -101,24 +104,60 @@ pub(crate) const COLUMNS: [(&str, &[&str]); 5] = [
     (
         "cases",
         &[
-            "payment_request_id", "status", "acquirer_id", "account", "amount_value", "amount_currency", "settlement_value",
-            "settlement_currency", "kind", "initiated_at", "payment_id", "completed_at", "fee_value", "fee_currency",
-            "cancellation", "cancel_acquirer_id", "first_received_at", "defer_reason", "cancelled_at", "refusal", "result_code",
-            "settled_at", "last_event", "settlement_day",
+            "payment_request_id",
+            "status",
+            "acquirer_id",
+            "account",
+            "amount_value",
+            "amount_currency",
+            "settlement_value",
+            "settlement_currency",
+            "kind",
+            "initiated_at",
+            "payment_id",
+            "completed_at",
+            "fee_value",
+            "fee_currency",
+            "cancellation",
+            "cancel_acquirer_id",
+            "first_received_at",
+            "defer_reason",
+            "cancelled_at",
+            "refusal",
+            "result_code",
+            "settled_at",
+            "last_event",
+            "settlement_day",
         ],
     ),
     (
         "refunds",
         &[
-            "payment_request_id", "refund_request_id", "place", "amount_value", "amount_currency", "state", "completed_at",
+            "payment_request_id",
+            "refund_request_id",
+            "place",
+            "amount_value",
+            "amount_currency",
+            "state",
+            "completed_at",
             "settlement_day",
         ],
     ),
     (
         "reversals",
         &[
-            "payment_request_id", "kind", "amount_value", "amount_currency", "opened_at", "attempts", "state", "next_attempt_at",
-            "lease_attempt", "lease_until", "last_error", "done_at",
+            "payment_request_id",
+            "kind",
+            "amount_value",
+            "amount_currency",
+            "opened_at",
+            "attempts",
+            "state",
+            "next_attempt_at",
+            "lease_attempt",
+            "lease_until",
+            "last_error",
+            "done_at",
         ],
     ),
     ("events", &["payment_request_id", "number", "at", "what", "details"]),

@@ -9,6 +9,7 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::{BigInt, Text};
 
+use crate::migrations::copied::{BOOKED, CASE, ENTRY, EVENT, REFUND, REVERSAL, columns_of};
 use crate::migrations::{MigrationError, MigrationRun, Pace, Progress};
 
 /// A step is short, because a cancel of a case that is being copied waits for it.
@@ -35,48 +36,33 @@ const COPIED: &str = "
     set synchronous_commit = on;
 ";
 
-/// What a reversal looks like that the ledger finished in the commit that opened it: it needs no row.
-const BOOKED: &str = "
-    r.state = 'done' and r.attempts = 1 and r.last_error is null and r.opened_at = r.done_at
-    and c.status = 'succeeded' and c.cancelled_at is not null
-    and r.kind = case c.kind when 'payment' then 'refund' else 'release' end
-    and r.amount_value = c.amount_value and r.amount_currency = c.amount_currency
-";
-
 /// One statement, and so one moment, for a range of ids. What a trigger has put there is newer and stays. The tables come in the order
 /// in which a batch writes them.
 static COPY: LazyLock<String> = LazyLock::new(|| {
-    let case = "status, acquirer_id, account, amount_value, amount_currency, settlement_value, settlement_currency, kind,
-        initiated_at, payment_id, completed_at, fee_value, fee_currency, cancellation, cancel_acquirer_id, first_received_at,
-        defer_reason, cancelled_at, refusal, result_code, settled_at, settlement_day, last_event";
-    let of_case = case.split(',').map(|name| format!("c.{}", name.trim())).collect::<Vec<_>>().join(", ");
-    let refund = "payment_request_id, refund_request_id, place, amount_value, amount_currency, state, completed_at, settlement_day";
-    let reversal = "payment_request_id, kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at,
-        lease_attempt, lease_until, last_error, done_at";
-    let entry = "payment_request_id, refund_request_id, kind, account, contra_account, value, currency, at, position";
+    let of_case = columns_of("c", CASE);
     let range = "payment_request_id > $1 and payment_request_id <= $2";
     format!(
         "with new_cases as (
-             insert into cases_next (bucket, payment_request_id, returned_at, {case})
+             insert into cases_next (bucket, payment_request_id, returned_at, {CASE})
              select bucket_of(payment_request_id), payment_request_id, case when {BOOKED} then r.done_at end, {of_case}
              from cases as c left join (select * from reversals where {range}) as r using (payment_request_id)
              where {range} order by payment_request_id
              on conflict do nothing returning payment_request_id, returned_at
          ), new_refunds as (
-             insert into refunds_next (bucket, {refund}) select bucket_of(payment_request_id), {refund} from refunds
+             insert into refunds_next (bucket, payment_request_id, {REFUND}) select bucket_of(payment_request_id), payment_request_id, {REFUND} from refunds
              where {range} order by payment_request_id, refund_request_id
              on conflict do nothing returning 1
          ), new_reversals as (
-             insert into reversals_next (bucket, {reversal}) select bucket_of(payment_request_id), {reversal} from reversals
+             insert into reversals_next (bucket, payment_request_id, {REVERSAL}) select bucket_of(payment_request_id), payment_request_id, {REVERSAL} from reversals
              where {range} and payment_request_id not in (select payment_request_id from new_cases where returned_at is not null)
              order by payment_request_id
              on conflict do nothing returning 1
          ), new_events as (
-             insert into events_next (bucket, payment_request_id, number, at, what, details, xid)
-             select bucket_of(payment_request_id), payment_request_id, number, at, what, details, '0' from events where {range}
+             insert into events_next (bucket, payment_request_id, {EVENT}, xid)
+             select bucket_of(payment_request_id), payment_request_id, {EVENT}, '0' from events where {range}
              on conflict do nothing returning 1
          ), new_entries as (
-             insert into ledger_entries_next (bucket, {entry}) select bucket_of(payment_request_id), {entry} from ledger_entries
+             insert into ledger_entries_next (bucket, payment_request_id, {ENTRY}) select bucket_of(payment_request_id), payment_request_id, {ENTRY} from ledger_entries
              where {range}
              on conflict do nothing returning 1
          )
@@ -147,10 +133,6 @@ fn copy_step(connection: &mut PgConnection, size: i64) -> QueryResult<Option<i64
 /// Whether the same step may succeed a moment later: it waited too long for somebody's lock, say.
 fn may_pass(error: &DieselError) -> bool {
     use DatabaseErrorKind::{CheckViolation, ClosedConnection, ForeignKeyViolation, NotNullViolation, UniqueViolation};
-    match error {
-        DieselError::DatabaseError(kind, _) => {
-            !matches!(kind, CheckViolation | ClosedConnection | ForeignKeyViolation | NotNullViolation | UniqueViolation)
-        }
-        _ => false,
-    }
+    let DieselError::DatabaseError(kind, _) = error else { return false };
+    !matches!(kind, CheckViolation | ClosedConnection | ForeignKeyViolation | NotNullViolation | UniqueViolation)
 }

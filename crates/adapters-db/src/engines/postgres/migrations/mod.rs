@@ -82,7 +82,8 @@ impl Migrator for PostgresMigrator<'_> {
         let version = migration.name().version().to_string();
         let (begun, mut every) = (Instant::now(), Every::new(run));
         while !self.try_to_take(migration, &version)? {
-            let waits = format!("migration {version} waits for a lock that is held by {}", locks::holders(self.connection, &version)?);
+            let waits =
+                format!("migration {version} waits for a lock that is held by {}", locks::holders(self.connection, &version)?);
             if begun.elapsed() > run.patience {
                 return Err(format!("{waits}: it gave up, and `rescind migrate` goes on from here").into());
             }

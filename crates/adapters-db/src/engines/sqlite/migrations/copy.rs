@@ -9,6 +9,7 @@ use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::SqliteConnection;
 
 use super::{Named, number, run_steps, texts};
+use crate::migrations::copied::{BOOKED, CASE, ENTRY, EVENT, REFUND, REVERSAL, columns_of};
 use crate::migrations::{MigrationError, MigrationRun, Progress};
 use crate::rows::CaseKey;
 
@@ -28,34 +29,14 @@ const MARK_PAGE: &str = "
     update page set is_there = exists (select 1 from cases_next as n where n.payment_request_id = page.payment_request_id)
 ";
 
-/// What a reversal looks like that the ledger finished in the commit that opened it: it needs no row.
-const BOOKED: &str = "
-    r.state = 'done' and r.attempts = 1 and r.last_error is null and r.opened_at = r.done_at
-    and c.status = 'succeeded' and c.cancelled_at is not null
-    and r.kind = case c.kind when 'payment' then 'refund' else 'release' end
-    and r.amount_value = c.amount_value and r.amount_currency = c.amount_currency
-";
-
 /// Copies the cases of the page. What a trigger has put there is newer and stays. `cross join` has SQLite begin with the page, where it would
 /// read the other table as a whole.
 static COPY: LazyLock<String> = LazyLock::new(|| {
-    let case = "status, acquirer_id, account, amount_value, amount_currency, settlement_value, settlement_currency, kind,
-        initiated_at, payment_id, completed_at, fee_value, fee_currency, cancellation, cancel_acquirer_id, first_received_at,
-        defer_reason, cancelled_at, refusal, result_code, settled_at, settlement_day, last_event";
-    let refund = "refund_request_id, place, amount_value, amount_currency, state, completed_at, settlement_day";
-    let reversal = "kind, amount_value, amount_currency, opened_at, attempts, state, next_attempt_at, lease_attempt, lease_until,
-        last_error, done_at";
-    let event = "number, at, what, details";
-    let entry = "refund_request_id, kind, account, contra_account, value, currency, at, position";
-    let of = |table: &str, names: &str| {
-        let names: Vec<_> = names.split(',').map(|name| format!("{table}.{}", name.trim())).collect();
-        names.join(", ")
-    };
     let rows = |table: &str, names: &str, except: &str| {
         format!(
             "insert into {table}_next (bucket, payment_request_id, {names}) select p.bucket, p.payment_request_id, {}
              from page as p cross join {table} as t using (payment_request_id) where {except} on conflict do nothing;",
-            of("t", names)
+            columns_of("t", names)
         )
     };
     let returned = "not exists (
@@ -64,16 +45,16 @@ static COPY: LazyLock<String> = LazyLock::new(|| {
     )";
     [
         format!(
-            "insert into cases_next (bucket, payment_request_id, returned_at, {case})
+            "insert into cases_next (bucket, payment_request_id, returned_at, {CASE})
              select p.bucket, p.payment_request_id, case when {BOOKED} then r.done_at end, {}
              from page as p cross join cases as c using (payment_request_id) left join reversals as r using (payment_request_id)
              where true on conflict do nothing;",
-            of("c", case)
+            columns_of("c", CASE)
         ),
-        rows("refunds", refund, "true"),
-        rows("reversals", reversal, returned),
-        rows("events", event, "true"),
-        rows("ledger_entries", entry, "true"),
+        rows("refunds", REFUND, "true"),
+        rows("reversals", REVERSAL, returned),
+        rows("events", EVENT, "true"),
+        rows("ledger_entries", ENTRY, "true"),
     ]
     .concat()
 });
@@ -148,9 +129,8 @@ fn give_page_buckets(connection: &mut SqliteConnection, suffix: &str) -> QueryRe
 /// Gives at most so many cases without a bucket their own, and returns how many.
 fn give_some_buckets(connection: &mut SqliteConnection, suffix: &str, size: i64) -> QueryResult<i64> {
     // Another process may have switched, or not switched yet.
-    let is_there = format!(
-        "select count(*) as value from pragma_table_info('cases{suffix}') where name = 'bucket' and dflt_value = '32'"
-    );
+    let is_there =
+        format!("select count(*) as value from pragma_table_info('cases{suffix}') where name = 'bucket' and dflt_value = '32'");
     if number(connection, &is_there)? == 0 {
         return Ok(0);
     }
