@@ -43,7 +43,8 @@ struct CaseInBatch {
     before: Option<Case>,
     now: Case,
     events: Vec<Event>,
-    entries: Vec<Entry>,
+    /// Each with the index of its command: entries of several cases are booked in the order of the commands.
+    entries: Vec<(usize, Entry)>,
 }
 
 /// One batch in one transaction: lock, load, decide, record, commit.
@@ -110,7 +111,7 @@ pub(crate) fn decide_all(policy: &Policy, rows: LoadedRows, commands: &[Command]
             Some(Ok(case)) => {
                 let decision = decide(policy, &case.now, command);
                 metrics.see((index, command), &case.now, &decision);
-                Ok(case.apply(decision))
+                Ok(case.apply(index, decision))
             }
             Some(Err(unreadable)) => Err(unreadable.clone()),
             None => Err(UnavailableError::because("a case of the batch is missing")),
@@ -124,7 +125,13 @@ impl DecidedBatch {
     /// What has to be written of it, which is nothing where nothing changed.
     pub(crate) fn writes(&self) -> Writes<'_> {
         let mut writes = Writes::default();
-        self.cases.values().flatten().for_each(|case| case.write_to(&mut writes));
+        let mut entries = Vec::new();
+        for case in self.cases.values().flatten() {
+            case.write_to(&mut writes);
+            entries.extend(case.entries.iter().map(|(index, entry)| (index, EntryRow::of(case.key(), entry))));
+        }
+        entries.sort_by_key(|(index, _)| *index);
+        writes.entries.extend(entries.into_iter().map(|(_, entry)| entry));
         writes
     }
 }
@@ -143,27 +150,30 @@ impl CaseInBatch {
         Self { bucket, last_event, has_reversal_row, before: None, now, events: Vec::new(), entries: Vec::new() }
     }
 
-    fn apply(&mut self, decision: Decision) -> Decided {
+    fn apply(&mut self, index: usize, decision: Decision) -> Decided {
         let decided = Decided::of(&decision);
         if let Some(Change { case, events, entries }) = decision.change {
             self.events.extend(events);
-            self.entries.extend(entries);
+            self.entries.extend(entries.into_iter().map(|entry| (index, entry)));
             let before = std::mem::replace(&mut self.now, case);
             self.before.get_or_insert(before);
         }
         decided
     }
 
+    fn key(&self) -> CaseKey<'_> {
+        CaseKey { id: self.now.id.as_str(), bucket: self.bucket }
+    }
+
     fn write_to<'a>(&'a self, writes: &mut Writes<'a>) {
-        let Self { bucket, last_event, has_reversal_row, before: Some(before), now, events, entries } = self else { return };
-        let key = CaseKey { id: now.id.as_str(), bucket: *bucket };
+        let Self { last_event, has_reversal_row, before: Some(before), now, events, .. } = self else { return };
+        let key = self.key();
         let last_line = last_event.saturating_add(i32::try_from(events.len()).unwrap_or(i32::MAX));
         let was = CaseRow::of(key, before, (*last_event, *has_reversal_row));
         let row = CaseRow::of(key, now, (last_line, *has_reversal_row));
-        writes.groups = writes.groups.and(row.differing(&was));
+        writes.groups = writes.groups.and(row.differing(&was)).and(CaseRow::ALWAYS);
         writes.cases.push(row);
         writes.events.extend(EventRow::of(key, last_event.saturating_add(1), events));
-        writes.entries.extend(entries.iter().map(|entry| EntryRow::of(key, entry)));
         for (place, refund) in (0..).zip(&now.refunds) {
             match before.refunds.iter().find(|known| known.id == refund.id) {
                 None => writes.refunds.new.push(RefundRow::of(key, place, refund)),

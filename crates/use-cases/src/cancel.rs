@@ -57,7 +57,7 @@ impl CancelAnswer {
 ///
 /// # Errors
 /// [`OverloadedError`] where the queue is full.
-#[instrument(skip_all, fields(payment_request_id = %cancel.id))]
+#[instrument(level = "debug", skip_all, fields(payment_request_id = %cancel.id))]
 pub async fn cancel(ports: &Arc<Ports>, cancel: ReceivedCancel, deadline: Instant) -> Result<CancelAnswer, OverloadedError> {
     let id = cancel.id.clone();
     tokio::time::timeout_at(deadline.into(), decide(ports, cancel)).await.unwrap_or_else(|_| {

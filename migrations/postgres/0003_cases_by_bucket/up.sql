@@ -120,7 +120,8 @@ create index cases_unassigned on cases_next (completed_at, payment_request_id)
 -- For a day's statement, in the order of its lines.
 create index cases_by_day on cases_next (settlement_day, payment_request_id) where settlement_day is not null;
 
--- Refunds that the wallet makes itself. They are written under the lock of a case whose payment is recorded.
+-- Refunds that the wallet makes itself. They are written under the lock of a case whose payment is recorded, in the statement that writes
+-- the case's row too. A foreign key would look for that row once more.
 create table refunds_next (
     bucket smallint not null,
     payment_request_id text collate "C" not null,
@@ -153,7 +154,8 @@ create index refunds_by_day on refunds_next (settlement_day, payment_request_id)
 create index refunds_by_id on refunds_next (refund_request_id);
 
 -- The duty to give a payment's money back, known to the wallet core by the case's own id. What the ledger gives back in the commit that
--- decides it has no row here: cases.returned_at says it.
+-- decides it has no row here: cases.returned_at says it. No foreign key, for the reason that refunds have none: the case's row is written in
+-- the same statement, which fails where it is not there.
 create table reversals_next (
     bucket smallint not null,
     payment_request_id text collate "C" not null,
@@ -254,7 +256,8 @@ create table events_next (
 );
 
 -- The embedded ledger; only ever added to. A row is one movement with both its sides, the user's account and the account it is
--- booked against, so debits and credits balance by construction. A balance is a sum of rows: nothing is locked by all reversals.
+-- booked against, so debits and credits balance by construction. A balance is a sum of rows: nothing is locked by all reversals. No foreign
+-- key, as above: an entry is written with the row of its case, or not at all.
 create table ledger_entries_next (
     bucket smallint not null,
     payment_request_id text collate "C" not null,

@@ -12,7 +12,7 @@ use domain::{
 use super::reversal::{booked, booked_at};
 use super::{CaseKey, InconsistentRowError, RefundRow, ReversalRow, RowRef, code};
 use crate::schema::cases;
-use crate::sql::columns;
+use crate::sql::{Groups, columns};
 
 #[derive(Debug, Clone, Default, Queryable, Selectable)]
 #[diesel(table_name = cases)]
@@ -56,6 +56,13 @@ columns! {
     changing
         cancellation, cancel_acquirer_id, first_received_at, defer_reason, cancelled_at, refusal, result_code, returned_at;
     changing settled_at, settlement_day;
+}
+
+impl CaseRow<'_> {
+    /// The group that is written with everything else, so that each write finds the case's row: the number of the last line.
+    pub(crate) const ALWAYS: Groups = Groups::numbered(0b1);
+    /// The group of the cancellation.
+    pub(crate) const CANCELLATION: Groups = Groups::numbered(0b1000);
 }
 
 const SUCCESS: &str = "SUCCESS";

@@ -2,13 +2,6 @@
 
 use std::borrow::Cow;
 
-use diesel::QueryResult;
-use diesel::pg::Pg;
-use diesel::query_builder::AstPass;
-use diesel::sql_types::{Array, BigInt, Nullable, Text};
-
-use super::statement::Parameter;
-
 /// One column of many rows. As arrays, rows cost PostgreSQL a fraction of what they cost as JSON.
 #[derive(Debug)]
 pub(crate) enum Column<'a> {
@@ -67,8 +60,8 @@ impl Groups {
     }
 
     /// The set's number.
-    pub(crate) fn number(self) -> usize {
-        self.0.into()
+    pub(crate) const fn number(self) -> usize {
+        self.0 as usize
     }
 
     pub(crate) const fn with(self, place: usize) -> Self {
@@ -79,7 +72,7 @@ impl Groups {
         self.0 & 1 << place != 0
     }
 
-    pub(crate) fn and(self, others: Self) -> Self {
+    pub(crate) const fn and(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 }
@@ -178,12 +171,3 @@ macro_rules! columns {
 }
 
 pub(crate) use columns;
-
-impl Parameter<Pg> for Column<'_> {
-    fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        match self {
-            Self::Texts(texts) => out.push_bind_param::<Array<Nullable<Text>>, _>(texts),
-            Self::Numbers(numbers) => out.push_bind_param::<Array<Nullable<BigInt>>, _>(numbers),
-        }
-    }
-}

@@ -1,5 +1,6 @@
 //! SQL as text: the list of a row's columns, the statements made from it, and statements that a connection prepares once.
 
+mod array;
 mod columns;
 mod json;
 mod keyed;

@@ -38,27 +38,27 @@ impl SqlText {
 }
 
 /// A statement with the parameters `P`; `R` are the SQL types of what comes back. Its text never changes, so it is prepared once for
-/// each connection, where `diesel::sql_query` would be parsed each time.
+/// each connection, where `diesel::sql_query` would be parsed each time. Statements with a `NUMBER` of their own are found by it among
+/// those that are prepared, the others by their text.
 #[derive(Debug)]
-pub(crate) struct SqlStatement<P, R = ()> {
+pub(crate) struct SqlStatement<P, R = (), const NUMBER: usize = 0> {
     text: &'static SqlText,
     parameters: Vec<P>,
     returns: PhantomData<R>,
 }
 
-impl<P, R> SqlStatement<P, R> {
+impl<P, R, const NUMBER: usize> SqlStatement<P, R, NUMBER> {
     pub(crate) fn new(text: &'static SqlText, parameters: Vec<P>) -> Self {
         Self { text, parameters, returns: PhantomData }
     }
 }
 
-impl<P, R> QueryId for SqlStatement<P, R> {
-    type QueryId = ();
-    /// The text is looked at instead.
-    const HAS_STATIC_QUERY_ID: bool = false;
+impl<P, R, const NUMBER: usize> QueryId for SqlStatement<P, R, NUMBER> {
+    type QueryId = SqlStatement<(), (), NUMBER>;
+    const HAS_STATIC_QUERY_ID: bool = NUMBER != 0;
 }
 
-impl<DB: Backend, P: Parameter<DB>, R> QueryFragment<DB> for SqlStatement<P, R> {
+impl<DB: Backend, P: Parameter<DB>, R, const NUMBER: usize> QueryFragment<DB> for SqlStatement<P, R, NUMBER> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let mut pieces = self.text.0.iter();
         out.push_sql(pieces.next().map_or("", String::as_str));
@@ -70,8 +70,8 @@ impl<DB: Backend, P: Parameter<DB>, R> QueryFragment<DB> for SqlStatement<P, R> 
     }
 }
 
-impl<P, R> Query for SqlStatement<P, R> {
+impl<P, R, const NUMBER: usize> Query for SqlStatement<P, R, NUMBER> {
     type SqlType = R;
 }
 
-impl<C, P, R> RunQueryDsl<C> for SqlStatement<P, R> {}
+impl<C, P, R, const NUMBER: usize> RunQueryDsl<C> for SqlStatement<P, R, NUMBER> {}

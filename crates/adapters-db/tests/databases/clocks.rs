@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use diesel::connection::SimpleConnection;
 use domain::{Command, ReversalState};
 use ports::ReceivedCommand;
 use ports::testing::{Subject, Wallet, core_policy, ledger_policy};
@@ -53,6 +54,37 @@ async fn time_spent_in_the_queue_is_taken_off_the_databases_clock() {
     let at = received(&database, "queue", (now + TimeDelta::hours(1), waited)).await;
     let expected = now - TimeDelta::minutes(20);
     assert!(is_about(at, expected), "{at} is not {expected}");
+}
+
+/// The time is taken once the lock is held: what was waited for it is taken off again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_that_waits_for_a_lock_was_received_before_it_waited() {
+    let database = Postgres::migrated();
+    let store = database.open(ledger_policy());
+    let now = database_now(&database);
+    let wallet = Wallet { at: now + TimeDelta::hours(1), ..Wallet::of("waits") };
+    decided(&store, vec![wallet.pays()]).await;
+    let mut stranger = database.connection();
+    stranger.batch_execute("begin; select 1 from cases for update").unwrap();
+    let begun = database_now(&database);
+    let deciding = tokio::spawn({
+        let (store, cancel) = (store.clone(), wallet.is_cancelled());
+        async move { decided(&store, vec![cancel]).await }
+    });
+    let waits = format!(
+        "select count(*)::text as value from pg_stat_activity where datname = '{}' and wait_event_type = 'Lock'",
+        database.name()
+    );
+    while database.number(&waits) == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // So long that a time from before the lock would be seen.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    stranger.batch_execute("rollback").unwrap();
+    deciding.await.unwrap();
+    let file = store.find(&wallet.id).await.unwrap().unwrap();
+    let received_at = file.case.cancellation.unwrap().first_received_at;
+    assert!(received_at >= begun, "{received_at} is before {begun}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

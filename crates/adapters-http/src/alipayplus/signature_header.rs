@@ -5,7 +5,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode, percent_encode};
+use percent_encoding::percent_decode;
 use ports::Signature;
 
 /// What is signed in either direction.
@@ -37,8 +37,17 @@ impl Content<'_> {
 #[must_use]
 pub fn header(signature: &Signature) -> String {
     let base64 = STANDARD.encode(&signature.bytes);
-    let value = percent_encode(base64.as_bytes(), NON_ALPHANUMERIC);
-    format!("algorithm=RSA256,keyVersion={},signature={value}", signature.key_version)
+    let mut header = format!("algorithm=RSA256,keyVersion={},signature=", signature.key_version);
+    header.reserve(base64.len() * 9 / 8);
+    for symbol in base64.chars() {
+        match symbol {
+            '+' => header.push_str("%2B"),
+            '/' => header.push_str("%2F"),
+            '=' => header.push_str("%3D"),
+            alphanumeric => header.push(alphanumeric),
+        }
+    }
+    header
 }
 
 /// What a `Signature` header claims.
@@ -102,7 +111,8 @@ fn decode(value: &str) -> Option<Vec<u8>> {
         b'_' => b'/',
         other => other,
     };
-    let mut base64: Vec<u8> = percent_decode(value.as_bytes()).map(standard).collect();
+    let mut base64 = Vec::with_capacity(value.len());
+    base64.extend(percent_decode(value.as_bytes()).map(standard));
     let unpadded = base64.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
     base64.truncate(unpadded);
     STANDARD_NO_PAD.decode(base64).ok().filter(|signature| !signature.is_empty())

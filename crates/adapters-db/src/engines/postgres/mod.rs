@@ -160,6 +160,9 @@ impl<'a> WriteParts<'a> {
     }
 }
 
+/// Returns how many rows it wrote, table by table.
+type Counted<'a, const NUMBER: usize> = SqlStatement<Column<'a>, Array<BigInt>, NUMBER>;
+
 fn write(connection: &mut PgConnection, writes: &Writes<'_>) -> QueryResult<()> {
     let mut parts = WriteParts { shape: writes.groups.number(), ..WriteParts::default() };
     parts.add(0, &writes.cases, Writing::Update(writes.groups));
@@ -169,11 +172,13 @@ fn write(connection: &mut PgConnection, writes: &Writes<'_>) -> QueryResult<()> 
     parts.add(sql::CHANGED_REVERSALS, &writes.reversals.changed, Writing::Update(Groups::ALL));
     parts.add(sql::EVENTS, &writes.events, Writing::Insert);
     parts.add(sql::ENTRIES, &writes.entries, Writing::Insert);
-    let written: Vec<i64> =
-        SqlStatement::<_, Array<BigInt>>::new(sql::write(parts.shape), parts.columns).get_result(connection)?;
-    let table_by_table = parts.expected.iter().zip(written.into_iter().map(Some).chain(std::iter::repeat(None)));
+    let (text, columns) = (sql::write(parts.shape), parts.columns);
+    let written: Vec<i64> = match parts.shape {
+        sql::FIRST_CANCELS => Counted::<{ sql::FIRST_CANCELS }>::new(text, columns).get_result(connection)?,
+        _ => Counted::<0>::new(text, columns).get_result(connection)?,
+    };
+    let mut table_by_table = parts.expected.iter().zip(written.into_iter().map(Some).chain(std::iter::repeat(None)));
     table_by_table
-        .into_iter()
         .try_for_each(|((table, expected), written)| ensure_written(table, *expected, written.unwrap_or(-1)))
 }
 

@@ -82,6 +82,9 @@ pub(super) const CHANGED_REVERSALS: usize = NEW_REFUNDS << 3;
 pub(super) const EVENTS: usize = NEW_REFUNDS << 4;
 pub(super) const ENTRIES: usize = NEW_REFUNDS << 5;
 
+/// The shape of most batches in a storm: first cancels, whose money the ledger gives back.
+pub(super) const FIRST_CANCELS: usize = CaseRow::ALWAYS.and(CaseRow::CANCELLATION).number() | EVENTS | ENTRIES;
+
 static WRITES: [OnceLock<SqlText>; NEW_REFUNDS << 6] = [const { OnceLock::new() }; NEW_REFUNDS << 6];
 
 /// All that a batch decided in one statement, because each statement costs a journey there and back. It has only the tables and the
