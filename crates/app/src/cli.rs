@@ -172,9 +172,6 @@ fn migrate(settings: &Settings, finish: bool) -> Result<(), CliError> {
     // A reader that has gone away does not end a migration.
     let report = |sentence: &str| drop(print_line(sentence));
     let Migrated { applied, unfinished } = wiring::migrate(settings, finish, &report)?;
-    for name in &applied {
-        print_line(format_args!("applied {name}"))?;
-    }
     if !unfinished.is_empty() {
         let left = unfinished.join(", ");
         return print_line(format_args!(

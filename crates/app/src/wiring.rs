@@ -143,9 +143,8 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
     let core = core::read(&settings.core)?;
     let database = open(settings)?;
     if database.is_local() {
-        database
-            .migrate_with(&MigrationRun { report: &|sentence| info!("{sentence}"), ..MigrationRun::quiet() })
-            .map_err(database_failure)?;
+        let report = |sentence: &str| info!(progress = sentence, "the schema is brought up to date");
+        database.migrate_with(&MigrationRun { report: &report, ..MigrationRun::quiet() }).map_err(database_failure)?;
     }
     database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
     let store = database.store(settings.policy.clone());

@@ -30,7 +30,7 @@ pub struct MigrationRun<'a> {
     pub finish: bool,
     /// For how long a migration tries to get its locks. Nothing is left behind when it gives up.
     pub patience: Duration,
-    /// Hears a sentence about every ten seconds, while something takes long.
+    /// Hears each migration as it is applied, and a sentence about every ten seconds while something takes long.
     pub report: &'a dyn Fn(&str),
 }
 
@@ -105,6 +105,7 @@ pub(crate) fn migrate<M: Migrator>(migrator: &mut M, run: &MigrationRun<'_>) -> 
             migrator.copy(run)?;
         }
         if migrator.take(next.as_ref(), run)? {
+            (run.report)(&format!("applied {version}"));
             migrated.applied.push(version);
         }
     }
