@@ -178,8 +178,7 @@ fn write(connection: &mut PgConnection, writes: &Writes<'_>) -> QueryResult<()> 
         _ => Counted::<0>::new(text, columns).get_result(connection)?,
     };
     let mut table_by_table = parts.expected.iter().zip(written.into_iter().map(Some).chain(std::iter::repeat(None)));
-    table_by_table
-        .try_for_each(|((table, expected), written)| ensure_written(table, *expected, written.unwrap_or(-1)))
+    table_by_table.try_for_each(|((table, expected), written)| ensure_written(table, *expected, written.unwrap_or(-1)))
 }
 
 #[cfg(test)]

@@ -126,17 +126,21 @@ fn give_page_buckets(connection: &mut SqliteConnection, suffix: &str) -> QueryRe
     Ok(())
 }
 
-/// Gives at most so many cases without a bucket their own, and returns how many.
-fn give_some_buckets(connection: &mut SqliteConnection, suffix: &str, size: i64) -> QueryResult<i64> {
-    // Another process may have switched, or not switched yet.
+/// At most so many cases of which a row has no bucket. None where another process has switched meanwhile, or not switched yet.
+fn without_bucket(connection: &mut SqliteConnection, suffix: &str, size: i64) -> QueryResult<Vec<String>> {
     let is_there =
         format!("select count(*) as value from pragma_table_info('cases{suffix}') where name = 'bucket' and dflt_value = '32'");
     if number(connection, &is_there)? == 0 {
-        return Ok(0);
+        return Ok(vec![]);
     }
     let each = TABLES.map(|table| format!("select payment_request_id as value from {table}{suffix} where bucket = 32"));
     let some = format!("{} limit {size}", each.join(" union "));
-    let ids = texts(diesel::sql_query(some).load(connection)?);
+    diesel::sql_query(some).load(connection).map(texts)
+}
+
+/// Gives at most so many cases without a bucket their own, and returns how many.
+fn give_some_buckets(connection: &mut SqliteConnection, suffix: &str, size: i64) -> QueryResult<i64> {
+    let ids = without_bucket(connection, suffix, size)?;
     if !ids.is_empty() {
         fill_page(connection, &ids)?;
         give_page_buckets(connection, suffix)?;
@@ -144,8 +148,11 @@ fn give_some_buckets(connection: &mut SqliteConnection, suffix: &str, size: i64)
     Ok(i64::try_from(ids.len()).unwrap_or(0))
 }
 
-/// Gives the rows that have no bucket their own, in small steps.
+/// Gives the rows that have no bucket their own, in small steps. Where there are none, it takes no lock.
 pub(super) fn give_buckets(connection: &mut SqliteConnection, suffix: &str) -> QueryResult<()> {
+    if without_bucket(connection, suffix, 1)?.is_empty() {
+        return Ok(());
+    }
     run_steps(connection, |connection, size| give_some_buckets(connection, suffix, size))
 }
 

@@ -16,6 +16,9 @@ const ROWS: i64 = 4;
 pub(super) fn drop_tables_of_before(connection: &mut SqliteConnection, run: &MigrationRun<'_>) -> QueryResult<()> {
     let mut every = Every::new(run);
     for table in TABLES {
+        if !is_there(connection, table)? {
+            continue;
+        }
         run_steps(connection, |connection, size| {
             every.say(|| format!("the switch is done; {table} is being emptied"));
             empty_some(connection, table, size * ROWS)
@@ -27,9 +30,13 @@ pub(super) fn drop_tables_of_before(connection: &mut SqliteConnection, run: &Mig
 
 /// Takes away at most so many rows of the table, and returns how many; none where another process dropped it.
 fn empty_some(connection: &mut SqliteConnection, table: &str, size: i64) -> QueryResult<i64> {
-    if number(connection, &format!("select count(*) as value from sqlite_master where name = '{table}'"))? == 0 {
+    if !is_there(connection, table)? {
         return Ok(0);
     }
     let some = format!("delete from {table} where rowid in (select rowid from {table} limit {size})");
     diesel::sql_query(some).execute(connection).map(|gone| i64::try_from(gone).unwrap_or(1))
+}
+
+fn is_there(connection: &mut SqliteConnection, table: &str) -> QueryResult<bool> {
+    number(connection, &format!("select count(*) as value from sqlite_master where name = '{table}'")).map(|found| found > 0)
 }
