@@ -55,7 +55,7 @@ fn sentence((copied, before, total): (i64, i64, i64), took: Duration) -> String 
     let done = u128::try_from(copied - before).unwrap_or(0);
     match (left * took.as_millis()).checked_div(done) {
         Some(millis) if left > 0 => {
-            format!("copied {copied} of about {total} cases, about {} minutes left", millis.div_ceil(60_000))
+            format!("copied {copied} of about {total} cases, about {} min left", millis.div_ceil(60_000))
         }
         Some(_) | None => format!("copied {copied} cases"),
     }
@@ -68,9 +68,9 @@ mod tests {
     #[test]
     fn what_is_left_is_estimated_from_what_this_run_did() {
         let minute = Duration::from_secs(60);
-        assert_eq!(sentence((600, 500, 1000), minute), "copied 600 of about 1000 cases, about 4 minutes left");
+        assert_eq!(sentence((600, 500, 1000), minute), "copied 600 of about 1000 cases, about 4 min left");
         assert_eq!(sentence((500, 500, 1000), minute), "copied 500 cases");
         assert_eq!(sentence((1200, 500, 1000), minute), "copied 1200 cases");
-        assert_eq!(sentence((999, 0, 1000), minute), "copied 999 of about 1000 cases, about 1 minutes left");
+        assert_eq!(sentence((999, 0, 1000), minute), "copied 999 of about 1000 cases, about 1 min left");
     }
 }
