@@ -11,6 +11,7 @@ use ports::{CancellationStore, SettlementStore};
 use crate::deployment::{DeploymentPolicy, DeploymentTable, adopt_policy, check_policy};
 use crate::engine::{AnyEngine, Engine, OpenDatabase, SqlConnection};
 use crate::engines::ENGINES;
+use crate::migrations::{Migrated, MigrationRun};
 use crate::pool::Pools;
 use crate::runner::Runner;
 use crate::settings::{DatabaseError, DatabaseSettings};
@@ -56,12 +57,22 @@ impl Database {
         self.0.lanes()
     }
 
-    /// Brings the schema up to date and names the migrations that it took; again is harmless, at once from two processes too.
+    /// Brings the schema up to date beside processes that serve it, and names the migrations that it took. What it did stays done when it
+    /// is interrupted, and the next run goes on. Again is harmless, at once from two processes too.
     ///
     /// # Errors
-    /// [`DatabaseError`] where the database cannot be reached or a migration fails; that one is rolled back.
+    /// [`DatabaseError`] where the database cannot be reached, a migration fails, or somebody keeps a lock for too long; that migration is
+    /// rolled back.
     pub fn migrate(&self) -> Result<Vec<String>, DatabaseError> {
-        self.0.migrate()
+        self.migrate_with(&MigrationRun::quiet()).map(|migrated| migrated.applied)
+    }
+
+    /// The same, as far as `run` goes. Without its `finish`, a database that was ever served keeps what the version before needs.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] as for [`Self::migrate`].
+    pub fn migrate_with(&self, run: &MigrationRun<'_>) -> Result<Migrated, DatabaseError> {
+        self.0.migrate(run)
     }
 
     /// Checks that there is a database with cases, whichever policy they were decided under.
@@ -148,9 +159,9 @@ impl<C: SqlConnection> OpenDatabase for Opened<C> {
         self.pools.lanes
     }
 
-    fn migrate(&self) -> Result<Vec<String>, DatabaseError> {
+    fn migrate(&self, run: &MigrationRun<'_>) -> Result<Migrated, DatabaseError> {
         self.pools.file.iter().for_each(make_private);
-        (self.engine.migrate)(self.engine, &mut *self.pools.connect()?).map_err(DatabaseError::failed)
+        (self.engine.migrate)(self.engine, &mut *self.pools.connect()?, run).map_err(DatabaseError::failed)
     }
 
     fn ready(&self, work: &dyn Fn(&mut dyn DeploymentTable) -> Result<(), DatabaseError>) -> Result<(), DatabaseError> {

@@ -10,7 +10,7 @@ use domain::Policy;
 use ports::{CancellationStore, SettlementStore};
 
 use crate::deployment::DeploymentTable;
-use crate::migrations::MigrationError;
+use crate::migrations::{Migrated, MigrationError, MigrationRun};
 use crate::pool::Pools;
 use crate::rows::{CaseKey, LoadedRows};
 use crate::runner::Runner;
@@ -37,9 +37,9 @@ pub(crate) struct Engine<C: SqlConnection> {
     /// What every connection begins with.
     pub(crate) prepare: &'static str,
     pub(crate) migrations: fn() -> EmbeddedMigrations,
-    /// Takes every migration that is missing, and names them.
-    pub(crate) migrate: fn(engine: &Self, connection: &mut C) -> Result<Vec<String>, MigrationError>,
-    /// Whether a migration is missing. Those of a later version may be there already.
+    /// Takes the migrations that are missing, as far as the run goes.
+    pub(crate) migrate: fn(engine: &Self, connection: &mut C, run: &MigrationRun<'_>) -> Result<Migrated, MigrationError>,
+    /// Whether a migration is missing that serving needs. Those of a later version may be there already.
     pub(crate) is_behind: fn(engine: &Self, connection: &mut C) -> Result<bool, MigrationError>,
     /// Whether cases could be written now.
     pub(crate) check_writable: fn(connection: &mut C) -> QueryResult<()>,
@@ -86,7 +86,7 @@ pub(crate) trait OpenDatabase: Send + Sync {
 
     fn lanes(&self) -> usize;
 
-    fn migrate(&self) -> Result<Vec<String>, DatabaseError>;
+    fn migrate(&self, run: &MigrationRun<'_>) -> Result<Migrated, DatabaseError>;
 
     /// Runs `work` on a connection to a database that is migrated and takes writes.
     fn ready(&self, work: &dyn Fn(&mut dyn DeploymentTable) -> Result<(), DatabaseError>) -> Result<(), DatabaseError>;

@@ -28,5 +28,6 @@ mod writes;
 
 pub use database::Database;
 pub use deployment::DeploymentPolicy;
+pub use migrations::{Migrated, MigrationRun};
 pub use runner::Runner;
 pub use settings::{DatabaseError, DatabaseSettings};

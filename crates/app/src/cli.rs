@@ -9,6 +9,7 @@ use domain::{ClearingDay, PaymentRequestId};
 
 use crate::output::{CliError, print_line};
 use crate::settings::{Settings, Sources};
+use crate::wiring::Migrated;
 use crate::{demo, explain, health, keys, reversals, serve, settlement, wiring};
 
 /// Answers Alipay+'s cancelPayment for a mobile wallet.
@@ -28,8 +29,12 @@ enum Command {
     Serve(ServeArgs),
     /// Asks the process that serves with these settings whether it lives; exits with 1 if not
     Health,
-    /// Brings the database's schema up to date
-    Migrate,
+    /// Brings the database's schema up to date, beside processes that serve it
+    Migrate {
+        /// Takes away what only the version before needs; every process of that version has to be stopped
+        #[arg(long)]
+        finish: bool,
+    },
     /// Shows every rule at work, with keys and a database of its own
     Demo(DemoArgs),
     /// Makes keys
@@ -134,7 +139,7 @@ pub(crate) fn run() -> Result<ExitCode, CliError> {
     match command {
         Command::Serve(args) => on_runtime(serve::serve(load(args.flags())?)),
         Command::Health => on_runtime(health::check(load(vec![])?)),
-        Command::Migrate => done(migrate(&load(vec![])?)),
+        Command::Migrate { finish } => done(migrate(&load(vec![])?, finish)),
         Command::Demo(args) => on_runtime(demo::run(args.dir, args.once)),
         Command::Keys(KeysCommand::Generate { dir }) => done(keys::generate(&dir)),
         Command::Config(ConfigCommand::Check) => done(check(&load(vec![])?)),
@@ -163,10 +168,15 @@ fn on_runtime(command: impl Future<Output = Result<ExitCode, CliError>>) -> Resu
     ended
 }
 
-fn migrate(settings: &Settings) -> Result<(), CliError> {
-    let applied = wiring::open(settings)?.migrate().map_err(wiring::database_failure)?;
-    for name in &applied {
-        print_line(format_args!("applied {name}"))?;
+fn migrate(settings: &Settings, finish: bool) -> Result<(), CliError> {
+    // A reader that has gone away does not end a migration.
+    let report = |sentence: &str| drop(print_line(sentence));
+    let Migrated { applied, unfinished } = wiring::migrate(settings, finish, &report)?;
+    if !unfinished.is_empty() {
+        let left = unfinished.join(", ");
+        return print_line(format_args!(
+            "{left} is to come: when every process of the version before is stopped, run `rescind migrate --finish`"
+        ));
     }
     if applied.is_empty() { print_line("the schema is up to date") } else { Ok(()) }
 }

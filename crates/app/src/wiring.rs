@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use adapters_db::{Database, DatabaseError, DatabaseSettings, DeploymentPolicy};
+pub(crate) use adapters_db::Migrated;
+use adapters_db::{Database, DatabaseError, DatabaseSettings, DeploymentPolicy, MigrationRun};
 use adapters_http::{Callback, Listening, Readiness, WalletApi, serve_callback, serve_wallet_api};
 use adapters_keys::KeyPair;
 use chrono::TimeDelta;
@@ -18,6 +19,7 @@ use domain::FundsKind;
 use ports::{CancellationStore, Clock};
 use socket2::{Domain, Socket, Type};
 use tokio::task::JoinHandle;
+use tracing::info;
 use use_cases::{LaneSettings, Lanes, Ports};
 
 use crate::metrics;
@@ -79,6 +81,11 @@ pub(crate) fn open(settings: &Settings) -> Result<Database, CliError> {
     Database::open(&DatabaseSettings { url, password, pool_size }).map_err(database_failure)
 }
 
+/// Brings the schema up to date. `report` hears how far it is, where that takes long.
+pub(crate) fn migrate(settings: &Settings, finish: bool, report: &dyn Fn(&str)) -> Result<Migrated, CliError> {
+    open(settings)?.migrate_with(&MigrationRun { finish, report, ..MigrationRun::quiet() }).map_err(database_failure)
+}
+
 /// The cases as they are kept in the database of the settings.
 pub(crate) fn store(settings: &Settings) -> Result<Arc<dyn CancellationStore>, CliError> {
     let database = open(settings)?;
@@ -136,7 +143,8 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
     let core = core::read(&settings.core)?;
     let database = open(settings)?;
     if database.is_local() {
-        database.migrate().map_err(database_failure)?;
+        let report = |sentence: &str| info!(progress = sentence, "the schema is brought up to date");
+        database.migrate_with(&MigrationRun { report: &report, ..MigrationRun::quiet() }).map_err(database_failure)?;
     }
     database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
     let store = database.store(settings.policy.clone());

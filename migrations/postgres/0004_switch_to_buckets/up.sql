@@ -11,6 +11,16 @@ drop function follow_cases(), follow_refunds(), follow_reversals(), follow_event
 select setval(pg_get_serial_sequence('ledger_entries_next', 'position'), last_value, is_called) from ledger_entries_position_seq;
 alter table ledger_entries_next alter column position set generated always;
 
+-- Refused while a case is not copied.
+do $$ begin
+    if exists (
+        select 1 from cases where payment_request_id > (select last_id from copied_cases)
+            and not exists (select 1 from cases_next as n where n.payment_request_id = cases.payment_request_id)
+    ) then
+        raise 'cases are not copied yet: rescind migrate copies them';
+    end if;
+end $$;
+
 drop table ledger_entries, events, reversals, refunds, cases;
 drop table copied_cases;
 

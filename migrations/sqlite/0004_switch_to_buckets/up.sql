@@ -8,17 +8,24 @@ drop trigger follow_reversals_insert;
 drop trigger follow_reversals_update;
 drop trigger follow_events;
 drop trigger follow_ledger_entries;
+-- Refused while a case is not copied.
+update copied_cases set only_one = 2
+where exists (
+    select 1 from cases where payment_request_id > last_id
+        and not exists (select 1 from cases_next as n where n.payment_request_id = cases.payment_request_id)
+);
 drop table copied_cases;
 
 -- Positions go on where the version before would have gone on.
 delete from sqlite_sequence where name = 'ledger_entries_next';
 insert into sqlite_sequence (name, seq) select 'ledger_entries_next', seq from sqlite_sequence where name = 'ledger_entries';
 
-drop table ledger_entries;
-drop table events;
-drop table reversals;
-drop table refunds;
-drop table cases;
+-- Dropping a large table takes long, and nobody can write meanwhile. `rescind migrate` empties these in small steps first.
+alter table ledger_entries rename to ledger_entries_before;
+alter table events rename to events_before;
+alter table reversals rename to reversals_before;
+alter table refunds rename to refunds_before;
+alter table cases rename to cases_before;
 
 alter table cases_next rename to cases;
 alter table refunds_next rename to refunds;

@@ -4,6 +4,7 @@
 
 mod fixtures;
 
+mod before;
 mod benches;
 mod callers;
 mod clocks;
@@ -19,3 +20,4 @@ mod server;
 mod sqlite;
 mod standby;
 mod statements;
+mod upgrade;

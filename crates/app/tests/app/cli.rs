@@ -74,6 +74,7 @@ fn asking_a_database_that_is_not_there_makes_none() {
 async fn migrating_twice_is_fine_on_either_database(engine: TestEngine) {
     let deployment = Deployment::on(engine);
     assert_eq!(deployment.succeed(&["migrate"]), "the schema is up to date\n", "{engine:?}");
+    assert_eq!(deployment.succeed(&["migrate", "--finish"]), "the schema is up to date\n", "{engine:?}");
 }
 
 async fn other_terms_are_refused_until_they_are_adopted(engine: TestEngine) {

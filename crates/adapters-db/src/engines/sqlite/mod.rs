@@ -1,5 +1,6 @@
 //! SQLite: one writer, whose transaction begins by taking the only write lock there is.
 
+mod migrations;
 mod sql;
 
 use std::collections::BTreeSet;
@@ -8,12 +9,10 @@ use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
-use diesel::sqlite::{Sqlite, SqliteConnection};
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use diesel::sqlite::SqliteConnection;
 use domain::ReversalStateName;
 
 use crate::engine::{Engine, Locked};
-use crate::migrations::{MigrationError, run_pending};
 use crate::pool::{Connections, Pools};
 use crate::rows::{CaseKey, CaseRow};
 use crate::schema::reversals;
@@ -23,16 +22,14 @@ use crate::tables::CaseTables;
 use crate::transaction::Transactions;
 use crate::writes::{Writes, ensure_written};
 
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
-
 /// A file of this machine.
 pub(crate) const SQLITE: Engine<SqliteConnection> = Engine {
     schemes: &["sqlite://"],
     pools,
     prepare: sql::PREPARE,
-    migrations: || MIGRATIONS,
-    migrate,
-    is_behind,
+    migrations: || migrations::EMBEDDED,
+    migrate: migrations::migrate,
+    is_behind: migrations::is_behind,
     check_writable,
     clock: |_| Ok(None),
     // Nothing limits it: there is one writer, which waits for no other.
@@ -57,14 +54,6 @@ fn pools(engine: &Engine<SqliteConnection>, settings: &DatabaseSettings) -> Resu
         file: Some(file.to_owned()),
         unreachable: format!("database.url is \"{url}\", but its folder must exist and the file must be writable"),
     })
-}
-
-fn migrate(engine: &Engine<SqliteConnection>, connection: &mut SqliteConnection) -> Result<Vec<String>, MigrationError> {
-    connection.immediate_transaction(|connection| run_pending::<Sqlite, _>(connection, (engine.migrations)()))
-}
-
-fn is_behind(engine: &Engine<SqliteConnection>, connection: &mut SqliteConnection) -> Result<bool, MigrationError> {
-    connection.has_pending_migration((engine.migrations)())
 }
 
 fn check_writable(connection: &mut SqliteConnection) -> QueryResult<()> {

@@ -1,0 +1,225 @@
+//! From the schema of the version before to this one, beside that version's writes.
+
+use std::time::{Duration, Instant};
+
+use adapters_db::{Migrated, MigrationRun};
+use diesel::connection::SimpleConnection;
+use domain::{Answer, CancelReply, PaymentRequestId, Reply};
+use ports::testing::{Subject, Wallet, ledger_policy};
+
+use crate::before::{CASES, OldForm, cancelled_before, paid_before};
+use crate::fixtures::{Postgres, Sqlite, TestDatabase, decided, deployment_policy};
+
+/// Runs each test on a database of every engine as the version before leaves it, and on a second one for comparison.
+macro_rules! for_each_old_form {
+    ($($test:ident),+ $(,)?) => {
+        for_each_old_form! { @on postgres Postgres ($($test),+) }
+        for_each_old_form! { @on sqlite Sqlite ($($test),+) }
+    };
+    (@on $engine:ident $database:ident ($($test:ident),+)) => {
+        mod $engine {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                use crate::{before::OldForm, fixtures::$database};
+                super::$test($database::create().filled(), $database::create().filled()).await;
+            })+
+        }
+    };
+}
+
+for_each_old_form!(
+    each_case_of_the_version_before_is_the_same_afterwards,
+    what_the_version_before_writes_is_there_whenever_it_writes_it,
+    a_copy_that_was_ended_goes_on_where_it_was,
+    of_two_that_migrate_at_once_each_leaves_the_other_its_turn,
+    a_switch_before_the_copy_is_refused,
+    both_states_of_the_schema_are_served,
+);
+
+fn migrated(applied: &[&str], unfinished: &[&str]) -> Migrated {
+    let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    Migrated { applied: texts(applied), unfinished: texts(unfinished) }
+}
+
+async fn each_case_of_the_version_before_is_the_same_afterwards(database: impl OldForm, _: impl OldForm) {
+    let before = database.seen_before();
+    assert!(before.len() > 800, "{}", before.len());
+    assert_eq!(database.run(false), Ok(migrated(&["0003", "0004"], &["0005"])));
+    assert_eq!(database.seen_now(), before);
+    assert_eq!(database.run(false), Ok(migrated(&[], &["0005"])));
+    assert_eq!(database.run(true), Ok(migrated(&["0005"], &[])));
+    assert_eq!(database.run(true), Ok(migrated(&[], &[])));
+    assert_eq!(database.seen_now(), before);
+    // What the ledger finished at once has no row, and everything else has.
+    assert_eq!(database.number("select cast(count(*) as text) as value from reversals"), CASES / 36 * 10);
+    database.undo(2);
+    assert_eq!(database.seen_before(), before);
+    assert_eq!(database.run(true), Ok(migrated(&["0004", "0005"], &[])));
+    assert_eq!(database.seen_now(), before);
+    database.undo(3);
+    assert_eq!(database.seen_before(), before);
+}
+
+/// A trigger ends the copy in the middle, as a full disk would.
+fn end_the_copy_in_the_middle(database: &impl OldForm) {
+    database.take(1);
+    let (make, drop) = (
+        database.in_its_sql(
+            "create function ends() returns trigger language plpgsql as 'begin raise ''ended''; end';
+             create trigger ends before insert on cases_next for each row when (new.payment_request_id = 'case-0000000100')
+             execute function ends()",
+            "create trigger ends before insert on cases_next when new.payment_request_id = 'case-0000000100'
+             begin select raise(abort, 'ended'); end",
+        ),
+        database.in_its_sql("drop trigger ends on cases_next; drop function ends()", "drop trigger ends"),
+    );
+    database.execute(make).unwrap();
+    assert!(database.run(false).unwrap_err().contains("ended"));
+    database.execute(drop).unwrap();
+    let copied = "select cast(count(*) as text) as value from cases_next";
+    assert!((1..CASES).contains(&database.number(copied)), "{}", database.number(copied));
+}
+
+async fn a_copy_that_was_ended_goes_on_where_it_was(database: impl OldForm, _: impl OldForm) {
+    let before = database.seen_before();
+    end_the_copy_in_the_middle(&database);
+    assert_eq!(database.run(false), Ok(migrated(&["0004"], &["0005"])));
+    assert_eq!(database.seen_now(), before);
+}
+
+/// Payments whose ids come before, among and after the others.
+const EARLY: &str = "AAA";
+const AMONG: &str = "case-0000000050x";
+const LATE: &str = "zzz";
+
+async fn what_the_version_before_writes_is_there_whenever_it_writes_it(database: impl OldForm, unmigrated: impl OldForm) {
+    end_the_copy_in_the_middle(&database);
+    let both = |rows| {
+        database.written_before(&rows);
+        unmigrated.written_before(&rows);
+    };
+    // While cases are copied: new ones, and changes of some that are copied, and of some that are not.
+    [EARLY, AMONG, LATE].into_iter().for_each(|id| both(paid_before(id)));
+    [EARLY, LATE].into_iter().for_each(|id| both(cancelled_before(id)));
+    let settled = "update cases set settlement_day = '2026-03-01' where status = 'succeeded' and settlement_day is null";
+    [database.execute(settled), unmigrated.execute(settled)].into_iter().for_each(Result::unwrap);
+    assert_eq!(database.seen_before(), unmigrated.seen_before());
+    assert_eq!(database.run(false), Ok(migrated(&["0004"], &["0005"])));
+    assert_eq!(database.seen_now(), unmigrated.seen_before());
+    // After the switch: a case that was copied, and a new one.
+    both(cancelled_before(AMONG));
+    both(paid_before("after"));
+    both(cancelled_before("after"));
+    assert_eq!(database.run(false), Ok(migrated(&[], &["0005"])));
+    assert_eq!(database.seen_now(), unmigrated.seen_before());
+    for id in [EARLY, AMONG, LATE, "after"] {
+        let file = database.open(ledger_policy()).find(&PaymentRequestId::parse(id).unwrap()).await.unwrap().unwrap();
+        assert!(file.case.is_money_returned() && file.timeline.len() == 6, "{file:?}");
+    }
+}
+
+async fn of_two_that_migrate_at_once_each_leaves_the_other_its_turn(database: impl OldForm + Sync, _: impl OldForm) {
+    let before = database.seen_before();
+    let (one, two) = std::thread::scope(|scope| {
+        let [one, two] = [(); 2].map(|()| scope.spawn(|| database.run(false).unwrap()));
+        (one.join().unwrap(), two.join().unwrap())
+    });
+    let mut applied = [one.applied, two.applied].concat();
+    applied.sort();
+    assert_eq!(applied, ["0003", "0004"]);
+    assert_eq!(database.seen_now(), before);
+}
+
+async fn a_switch_before_the_copy_is_refused(database: impl OldForm, _: impl OldForm) {
+    let before = database.seen_before();
+    database.take(1);
+    assert!(!database.try_next());
+    assert_eq!(database.seen_before(), before);
+}
+
+/// The cases that are answered for good are answered the same again, and every case can be read with its whole timeline.
+async fn both_states_of_the_schema_are_served(database: impl OldForm, _: impl OldForm) {
+    let ids = database.texts("select payment_request_id as value from cases");
+    let answer = "select result_code as value from cases where result_code is not null and acquirer_id is not null";
+    let answers = database.texts(&format!("{answer} order by payment_request_id"));
+    for finish in [false, true] {
+        database.run(finish).unwrap();
+        assert_eq!(database.open_database(1).check_deployment(&deployment_policy()), Ok(()));
+        let store = database.open(ledger_policy());
+        for id in &ids {
+            let file = store.find(&PaymentRequestId::parse(id.as_str()).unwrap()).await.unwrap().unwrap();
+            let lines = format!(
+                "select cast(last_event as text) as value from cases where payment_request_id = '{}'",
+                id.replace('\'', "''")
+            );
+            assert_eq!(i64::try_from(file.timeline.len()), Ok(database.number(&lines)), "{id}");
+        }
+        assert_eq!(database.texts(&format!("{answer} order by payment_request_id")), answers);
+    }
+}
+
+/// Until `rescind migrate` has given it its bucket, a new case of the version before is nobody's: its unique index refuses a second one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_without_a_bucket_is_unavailable_and_never_a_second_case() {
+    let database = Sqlite::create().filled();
+    database.run(false).unwrap();
+    let store = database.open(ledger_policy());
+    let wallet = Wallet::of("without");
+    database.written_before(&paid_before(wallet.id.as_str()));
+    assert!(store.decide(vec![wallet.is_cancelled()]).await.remove(0).is_err());
+    let rows = format!("select cast(count(*) as text) as value from cases where payment_request_id = '{}'", wallet.id);
+    assert_eq!(database.number(&rows), 1);
+    database.run(false).unwrap();
+    assert!(store.decide(vec![wallet.is_cancelled()]).await.remove(0).is_ok());
+    assert_eq!(database.number(&rows), 1);
+    assert_eq!(database.number("select cast(count(*) as text) as value from cases where bucket = 32"), 0);
+}
+
+/// What a backup holds while it reads the tables, and everything that would wait behind a migration that waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn f74_a_migration_that_waits_for_a_lock_holds_up_nobody_and_names_who_holds_it() {
+    let database = Postgres::create().filled();
+    let mut backup = database.connection();
+    backup.batch_execute("set application_name = 'a backup'; begin; select 1 from cases limit 1").unwrap();
+    let migrating = std::thread::spawn({
+        let opened = database.open_database(1);
+        move || opened.migrate_with(&MigrationRun { patience: Duration::from_secs(3), ..MigrationRun::quiet() })
+    });
+    let mut longest = Duration::ZERO;
+    let mut paid = 0;
+    while !migrating.is_finished() {
+        let begun = Instant::now();
+        database.written_before(&paid_before(&format!("beside-{paid}")));
+        longest = longest.max(begun.elapsed());
+        paid += 1;
+    }
+    let sentence = migrating.join().unwrap().unwrap_err().to_string();
+    assert!(
+        sentence.contains("migration 0004 waits for a lock that is held by process") && sentence.contains("a backup"),
+        "{sentence}"
+    );
+    assert!(paid > 1);
+    let waiting = "select count(*)::text as value from pg_locks where not granted";
+    assert_eq!(database.number(waiting), 0);
+    backup.batch_execute("rollback").unwrap();
+    let before = database.seen_before();
+    assert_eq!(database.run(false), Ok(migrated(&["0004"], &["0005"])));
+    assert_eq!(database.seen_now(), before);
+}
+
+/// A repeated cancel of what was cancelled before hears the same, and writes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_that_the_version_before_answered_is_answered_the_same() {
+    for finish in [false, true] {
+        let database = Sqlite::create().filled();
+        let wallet = Wallet::of("answered");
+        database.written_before(&paid_before(wallet.id.as_str()));
+        database.written_before(&cancelled_before(wallet.id.as_str()));
+        database.run(finish).unwrap();
+        let seen = database.seen_now();
+        let cancelled = Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
+        let repeated = decided(&database.open(ledger_policy()), vec![wallet.is_cancelled()]).await;
+        assert_eq!(repeated, [cancelled]);
+        assert_eq!(database.seen_now(), seen);
+    }
+}

@@ -1,0 +1,16 @@
+drop trigger follow_cases_insert;
+drop trigger follow_cases_update;
+drop trigger follow_refunds_insert;
+drop trigger follow_refunds_update;
+drop trigger follow_reversals_insert;
+drop trigger follow_reversals_update;
+drop trigger follow_events;
+drop trigger follow_ledger_entries;
+drop table copied_cases;
+drop table ledger_entries_next;
+drop table events_next;
+drop table receipts;
+drop table deferrals;
+drop table reversals_next;
+drop table refunds_next;
+drop table cases_next;
