@@ -53,8 +53,8 @@ columns! {
         status, acquirer_id, account, amount_value, amount_currency, settlement_value, settlement_currency, kind, initiated_at,
         payment_id, completed_at;
     changing fee_value, fee_currency;
-    changing
-        cancellation, cancel_acquirer_id, first_received_at, defer_reason, cancelled_at, refusal, result_code, returned_at;
+    changing cancellation, cancel_acquirer_id, first_received_at, cancelled_at, result_code, returned_at;
+    changing defer_reason, refusal;
     changing settled_at, settlement_day;
 }
 

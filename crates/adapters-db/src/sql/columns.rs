@@ -79,7 +79,7 @@ impl Groups {
 
 /// How rows are written, which says what columns of them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Writing {
+pub(crate) enum WriteMode {
     /// All of them are new.
     Insert,
     /// All of them are there already.
@@ -97,17 +97,17 @@ pub(crate) trait TableRow: Sized {
     const CHANGING: &'static [&'static [&'static str]];
 
     /// The columns that this way of writing sends: the key, the fixed columns of new rows, and the changing ones.
-    fn columns(rows: &[Self], writing: Writing) -> Vec<Column<'_>>;
+    fn columns(rows: &[Self], writing: WriteMode) -> Vec<Column<'_>>;
 
     /// The groups in which the row differs from what it was.
     fn differing(&self, was: &Self) -> Groups;
 
     /// The names of [`Self::columns`].
-    fn names(writing: Writing) -> Vec<&'static str> {
+    fn names(writing: WriteMode) -> Vec<&'static str> {
         let mut names = Self::KEY.to_vec();
         match writing {
-            Writing::Insert => names.extend(Self::FIXED.iter().chain(Self::CHANGING.iter().copied().flatten())),
-            Writing::Update(groups) => names.extend(Self::changing(groups)),
+            WriteMode::Insert => names.extend(Self::FIXED.iter().chain(Self::CHANGING.iter().copied().flatten())),
+            WriteMode::Update(groups) => names.extend(Self::changing(groups)),
         }
         names
     }
@@ -138,14 +138,14 @@ macro_rules! columns {
             const FIXED: &'static [&'static str] = &[$($(stringify!($fixed)),+)?];
             const CHANGING: &'static [&'static [&'static str]] = &[$(&[$(stringify!($changing)),+]),*];
 
-            fn columns(rows: &[Self], writing: $crate::sql::Writing) -> Vec<$crate::sql::Column<'_>> {
-                use $crate::sql::{Cell, Writing};
+            fn columns(rows: &[Self], writing: $crate::sql::WriteMode) -> Vec<$crate::sql::Column<'_>> {
+                use $crate::sql::{Cell, WriteMode};
                 // A field that is not listed would never be written: this does not compile then.
                 let _ = |Self { $($($key: _,)+)? $($($fixed: _,)+)? $($($changing: _,)+)* $($($assigned: _,)+)? }: Self| ();
                 let mut columns = vec![$($(Cell::column(rows.iter().map(|row| &row.$key))),+)?];
                 let (is_new, groups) = match writing {
-                    Writing::Insert => (true, $crate::sql::Groups::ALL),
-                    Writing::Update(groups) => (false, groups),
+                    WriteMode::Insert => (true, $crate::sql::Groups::ALL),
+                    WriteMode::Update(groups) => (false, groups),
                 };
                 if is_new {
                     columns.extend([$($(Cell::column(rows.iter().map(|row| &row.$fixed))),+)?]);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use super::columns::{Column, TableRow, Writing};
+use super::columns::{Column, TableRow, WriteMode};
 
 /// Rows as an array of objects.
 struct JsonRows<'a> {
@@ -49,7 +49,7 @@ impl Serialize for JsonRow<'_> {
 ///
 /// # Errors
 /// Never for rows of a table.
-pub(crate) fn json_of<R: TableRow>(rows: &[R], writing: Writing) -> serde_json::Result<String> {
+pub(crate) fn json_of<R: TableRow>(rows: &[R], writing: WriteMode) -> serde_json::Result<String> {
     let (names, columns) = (R::names(writing), R::columns(rows, writing));
     serde_json::to_string(&JsonRows { names: &names, columns: &columns, count: rows.len() })
 }
@@ -77,9 +77,9 @@ mod tests {
     #[test]
     fn only_what_is_written_and_not_null_is_sent() {
         let rows = [Row { id: "a\"".into(), count: 1, note: None }, Row { id: "b".into(), count: 2, note: Some("n".into()) }];
-        let noted = Writing::Update(Groups::numbered(0b10));
+        let noted = WriteMode::Update(Groups::numbered(0b10));
         assert_eq!(json_of(&rows, noted).unwrap(), r#"[{"id":"a\""},{"id":"b","note":"n"}]"#);
-        assert_eq!(json_of(&rows, Writing::Insert).unwrap(), r#"[{"id":"a\"","count":1},{"id":"b","count":2,"note":"n"}]"#);
-        assert_eq!(json_of::<Row>(&[], Writing::Insert).unwrap(), "[]");
+        assert_eq!(json_of(&rows, WriteMode::Insert).unwrap(), r#"[{"id":"a\"","count":1},{"id":"b","count":2,"note":"n"}]"#);
+        assert_eq!(json_of::<Row>(&[], WriteMode::Insert).unwrap(), "[]");
     }
 }

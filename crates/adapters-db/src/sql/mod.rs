@@ -7,7 +7,7 @@ mod keyed;
 mod statement;
 mod written;
 
-pub(crate) use columns::{Cell, Column, Groups, TableRow, Writing, columns};
+pub(crate) use columns::{Cell, Column, Groups, TableRow, WriteMode, columns};
 pub(crate) use json::json_of;
 pub(crate) use keyed::{KeyArrays, KeysJson, OfCases};
 pub(crate) use statement::{PARAMETER, SqlStatement, SqlText};

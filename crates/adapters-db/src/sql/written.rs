@@ -1,7 +1,7 @@
 //! The statements that write rows of any table, made from the list of its columns. `rows` is always a query in the order of
 //! [`TableRow::names`].
 
-use super::columns::{Groups, TableRow, Writing};
+use super::columns::{Groups, TableRow, WriteMode};
 
 /// A list with something for each name: `(a, b)` with `w.{}` gives `w.a, w.b`.
 pub(crate) fn each_name(names: impl IntoIterator<Item = &'static str>, of: impl Fn(&str) -> String) -> String {
@@ -10,7 +10,7 @@ pub(crate) fn each_name(names: impl IntoIterator<Item = &'static str>, of: impl 
 
 /// Inserts rows, all of them new.
 pub(crate) fn insert<R: TableRow>(rows: &str) -> String {
-    format!("insert into {} ({}) {rows}", R::TABLE, each_name(R::names(Writing::Insert), str::to_owned))
+    format!("insert into {} ({}) {rows}", R::TABLE, each_name(R::names(WriteMode::Insert), str::to_owned))
 }
 
 /// Writes the columns of these groups in rows that are there already.
@@ -64,11 +64,11 @@ mod tests {
     fn columns_come_in_the_order_of_their_names() {
         let columns = |writing| format!("{:?}", Row::columns(&[row()], writing));
         assert_eq!(
-            columns(Writing::Insert),
+            columns(WriteMode::Insert),
             "[Texts([Some(\"a\")]), Numbers([Some(2)]), Texts([Some(\"new\")]), Numbers([None]), Texts([None])]"
         );
-        assert_eq!(columns(Writing::Update(NOTED)), "[Texts([Some(\"a\")]), Texts([None])]");
-        assert_eq!(Row::names(Writing::Update(NOTED)), ["id", "note"]);
+        assert_eq!(columns(WriteMode::Update(NOTED)), "[Texts([Some(\"a\")]), Texts([None])]");
+        assert_eq!(Row::names(WriteMode::Update(NOTED)), ["id", "note"]);
     }
 
     #[test]

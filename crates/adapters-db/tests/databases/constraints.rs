@@ -364,7 +364,7 @@ async fn nothing_is_written_beside_a_case_that_has_no_row(database: &impl TestDa
     };
     let (by_ledger, by_core) = (database.open(ledger_policy()), database.open(core_policy()));
     let wallets = [paid(&by_ledger, "lost-1").await, paid(&by_core, "lost-2").await];
-    // To whoever writes them, the rows are as good as gone.
+    // For every writer the rows are as good as gone.
     let lose = database.in_its_sql(
         "create function lose() returns trigger language plpgsql as $$ begin return null; end $$;
          create trigger lose before update on cases for each row execute function lose()",

@@ -162,8 +162,8 @@ async fn a_batch_reads_no_more_of_full_tables_than_of_empty_ones() {
         insert into refunds (bucket, payment_request_id, refund_request_id, place, amount_value, amount_currency, state)
             select bucket, payment_request_id, 'r', 0, 1, 'JPY', 'reserved' from cases where payment_request_id like 'fill-%';
         insert into reversals (bucket, payment_request_id, kind, opened_at, attempts, state, done_at)
-            select bucket, payment_request_id, 'void', 1, 1, 'done', 1 from cases where payment_request_id like 'fill-%';
-        select pg_stat_reset()";
+            select bucket, payment_request_id, 'void', 1, 1, 'done', 1 from cases where payment_request_id like 'fill-%'";
+    const FILLED: &str = "select n_tup_ins::text as value from pg_stat_user_tables where relname = 'reversals'";
     const READ: &str =
         "select coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0)::text as value from pg_stat_user_tables";
     const WRITTEN: &str = "select n_tup_upd::text as value from pg_stat_user_tables where relname = 'cases'";
@@ -176,12 +176,16 @@ async fn a_batch_reads_no_more_of_full_tables_than_of_empty_ones() {
             decided(&store, batch).await;
         }
         store.lease_due(moment(0), 10).await.unwrap();
+        // A connection reports what it read when it ends.
         database.execute(FILL).unwrap();
+        while database.number(FILLED) < 20_000 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        database.execute("select pg_stat_reset()").unwrap();
         for batch in lives(2) {
             decided(&store, batch).await;
         }
         store.lease_due(moment(0), 10).await.unwrap();
-        // A connection reports what it read when it ends.
         drop(store);
         while database.number(WRITTEN) == 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -39,13 +39,15 @@ pub fn header(signature: &Signature) -> String {
     let base64 = STANDARD.encode(&signature.bytes);
     let mut header = format!("algorithm=RSA256,keyVersion={},signature=", signature.key_version);
     header.reserve(base64.len() * 9 / 8);
-    for symbol in base64.chars() {
-        match symbol {
-            '+' => header.push_str("%2B"),
-            '/' => header.push_str("%2F"),
-            '=' => header.push_str("%3D"),
-            alphanumeric => header.push(alphanumeric),
-        }
+    for piece in base64.split_inclusive(['+', '/', '=']) {
+        let (special, escaped) = match piece.as_bytes().last() {
+            Some(b'+') => (1, "%2B"),
+            Some(b'/') => (1, "%2F"),
+            Some(b'=') => (1, "%3D"),
+            Some(_) | None => (0, ""),
+        };
+        header.push_str(piece.get(..piece.len() - special).unwrap_or_default());
+        header.push_str(escaped);
     }
     header
 }

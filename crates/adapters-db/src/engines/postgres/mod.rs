@@ -16,7 +16,7 @@ use crate::engine::{Engine, Locked};
 use crate::pool::{Connections, Pools};
 use crate::rows::{CaseKey, CaseRow, LoadedRows};
 use crate::settings::{DatabaseError, DatabaseSettings};
-use crate::sql::{Column, Groups, KeyArrays, OfCases, SqlStatement, TableRow, Writing};
+use crate::sql::{Column, Groups, KeyArrays, OfCases, SqlStatement, TableRow, WriteMode};
 use crate::tables::CaseTables;
 use crate::writes::{Writes, ensure_written};
 
@@ -151,7 +151,7 @@ struct WriteParts<'a> {
 }
 
 impl<'a> WriteParts<'a> {
-    fn add<R: TableRow>(&mut self, part: usize, rows: &'a [R], writing: Writing) {
+    fn add<R: TableRow>(&mut self, part: usize, rows: &'a [R], writing: WriteMode) {
         if !rows.is_empty() {
             self.shape |= part;
             self.columns.extend(R::columns(rows, writing));
@@ -165,13 +165,13 @@ type Counted<'a, const NUMBER: usize> = SqlStatement<Column<'a>, Array<BigInt>, 
 
 fn write(connection: &mut PgConnection, writes: &Writes<'_>) -> QueryResult<()> {
     let mut parts = WriteParts { shape: writes.groups.number(), ..WriteParts::default() };
-    parts.add(0, &writes.cases, Writing::Update(writes.groups));
-    parts.add(sql::NEW_REFUNDS, &writes.refunds.new, Writing::Insert);
-    parts.add(sql::CHANGED_REFUNDS, &writes.refunds.changed, Writing::Update(Groups::ALL));
-    parts.add(sql::NEW_REVERSALS, &writes.reversals.new, Writing::Insert);
-    parts.add(sql::CHANGED_REVERSALS, &writes.reversals.changed, Writing::Update(Groups::ALL));
-    parts.add(sql::EVENTS, &writes.events, Writing::Insert);
-    parts.add(sql::ENTRIES, &writes.entries, Writing::Insert);
+    parts.add(0, &writes.cases, WriteMode::Update(writes.groups));
+    parts.add(sql::NEW_REFUNDS, &writes.refunds.new, WriteMode::Insert);
+    parts.add(sql::CHANGED_REFUNDS, &writes.refunds.changed, WriteMode::Update(Groups::ALL));
+    parts.add(sql::NEW_REVERSALS, &writes.reversals.new, WriteMode::Insert);
+    parts.add(sql::CHANGED_REVERSALS, &writes.reversals.changed, WriteMode::Update(Groups::ALL));
+    parts.add(sql::EVENTS, &writes.events, WriteMode::Insert);
+    parts.add(sql::ENTRIES, &writes.entries, WriteMode::Insert);
     let (text, columns) = (sql::write(parts.shape), parts.columns);
     let written: Vec<i64> = match parts.shape {
         sql::FIRST_CANCELS => Counted::<{ sql::FIRST_CANCELS }>::new(text, columns).get_result(connection)?,

@@ -8,7 +8,7 @@ use diesel::sql_types::{SmallInt, Text, Timestamptz};
 use diesel::{QueryResult, RunQueryDsl};
 
 use crate::rows::{CaseRow, EntryRow, EventRow, RefundRow, ReversalRow};
-use crate::sql::{Groups, KeyArrays, PARAMETER, SqlText, TableRow, Writing, each_name, insert, update};
+use crate::sql::{Groups, KeyArrays, PARAMETER, SqlText, TableRow, WriteMode, each_name, insert, update};
 
 /// The timeouts leave room for an answer within Alipay+'s patience; a lock is waited for only so long that the rest of its batch
 /// can still be decided without it. Durability and isolation are set by name, because the server's configuration may say
@@ -111,12 +111,12 @@ fn text_of_write(shape: usize) -> String {
 }
 
 fn inserted<R: TableRow>() -> String {
-    let names = R::names(Writing::Insert);
+    let names = R::names(WriteMode::Insert);
     insert::<R>(&format!("select {} from ({}) as w", each_name(names.iter().copied(), str::to_owned), unnested(names)))
 }
 
 fn updated<R: TableRow>(groups: Groups) -> String {
-    update::<R>(groups, &unnested(R::names(Writing::Update(groups))))
+    update::<R>(groups, &unnested(R::names(WriteMode::Update(groups))))
 }
 
 /// A query for the rows whose columns are the statement's next parameters. Arrays in a select list are taken apart side by side, row

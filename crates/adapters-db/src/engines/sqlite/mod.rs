@@ -17,7 +17,7 @@ use crate::pool::{Connections, Pools};
 use crate::rows::{CaseKey, CaseRow};
 use crate::schema::reversals;
 use crate::settings::{DatabaseError, DatabaseSettings};
-use crate::sql::{Groups, KeysJson, SqlStatement, SqlText, TableRow, Writing, json_of};
+use crate::sql::{Groups, KeysJson, SqlStatement, SqlText, TableRow, WriteMode, json_of};
 use crate::tables::CaseTables;
 use crate::transaction::Transactions;
 use crate::writes::{Writes, ensure_written};
@@ -85,8 +85,8 @@ fn lock_and_load(connection: &mut SqliteConnection, keys: &[CaseKey<'_>], openin
 
 fn write(connection: &mut SqliteConnection, writes: &Writes<'_>) -> QueryResult<()> {
     let Writes { cases, groups, refunds, reversals, events, entries } = writes;
-    let (insert, update) = (Writing::Insert, Writing::Update(Groups::ALL));
-    write_rows(connection, sql::update_cases(*groups), (cases, Writing::Update(*groups)))?;
+    let (insert, update) = (WriteMode::Insert, WriteMode::Update(Groups::ALL));
+    write_rows(connection, sql::update_cases(*groups), (cases, WriteMode::Update(*groups)))?;
     write_rows(connection, &sql::INSERT_REFUNDS, (&refunds.new, insert))?;
     write_rows(connection, &sql::UPDATE_REFUNDS, (&refunds.changed, update))?;
     write_rows(connection, &sql::INSERT_REVERSALS, (&reversals.new, insert))?;
@@ -99,7 +99,7 @@ fn write(connection: &mut SqliteConnection, writes: &Writes<'_>) -> QueryResult<
 fn write_rows<R: TableRow>(
     connection: &mut SqliteConnection,
     statement: &'static SqlText,
-    (rows, writing): (&[R], Writing),
+    (rows, writing): (&[R], WriteMode),
 ) -> QueryResult<()> {
     if rows.is_empty() {
         return Ok(());

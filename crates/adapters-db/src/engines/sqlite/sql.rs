@@ -3,7 +3,7 @@
 use std::sync::{LazyLock, OnceLock};
 
 use crate::rows::{CaseRow, EntryRow, EventRow, RefundRow, ReversalRow};
-use crate::sql::{Groups, PARAMETER, SqlText, TableRow, Writing, each_name, insert, update};
+use crate::sql::{Groups, PARAMETER, SqlText, TableRow, WriteMode, each_name, insert, update};
 
 /// `synchronous = full`, because a commit that a power failure takes back is a lie. The busy timeout is first: switching to WAL
 /// needs a lock already.
@@ -42,9 +42,9 @@ fn given(names: Vec<&'static str>) -> String {
 }
 
 fn inserted<R: TableRow>() -> SqlText {
-    SqlText::of(&insert::<R>(&given(R::names(Writing::Insert))))
+    SqlText::of(&insert::<R>(&given(R::names(WriteMode::Insert))))
 }
 
 fn updated<R: TableRow>(groups: Groups) -> SqlText {
-    SqlText::of(&update::<R>(groups, &given(R::names(Writing::Update(groups)))))
+    SqlText::of(&update::<R>(groups, &given(R::names(WriteMode::Update(groups)))))
 }

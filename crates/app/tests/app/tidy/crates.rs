@@ -66,7 +66,7 @@ const KEPT_IN: [(&str, &[&str]); 7] = [
         ],
     ),
     ("csv", &["adapters-files"]),
-    ("sha2", &["adapters-files", "ports"]),
+    ("sha2", &["adapters-db", "adapters-files", "ports"]),
     ("aws-lc-rs", &["adapters-keys", "app", "simulator"]),
 ];
 
