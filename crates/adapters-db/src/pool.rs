@@ -120,15 +120,17 @@ fn throw_away<C: R2D2Connection>(connection: &mut C) {
 
 /// Keeps from the pool a connection on which nobody else can do better: it is lost, or its server takes no writes any more.
 pub(crate) fn throw_away_after<C: R2D2Connection>(connection: &mut C, error: &DieselError) {
-    let kind = match error {
-        DieselError::DatabaseError(kind, _) => kind,
-        DieselError::BrokenTransactionManager => &DatabaseErrorKind::ClosedConnection,
-        _ => return,
-    };
-    if matches!(
-        kind,
-        DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ReadOnlyTransaction
-    ) {
+    let is_useless = matches!(
+        error,
+        DieselError::BrokenTransactionManager
+            | DieselError::DatabaseError(
+                DatabaseErrorKind::ClosedConnection
+                    | DatabaseErrorKind::UnableToSendCommand
+                    | DatabaseErrorKind::ReadOnlyTransaction,
+                _,
+            )
+    );
+    if is_useless {
         throw_away(connection);
     }
 }

@@ -195,10 +195,8 @@ impl OldForm for Postgres {
     }
 
     fn written_before(&self, rows: &Value) {
-        let literal = |value: &Value| match value {
-            Value::String(text) => format!("'{}'", text.replace('\'', "''")),
-            other => other.to_string(),
-        };
+        let literal =
+            |value: &Value| value.as_str().map_or_else(|| value.to_string(), |text| format!("'{}'", text.replace('\'', "''")));
         let column = |table: &str, column: &&str| {
             let cells = rows[table].as_array().into_iter().flatten().map(|row| literal(&row[*column]));
             let type_of = if is_number(column) { "bigint" } else { "text" };
