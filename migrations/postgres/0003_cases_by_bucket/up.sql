@@ -110,7 +110,7 @@ create table cases_next (
 )
 -- Room on each page for the next version of its rows: what a cancel changes is in no index, so that the row stays where it is and no
 -- index hears of it.
-with (fillfactor = 60);
+with (fillfactor = 50);
 
 -- For the list of deferred cases, which is empty almost always. By the reason and not by the state, which every cancel changes.
 create index cases_by_deferral on cases_next (payment_request_id) where defer_reason is not null;
