@@ -1,6 +1,6 @@
 //! Where the database's blocking work is done.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ports::UnavailableError;
 
@@ -26,6 +26,11 @@ impl Runner {
     /// The present moment, for measuring how long something takes.
     pub(crate) fn instant(self) -> Instant {
         (self.instant)()
+    }
+
+    /// How long ago a moment was.
+    pub(crate) fn since(self, moment: Instant) -> Duration {
+        self.instant().saturating_duration_since(moment)
     }
 
     /// Runs `work` where it may block. Waiting for a connection belongs there too.

@@ -1,8 +1,9 @@
 //! How much is done in one step, so that others never wait long for it.
 
-use std::hash::{BuildHasher, RandomState};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::runner::Runner;
 
 const SMALLEST: i64 = 8;
 const LARGEST: i64 = 5_000;
@@ -24,9 +25,9 @@ impl Pace {
 
     /// Runs one step of the size that is right now, and pauses afterwards.
     pub(crate) fn step<T, E>(&mut self, step: impl FnOnce(i64) -> Result<T, E>) -> Result<T, E> {
-        let begun = Instant::now();
+        let begun = Runner::THREADS.instant();
         let done = step(self.size);
-        let took = begun.elapsed();
+        let took = Runner::THREADS.since(begun);
         self.size = if done.is_err() { self.size / 4 } else { self.next_size(took) }.clamp(SMALLEST, LARGEST);
         sleep(took.min(self.target * 4) * self.pause_percent / 100);
         done
@@ -44,10 +45,10 @@ impl Pace {
     }
 }
 
-/// The duration, longer or shorter by chance by up to a half, so that two that wait do not come again at the same moment.
-pub(crate) fn jittered(pause: Duration) -> Duration {
-    let chance = u32::try_from(RandomState::new().hash_one(()) % 100).unwrap_or(0);
-    pause * (50 + chance) / 100
+/// The pause, longer or shorter by up to a half, so that two that wait do not come again at the same moment. How long one has waited
+/// never is the same to the nanosecond.
+pub(crate) fn jittered(pause: Duration, waited: Duration) -> Duration {
+    pause * (50 + waited.subsec_nanos() % 100) / 100
 }
 
 #[cfg(test)]
@@ -69,9 +70,10 @@ mod tests {
 
     #[test]
     fn a_jittered_pause_is_half_to_one_and_a_half_as_long() {
-        for _ in 0..100 {
-            let pause = jittered(Duration::from_secs(2));
-            assert!((Duration::from_secs(1)..Duration::from_secs(3)).contains(&pause), "{pause:?}");
-        }
+        let pauses = (0..100).map(|nanos| jittered(Duration::from_secs(2), Duration::from_nanos(nanos)));
+        let pauses = std::collections::BTreeSet::from_iter(pauses);
+        assert_eq!(pauses.len(), 100);
+        assert_eq!(pauses.first(), Some(&Duration::from_secs(1)));
+        assert_eq!(pauses.last(), Some(&Duration::from_millis(2_980)));
     }
 }

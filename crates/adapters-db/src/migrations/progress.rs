@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::MigrationRun;
+use crate::runner::Runner;
 
 /// How often something is said.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -15,13 +16,13 @@ pub(crate) struct Every<'a> {
 
 impl<'a> Every<'a> {
     pub(crate) fn new(run: &MigrationRun<'a>) -> Self {
-        Self { run: *run, last: Instant::now() }
+        Self { run: *run, last: Runner::THREADS.instant() }
     }
 
     /// Reports the sentence, if it is time for one.
     pub(crate) fn say(&mut self, sentence: impl FnOnce() -> String) {
-        if self.last.elapsed() >= INTERVAL {
-            self.last = Instant::now();
+        if Runner::THREADS.since(self.last) >= INTERVAL {
+            self.last = Runner::THREADS.instant();
             (self.run.report)(&sentence());
         }
     }
@@ -39,13 +40,13 @@ pub(crate) struct Progress<'a> {
 
 impl<'a> Progress<'a> {
     pub(crate) fn new(run: &MigrationRun<'a>, total: i64, before: i64) -> Self {
-        Self { every: Every::new(run), begun: Instant::now(), total, before }
+        Self { every: Every::new(run), begun: Runner::THREADS.instant(), total, before }
     }
 
     /// Reports that so many are copied now, if it is time for it.
     pub(crate) fn copied(&mut self, copied: i64) {
         let Self { every, begun, total, before } = self;
-        every.say(|| sentence((copied, *before, *total), begun.elapsed()));
+        every.say(|| sentence((copied, *before, *total), Runner::THREADS.since(*begun)));
     }
 }
 

@@ -10,6 +10,7 @@ use diesel::sql_types::Text;
 
 use super::is_true;
 use crate::migrations::{Every, MigrationError, MigrationRun, jittered};
+use crate::runner::Runner;
 
 /// "rescind" as a number: a process that migrates holds this advisory lock, so that two do not migrate at once.
 const TRY: &str = "select pg_try_advisory_lock(32199693608513124) as value";
@@ -23,11 +24,11 @@ const HOLDER: &str = "
 
 /// Waits until no other process migrates. It asks again and again instead of queueing: what is killed while it sleeps leaves nothing.
 pub(super) fn wait_for_others(connection: &mut PgConnection, run: &MigrationRun<'_>) -> Result<(), MigrationError> {
-    let mut every = Every::new(run);
+    let (begun, mut every) = (Runner::THREADS.instant(), Every::new(run));
     while !is_true(connection, TRY)? {
         let holder = texts(connection, HOLDER)?.join(", ");
         every.say(|| format!("waiting for another `rescind migrate`: {holder}"));
-        sleep(jittered(Duration::from_millis(500)));
+        sleep(jittered(Duration::from_millis(500), Runner::THREADS.since(begun)));
     }
     Ok(())
 }

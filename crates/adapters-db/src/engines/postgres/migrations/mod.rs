@@ -5,7 +5,7 @@ mod locks;
 
 use std::collections::BTreeSet;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::migration::Migration;
@@ -16,6 +16,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::engine::Engine;
 use crate::migrations::{self, Every, Migrated, MigrationError, MigrationRun, Migrator, SWITCH, jittered, versions_to_serve};
+use crate::runner::Runner;
 
 pub(super) const EMBEDDED: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
@@ -80,15 +81,15 @@ impl Migrator for PostgresMigrator<'_> {
     /// Tries again and again with a short timeout, because everybody who comes after a waiting lock waits behind it.
     fn take(&mut self, migration: &dyn Migration<Pg>, run: &MigrationRun<'_>) -> Result<bool, MigrationError> {
         let version = migration.name().version().to_string();
-        let (begun, mut every) = (Instant::now(), Every::new(run));
+        let (begun, mut every) = (Runner::THREADS.instant(), Every::new(run));
         while !self.try_to_take(migration, &version)? {
             let waits =
                 format!("migration {version} waits for a lock that is held by {}", locks::holders(self.connection, &version)?);
-            if begun.elapsed() > run.patience {
+            if Runner::THREADS.since(begun) > run.patience {
                 return Err(format!("{waits}: it gave up, and `rescind migrate` goes on from here").into());
             }
             every.say(|| waits);
-            sleep(jittered(Duration::from_secs(1)));
+            sleep(jittered(Duration::from_secs(1), Runner::THREADS.since(begun)));
             if version == SWITCH {
                 copy::copy_rest(self.connection, run)?;
             }
