@@ -7,8 +7,8 @@ use super::tree::Tree;
 
 /// Which of our crates each may use. `ports` lends its suites and adapters in memory (feature `testing`) to tests only.
 ///
-/// `testkit` is for tests only. The simulator looks at a wallet from outside: it uses none of them, and none uses it.
-pub(super) const EDGES: [(&str, &[&str]); 11] = [
+/// `testkit` and `simulation` are for tests only. The simulator looks at a wallet from outside: it uses none of them, and none uses it.
+pub(super) const EDGES: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("ports", &["domain"]),
     ("use-cases", &["domain", "ports"]),
@@ -44,6 +44,7 @@ pub(super) const EDGES: [(&str, &[&str]); 11] = [
             "testkit",
         ],
     ),
+    ("simulation", &["domain", "ports", "use-cases", "adapters-http", "adapters-db", "adapters-keys"]),
     ("simulator", &[]),
 ];
 
@@ -159,7 +160,8 @@ fn testing_is_for_tests(tree: &Tree) -> Vec<String> {
         let lent = dependencies(text).iter().any(|dependency| !dependency.for_tests && lends(dependency));
         lent.then(|| format!("{path}: the testkit and the feature testing are for dev-dependencies"))
     };
-    manifests(tree).filter_map(wrong).collect()
+    // The simulation is a test by itself and part of no program.
+    manifests(tree).filter(|(_, name, _)| *name != "simulation").filter_map(wrong).collect()
 }
 
 fn domain_libraries(tree: &Tree) -> Vec<String> {

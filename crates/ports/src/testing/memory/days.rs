@@ -9,17 +9,20 @@ use domain::{Action, Case, ClearingDay, CommandReply, DayClosing, PaymentRequest
 use super::store::{Kept, MemoryStore};
 use crate::{ClosedDay, DuePosition, Page, SettlementStore, Step, StepOutcome, UnavailableError};
 
-/// When the first thing of a case completed that a closing has to account for.
-fn due_at(case: &Case, closing: &DayClosing) -> Option<DateTime<Utc>> {
+/// When what completed of a case that a closing has to account for: the payment, and each refund. A step counts each of them, as the
+/// tables of a database do.
+fn due_at(case: &Case, closing: &DayClosing) -> impl Iterator<Item = DateTime<Utc>> {
     let payment = case.completed_at().filter(|_| case.payment_is_due(closing));
     let refunds = case.refunds.iter().filter(|refund| refund.is_due(closing)).filter_map(Refund::completed_at);
-    refunds.chain(payment).min()
+    refunds.chain(payment)
 }
 
 impl Kept {
     fn due(&self, closing: &DayClosing, step: &Step) -> BTreeSet<DuePosition> {
-        let position = |case: &Case| Some(DuePosition { completed_at: due_at(case, closing)?, id: case.id.clone() });
-        let due = self.cases.values().filter_map(|file| position(&file.case));
+        let positions = |case: &Case| -> Vec<_> {
+            due_at(case, closing).map(|completed_at| DuePosition { completed_at, id: case.id.clone() }).collect()
+        };
+        let due = self.cases.values().flat_map(|file| positions(&file.case));
         let due: BTreeSet<_> = due.filter(|position| step.after.as_ref().is_none_or(|after| position > after)).collect();
         due.into_iter().take(step.limit as usize).collect()
     }
