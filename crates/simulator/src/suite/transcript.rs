@@ -26,11 +26,11 @@ struct Kept {
 }
 
 impl Transcript {
-    pub(super) fn answered(&self, request: &Request, response: &Response) {
+    pub(crate) fn answered(&self, request: &Request, response: &Response) {
         self.add(request, shown(&response.head(), &response.body));
     }
 
-    pub(super) fn failed(&self, request: &Request, why: &str) {
+    pub(crate) fn failed(&self, request: &Request, why: &str) {
         self.add(request, format!("({why})"));
     }
 
