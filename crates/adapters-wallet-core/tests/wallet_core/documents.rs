@@ -82,7 +82,9 @@ async fn the_calls_of_the_file_are_the_calls_that_are_made() {
     let mut named = BTreeSet::new();
     for (path, methods) in openapi()["paths"].as_object().unwrap() {
         let place = format!("{}/20260301-7", path.split("/{").next().unwrap());
-        named.extend(members(methods).iter().map(|method| format!("{} /core{place} HTTP/1.1", method.to_uppercase())));
+        // Those for tests are never called.
+        let called = methods.as_object().unwrap().iter().filter(|(_, call)| call["tags"] != json!(["tests"]));
+        named.extend(called.map(|(method, _)| format!("{} /core{place} HTTP/1.1", method.to_uppercase())));
     }
     assert_eq!(made, named);
 }

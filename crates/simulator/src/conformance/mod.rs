@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicU32;
 use chrono::{DateTime, FixedOffset, TimeDelta};
 use clap::Args;
 
-use crate::alipayplus::{AlipayPlus, PartnerArgs};
+use crate::alipayplus::{AlipayPlus, Partner, PartnerArgs};
 use crate::clock::now;
 use crate::output::{CommandError, say};
 use crate::peer::{Peer, only_token, pay_token};
@@ -84,7 +84,7 @@ pub(crate) async fn run(args: ConformanceArgs) -> Result<ExitCode, CommandError>
         }
         return Ok(ExitCode::SUCCESS);
     };
-    let chosen = chosen(&args.only)?;
+    let (partner, chosen) = (&partner.partner()?, chosen(&args.only)?);
     let subject = args.subject(partner)?;
     let driver = args.driver(partner)?;
     let setting = Arc::new(Setting {
@@ -104,23 +104,23 @@ pub(crate) async fn run(args: ConformanceArgs) -> Result<ExitCode, CommandError>
 }
 
 impl ConformanceArgs {
-    fn driver(&self, partner: &PartnerArgs) -> Result<Option<RescindDriver>, CommandError> {
+    fn driver(&self, partner: &Partner) -> Result<Option<RescindDriver>, CommandError> {
         let Some(witness) = self.witness(partner)? else { return Ok(None) };
         let core = self.wallet_core.as_deref().map(|core| self.core(core, partner)).transpose()?;
         Ok(self.api(partner)?.map(|api| RescindDriver::new(api, core, witness)))
     }
 
-    fn api(&self, partner: &PartnerArgs) -> Result<Option<Peer>, CommandError> {
+    fn api(&self, partner: &Partner) -> Result<Option<Peer>, CommandError> {
         let (Some(api), Some(tokens)) = (&self.wallet_api, &self.wallet_token_file) else { return Ok(None) };
         Peer::new(api, Some(pay_token(tokens)?), partner.ca_file.as_deref()).map(Some)
     }
 
-    fn core(&self, url: &str, partner: &PartnerArgs) -> Result<Peer, CommandError> {
+    fn core(&self, url: &str, partner: &Partner) -> Result<Peer, CommandError> {
         Peer::new(url, only_token(self.wallet_core_token_file.as_deref())?, partner.ca_file.as_deref())
     }
 
     /// Who says where the money is.
-    fn witness(&self, partner: &PartnerArgs) -> Result<Option<Witness>, CommandError> {
+    fn witness(&self, partner: &Partner) -> Result<Option<Witness>, CommandError> {
         Ok(match (&self.wallet_core_journal, &self.wallet_core) {
             (Some(journal), _) => Some(Witness::Journal(journal.clone())),
             (None, Some(core)) => Some(Witness::Core(self.core(core, partner)?)),
@@ -134,7 +134,7 @@ impl ConformanceArgs {
     }
 
     /// What the report says of the run.
-    fn subject(&self, partner: &PartnerArgs) -> Result<Subject, CommandError> {
+    fn subject(&self, partner: &Partner) -> Result<Subject, CommandError> {
         let or = |value: &Option<String>, none: &str| value.clone().unwrap_or_else(|| none.to_owned());
         let clock = self.wallet_clock.map_or_else(|| "this machine's".to_owned(), |at| at.to_rfc3339());
         let witness = self.witness(partner)?.map_or_else(|| "none: cases of money are not run".to_owned(), |it| it.name());

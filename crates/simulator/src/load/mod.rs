@@ -85,7 +85,7 @@ const MONEY_NOT_SEEN: u8 = 3;
 /// Prepares everything, sends the storm, and looks at the books. Succeeds where every cancel was answered S or U, signed by the wallet,
 /// and the books are right.
 pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, CommandError> {
-    let alipayplus = AlipayPlus::new(&args.partner)?;
+    let alipayplus = AlipayPlus::new(&args.partner.partner()?)?;
     let ids = args.ids()?;
     let wallet = args.wallet()?;
     if let Some(wallet) = wallet.as_ref().filter(|_| !args.recorded) {

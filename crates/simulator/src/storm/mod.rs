@@ -28,7 +28,7 @@ use self::calls::End;
 use self::check::CheckArgs;
 use self::drive::{Driver, Setting};
 use self::story::Story;
-use crate::alipayplus::{AlipayPlus, PartnerArgs};
+use crate::alipayplus::{AlipayPlus, Partner, PartnerArgs};
 use crate::clock::now;
 use crate::output::{CommandError, read, say};
 use crate::peer::{only_token, pay_token};
@@ -201,9 +201,10 @@ fn stopped(after: Duration) -> Result<impl Future<Output = ()>, CommandError> {
 }
 
 fn setting(args: &RunArgs) -> Result<Setting, CommandError> {
-    let mut partners = vec![AlipayPlus::new(&args.partner)?];
+    let partner = args.partner.partner()?;
+    let mut partners = vec![AlipayPlus::new(&partner)?];
     if let Some(target) = &args.and_target {
-        partners.push(AlipayPlus::new(&PartnerArgs { target: target.clone(), ..args.partner.clone() })?);
+        partners.push(AlipayPlus::new(&Partner { target: target.clone(), ..partner })?);
     }
     Ok(Setting {
         partners,

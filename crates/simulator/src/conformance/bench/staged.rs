@@ -9,9 +9,9 @@ use crate::conformance::driver::{Payment, Refund};
 use crate::money::Money;
 use crate::suite::verdict::{CaseError, Verdict, check};
 
-/// How often money is looked at that the wallet says is on its way back, and after how long: for 90 s, longer than any pause
-/// between two calls to a core that failed.
-const LOOKS: (u32, Duration) = (900, Duration::from_millis(100));
+/// How often money is looked at that the wallet says is on its way back, and after how long: for 30 s, in which a wallet that
+/// doubles its pauses has asked a core seven times.
+const LOOKS: (u32, Duration) = (300, Duration::from_millis(100));
 
 /// A payment on the bench; clones are the same payment.
 #[derive(Clone)]

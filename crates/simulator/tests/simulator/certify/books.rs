@@ -40,6 +40,10 @@ fn number(value: &Value) -> i64 {
 }
 
 impl Books {
+    pub(crate) fn new(wrong: Option<Wrong>) -> Self {
+        Self { wrong, ..Self::default() }
+    }
+
     pub(crate) fn does(&self, wrong: Wrong) -> bool {
         self.wrong == Some(wrong)
     }

@@ -8,6 +8,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::certify::{Running as Core, Wrong};
 use suite::Run;
 use wallet::{Fault, Keys, Running};
 
@@ -130,6 +132,38 @@ fn a_wallet_that_is_not_there_passes_nothing() {
     let run =
         Run::of(&keys, &wallet, TimeDelta::zero()).at("http://127.0.0.1:1/v1/payments/cancelPayment").only("answer-is-signed");
     assert_eq!(run.go().failed(), ["answer-is-signed"]);
+}
+
+#[test]
+fn f87_an_s_after_which_the_core_credited_nobody_fails() {
+    let keys = Keys::new();
+    for (wrong, passes) in [(None, true), (Some(Wrong::CreditsNobody), false)] {
+        let core = Core::start(wrong);
+        let wallet = Running::with_core(&keys, &core.url());
+        let results =
+            Run::of(&keys, &wallet, TimeDelta::zero()).core(&core.url()).only("paid-payment").only("authorization").go();
+        let failed = if passes { vec![] } else { vec!["paid-payment".to_owned(), "authorization".to_owned()] };
+        assert_eq!((results.all_passed(), results.failed()), (passes, failed), "{wrong:?}");
+    }
+}
+
+#[test]
+fn f87_without_a_witness_cases_of_money_are_not_run_and_the_run_does_not_pass() {
+    let keys = Keys::new();
+    let core = Core::start(None);
+    let wallet = Running::with_core(&keys, &core.url());
+    let elsewhere = format!("{}/elsewhere", core.url());
+    let results = Run::of(&keys, &wallet, TimeDelta::zero()).core(&elsewhere).only("paid-payment").only("answer-is-signed").go();
+    assert!(results.some_not_run(), "{results:?}");
+    assert_eq!((results.passed(), results.not_run()), (1, 1));
+}
+
+#[test]
+fn f88_a_wallet_that_does_not_know_for_a_moment_passes() {
+    let keys = Keys::new();
+    let wallet = Running::start(&keys, Some(Fault::DoesNotKnowOneInForty), TimeDelta::zero());
+    let results = Run::of(&keys, &wallet, TimeDelta::zero()).only("message").only("races").only("period").go();
+    assert!(results.all_passed(), "{results:?}");
 }
 
 #[test]

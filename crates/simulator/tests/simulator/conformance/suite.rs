@@ -59,6 +59,11 @@ impl Run {
         self.option("--only", group)
     }
 
+    /// With the money in this core.
+    pub(crate) fn core(self, url: &str) -> Self {
+        self.option("--wallet-core", url)
+    }
+
     /// The same without its driver.
     pub(crate) fn without_driver(self) -> Self {
         self.without("--wallet-api").without("--wallet-token-file")
