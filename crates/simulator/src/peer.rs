@@ -67,15 +67,25 @@ impl Peer {
     /// # Errors
     /// Why there was none.
     pub(crate) async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Vec<u8>), String> {
-        let (request, begun) = (self.request(method, path, body), Instant::now());
+        let response = self.ask(&self.request(method, path, body)).await?;
+        Ok((response.status, response.body))
+    }
+
+    /// Sends a request until the answer is another one than "not now" or silence.
+    ///
+    /// # Errors
+    /// Why there was none.
+    pub(crate) async fn ask(&self, request: &Request) -> Result<Response, String> {
+        let begun = Instant::now();
         loop {
-            let why = match self.exchange(&request, TIMEOUT).await {
-                Ok(response) if response.status != 503 => return Ok((response.status, response.body)),
+            let why = match self.exchange(request, TIMEOUT).await {
+                Ok(response) if response.status != 503 => return Ok(response),
                 Ok(_) => "HTTP 503".to_owned(),
                 Err(why) => why,
             };
             if begun.elapsed() >= REPEAT_FOR {
-                return Err(format!("{method} {path} was not answered for {} s: {why}", REPEAT_FOR.as_secs()));
+                let (method, target, seconds) = (&request.method, &request.target, REPEAT_FOR.as_secs());
+                return Err(format!("{method} {target} was not answered for {seconds} s: {why}"));
             }
             sleep(REPEAT_AFTER).await;
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::money::{Money, Movement, page};
 use crate::peer::{Peer, segment};
 use crate::wallet_core::{Books, read_journal};
+use crate::wire::{Request, Response};
 
 /// How many entries of an account are asked for at a time.
 const AT_A_TIME: usize = 1_000;
@@ -46,8 +47,8 @@ impl Witness {
     /// All entries of an account, in the order in which they were booked.
     pub(crate) async fn movements(&self, account: &str) -> Result<Vec<Movement>, WitnessError> {
         match self {
-            Self::Ledger(api) => movements(api, &format!("/wallet/v1/accounts/{}", segment(account)), AT_A_TIME).await,
-            Self::Core(core) => movements(core, &format!("/accounts/{}", segment(account)), AT_A_TIME).await,
+            Self::Ledger(api) => movements(api, &format!("/wallet/v1/accounts/{}", segment(account)), AT_A_TIME, |_, _| {}).await,
+            Self::Core(core) => movements(core, &format!("/accounts/{}", segment(account)), AT_A_TIME, |_, _| {}).await,
             Self::Journal(file) => {
                 let content = read_journal(file).map_err(|error| WitnessError::Absent(error.to_string()))?;
                 let mut books = Books::default();
@@ -58,12 +59,19 @@ impl Witness {
     }
 }
 
-/// Reads an account page by page.
-pub(crate) async fn movements(peer: &Peer, path: &str, at_a_time: usize) -> Result<Vec<Movement>, WitnessError> {
+/// Reads an account page by page; `seen` sees each exchange.
+pub(crate) async fn movements(
+    peer: &Peer,
+    path: &str,
+    at_a_time: usize,
+    seen: impl Fn(&Request, &Response),
+) -> Result<Vec<Movement>, WitnessError> {
     let (mut all, mut after) = (vec![], String::new());
     loop {
-        let answered = peer.call("GET", &format!("{path}?limit={at_a_time}{after}"), None).await;
-        let (status, body) = answered.map_err(WitnessError::Unreadable)?;
+        let request = peer.request("GET", &format!("{path}?limit={at_a_time}{after}"), None);
+        let response = peer.ask(&request).await.map_err(WitnessError::Unreadable)?;
+        seen(&request, &response);
+        let (status, body) = (response.status, response.body);
         let unreadable = |why: String| WitnessError::Unreadable(format!("GET {path} was answered, but {why}"));
         match status {
             200 => {}

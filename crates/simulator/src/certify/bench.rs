@@ -70,7 +70,7 @@ impl Setting {
     /// Asks for both routes for tests, once.
     pub(super) async fn with_what_it_lacks(mut self) -> Self {
         let account = format!("{}-nobody", self.run);
-        self.lacks = match movements(&self.core, &format!("/accounts/{account}"), 1).await {
+        self.lacks = match movements(&self.core, &format!("/accounts/{account}"), 1, |_, _| {}).await {
             Ok(_) => None,
             Err(WitnessError::Absent(why)) => Some(why),
             // A core that is down or wrong has a witness, and fails.
@@ -194,7 +194,8 @@ impl CoreBench {
 
     /// Everything that the core booked on an account.
     pub(crate) async fn booked(&self, account: &str, at_a_time: usize) -> Result<Vec<Movement>, CaseError> {
-        let booked = movements(&self.setting.core, &format!("/accounts/{}", segment(account)), at_a_time).await;
+        let seen = |request: &Request, response: &Response| self.transcript.answered(request, response);
+        let booked = movements(&self.setting.core, &format!("/accounts/{}", segment(account)), at_a_time, seen).await;
         booked.map_err(|error| match error {
             WitnessError::Absent(why) => CaseError::NotRun(why),
             WitnessError::Unreadable(why) => CaseError::Wrong(why),
