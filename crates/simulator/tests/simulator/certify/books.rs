@@ -1,7 +1,6 @@
 //! The rules of a wallet core in memory: right unless it is given something to do wrong.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -15,11 +14,13 @@ pub(crate) type Said = (u16, Value);
 pub(crate) struct Books {
     pub(crate) wrong: Option<Wrong>,
     payments: HashMap<String, Value>,
-    ended: HashMap<String, (String, Instant)>,
+    ended: HashMap<String, String>,
     /// The ids of what ended, in its order.
     order: Vec<String>,
     entries: Vec<Entry>,
     paid_last: Option<String>,
+    /// What ended last, until something else is written: it is not on the disk.
+    unwritten: Option<String>,
 }
 
 struct Entry {
@@ -28,7 +29,6 @@ struct Entry {
     kind: &'static str,
     value: i64,
     currency: String,
-    at: Instant,
 }
 
 fn text(value: &Value) -> String {
@@ -56,7 +56,7 @@ impl Books {
 
     /// What is said to a reversal, before anything moves; the outcome where it ends now.
     pub(crate) fn decide(&self, id: &str, body: &Value) -> Result<&'static str, Said> {
-        let ended = self.ended.get(id).map(|(outcome, _)| outcome.as_str());
+        let ended = self.ended.get(id).map(String::as_str);
         let forgotten = self.does(Wrong::ForgetsTheOldest) && self.order.iter().rev().take(100).all(|kept| kept != id);
         match ended {
             Some("done") if self.does(Wrong::CreditsAgain) || forgotten => {}
@@ -90,7 +90,8 @@ impl Books {
 
     /// Records how a reversal ends, and moves the money.
     pub(crate) fn end(&mut self, id: &str, body: &Value, ends: &'static str) -> Said {
-        self.ended.insert(id.to_owned(), (ends.to_owned(), Instant::now()));
+        self.ended.insert(id.to_owned(), ends.to_owned());
+        self.unwritten = Some(id.to_owned());
         self.order.push(id.to_owned());
         let payment = self.payments.get(id).cloned().filter(|_| ends == "done" && !self.does(Wrong::CreditsNobody));
         let Some(payment) = payment else { return outcome(ends) };
@@ -112,7 +113,7 @@ impl Books {
     }
 
     fn book(&mut self, (account, payment): (String, &str), kind: &'static str, (value, currency): (i64, String)) {
-        self.entries.push(Entry { account, payment: payment.to_owned(), kind, value, currency, at: Instant::now() });
+        self.entries.push(Entry { account, payment: payment.to_owned(), kind, value, currency });
     }
 
     // ---- The two routes for tests, and looking a payment up ----
@@ -123,6 +124,7 @@ impl Books {
     }
 
     pub(crate) fn tell(&mut self, id: &str, told: &Value) -> Said {
+        self.unwritten = None;
         let known = self.payments.insert(id.to_owned(), told.clone()).unwrap_or_default();
         let amount = |value: i64| (value, text(&told["amount"]["currency"]));
         if told["status"] == "S" && known["status"] != "S" {
@@ -157,14 +159,14 @@ impl Books {
 
     /// What is left after a kill: everything, in a right core.
     pub(crate) fn restart(&mut self) {
-        let is_on_the_disk = |at: &Instant| at.elapsed() > Duration::from_millis(1_500);
+        let unwritten = self.unwritten.take();
         match self.wrong {
             Some(Wrong::AnswersBeforeItIsDurable) => {
-                self.ended.retain(|_, (_, at)| is_on_the_disk(at));
-                self.entries.retain(|entry| entry.kind == "debit" || is_on_the_disk(&entry.at));
+                self.ended.retain(|id, _| Some(id) != unwritten.as_ref());
+                self.entries.retain(|entry| entry.kind == "debit" || Some(&entry.payment) != unwritten.as_ref());
             }
-            Some(Wrong::ForgetsAtRestart) => self.ended.retain(|_, (outcome, _)| outcome != "done"),
-            Some(Wrong::ForgetsTheFenceAtRestart) => self.ended.retain(|_, (outcome, _)| outcome != "nothing-to-do"),
+            Some(Wrong::ForgetsAtRestart) => self.ended.retain(|_, outcome| outcome != "done"),
+            Some(Wrong::ForgetsTheFenceAtRestart) => self.ended.retain(|_, outcome| outcome != "nothing-to-do"),
             _ => {}
         }
     }

@@ -13,7 +13,7 @@ pub(crate) enum Wrong {
     CreditsInYen,
     /// What does not fit into 31 bits is left out.
     CreditsAPart,
-    /// The effect is on the disk a moment after the answer.
+    /// The effect is on the disk only once the next one is.
     AnswersBeforeItIsDurable,
     /// What was given back is forgotten at a restart.
     ForgetsAtRestart,

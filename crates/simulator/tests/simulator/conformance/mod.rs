@@ -194,3 +194,36 @@ fn the_html_report_needs_nothing_else_and_tells_what_failed() {
     assert!(html.contains("1 of 2 cases failed"), "{html}");
     assert!(html.contains("there are 1200 taken and 0 given back"), "{html}");
 }
+
+#[test]
+fn the_reports_name_what_decided_the_verdict_and_show_what_was_said() {
+    let keys = Keys::new();
+    let wallet = Running::start(&keys, Some(Fault::SignsNothing), TimeDelta::zero());
+    let run = || Run::of(&keys, &wallet, TimeDelta::zero()).only("answer-is-signed").only("not-everything-is-cancelled");
+    let html = run().html();
+    for part in [
+        "S SUCCESS",
+        "F PROCESS_FAIL",
+        "GET /wallet/v1/accounts/",
+        "answer-is-signed, not-everything-is-cancelled",
+        "keyVersion 1",
+    ] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+    assert!(html.contains("id=\"show-failed\"") && html.contains("id=\"only-states\""), "cases can be filtered");
+    assert!(html.contains("prefers-color-scheme: dark"), "there is a dark look");
+    let junit = run().junit();
+    let failed = junit.split("name=\"answer-is-signed\"").nth(1).unwrap();
+    assert!(failed.contains("<system-out>") && failed.contains("POST /v1/payments/cancelPayment HTTP/1.1"), "{junit}");
+    assert!(junit.contains("<property name=\"Money seen at\""), "{junit}");
+}
+
+#[test]
+fn a_run_in_which_nothing_failed_says_nothing_in_red() {
+    let keys = Keys::new();
+    let wallet = Running::start(&keys, None, TimeDelta::zero());
+    let html = Run::of(&keys, &wallet, TimeDelta::zero()).without_driver().only("period").html();
+    assert!(html.contains("<strong class=\"none\">Nothing was found out: no case was run.</strong>"), "{html}");
+    assert!(html.contains("What was not run, and why") && html.contains("it needs a wallet driver (--wallet-api)"), "{html}");
+    assert!(!html.contains("class=\"bad\"") && !html.contains(" of 15 cases failed"), "{html}");
+}

@@ -107,6 +107,12 @@ impl Run {
         Results { code: output.status.code(), failed, not_run, cases }
     }
 
+    pub(crate) fn junit(self) -> String {
+        let junit = self.files[0].clone();
+        self.output();
+        std::fs::read_to_string(junit).unwrap()
+    }
+
     pub(crate) fn html(self) -> String {
         let html = self.files[1].clone();
         self.output();
