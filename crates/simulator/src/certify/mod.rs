@@ -113,7 +113,7 @@ impl CertifyArgs {
         let file = |file: &PathBuf| file.display().to_string();
         let witness = setting.lacks.clone().unwrap_or_else(|| "the core (GET /accounts/…)".to_owned());
         let restart = self.restart.clone().unwrap_or_else(|| "no command: cases that kill the core are not run".to_owned());
-        let lookups = if self.lookups { "yes" } else { "no: a core without GET /payments is looked at" };
+        let lookups = if self.lookups { "yes" } else { "no: GET /payments is not looked at" };
         let facts = vec![
             ("Core", url.to_owned()),
             ("Token", self.core_token_file.as_ref().map_or_else(|| "none".to_owned(), file)),

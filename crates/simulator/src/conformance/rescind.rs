@@ -22,7 +22,7 @@ pub(crate) struct RescindDriver {
     told: Mutex<ToldToCore>,
 }
 
-/// What the core was told of payments.
+/// What the core was told about payments.
 #[derive(Default)]
 struct ToldToCore {
     /// Those that it did not debit: their reversal came first.

@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 /// A running wallet core. Dropped, it is killed.
-struct Core {
+pub(crate) struct Core {
     child: Child,
-    address: String,
+    pub(crate) address: String,
     /// What callers show from now on.
     token: Option<&'static str>,
 }
 
 impl Core {
-    fn start(journal: &Path, args: &[&str]) -> Self {
+    pub(crate) fn start(journal: &Path, args: &[&str]) -> Self {
         let mut command = sim(&["wallet-core", "serve", "--listen", "127.0.0.1:0"]);
         let mut child = command.arg("--journal").arg(journal).args(args).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();

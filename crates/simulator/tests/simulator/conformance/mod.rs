@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::certify::{Running as Core, Wrong};
+use crate::wallet_core::Core as StandIn;
 use suite::Run;
 use wallet::{Fault, Keys, Running};
 
@@ -156,6 +157,18 @@ fn f87_without_a_witness_cases_of_money_are_not_run_and_the_run_does_not_pass() 
     let results = Run::of(&keys, &wallet, TimeDelta::zero()).core(&elsewhere).only("paid-payment").only("answer-is-signed").go();
     assert!(results.some_not_run(), "{results:?}");
     assert_eq!((results.passed(), results.not_run()), (1, 1));
+}
+
+#[test]
+fn f87_the_journal_of_a_core_is_a_witness_too() {
+    let keys = Keys::new();
+    let journal = keys.file("journal");
+    let core = StandIn::start(&journal, &[]);
+    let url = format!("http://{}", core.address);
+    for (wallet, code) in [(Running::with_core(&keys, &url), None), (Running::start(&keys, None, TimeDelta::zero()), Some(()))] {
+        let run = Run::of(&keys, &wallet, TimeDelta::zero()).core(&url).journal(&journal).only("paid-payment");
+        assert_eq!(run.go().failed().first().map(|_| ()), code, "a wallet that does not ask its core gives nothing back");
+    }
 }
 
 #[test]

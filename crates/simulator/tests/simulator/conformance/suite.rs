@@ -1,6 +1,6 @@
 //! Runs `alipayplus-sim conformance` and reads its JUnit XML.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -62,6 +62,11 @@ impl Run {
     /// With the money in this core.
     pub(crate) fn core(self, url: &str) -> Self {
         self.option("--wallet-core", url)
+    }
+
+    /// With the money seen in this core's journal.
+    pub(crate) fn journal(self, file: &Path) -> Self {
+        self.option("--wallet-core-journal", &file.to_string_lossy())
     }
 
     /// The same without its driver.
