@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::money::{Money, Movement, page};
+use crate::output::CommandError;
 use crate::peer::{Peer, segment};
 use crate::wallet_core::{Books, read_journal};
 use crate::wire::{Request, Response};
@@ -27,6 +28,8 @@ pub(crate) enum WitnessError {
     Absent(String),
     /// It says what cannot be: what.
     Unreadable(String),
+    /// It does not answer: why.
+    Silent(String),
 }
 
 impl Witness {
@@ -42,6 +45,17 @@ impl Witness {
     /// Where a payment's money is now.
     pub(crate) async fn money(&self, account: &str, payment: &str, currency: &str) -> Result<Money, WitnessError> {
         Money::of(&self.movements(account).await?, payment, currency).map_err(WitnessError::Unreadable)
+    }
+
+    /// Whether it answers at all, asked once before a run: each case would wait for it anew.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub(crate) async fn answers(&self, account: &str) -> Result<(), CommandError> {
+        match self.movements(account).await {
+            Err(WitnessError::Silent(why)) => Err(CommandError::new(why)),
+            Ok(_) | Err(WitnessError::Absent(_) | WitnessError::Unreadable(_)) => Ok(()),
+        }
     }
 
     /// All entries of an account, in the order in which they were booked.
@@ -69,7 +83,7 @@ pub(crate) async fn movements(
     let (mut all, mut after) = (vec![], String::new());
     loop {
         let request = peer.request("GET", &format!("{path}?limit={at_a_time}{after}"), None);
-        let response = peer.ask(&request).await.map_err(WitnessError::Unreadable)?;
+        let response = peer.ask(&request).await.map_err(WitnessError::Silent)?;
         seen(&request, &response);
         let (status, body) = (response.status, response.body);
         let unreadable = |why: String| WitnessError::Unreadable(format!("GET {path} was answered, but {why}"));

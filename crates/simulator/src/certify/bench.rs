@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::clock::{now, request_time};
 use crate::money::{Money, Movement};
+use crate::output::CommandError;
 use crate::peer::{Peer, segment};
 use crate::suite::case::{Needs, Stage};
 use crate::suite::transcript::Transcript;
@@ -33,7 +34,7 @@ pub(crate) struct Setting {
     /// Kills the core and starts it again.
     pub(super) restart: Option<String>,
     pub(super) next: AtomicU32,
-    /// Which of the two routes for tests is missing.
+    /// Why there is no witness.
     pub(super) lacks: Option<String>,
 }
 
@@ -67,16 +68,20 @@ pub(crate) struct Ended {
 }
 
 impl Setting {
-    /// Asks for both routes for tests, once.
-    pub(super) async fn with_what_it_lacks(mut self) -> Self {
+    /// Asks for the witness, once.
+    ///
+    /// # Errors
+    /// Where the core does not answer.
+    pub(super) async fn with_what_it_lacks(mut self) -> Result<Self, CommandError> {
         let account = format!("{}-nobody", self.run);
         self.lacks = match movements(&self.core, &format!("/accounts/{account}"), 1, |_, _| {}).await {
             Ok(_) => None,
             Err(WitnessError::Absent(why)) => Some(why),
-            // A core that is down or wrong has a witness, and fails.
+            Err(WitnessError::Silent(why)) => return Err(CommandError::new(why)),
+            // A core that says what cannot be has a witness, and fails.
             Err(WitnessError::Unreadable(_)) => None,
         };
-        self
+        Ok(self)
     }
 }
 
@@ -198,7 +203,7 @@ impl CoreBench {
         let booked = movements(&self.setting.core, &format!("/accounts/{}", segment(account)), at_a_time, seen).await;
         booked.map_err(|error| match error {
             WitnessError::Absent(why) => CaseError::NotRun(why),
-            WitnessError::Unreadable(why) => CaseError::Wrong(why),
+            WitnessError::Unreadable(why) | WitnessError::Silent(why) => CaseError::Wrong(why),
         })
     }
 

@@ -85,7 +85,7 @@ async fn certify(args: &CertifyArgs) -> Result<ExitCode, CommandError> {
     let core = Peer::new(url, only_token(args.core_token_file.as_deref())?, args.ca_file.as_deref())?;
     let run = format!("cert{:x}", now().timestamp_micros());
     let setting = Setting { core, run, restart: args.restart.clone(), next: AtomicU32::new(1), lacks: None };
-    let setting = Arc::new(setting.with_what_it_lacks().await);
+    let setting = Arc::new(setting.with_what_it_lacks().await?);
     let begun = now();
     let results = runner::run(|| CoreBench::new(Arc::clone(&setting)), &chosen).await;
     let report = Report::new(args.subject(url, &setting), begun, results);

@@ -87,11 +87,15 @@ pub(crate) async fn run(args: ConformanceArgs) -> Result<ExitCode, CommandError>
     let (partner, chosen) = (&partner.partner()?, chosen(&args.only)?);
     let subject = args.subject(partner)?;
     let driver = args.driver(partner)?;
+    let run = format!("sim{:x}", now().timestamp_micros());
+    if let Some(witness) = args.witness(partner)? {
+        witness.answers(&format!("{run}-nobody")).await?;
+    }
     let setting = Arc::new(Setting {
         partner: AlipayPlus::new(partner)?,
         driver: driver.map(|driver| Box::new(driver) as Box<_>),
         terms: args.terms(),
-        run: format!("sim{:x}", now().timestamp_micros()),
+        run,
         clock_ahead: args.wallet_clock.map_or_else(TimeDelta::zero, |at| at.to_utc() - now()),
         next: AtomicU32::new(1),
     });

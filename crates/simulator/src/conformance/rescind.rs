@@ -107,7 +107,7 @@ impl WalletDriver for RescindDriver {
         let money = self.witness.money(&payment.account, &payment.payment_request_id, payment.currency).await;
         money.map_err(|error| match error {
             WitnessError::Absent(why) => CaseError::NotRun(why),
-            WitnessError::Unreadable(why) => CaseError::Wrong(why),
+            WitnessError::Unreadable(why) | WitnessError::Silent(why) => CaseError::Wrong(why),
         })
     }
 

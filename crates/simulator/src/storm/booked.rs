@@ -31,7 +31,7 @@ impl Booked {
         let mut accounts = BTreeMap::new();
         for account in stories.iter().map(|story| story.account.as_str()).collect::<BTreeSet<_>>() {
             let movements = witness.movements(account).await.map_err(|error| match error {
-                WitnessError::Absent(why) | WitnessError::Unreadable(why) => CommandError::new(why),
+                WitnessError::Absent(why) | WitnessError::Unreadable(why) | WitnessError::Silent(why) => CommandError::new(why),
             })?;
             accounts.insert(account, movements);
         }
