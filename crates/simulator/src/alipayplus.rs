@@ -1,14 +1,15 @@
 //! Alipay+ as the caller: signs cancelPayment and reads answers as strictly as its client libraries do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::clock::{now, request_time};
 use crate::keys::{SigningKey, WalletKey};
-use crate::output::CommandError;
+use crate::output::{CommandError, read};
 use crate::signature::{self, Claim, Content};
 use crate::wire::{Dialer, Request, Response, Target};
 
@@ -31,30 +32,95 @@ pub(crate) const RETRY_AFTER: [Duration; 8] = [
 /// Who calls whom, and with which keys.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct PartnerArgs {
-    /// The full address of the wallet's cancelPayment
-    #[arg(long, value_name = "URL")]
-    pub(crate) target: String,
-    /// The Client-Id that Alipay+ sends
-    #[arg(long, value_name = "ID")]
-    pub(crate) client_id: String,
-    /// Alipay+'s private key: PKCS#8 or PKCS#1, in PEM or bare base64
+    /// A file in TOML with any of target, client_id, key, wallet_key, psp_id and acquirer_id; the options go before it
     #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    profile: Option<PathBuf>,
+    /// The full address of the wallet's cancelPayment
+    #[arg(long, value_name = "URL", required_unless_present = "profile")]
+    target: Option<String>,
+    /// The Client-Id that Alipay+ sends
+    #[arg(long, value_name = "ID", required_unless_present = "profile")]
+    client_id: Option<String>,
+    /// Alipay+'s private key: PKCS#8 or PKCS#1, in PEM or bare base64
+    #[arg(long, value_name = "FILE", required_unless_present = "profile")]
+    key: Option<PathBuf>,
     /// The keyVersion that Alipay+ signs as
     #[arg(long, value_name = "VERSION", default_value_t = 1)]
     pub(crate) key_version: u32,
     /// The wallet's public key, in PEM or bare base64
-    #[arg(long, value_name = "FILE")]
-    pub(crate) wallet_key: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "profile")]
+    wallet_key: Option<PathBuf>,
     /// The wallet's id at Alipay+
-    #[arg(long, value_name = "ID")]
-    pub(crate) psp_id: String,
+    #[arg(long, value_name = "ID", required_unless_present = "profile")]
+    psp_id: Option<String>,
     /// The acquirer's id at Alipay+
-    #[arg(long, value_name = "ID")]
-    pub(crate) acquirer_id: String,
+    #[arg(long, value_name = "ID", required_unless_present = "profile")]
+    acquirer_id: Option<String>,
     /// The only authorities that an HTTPS target's certificate may come from [default: the system's]
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// Who calls whom, once it is all known.
+#[derive(Debug, Clone)]
+pub(crate) struct Partner {
+    pub(crate) target: String,
+    pub(crate) client_id: String,
+    pub(crate) key: PathBuf,
+    pub(crate) key_version: u32,
+    pub(crate) wallet_key: PathBuf,
+    pub(crate) psp_id: String,
+    pub(crate) acquirer_id: String,
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// What a profile may hold. Files are found from its own folder.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Profile {
+    target: Option<String>,
+    client_id: Option<String>,
+    key: Option<PathBuf>,
+    wallet_key: Option<PathBuf>,
+    psp_id: Option<String>,
+    acquirer_id: Option<String>,
+}
+
+impl Profile {
+    fn from_file(file: &Path) -> Result<Self, CommandError> {
+        let text = String::from_utf8_lossy(&read(file)?).into_owned();
+        let wrong = |error: toml::de::Error| CommandError::new(format!("the profile {} cannot be used: {error}", file.display()));
+        let profile: Self = toml::from_str(&text).map_err(wrong)?;
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let beside = |name: Option<PathBuf>| name.map(|name| folder.join(name));
+        Ok(Self { key: beside(profile.key), wallet_key: beside(profile.wallet_key), ..profile })
+    }
+}
+
+impl PartnerArgs {
+    /// Each option, or else what the profile has for it.
+    ///
+    /// # Errors
+    /// Where the profile cannot be read, and where neither has one of the six.
+    pub(crate) fn partner(&self) -> Result<Partner, CommandError> {
+        let profile = self.profile.as_deref().map(Profile::from_file).transpose()?.unwrap_or_default();
+        let lacks = |name: &str| {
+            CommandError::new(format!("the profile has no {name}, and neither is there an option --{}", name.replace('_', "-")))
+        };
+        let text = |option: &Option<String>, profile: Option<String>, name| option.clone().or(profile).ok_or_else(|| lacks(name));
+        let file =
+            |option: &Option<PathBuf>, profile: Option<PathBuf>, name| option.clone().or(profile).ok_or_else(|| lacks(name));
+        Ok(Partner {
+            target: text(&self.target, profile.target, "target")?,
+            client_id: text(&self.client_id, profile.client_id, "client_id")?,
+            key: file(&self.key, profile.key, "key")?,
+            key_version: self.key_version,
+            wallet_key: file(&self.wallet_key, profile.wallet_key, "wallet_key")?,
+            psp_id: text(&self.psp_id, profile.psp_id, "psp_id")?,
+            acquirer_id: text(&self.acquirer_id, profile.acquirer_id, "acquirer_id")?,
+            ca_file: self.ca_file.clone(),
+        })
+    }
 }
 
 /// Alipay+ with its key, and the wallet it calls.
@@ -86,7 +152,7 @@ impl Answer {
 
 impl AlipayPlus {
     /// Reads the keys; nothing is sent yet.
-    pub(crate) fn new(args: &PartnerArgs) -> Result<Self, CommandError> {
+    pub(crate) fn new(args: &Partner) -> Result<Self, CommandError> {
         Ok(Self {
             dialer: Dialer::new(Target::parse(&args.target)?, args.ca_file.as_deref())?,
             client_id: args.client_id.clone(),
@@ -141,5 +207,43 @@ impl AlipayPlus {
             return Err(format!("its resultStatus is {}", json!(status)));
         }
         Ok(Answer { status, code, message })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: PartnerArgs,
+    }
+
+    fn partner(line: &str) -> Result<Partner, String> {
+        let line = Line::try_parse_from(format!("cancel {line}").split_whitespace()).map_err(|error| error.to_string())?;
+        line.args.partner().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_profile_stands_in_for_options_and_options_go_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sandbox.toml");
+        let five = "target = \"http://a/b\"\nclient_id = \"c\"\nkey = \"k.pem\"\nwallet_key = \"/w.pem\"\npsp_id = \"p\"\n";
+        std::fs::write(&file, five).unwrap();
+        let profile = format!("--profile {}", file.display());
+        let found = partner(&format!("{profile} --acquirer-id a --psp-id q")).unwrap();
+        assert_eq!((found.target.as_str(), found.psp_id.as_str(), found.acquirer_id.as_str()), ("http://a/b", "q", "a"));
+        assert_eq!((found.key, found.wallet_key), (folder.path().join("k.pem"), PathBuf::from("/w.pem")), "from its folder");
+        assert_eq!(
+            partner(&profile).unwrap_err(),
+            "the profile has no acquirer_id, and neither is there an option --acquirer-id"
+        );
+        std::fs::write(&file, "targett = \"http://a/b\"\n").unwrap();
+        let why = partner(&profile).unwrap_err();
+        assert!(why.contains("sandbox.toml cannot be used") && why.contains("targett"), "{why}");
+        assert!(partner("--target http://a/b").unwrap_err().contains("--client-id"), "all six, without a profile");
     }
 }

@@ -22,7 +22,7 @@ pub(crate) struct CancelArgs {
 /// Prints the request and its answer as they went over the wire. Succeeds where the answer is signed by the wallet, whatever it
 /// says.
 pub(crate) async fn run(args: CancelArgs) -> Result<ExitCode, CommandError> {
-    let alipayplus = AlipayPlus::new(&args.partner)?;
+    let alipayplus = AlipayPlus::new(&args.partner.partner()?)?;
     let request = alipayplus.request(alipayplus.body(&args.payment_request_id))?;
     say(printed(&request.head(), &request.body))?;
     let begun = Instant::now();

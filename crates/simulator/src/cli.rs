@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::cancel::{self, CancelArgs};
+use crate::certify::{self, CoreCommand};
 use crate::conformance::{self, ConformanceArgs};
+use crate::keys::{self, KeysCommand};
 use crate::load::{self, LoadArgs};
 use crate::output::CommandError;
 use crate::storm::{self, StormCommand};
@@ -27,6 +29,12 @@ enum Command {
     /// Cancels under load while something is being broken, and checks that every answer was true
     #[command(subcommand)]
     Storm(StormCommand),
+    /// Makes the keys of Alipay+'s side
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Looks at a wallet core from outside
+    #[command(subcommand)]
+    Core(CoreCommand),
     /// Stands in for the wallet core that moves the users' money
     #[command(subcommand)]
     WalletCore(WalletCoreCommand),
@@ -41,6 +49,8 @@ pub(crate) fn run() -> Result<ExitCode, CommandError> {
     match Cli::parse().command {
         Command::Cancel(args) => on_runtime(cancel::run(args)),
         Command::Storm(command) => on_runtime(storm::run(command)),
+        Command::Keys(command) => keys::run(&command),
+        Command::Core(command) => on_runtime(certify::run(command)),
         Command::WalletCore(command) => on_runtime(wallet_core::run(command)),
         Command::Conformance(args) => on_runtime(conformance::run(*args)),
         Command::Load(args) => load::run(&args),

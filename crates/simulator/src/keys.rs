@@ -1,15 +1,21 @@
 //! RSA keys out of files: PEM, or the bare base64 that Alipay+'s key tool gives.
 
-use std::path::Path;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256};
+use aws_lc_rs::signature::{KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use clap::Subcommand;
 use rustls_pki_types::pem::{PemObject, SectionKind};
 
-use crate::output::{CommandError, read};
+use crate::output::{CommandError, read, say};
 
 /// The key that Alipay+ signs requests with.
 pub(crate) struct SigningKey(KeyPair);
@@ -28,6 +34,14 @@ impl SigningKey {
     /// A new key that nobody knows.
     pub(crate) fn generate() -> Result<Self, CommandError> {
         KeyPair::generate(KeySize::Rsa2048).map(Self).map_err(|_| CommandError::new("a key could not be made"))
+    }
+
+    /// Both keys in PEM: the private one in PKCS#8, the public one in SubjectPublicKeyInfo.
+    fn pem(&self) -> Result<(String, String), CommandError> {
+        let unwritable = |_| CommandError::new("a key could not be written");
+        let private: Pkcs8V1Der<'_> = self.0.as_der().map_err(unwritable)?;
+        let public: PublicKeyX509Der<'_> = self.0.public_key().as_der().map_err(unwritable)?;
+        Ok((pem("PRIVATE KEY", private.as_ref()), pem("PUBLIC KEY", public.as_ref())))
     }
 
     /// RSASSA-PKCS1-v1_5 with SHA-256.
@@ -49,6 +63,38 @@ impl WalletKey {
     pub(crate) fn verify(&self, text: &[u8], signature: &[u8]) -> bool {
         self.0.verify_sig(text, signature).is_ok()
     }
+}
+
+/// Makes keys.
+#[derive(Subcommand, Debug)]
+pub(crate) enum KeysCommand {
+    /// Makes a pair of RSA keys of 2048 bits for the side of Alipay+, in two files
+    Generate {
+        /// The folder for alipayplus-private.pem and alipayplus-public.pem; neither may be there
+        folder: PathBuf,
+    },
+}
+
+/// Runs the command that was asked for.
+pub(crate) fn run(command: &KeysCommand) -> Result<ExitCode, CommandError> {
+    let KeysCommand::Generate { folder } = command;
+    let (private, public) = SigningKey::generate()?.pem()?;
+    let failed = |file: &Path, error: io::Error| CommandError::new(format!("{} cannot be made: {error}", file.display()));
+    std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+    for (name, text, mode) in [("alipayplus-private.pem", private, 0o600), ("alipayplus-public.pem", public, 0o644)] {
+        let file = folder.join(name);
+        let made = OpenOptions::new().write(true).create_new(true).mode(mode).open(&file);
+        let written = made.and_then(|mut made| made.write_all(text.as_bytes()));
+        written.map_err(|error| failed(&file, error))?;
+        say(file.display())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let base64 = STANDARD.encode(der);
+    let lines: Vec<_> = base64.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line)).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 fn unusable(file: &Path, wanted: &str) -> CommandError {
@@ -134,6 +180,20 @@ mod tests {
         let public = WalletKey::from_file(&folder.0.path().join("public.pem")).unwrap();
         assert!(public.verify(b"POST /cancel\nclient.time.{}", &by_openssl));
         assert!(!public.verify(b"POST /cancel\nclient.time.{} ", &by_openssl));
+    }
+
+    #[test]
+    fn generated_keys_are_read_again_and_openssl_takes_them() {
+        let folder = Folder::new();
+        let inside = folder.0.path().join("new");
+        run(&KeysCommand::Generate { folder: inside.clone() }).unwrap();
+        let (private, public) = (inside.join("alipayplus-private.pem"), inside.join("alipayplus-public.pem"));
+        let signature = SigningKey::from_file(&private).unwrap().sign(b"text").unwrap();
+        assert!(WalletKey::from_file(&public).unwrap().verify(b"text", &signature));
+        assert_eq!(folder.openssl("pkey -in new/alipayplus-private.pem -pubout"), std::fs::read(&public).unwrap());
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&private).unwrap().permissions()) & 0o777, 0o600);
+        let again = run(&KeysCommand::Generate { folder: inside }).unwrap_err().to_string();
+        assert!(again.contains("alipayplus-private.pem cannot be made"), "{again}");
     }
 
     #[test]

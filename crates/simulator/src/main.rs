@@ -3,16 +3,21 @@
 
 mod alipayplus;
 mod cancel;
+mod certify;
 mod cli;
 mod clock;
 mod conformance;
 mod keys;
 mod load;
+mod money;
 mod output;
+mod peer;
 mod signature;
 mod storm;
+mod suite;
 mod wallet_core;
 mod wire;
+mod witness;
 
 use std::process::ExitCode;
 

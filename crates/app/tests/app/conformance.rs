@@ -3,6 +3,8 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use testkit::{ACQUIRER, CLIENT_ID, Deployment, PATH, PSP_ID, TestEngine};
 
@@ -19,8 +21,15 @@ struct Core {
 
 impl Core {
     fn start(deployment: &Deployment) -> Self {
+        Self::start_with(deployment, &[])
+    }
+
+    fn start_with(deployment: &Deployment, more: &[&str]) -> Self {
         let mut command = simulator();
-        command.args(["wallet-core", "serve", "--listen", "127.0.0.1:0", "--journal"]).arg(deployment.dir().join("journal"));
+        command
+            .args(["wallet-core", "serve", "--listen", "127.0.0.1:0", "--journal"])
+            .arg(deployment.dir().join("journal"))
+            .args(more);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -81,4 +90,39 @@ async fn the_whole_suite_passes_with_a_wallet_core() {
     the_suite_passes(&deployment, Some(&core)).await;
     let audit = simulator().args(["wallet-core", "audit"]).arg(deployment.dir().join("journal")).output().unwrap();
     assert!(audit.status.success(), "the journal tells otherwise: {}", String::from_utf8_lossy(&audit.stdout));
+}
+
+/// Two cores with nothing but this to do, until it is dropped.
+struct Load(Arc<AtomicBool>);
+
+impl Load {
+    fn begin() -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        for _ in 0..2 {
+            let is_over = Arc::clone(&is_over);
+            std::thread::spawn(move || while !is_over.load(Ordering::Relaxed) {});
+        }
+        Self(is_over)
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Once with every change, and twenty times on a loaded machine at full size.
+#[tokio::test]
+async fn f88_the_suite_passes_with_a_core_that_fails_one_call_in_forty() {
+    let is_full = std::env::var_os("RESCIND_SCALE").is_some_and(|scale| scale == "full");
+    let (rounds, load) = if is_full { (20, Some(Load::begin())) } else { (1, None) };
+    for _ in 0..rounds {
+        let mut deployment = Deployment::on(TestEngine::Postgres);
+        let core = Core::start_with(&deployment, &["--faults", "fail-before=1/80,fail-after=1/80"]);
+        deployment.set("funds.kind", "http");
+        deployment.set("funds.url", &core.url);
+        the_suite_passes(&deployment, Some(&core)).await;
+    }
+    drop(load);
 }

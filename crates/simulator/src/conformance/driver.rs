@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::verdict::CaseError;
+use crate::money::Money;
+use crate::suite::verdict::CaseError;
 
 /// What is said of a case that needs a call which a driver leaves out.
 const NOT_DRIVEN: &str = "the wallet's driver has no such call";
@@ -21,6 +22,11 @@ pub(crate) trait WalletDriver: Send + Sync {
 
     /// Where the payment's money is now. MUST NOT answer from memory of what it was told, but from where the money is booked.
     async fn money(&self, payment: &Payment) -> Result<Money, CaseError>;
+
+    /// Whether the wallet did not take the money of a payment because it knew of the cancel before. Nothing is booked then.
+    fn was_not_taken(&self, _: &Payment) -> bool {
+        false
+    }
 
     /// Says that the wallet is about to refund. MUST be answered `proceed` or `refused`.
     async fn refund(&self, _: &Payment, _: &Refund) -> Result<String, CaseError> {
@@ -61,15 +67,4 @@ pub(crate) struct Payment {
 pub(crate) struct Refund {
     pub(crate) refund_request_id: String,
     pub(crate) amount: i64,
-}
-
-/// Where a payment's money is, in its currency's smallest unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Money {
-    /// Debited or held.
-    pub(crate) taken: i64,
-    /// Credited or released.
-    pub(crate) given_back: i64,
-    /// In how many pieces it was given back.
-    pub(crate) times: usize,
 }

@@ -1,7 +1,7 @@
 //! What the protocol says, line by line, with the public page that says it. The pages' addresses begin with
 //! docs.alipayplus.com/alipayplus/alipayplus/ or, for those of `hk`, with docs.alipay.hk/alipayhkdocs/; another host is written out.
 
-use super::case::{Basis, Rule};
+use crate::suite::case::{Basis, Rule};
 
 const fn documented(page: &'static str, says: &'static str) -> Rule {
     Rule { basis: Basis::Documented, page, says }

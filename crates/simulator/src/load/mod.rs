@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::alipayplus::{AlipayPlus, PartnerArgs};
 use crate::clock::now;
 use crate::output::{CommandError, say};
+use crate::peer::only_token;
 
 use answers::SignedAnswers;
 use drive::{Drive, address_of};
@@ -64,7 +65,13 @@ pub(crate) struct LoadArgs {
     /// Lines of NAME ROLE TOKEN; the first with the role pay is used
     #[arg(long, value_name = "FILE", requires = "wallet_api")]
     wallet_token_file: Option<PathBuf>,
-    /// The payments are recorded already, and have succeeded
+    /// The wallet core, where the money is there: it debits the payments and says what it booked, by its two routes for tests
+    #[arg(long, value_name = "URL", requires = "wallet_api")]
+    wallet_core: Option<String>,
+    /// A file with the token that the core wants to see
+    #[arg(long, value_name = "FILE", requires = "wallet_core")]
+    wallet_core_token_file: Option<PathBuf>,
+    /// The payments are recorded already, and have succeeded; then nobody looks at the money, and the best exit code is 3
     #[arg(long)]
     recorded: bool,
     /// Writes what was measured as JSON
@@ -72,10 +79,13 @@ pub(crate) struct LoadArgs {
     json: Option<PathBuf>,
 }
 
+/// How a run ends that is sound, and whose money nobody has looked at.
+const MONEY_NOT_SEEN: u8 = 3;
+
 /// Prepares everything, sends the storm, and looks at the books. Succeeds where every cancel was answered S or U, signed by the wallet,
 /// and the books are right.
 pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, CommandError> {
-    let alipayplus = AlipayPlus::new(&args.partner)?;
+    let alipayplus = AlipayPlus::new(&args.partner.partner()?)?;
     let ids = args.ids()?;
     let wallet = args.wallet()?;
     if let Some(wallet) = wallet.as_ref().filter(|_| !args.recorded) {
@@ -93,13 +103,26 @@ pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, CommandError> {
     }
     if let Some(wallet) = &wallet {
         report["audit"] = wallet.audit(&ids, &tally, !args.recorded)?;
-        say(format_args!("audit: the books are right, {} payments are cancelled", report["audit"]["cancelled"]))?;
+        let cancelled = &report["audit"]["cancelled"];
+        let money = if args.recorded {
+            "the money was not looked at".to_owned()
+        } else {
+            format!("the money is right at {}", wallet.witness())
+        };
+        say(format_args!("audit: {cancelled} payments are cancelled, as they should be; {money}"))?;
+    } else {
+        say("audit: nothing was looked at, because there is no --wallet-api")?;
     }
+    report["moneySeenAt"] = wallet.as_ref().filter(|_| !args.recorded).map(Wallet::witness).into();
     if let Some(file) = &args.json {
         let written = std::fs::write(file, format!("{report:#}\n"));
         written.map_err(|error| CommandError::new(format!("{} cannot be written: {error}", file.display())))?;
     }
-    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(match (sound, args.recorded) {
+        (false, _) => ExitCode::FAILURE,
+        (true, true) => ExitCode::from(MONEY_NOT_SEEN),
+        (true, false) => ExitCode::SUCCESS,
+    })
 }
 
 /// Whether every cancel that was sent was answered, and none was refused: all of them may be cancelled.
@@ -124,7 +147,12 @@ impl LoadArgs {
 
     fn wallet(&self) -> Result<Option<Wallet>, CommandError> {
         match (&self.wallet_api, &self.wallet_token_file) {
-            (Some(url), Some(tokens)) => Wallet::new(url, tokens).map(Some),
+            (Some(url), Some(tokens)) => {
+                let wallet = Wallet::new(url, tokens)?;
+                let core_token = only_token(self.wallet_core_token_file.as_deref())?;
+                let Some(core) = &self.wallet_core else { return Ok(Some(wallet)) };
+                wallet.with_core(core, core_token).map(Some)
+            }
             (None, _) | (_, None) if self.recorded => Ok(None),
             (None, _) | (_, None) => Err(CommandError::new(
                 "the payments have to be recorded: name the wallet API by --wallet-api and --wallet-token-file, or say \

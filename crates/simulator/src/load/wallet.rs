@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::drive::{Drive, Reader, address_of};
@@ -12,7 +11,9 @@ use super::pace::Pace;
 use super::requests::Requests;
 use super::tally::{Kind, Tally};
 use crate::clock::{now, request_time};
-use crate::output::{CommandError, read};
+use crate::money::{Money, page};
+use crate::output::CommandError;
+use crate::peer::{pay_token, segment};
 use crate::wire::{Request, Response, Target};
 
 /// How many calls are made at a time.
@@ -20,11 +21,18 @@ const CONNECTIONS: usize = 64;
 /// The amount of every payment, in JPY.
 const AMOUNT: &str = "1000";
 
-/// The wallet API.
+/// The wallet, and where its money is.
 pub(super) struct Wallet {
+    api: Service,
+    /// Takes and gives the money, where that is not in the wallet's ledger.
+    core: Option<Service>,
+}
+
+/// One who is called with JSON.
+struct Service {
     target: Target,
     address: SocketAddr,
-    token: String,
+    token: Option<String>,
 }
 
 /// Reads answers that are JSON with status 200, and asks `look` what each of them is.
@@ -53,15 +61,22 @@ impl<F: FnMut(usize, &Value) -> Result<(), String>> Reader for &mut Answers<F> {
 impl Wallet {
     /// `tokens` is a file with lines of NAME ROLE TOKEN; the first with the role `pay` is used.
     pub(super) fn new(url: &str, tokens: &Path) -> Result<Self, CommandError> {
-        let target = Target::parse(url)?;
-        let text = String::from_utf8_lossy(&read(tokens)?).into_owned();
-        let with_role_pay = |line: &str| match line.split_whitespace().collect::<Vec<_>>()[..] {
-            [_, "pay", token] => Some(token.to_owned()),
-            _ => None,
-        };
-        let token = text.lines().find_map(with_role_pay);
-        let token = token.ok_or_else(|| CommandError::new(format!("{} has no line NAME pay TOKEN", tokens.display())))?;
-        Ok(Self { address: address_of(&target)?, target, token })
+        Ok(Self { api: Service::new(url, Some(pay_token(tokens)?))?, core: None })
+    }
+
+    /// The same with its money in a core that has the two routes for tests.
+    pub(super) fn with_core(mut self, url: &str, token: Option<String>) -> Result<Self, CommandError> {
+        self.core = Some(Service::new(url, token)?);
+        Ok(self)
+    }
+
+    /// Who says where the money is.
+    pub(super) fn witness(&self) -> &'static str {
+        if self.core.is_some() {
+            "the wallet core (GET /accounts/…)"
+        } else {
+            "the wallet's ledger (GET /wallet/v1/accounts/…)"
+        }
     }
 
     /// Records a payment of each id that succeeded, each from an account of its own that has the id for its name.
@@ -78,9 +93,17 @@ impl Wallet {
                 false => Err(format!("a payment was answered {answer} and not {wanted:?}: choose another --id-prefix")),
             }
         };
-        self.ask_all(ids, |id| ("PUT", payment(id), Some(announcement(id))), disposed("proceed"))?;
+        self.api.ask_all(ids, |id| ("PUT", payment(id), Some(announcement(id))), disposed("proceed"))?;
+        if let Some(core) = &self.core {
+            let debit = |id: &String| {
+                let mut debit = announcement(id);
+                debit["status"] = "S".into();
+                ("PUT", format!("/payments/{}", segment(id)), Some(debit))
+            };
+            core.ask_all(ids, debit, |_, _| Ok(()))?;
+        }
         let result = json!({ "status": "S", "completedAt": time });
-        self.ask_all(ids, |id| ("POST", format!("{}/result", payment(id)), Some(result.clone())), disposed("stands"))
+        self.api.ask_all(ids, |id| ("POST", format!("{}/result", payment(id)), Some(result.clone())), disposed("stands"))
     }
 
     /// Looks at every case and, where payments have accounts of their own, at every account: money went back exactly once for each
@@ -95,13 +118,24 @@ impl Wallet {
             cancelled.get_mut(index).into_iter().for_each(|place| *place = is_cancelled);
             Ok(())
         };
-        self.ask_all(ids, |id| ("GET", payment(id), None), look)?;
+        self.api.ask_all(ids, |id| ("GET", payment(id), None), look)?;
         if own_accounts {
-            let look = |index: usize, account: &Value| check_account(cancelled.get(index).is_some_and(|is| *is), account);
-            self.ask_all(ids, |id| ("GET", format!("/wallet/v1/accounts/{}", segment(id)), None), look)?;
+            let look = |index: usize, account: &Value| {
+                let id = ids.get(index).map_or("", String::as_str);
+                check_account(cancelled.get(index).is_some_and(|is| *is), id, account)
+            };
+            let (books, place) = self.core.as_ref().map_or((&self.api, "/wallet/v1/accounts"), |core| (core, "/accounts"));
+            books.ask_all(ids, |id| ("GET", format!("{place}/{}", segment(id)), None), look)?;
         }
         let count = cancelled.iter().filter(|is| **is).count();
         Ok(json!({ "payments": ids.len(), "cancelled": count, "accounts": own_accounts }))
+    }
+}
+
+impl Service {
+    fn new(url: &str, token: Option<String>) -> Result<Self, CommandError> {
+        let target = Target::parse(url)?;
+        Ok(Self { address: address_of(&target)?, target, token })
     }
 
     fn ask_all(
@@ -116,7 +150,11 @@ impl Wallet {
             let place = format!("{}{path}", self.target.uri.trim_end_matches('/'));
             let body = body.map(|body| body.to_string()).unwrap_or_default();
             let request = Request::new(method, &place, &self.target.authority, body).with("Content-Type", "application/json");
-            Ok(request.with("Authorization", &format!("Bearer {}", self.token)).bytes())
+            let request = match &self.token {
+                Some(token) => request.with("Authorization", &format!("Bearer {token}")),
+                None => request,
+            };
+            Ok(request.bytes())
         };
         let requests = Requests::make(ids.len(), make, || {})?;
         let (connections, stop_after) = (CONNECTIONS.min(ids.len().max(1)), Duration::MAX);
@@ -125,7 +163,9 @@ impl Wallet {
         let tally = drive.run(&mut answers, |_| {})?;
         match answers.first_wrong {
             Some(why) => Err(CommandError::new(why)),
-            None if tally.count("right") < ids.len() as u64 => Err(CommandError::new("the wallet API left calls unanswered")),
+            None if tally.count("right") < ids.len() as u64 => {
+                Err(CommandError::new(format!("{} left calls unanswered", self.target.authority)))
+            }
             None => Ok(()),
         }
     }
@@ -147,24 +187,24 @@ fn check_case(told: &str, case: &Value) -> Result<bool, String> {
     }
 }
 
-/// The ledger took the money of the account's one payment once, and gave it back once if the payment is cancelled. Where the money is
-/// in a wallet core there are no entries.
-fn check_account(cancelled: bool, account: &Value) -> Result<(), String> {
-    let entries = account["entries"].as_array().into_iter().flatten();
-    let kinds: Vec<_> = entries.map(|entry| entry["kind"].as_str().unwrap_or_default()).collect();
-    let balance = account["balances"][0]["value"].as_str().unwrap_or("0").trim_start_matches('-');
-    match (&kinds[..], cancelled, balance) {
-        ([], ..) | (["debit", "credit"], true, "0") | (["debit"], false, AMOUNT) => Ok(()),
-        _ => Err(format!("the books of a payment that is {}cancelled are wrong: {account}", if cancelled { "" } else { "not " })),
+/// The money of the account's one payment was taken once, and given back once if the payment is cancelled. Empty books are not right:
+/// somebody paid.
+fn check_account(cancelled: bool, id: &str, account: &Value) -> Result<(), String> {
+    let (movements, _) = page(account).map_err(|why| format!("the books cannot be read, {why}: {account}"))?;
+    let Money { taken, given_back, times } = Money::of(&movements, id, "JPY")?;
+    let pieces = movements.len() - times;
+    let amount = AMOUNT.parse().unwrap_or(i64::MAX);
+    let wanted = if cancelled { (amount, 1, amount, 1) } else { (amount, 1, 0, 0) };
+    if (taken, pieces, given_back, times) == wanted {
+        return Ok(());
     }
+    let (cancelled, hint) = (if cancelled { "" } else { "not " }, "where the money is in a core, name it by --wallet-core");
+    let hint = if movements.is_empty() { format!(" ({hint})") } else { String::new() };
+    Err(format!("the books of a payment that is {cancelled}cancelled are wrong: {account}{hint}"))
 }
 
 fn payment(id: &str) -> String {
     format!("/wallet/v1/payments/{}", segment(id))
-}
-
-fn segment(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 #[cfg(test)]
@@ -195,21 +235,27 @@ mod tests {
     }
 
     #[test]
-    fn the_money_of_a_payment_is_taken_once_and_given_back_once() {
-        let account = |balance: &str, kinds: &[&str]| {
-            let entries: Vec<_> = kinds.iter().map(|kind| json!({ "kind": kind })).collect();
-            json!({ "balances": [{ "currency": "JPY", "value": balance }], "entries": entries })
+    fn f87_the_money_of_a_payment_is_taken_once_and_given_back_once_and_empty_books_are_wrong() {
+        let account = |entries: &[(&str, &str)]| {
+            let amount = |value| json!({ "value": value, "currency": "JPY" });
+            let entries =
+                entries.iter().map(|(kind, value)| json!({ "paymentRequestId": "a", "kind": kind, "amount": amount(value) }));
+            json!({ "entries": entries.collect::<Vec<_>>() })
         };
-        for (cancelled, balance, kinds, right) in [
-            (true, "0", &["debit", "credit"][..], true),
-            (false, "-1000", &["debit"], true),
-            (true, "-1000", &["debit"], false),
-            (true, "1000", &["debit", "credit", "credit"], false),
-            (false, "0", &["debit", "credit"], false),
-            (true, "5", &["debit", "credit"], false),
-            (true, "0", &[], true),
+        let (debit, credit) = (("debit", AMOUNT), ("credit", AMOUNT));
+        for (cancelled, entries, right) in [
+            (true, &[debit, credit][..], true),
+            (false, &[debit], true),
+            (true, &[debit], false),
+            (true, &[debit, credit, credit], false),
+            (true, &[debit, debit, credit], false),
+            (false, &[debit, credit], false),
+            (true, &[debit, ("credit", "5")], false),
+            (true, &[], false),
+            (false, &[], false),
         ] {
-            assert_eq!(check_account(cancelled, &account(balance, kinds)).is_ok(), right, "{cancelled} {balance} {kinds:?}");
+            assert_eq!(check_account(cancelled, "a", &account(entries)).is_ok(), right, "{cancelled} {entries:?}");
         }
+        assert!(check_account(true, "a", &account(&[])).unwrap_err().ends_with("name it by --wallet-core)"));
     }
 }

@@ -70,7 +70,7 @@ impl Caller {
     }
 }
 
-/// A JSON API that wants a bearer token.
+/// A JSON API that wants a bearer token, or none where that is empty.
 pub(super) struct Api {
     caller: Caller,
     target: Target,
@@ -96,7 +96,11 @@ impl Api {
         let place = format!("{}{path}", self.target.uri.trim_end_matches('/'));
         let content = body.map(Value::to_string).unwrap_or_default();
         let request = Request::new(method, &place, &self.target.authority, content);
-        let request = request.with("Content-Type", "application/json").with("Authorization", &format!("Bearer {}", self.token));
+        let request = request.with("Content-Type", "application/json");
+        let request = match self.token.as_str() {
+            "" => request,
+            token => request.with("Authorization", &format!("Bearer {token}")),
+        };
         loop {
             let why = match self.caller.exchange(&request).await {
                 Ok(response) if response.status < 500 => {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::Value;
 
+use super::booked::Booked;
 use super::calls::{Api, End};
 use super::drive::wallet_path;
 use super::story::Story;
@@ -15,7 +16,8 @@ use super::verdict::{Money, judge};
 use super::{WalletArgs, text};
 use crate::clock::now;
 use crate::output::{CommandError, say};
-use crate::wallet_core::{Audit, read_journal};
+use crate::peer::{Peer, only_token};
+use crate::witness::Witness;
 
 /// How long the wallet may take to say what became of one payment.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,9 +28,15 @@ pub(crate) struct CheckArgs {
     /// What `run` recorded
     #[arg(long, value_name = "FILE")]
     record: PathBuf,
-    /// The wallet core's journal
-    #[arg(long, value_name = "FILE")]
-    journal: PathBuf,
+    /// The journal of the wallet core's stand-in
+    #[arg(long, value_name = "FILE", required_unless_present = "core", conflicts_with = "core")]
+    journal: Option<PathBuf>,
+    /// The wallet core, which says what it booked by its route for tests
+    #[arg(long, value_name = "URL")]
+    core: Option<String>,
+    /// A file with the token that the core wants to see
+    #[arg(long, value_name = "FILE", requires = "core")]
+    core_token_file: Option<PathBuf>,
     #[command(flatten)]
     wallet: WalletArgs,
     /// What the line of the table begins with
@@ -55,10 +63,11 @@ pub(super) async fn run(args: CheckArgs) -> Result<ExitCode, CommandError> {
     let stories = stories(&args.record)?;
     let cases = cases(&args.wallet, &stories).await?;
     // Read last: what the wallet said has to be in it.
-    let audit = Audit::of(&read_journal(&args.journal)?.lines);
-    let mut sums = Sums { wrong: audit.wrong.clone(), ..Sums::default() };
+    let witness = args.witness()?;
+    let booked = Booked::at(&witness, &stories).await?;
+    let mut sums = Sums { wrong: booked.wrong, ..Sums::default() };
     for story in &stories {
-        let given_back = audit.payments.get(&story.payment_request_id).map(|payment| payment.given_back);
+        let given_back = booked.given_back.get(&story.payment_request_id).copied();
         let case = cases.get(&story.payment_request_id).unwrap_or(&Value::Null);
         sums.add(story, judge(story, case, given_back, now()));
     }
@@ -69,7 +78,18 @@ pub(super) async fn run(args: CheckArgs) -> Result<ExitCode, CommandError> {
     say(sums.row(&args.name))?;
     let mut most = sums.wrong.iter().take(20);
     most.try_for_each(say)?;
+    say(format_args!("money seen at {}", witness.name()))?;
     Ok(if sums.wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl CheckArgs {
+    fn witness(&self) -> Result<Witness, CommandError> {
+        match (&self.core, &self.journal) {
+            (Some(core), _) => Ok(Witness::Core(Peer::new(core, only_token(self.core_token_file.as_deref())?, None)?)),
+            (None, Some(journal)) => Ok(Witness::Journal(journal.clone())),
+            (None, None) => Err(CommandError::new("name the core by --core, or its journal by --journal")),
+        }
+    }
 }
 
 impl Sums {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -13,6 +12,7 @@ use super::story::{Call, Shape, Story};
 use crate::alipayplus::AlipayPlus;
 use crate::clock::{now, request_time};
 use crate::output::CommandError;
+use crate::peer::segment;
 
 /// What all callers of a storm have in common.
 pub(super) struct Setting {
@@ -60,12 +60,14 @@ impl Driver {
     pub(super) async fn prepare(&mut self, number: u64) -> Story {
         let shape = Shape::of(number);
         let payment_request_id = format!("{}-{number}", self.setting.run);
-        let mut story = Story { payment_request_id, shape, announced: None, reported: None, cancels: vec![], trouble: None };
+        let (account, amount) = (format!("storm-{}", number % ACCOUNTS), 1 + i64::try_from(number % 100_000).unwrap_or_default());
+        let (announced, reported, cancels, trouble) = (None, None, vec![], None);
+        let mut story = Story { payment_request_id, shape, account, amount, announced, reported, cancels, trouble };
         let prepared = async {
             if shape != Shape::Unseen {
-                story.announced = Some(self.announce(&story, number).await?);
+                story.announced = Some(self.announce(&story).await?);
             }
-            self.debit(&story, number).await?;
+            self.debit(&story).await?;
             if matches!(shape, Shape::Paid | Shape::Authorized | Shape::Repeated) {
                 story.reported = Some(self.report(&story).await?);
             }
@@ -78,7 +80,7 @@ impl Driver {
     }
 
     /// Cancels until there is a final answer, and does what the shape says around it.
-    pub(super) async fn cancel(&mut self, story: &mut Story, number: u64) -> Result<(), CommandError> {
+    pub(super) async fn cancel(&mut self, story: &mut Story) -> Result<(), CommandError> {
         let reported = if story.shape == Shape::Raced {
             // The wallet reports by a connection of its own, at the same moment.
             let mut wallet = Self::new(&self.setting)?;
@@ -93,7 +95,7 @@ impl Driver {
         let after = match story.shape {
             Shape::Raced => reported.transpose().map(|reported| story.reported = reported),
             Shape::LateSuccess => self.report(story).await.map(|told| story.reported = Some(told)),
-            Shape::Unseen => self.announce(story, number).await.map(|told| story.announced = Some(told)),
+            Shape::Unseen => self.announce(story).await.map(|told| story.announced = Some(told)),
             Shape::Repeated => return self.until_final(story).await,
             Shape::Paid | Shape::Authorized => Ok(()),
         };
@@ -134,8 +136,8 @@ impl Driver {
         Ok((Call { at, milliseconds, http, answer, why }, is_final))
     }
 
-    async fn announce(&mut self, story: &Story, number: u64) -> Result<String, String> {
-        let mut payment = self.payment(story, number);
+    async fn announce(&mut self, story: &Story) -> Result<String, String> {
+        let mut payment = self.payment(story);
         payment["pspId"] = json!(self.setting.partners[0].psp_id);
         self.told("PUT", &wallet_path(story, ""), payment).await
     }
@@ -151,8 +153,8 @@ impl Driver {
         disposition.ok_or_else(|| format!("{method} {path} was answered {status}: {answer}"))
     }
 
-    async fn debit(&mut self, story: &Story, number: u64) -> Result<(), String> {
-        let mut payment = self.payment(story, number);
+    async fn debit(&mut self, story: &Story) -> Result<(), String> {
+        let mut payment = self.payment(story);
         payment["status"] = json!("S");
         let path = format!("/payments/{}", segment(&story.payment_request_id));
         match self.core.ask(("PUT", &path), Some(&payment), &self.setting.end).await? {
@@ -161,11 +163,11 @@ impl Driver {
         }
     }
 
-    fn payment(&self, story: &Story, number: u64) -> Value {
+    fn payment(&self, story: &Story) -> Value {
         json!({
             "acquirerId": self.setting.partners[0].acquirer_id,
-            "account": format!("storm-{}", number % ACCOUNTS),
-            "amount": { "value": (1 + number % 100_000).to_string(), "currency": "JPY" },
+            "account": story.account,
+            "amount": { "value": story.amount.to_string(), "currency": "JPY" },
             "kind": if story.shape == Shape::Authorized { "authorization" } else { "payment" },
             "initiatedAt": request_time(self.setting.initiated_at),
         })
@@ -174,8 +176,4 @@ impl Driver {
 
 pub(super) fn wallet_path(story: &Story, rest: &str) -> String {
     format!("/wallet/v1/payments/{}{rest}", segment(&story.payment_request_id))
-}
-
-fn segment(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }

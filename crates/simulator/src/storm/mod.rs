@@ -1,7 +1,8 @@
 //! `alipayplus-sim storm`: cancels paid payments as Alipay+ does while something is being broken, and checks afterwards that every
-//! answer was true. The payments are announced to the wallet API and debited by the stand-in of the wallet core, whose journal
-//! is a witness that the wallet cannot influence but by asking.
+//! answer was true. The payments are announced to the wallet API and debited by the wallet core, whose books are a witness
+//! that the wallet cannot influence but by asking.
 
+mod booked;
 mod calls;
 mod check;
 mod drive;
@@ -27,9 +28,10 @@ use self::calls::End;
 use self::check::CheckArgs;
 use self::drive::{Driver, Setting};
 use self::story::Story;
-use crate::alipayplus::{AlipayPlus, PartnerArgs};
+use crate::alipayplus::{AlipayPlus, Partner, PartnerArgs};
 use crate::clock::now;
 use crate::output::{CommandError, read, say};
+use crate::peer::{only_token, pay_token};
 
 /// How many callers prepare payments.
 const PREPARERS: usize = 4;
@@ -46,7 +48,7 @@ const SAY_EACH: usize = 50;
 pub(crate) enum StormCommand {
     /// Cancels payments for a while, each until its answer is final, and records every answer
     Run(Box<RunArgs>),
-    /// Checks a record against the wallet and the core's journal; exits with 1 if anything is wrong
+    /// Checks a record against the wallet and what the core booked; exits with 1 if anything is wrong
     Check(CheckArgs),
 }
 
@@ -60,12 +62,12 @@ pub(crate) struct RunArgs {
     and_target: Option<String>,
     #[command(flatten)]
     wallet: WalletArgs,
-    /// The wallet core's stand-in
+    /// The wallet core: its stand-in, or any with the two routes for tests
     #[arg(long, value_name = "URL")]
     core: String,
     /// A file with the token that the core wants to see
     #[arg(long, value_name = "FILE")]
-    core_token_file: PathBuf,
+    core_token_file: Option<PathBuf>,
     /// Begins every id; a run that was there before must not be named again
     #[arg(long, value_name = "NAME")]
     run: String,
@@ -125,9 +127,9 @@ async fn storm(args: &RunArgs) -> Result<ExitCode, CommandError> {
                 is_over = true;
                 setting.end.set_after(Duration::from_secs(args.settle));
             }
-            Some((number, mut story)) = stock.next(), if !is_over && !idle.is_empty() => {
+            Some(mut story) = stock.next(), if !is_over && !idle.is_empty() => {
                 let Some(mut driver) = idle.pop() else { continue };
-                cancelling.spawn(async move { driver.cancel(&mut story, number).await.map(|()| (driver, story)) });
+                cancelling.spawn(async move { driver.cancel(&mut story).await.map(|()| (driver, story)) });
             }
             Some(ended) = cancelling.join_next(), if !cancelling.is_empty() => {
                 let (driver, story) = ended.map_err(|error| CommandError::new(format!("a caller broke down: {error}")))??;
@@ -149,7 +151,7 @@ async fn storm(args: &RunArgs) -> Result<ExitCode, CommandError> {
 /// Payments that wait for their cancel, with a reserve for the time in which nothing moves: a core that takes no money for new
 /// payments must meet cancels of old ones.
 struct Stock {
-    prepared: mpsc::Receiver<(u64, Story)>,
+    prepared: mpsc::Receiver<Story>,
     reserve: usize,
     /// When a payment was finished last.
     moved: Instant,
@@ -157,7 +159,7 @@ struct Stock {
 
 impl Stock {
     /// Waits for the next payment; nothing where there will be none. What is waited for in vain is not lost.
-    async fn next(&mut self) -> Option<(u64, Story)> {
+    async fn next(&mut self) -> Option<Story> {
         while self.prepared.len() <= self.reserve && self.moved.elapsed() < STALLED {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
@@ -166,7 +168,7 @@ impl Stock {
 }
 
 /// Payments that wait for their cancel, for as long as they are taken.
-fn prepare(setting: &Arc<Setting>) -> Result<mpsc::Receiver<(u64, Story)>, CommandError> {
+fn prepare(setting: &Arc<Setting>) -> Result<mpsc::Receiver<Story>, CommandError> {
     let (prepared, to_cancel) = mpsc::channel(STOCK);
     let numbers = Arc::new(AtomicU64::new(0));
     for _ in 0..PREPARERS {
@@ -175,7 +177,7 @@ fn prepare(setting: &Arc<Setting>) -> Result<mpsc::Receiver<(u64, Story)>, Comma
             loop {
                 let number = numbers.fetch_add(1, Ordering::Relaxed);
                 let story = driver.prepare(number).await;
-                if prepared.send((number, story)).await.is_err() {
+                if prepared.send(story).await.is_err() {
                     return;
                 }
             }
@@ -199,16 +201,17 @@ fn stopped(after: Duration) -> Result<impl Future<Output = ()>, CommandError> {
 }
 
 fn setting(args: &RunArgs) -> Result<Setting, CommandError> {
-    let mut partners = vec![AlipayPlus::new(&args.partner)?];
+    let partner = args.partner.partner()?;
+    let mut partners = vec![AlipayPlus::new(&partner)?];
     if let Some(target) = &args.and_target {
-        partners.push(AlipayPlus::new(&PartnerArgs { target: target.clone(), ..args.partner.clone() })?);
+        partners.push(AlipayPlus::new(&Partner { target: target.clone(), ..partner })?);
     }
     Ok(Setting {
         partners,
         wallet_api: args.wallet.wallet_api.clone(),
         wallet_token: args.wallet.token()?,
         core: args.core.clone(),
-        core_token: text(&args.core_token_file)?.trim().to_owned(),
+        core_token: only_token(args.core_token_file.as_deref())?.unwrap_or_default(),
         run: args.run.clone(),
         initiated_at: args.initiated_at.map_or_else(now, |at| at.to_utc()),
         retry_after: Duration::from_millis(args.retry_after),
@@ -218,10 +221,7 @@ fn setting(args: &RunArgs) -> Result<Setting, CommandError> {
 
 impl WalletArgs {
     fn token(&self) -> Result<String, CommandError> {
-        let lines = text(&self.wallet_token_file)?;
-        let mut words = lines.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let found = words.find_map(|words| if let [_, "pay", token] = words[..] { Some(token.to_owned()) } else { None });
-        found.ok_or_else(|| CommandError::new(format!("{} has no line NAME pay TOKEN", self.wallet_token_file.display())))
+        pay_token(&self.wallet_token_file)
     }
 }
 

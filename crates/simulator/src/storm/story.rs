@@ -54,6 +54,9 @@ pub(crate) struct Call {
 pub(crate) struct Story {
     pub(crate) payment_request_id: String,
     pub(crate) shape: Shape,
+    /// Whose money was taken; with the amount, in JPY.
+    pub(crate) account: String,
+    pub(crate) amount: i64,
     /// What the wallet was told when it announced the payment: `proceed` or `closed`.
     pub(crate) announced: Option<String>,
     /// What the wallet was told when it reported the success: `stands` or `reversed`.

@@ -105,6 +105,8 @@ mod tests {
         Story {
             payment_request_id: "a".to_owned(),
             shape: Shape::Paid,
+            account: "alice".to_owned(),
+            amount: 1000,
             announced: Some("proceed".to_owned()),
             reported: Some("stands".to_owned()),
             cancels: answers.iter().map(call).collect(),

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::books::{Amount, Entry, Outcome, Status};
+use super::books::{Entry, Outcome, Status};
 use super::journal::Line;
+use crate::money::Amount;
 
 /// What an audit found. It follows the journal's lines by itself and shares no rule with the books that wrote them.
 #[derive(Debug, Default)]

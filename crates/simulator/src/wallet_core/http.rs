@@ -23,6 +23,7 @@ pub(super) struct Received {
     pub(super) method: String,
     /// The path, without its query.
     pub(super) path: String,
+    pub(super) query: String,
     /// The `Authorization` header.
     pub(super) authorization: Option<String>,
     pub(super) body: Vec<u8>,
@@ -81,9 +82,10 @@ impl Connection {
             return Ok(None);
         }
         let (method, target) = (request.method.unwrap_or_default().to_owned(), request.path.unwrap_or_default());
-        let path = target.split('?').next().unwrap_or_default().to_owned();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let (path, query) = (path.to_owned(), query.to_owned());
         let authorization = header("authorization");
         let body = self.received.drain(..head + length).skip(head).collect();
-        Ok(Some(Received { method, path, authorization, body }))
+        Ok(Some(Received { method, path, query, authorization, body }))
     }
 }

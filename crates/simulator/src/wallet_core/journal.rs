@@ -82,15 +82,16 @@ impl Journal {
         Ok((Self { lines, appended: 0, durable }, content, broken))
     }
 
-    /// Puts an entry in line. It counts once a [`mark`](Self::mark) made afterwards is durable.
-    pub(crate) fn append(&mut self, entry: &Entry) -> Result<(), CommandError> {
-        let line = Line { at: now().to_rfc3339_opts(SecondsFormat::Micros, true), entry: entry.clone() };
+    /// Puts an entry in line and returns its moment. It counts once a [`mark`](Self::mark) made afterwards is durable.
+    pub(crate) fn append(&mut self, entry: &Entry) -> Result<String, CommandError> {
+        let at = now().to_rfc3339_opts(SecondsFormat::Micros, true);
+        let line = Line { at: at.clone(), entry: entry.clone() };
         let mut line =
             serde_json::to_vec(&line).map_err(|error| CommandError::new(format!("a line cannot be written: {error}")))?;
         line.push(b'\n');
         self.lines.send(line).map_err(|_| CommandError::new("the journal cannot be written any more"))?;
         self.appended += 1;
-        Ok(())
+        Ok(at)
     }
 
     /// All that was appended so far.

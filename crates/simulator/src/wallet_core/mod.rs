@@ -1,6 +1,6 @@
 //! `alipayplus-sim wallet-core`: stands in for the system that moves the users' money, with a journal from which a run can be
-//! audited, and faults on demand. It keeps the contract that a wallet core has toward Rescind, and learns of payments by
-//! `PUT /payments/{paymentRequestId}` with what a `GET` answers.
+//! audited, and faults on demand. It keeps the contract that a wallet core has toward Rescind, and has the two routes for tests:
+//! `PUT /payments/{paymentRequestId}` with what a `GET` answers, and `GET /accounts/{account}`, which says what is booked.
 
 mod audit;
 mod books;
@@ -20,12 +20,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) use self::audit::Audit;
 use self::audit::Sums;
-use self::books::Books;
+pub(crate) use self::books::Books;
 use self::faults::{Faults, Plan};
 use self::journal::Journal;
 pub(crate) use self::journal::read as read_journal;
 use self::server::{State, WalletCore};
-use crate::output::{CommandError, complain, read, say};
+use crate::output::{CommandError, complain, say};
+use crate::peer::only_token;
 use crate::wire::{Dialer, Request, Target};
 
 /// How long `health` waits.
@@ -83,15 +84,14 @@ pub(crate) async fn run(command: WalletCoreCommand) -> Result<ExitCode, CommandE
 }
 
 async fn serve(args: ServeArgs) -> Result<ExitCode, CommandError> {
-    let token = args.token_file.as_deref().map(read).transpose()?;
-    let token = token.map(|token| String::from_utf8_lossy(&token).trim().to_owned());
+    let token = only_token(args.token_file.as_deref())?;
     let (journal, content, broken) = Journal::open(&args.journal)?;
     if content.torn > 0 {
         complain(&CommandError::new(format!("{} bytes behind the journal's last whole line were cut off", content.torn)));
     }
     let mut books = Books::default();
     let known = content.lines.len();
-    content.lines.into_iter().for_each(|line| books.apply(line.entry));
+    content.lines.into_iter().for_each(|line| books.apply(line.entry, &line.at));
 
     let failed = |error| CommandError::new(format!("{} cannot be listened on: {error}", args.listen));
     let listener = TcpListener::bind(&args.listen).await.map_err(failed)?;

@@ -1,4 +1,4 @@
-//! The calls: the two of the contract, and those by which the wallet's pay flow tells of its payments.
+//! The calls: the two of the contract, and the two for tests.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -93,6 +93,7 @@ impl WalletCore {
             return Some(Reply::problem(401, "This call needs the core's token"));
         }
         match (request.method.as_str(), collection, id.as_deref()) {
+            ("GET", "accounts", Some(account)) => self.durable(self.entries(account, &request.query)).await,
             ("PUT", "reversals", Some(id)) => self.give_back(id, request).await,
             ("GET", "payments", Some(id)) => self.durable(self.find(id)).await,
             ("PUT", "payments", Some(id)) => self.durable(self.tell(id, request)).await,
@@ -148,6 +149,25 @@ impl WalletCore {
         Reply { rests_on: Some(state.journal.mark()), ..reply }
     }
 
+    /// A page of what is booked: the route for tests. An account that nobody knows has no entries.
+    fn entries(&self, account: &str, query: &str) -> Reply {
+        let number = |name: &str| {
+            let value = query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+            value.map_or(Some(None), |value| value.parse::<usize>().ok().map(Some))
+        };
+        let (Some(limit), Some(after)) = (number("limit"), number("after")) else {
+            return Reply::problem(400, "limit and after are numbers");
+        };
+        let (limit, after, state) = (limit.unwrap_or(100).clamp(1, 1_000), after.unwrap_or(0), self.state());
+        let all = state.books.account(account);
+        let (entries, end) = (all.iter().skip(after).take(limit).collect::<Vec<_>>(), after.saturating_add(limit));
+        let mut body = json!({ "account": account, "entries": entries });
+        if end < all.len() {
+            body["next"] = end.to_string().into();
+        }
+        Reply { rests_on: Some(state.journal.mark()), ..Reply::new(200, body) }
+    }
+
     fn tell(&self, id: &str, request: &Received) -> Reply {
         let payment: Payment = match serde_json::from_slice(&request.body) {
             Ok(payment) => payment,
@@ -186,11 +206,13 @@ impl WalletCore {
 impl State {
     fn record(&mut self, entry: Option<Entry>, reply: Reply) -> Reply {
         if let Some(entry) = entry {
-            if let Err(failure) = self.journal.append(&entry) {
-                complain(&failure);
-                return Reply::problem(500, "The journal cannot be written");
+            match self.journal.append(&entry) {
+                Ok(at) => self.books.apply(entry, &at),
+                Err(failure) => {
+                    complain(&failure);
+                    return Reply::problem(500, "The journal cannot be written");
+                }
             }
-            self.books.apply(entry);
         }
         Reply { rests_on: Some(self.journal.mark()), ..reply }
     }

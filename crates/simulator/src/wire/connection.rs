@@ -47,9 +47,21 @@ impl Dialer {
         tcp.set_nodelay(true)?;
         let stream: Box<dyn Stream> = match &self.tls {
             None => Box::new(tcp),
-            Some((connector, name)) => Box::new(connector.connect(name.clone(), tcp).await?),
+            Some((connector, name)) => Box::new(connector.connect(name.clone(), tcp).await.map_err(without_tls)?),
         };
         Ok(Connection { stream, received: Vec::new() })
+    }
+}
+
+/// Says what it means that the other side does not speak TLS.
+fn without_tls(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::InvalidMessage(_)) => io::Error::new(
+            ErrorKind::InvalidData,
+            "what answers there does not speak TLS: http:// instead of https:// may be meant",
+        ),
+        Some(_) | None => error,
     }
 }
 

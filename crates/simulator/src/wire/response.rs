@@ -89,7 +89,12 @@ impl Head {
     fn read(buffer: &[u8]) -> Result<Option<Self>, String> {
         let mut headers = [EMPTY_HEADER; MOST_HEADERS];
         let mut response = httparse::Response::new(&mut headers);
-        let length = match response.parse(buffer).map_err(|error| format!("the response is not HTTP: {error}"))? {
+        let not_http = |error| match buffer {
+            // An alert or a handshake of TLS.
+            [0x15 | 0x16, 3, ..] => "what answers there speaks TLS: https:// instead of http:// may be meant".to_owned(),
+            _ => format!("the response is not HTTP: {error}"),
+        };
+        let length = match response.parse(buffer).map_err(not_http)? {
             Status::Complete(length) => length,
             Status::Partial => return Ok(None),
         };
@@ -175,6 +180,12 @@ mod tests {
         let response = Response::take(&mut buffer, true).unwrap().unwrap();
         assert_eq!((response.status, response.body.as_slice()), (400, b"no".as_slice()));
         assert_eq!((response.header("a"), response.header("d")), (None, Some("e")), "a header that is doubled has no one value");
+    }
+
+    #[test]
+    fn an_answer_in_tls_is_said_to_be_one() {
+        let why = Response::take(&mut b"\x15\x03\x01\x00\x02\x02\x46".to_vec(), false).unwrap_err();
+        assert_eq!(why, "what answers there speaks TLS: https:// instead of http:// may be meant");
     }
 
     #[test]

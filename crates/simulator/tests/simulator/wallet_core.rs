@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 /// A running wallet core. Dropped, it is killed.
-struct Core {
+pub(crate) struct Core {
     child: Child,
-    address: String,
+    pub(crate) address: String,
     /// What callers show from now on.
     token: Option<&'static str>,
 }
 
 impl Core {
-    fn start(journal: &Path, args: &[&str]) -> Self {
+    pub(crate) fn start(journal: &Path, args: &[&str]) -> Self {
         let mut command = sim(&["wallet-core", "serve", "--listen", "127.0.0.1:0"]);
         let mut child = command.arg("--journal").arg(journal).args(args).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
@@ -118,6 +118,38 @@ fn the_contract_is_kept_over_http() {
     let (output, text) = audit(&journal);
     assert!(output.status.success(), "{text}");
     assert!(text.contains("1 payments took money, 1 of them gave it back; 1 reversals had nothing to give back"), "{text}");
+}
+
+#[test]
+fn accounts_say_what_is_booked_page_by_page_also_after_a_restart() {
+    let (_folder, journal) = journal();
+    let core = Core::start(&journal, &[]);
+    for id in ["a", "b"] {
+        core.debits(id);
+    }
+    let mut refunded = payment("S");
+    refunded["refunded"] = json!({ "value": "300", "currency": "JPY" });
+    assert_eq!(core.call("PUT", "/payments/b", &refunded).unwrap().0, 200);
+    assert_eq!(core.gives_back("a").unwrap(), "done");
+    assert_eq!(core.gives_back("b").unwrap(), "partly-refunded");
+    let all = [("a", "debit", "1000"), ("b", "debit", "1000"), ("b", "credit", "300"), ("a", "credit", "1000")];
+    let shown = |core: &Core, query: &str| {
+        let (status, page) = core.call("GET", &format!("/accounts/alice{query}"), &json!({})).unwrap();
+        let entries = page["entries"].as_array().cloned().unwrap_or_default().into_iter().map(|entry| {
+            assert!(entry["at"].as_str().unwrap().ends_with('Z') && entry["amount"]["currency"] == "JPY", "{entry}");
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            (text(&entry["paymentRequestId"]), text(&entry["kind"]), text(&entry["amount"]["value"]))
+        });
+        (status, entries.collect::<Vec<_>>(), page["next"].as_str().map(str::to_owned))
+    };
+    let part = |from: usize, to: usize| all[from..to].iter().map(|(a, b, c)| ((*a).into(), (*b).into(), (*c).into())).collect();
+    assert_eq!(shown(&core, ""), (200, part(0, 4), None));
+    assert_eq!(shown(&core, "?limit=3"), (200, part(0, 3), Some("3".to_owned())));
+    assert_eq!(shown(&core, "?limit=3&after=3"), (200, part(3, 4), None));
+    assert_eq!(shown(&core, "?after=x").0, 400);
+    assert_eq!(core.call("GET", "/accounts/nobody", &json!({})).unwrap(), (200, json!({ "account": "nobody", "entries": [] })));
+    core.kill();
+    assert_eq!(shown(&Core::start(&journal, &[]), ""), (200, part(0, 4), None));
 }
 
 #[test]

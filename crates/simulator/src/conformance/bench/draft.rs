@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 
 use crate::alipayplus::AlipayPlus;
 use crate::clock::request_time;
-use crate::conformance::verdict::CaseError;
 use crate::keys::SigningKey;
 use crate::signature::{Content, encode, header};
+use crate::suite::verdict::CaseError;
 use crate::wire::Request;
 
 /// The five parts that a signature covers.

@@ -3,7 +3,6 @@
 mod draft;
 mod race;
 mod staged;
-mod transcript;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,15 +11,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{sleep, timeout};
 
 use super::driver::WalletDriver;
-use super::verdict::{CaseError, Verdict, check};
 use crate::alipayplus::{AlipayPlus, Answer, RETRY_AFTER, TIMEOUT};
 use crate::clock;
+use crate::suite::case::{Needs, Stage};
+use crate::suite::transcript::Transcript;
+use crate::suite::verdict::{CaseError, Verdict, check};
 use crate::wire::{Connection, Request, Response};
 
 pub(crate) use draft::{Draft, Parts};
 pub(crate) use race::Telling;
 pub(crate) use staged::Staged;
-pub(crate) use transcript::{Exchange, Transcript};
 
 /// How many retries of the schedule a case waits for.
 const RETRIES: usize = 3;
@@ -56,6 +56,7 @@ pub(crate) struct Bench {
 /// A response with what it answers.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
+    request: Request,
     pub(crate) response: Response,
     /// What Alipay+ makes of it.
     read: Result<Answer, String>,
@@ -76,10 +77,6 @@ impl Bench {
 
     pub(crate) fn terms(&self) -> &Terms {
         &self.setting.terms
-    }
-
-    pub(crate) fn transcript(&self) -> &Transcript {
-        &self.transcript
     }
 
     /// A `paymentRequestId` that nobody has used.
@@ -136,7 +133,35 @@ impl Bench {
 
     /// Sends a request on a connection of its own; it has to be answered this status and code.
     pub(crate) async fn expect(&self, request: Request, brief: &str) -> Verdict {
-        self.send(&request).await?.is(brief)
+        self.comes_to(&self.send(&request).await?, brief).await
+    }
+
+    /// What a reply comes to has to be this status and code.
+    pub(crate) async fn comes_to(&self, reply: &Reply, brief: &str) -> Verdict {
+        let answer = if brief.starts_with('U') { reply.answer()? } else { self.settled(reply).await? };
+        expected(&answer, brief)
+    }
+
+    /// What each of these replies comes to has to be this status and code.
+    pub(crate) async fn all_come_to(&self, replies: &[Reply], brief: &str) -> Verdict {
+        for reply in replies {
+            self.comes_to(reply, brief).await?;
+        }
+        Ok(())
+    }
+
+    /// The answer, where it is final. U is repeated with the same parameters as Alipay+ does: a wallet that does not know for a
+    /// moment is right to say so.
+    pub(crate) async fn settled(&self, reply: &Reply) -> Result<Answer, CaseError> {
+        let mut answer = reply.answer()?;
+        for wait in RETRY_AFTER.iter().take(RETRIES) {
+            if answer.status != "U" {
+                break;
+            }
+            sleep(*wait).await;
+            answer = self.send(&reply.request).await?.answer()?;
+        }
+        Ok(answer)
     }
 
     /// Sends a cancel of a payment that was never received; it has to be taken for a good one.
@@ -183,7 +208,7 @@ impl Bench {
         let response = connection.receive().await.map_err(lost)?;
         self.transcript.answered(request, &response);
         let read = self.partner().read((&request.method, request.uri()), &response);
-        Ok(Reply { response, read })
+        Ok(Reply { request: request.clone(), response, read })
     }
 
     /// Sends the beginning of a request and hangs up.
@@ -196,15 +221,21 @@ impl Bench {
     }
 }
 
+impl Stage for Bench {
+    fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    fn lacks(&self, needs: Needs) -> Option<String> {
+        let lacks = needs != Needs::Callback && self.setting.driver.is_none();
+        lacks.then(|| "it needs a wallet driver (--wallet-api)".to_owned())
+    }
+}
+
 impl Reply {
     /// What the wallet says, if Alipay+ can use it.
     pub(crate) fn answer(&self) -> Result<Answer, CaseError> {
         self.read.clone().map_err(|why| CaseError::Wrong(format!("Alipay+ cannot use the answer: {why}")))
-    }
-
-    /// Has to be this status and code.
-    pub(crate) fn is(&self, brief: &str) -> Verdict {
-        expected(&self.answer()?, brief)
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinHandle;
 
 use super::{Bench, Reply, lost};
-use crate::conformance::verdict::CaseError;
+use crate::suite::verdict::CaseError;
 use crate::wire::Request;
 
 /// Something that the wallet tells while Alipay+ cancels.

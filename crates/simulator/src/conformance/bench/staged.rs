@@ -5,11 +5,13 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::{Bench, Telling};
-use crate::conformance::driver::{Money, Payment, Refund};
-use crate::conformance::verdict::{CaseError, Verdict, check};
+use crate::conformance::driver::{Payment, Refund};
+use crate::money::Money;
+use crate::suite::verdict::{CaseError, Verdict, check};
 
-/// How long money may be on its way back after the wallet has said that it is: as often, and after how long, it is looked at.
-const LOOKS: (u32, Duration) = (100, Duration::from_millis(100));
+/// How often money is looked at that the wallet says is on its way back, and after how long: for 30 s, in which a wallet that
+/// doubles its pauses has asked a core seven times.
+const LOOKS: (u32, Duration) = (300, Duration::from_millis(100));
 
 /// A payment on the bench; clones are the same payment.
 #[derive(Clone)]
@@ -105,7 +107,7 @@ impl Staged {
 
     /// Alipay+ cancels; answered this status and code.
     pub(crate) async fn cancel_is(&self, brief: &str) -> Verdict {
-        self.bench.cancel(self.id()).await?.is(brief)
+        self.bench.comes_to(&self.bench.cancel(self.id()).await?, brief).await
     }
 
     pub(crate) async fn money(&self) -> Result<Money, CaseError> {
@@ -117,8 +119,11 @@ impl Staged {
         self.is_back_in(1).await
     }
 
-    /// All of it was taken, and all of it is back, in so many pieces.
+    /// All of it was taken, and all of it is back, in so many pieces; or the wallet did not take it, because it was cancelled.
     pub(crate) async fn is_back_in(&self, pieces: usize) -> Verdict {
+        if self.bench.driver()?.was_not_taken(&self.payment) {
+            return self.is_untouched().await;
+        }
         let money = self.settled(|money| money.given_back >= money.taken).await?;
         let amount = self.payment.amount;
         self.is_where(money, Money { taken: amount, given_back: amount, times: pieces })

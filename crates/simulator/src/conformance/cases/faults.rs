@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use crate::conformance::bench::{Bench, Staged, lost};
 use crate::conformance::case::{Case, Needs};
 use crate::conformance::rules;
-use crate::conformance::verdict::Verdict;
+use crate::suite::verdict::Verdict;
 
 /// How long a wallet has to notice that a caller hung up, before it is looked at.
 const NOTICED: Duration = Duration::from_millis(200);
@@ -259,7 +259,7 @@ pub(crate) static CASES: &[Case] = &[
                     left -= now;
                     let requests = (0..now).map(|_| t.cancel_request(&t.id())).collect::<Result<_, _>>()?;
                     let (replies, _) = t.at_once(requests, vec![]).await?;
-                    replies.iter().try_for_each(|reply| reply.is(&t.terms().never_received))?;
+                    t.all_come_to(&replies, &t.terms().never_received).await?;
                 }
                 Ok(())
             })

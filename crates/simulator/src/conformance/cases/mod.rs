@@ -11,7 +11,8 @@ mod security;
 mod signature;
 mod states;
 
-use super::case::{Case, Group};
+use super::case::Case;
+use crate::suite::case::Group;
 
 /// Every case with its group, in the order in which they are run.
 pub(super) fn all() -> impl Iterator<Item = (Group, &'static Case)> {

@@ -8,7 +8,7 @@ use crate::clock::ZONE;
 use crate::conformance::bench::{Bench, Staged};
 use crate::conformance::case::{Case, Needs, Running};
 use crate::conformance::rules;
-use crate::conformance::verdict::{CaseError, check};
+use crate::suite::verdict::{CaseError, check};
 
 /// How far two clocks may differ, so that nothing is asked closer than that to a moment at which the right answer changes.
 const CLOCKS_DIFFER_BY: TimeDelta = TimeDelta::seconds(10);

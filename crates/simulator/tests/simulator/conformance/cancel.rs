@@ -45,3 +45,28 @@ fn a_wallet_that_cannot_be_reached_is_said_to_be() {
     assert_eq!(output.status.code(), Some(1));
     assert!(complained.starts_with("alipayplus-sim: no answer: "), "{complained}");
 }
+
+#[test]
+fn https_where_http_was_meant_is_said_so() {
+    let keys = Keys::new();
+    let wallet = Running::start(&keys, None, TimeDelta::zero());
+    let output = cancel(&keys, &format!("https://{}{PATH}", wallet.address));
+    let complained = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let why = "no answer: what answers there does not speak TLS: http:// instead of https:// may be meant";
+    assert_eq!(complained, format!("alipayplus-sim: {why}\n"));
+}
+
+#[test]
+fn a_profile_holds_the_six_options() {
+    let keys = Keys::new();
+    let wallet = Running::start(&keys, None, TimeDelta::zero());
+    let target = format!("http://{}{PATH}", wallet.address);
+    let files = "key = \"alipayplus.pem\"\nwallet_key = \"wallet-public.pem\"";
+    let profile = format!("target = {target:?}\nclient_id = {CLIENT:?}\npsp_id = {PSP:?}\nacquirer_id = \"1\"\n{files}\n");
+    std::fs::write(keys.file("profile.toml"), profile).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alipayplus-sim"));
+    command.args(["cancel", "--payment-request-id", "42", "--profile"]).arg(keys.file("profile.toml"));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

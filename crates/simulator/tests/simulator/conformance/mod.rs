@@ -8,6 +8,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::certify::{Running as Core, Wrong};
+use crate::wallet_core::Core as StandIn;
 use suite::Run;
 use wallet::{Fault, Keys, Running};
 
@@ -109,7 +112,7 @@ fn what_needs_a_driver_is_not_run_without_one() {
     let keys = Keys::new();
     let wallet = Running::start(&keys, None, TimeDelta::zero());
     let results = Run::of(&keys, &wallet, TimeDelta::zero()).without_driver().only("states").only("signature").go();
-    assert!(results.all_passed(), "what is not run does not fail: {results:?}");
+    assert!(results.some_not_run(), "what is not run does not fail, and does not pass: {results:?}");
     assert_eq!(results.passed(), 46, "45 of signatures, and one of a payment that was never received");
     assert_eq!(results.not_run(), 27, "all of the states but that one");
 }
@@ -119,7 +122,7 @@ fn a_driver_of_three_calls_is_enough_for_most_cases() {
     let keys = Keys::new();
     let wallet = Running::start(&keys, Some(Fault::ServesThreeCallsOnly), TimeDelta::zero());
     let results = Run::of(&keys, &wallet, TimeDelta::zero()).only("states").go();
-    assert!(results.all_passed(), "{results:?}");
+    assert!(results.some_not_run(), "{results:?}");
     assert_eq!((results.passed(), results.not_run()), (16, 12), "refunds and inquiries are left out");
 }
 
@@ -130,6 +133,50 @@ fn a_wallet_that_is_not_there_passes_nothing() {
     let run =
         Run::of(&keys, &wallet, TimeDelta::zero()).at("http://127.0.0.1:1/v1/payments/cancelPayment").only("answer-is-signed");
     assert_eq!(run.go().failed(), ["answer-is-signed"]);
+}
+
+#[test]
+fn f87_an_s_after_which_the_core_credited_nobody_fails() {
+    let keys = Keys::new();
+    for (wrong, passes) in [(None, true), (Some(Wrong::CreditsNobody), false)] {
+        let core = Core::start(wrong);
+        let wallet = Running::with_core(&keys, &core.url());
+        let results =
+            Run::of(&keys, &wallet, TimeDelta::zero()).core(&core.url()).only("paid-payment").only("authorization").go();
+        let failed = if passes { vec![] } else { vec!["paid-payment".to_owned(), "authorization".to_owned()] };
+        assert_eq!((results.all_passed(), results.failed()), (passes, failed), "{wrong:?}");
+    }
+}
+
+#[test]
+fn f87_without_a_witness_cases_of_money_are_not_run_and_the_run_does_not_pass() {
+    let keys = Keys::new();
+    let core = Core::start(None);
+    let wallet = Running::with_core(&keys, &core.url());
+    let elsewhere = format!("{}/elsewhere", core.url());
+    let results = Run::of(&keys, &wallet, TimeDelta::zero()).core(&elsewhere).only("paid-payment").only("answer-is-signed").go();
+    assert!(results.some_not_run(), "{results:?}");
+    assert_eq!((results.passed(), results.not_run()), (1, 1));
+}
+
+#[test]
+fn f87_the_journal_of_a_core_is_a_witness_too() {
+    let keys = Keys::new();
+    let journal = keys.file("journal");
+    let core = StandIn::start(&journal, &[]);
+    let url = format!("http://{}", core.address);
+    for (wallet, code) in [(Running::with_core(&keys, &url), None), (Running::start(&keys, None, TimeDelta::zero()), Some(()))] {
+        let run = Run::of(&keys, &wallet, TimeDelta::zero()).core(&url).journal(&journal).only("paid-payment");
+        assert_eq!(run.go().failed().first().map(|_| ()), code, "a wallet that does not ask its core gives nothing back");
+    }
+}
+
+#[test]
+fn f88_a_wallet_that_does_not_know_for_a_moment_passes() {
+    let keys = Keys::new();
+    let wallet = Running::start(&keys, Some(Fault::DoesNotKnowOneInForty), TimeDelta::zero());
+    let results = Run::of(&keys, &wallet, TimeDelta::zero()).only("message").only("races").only("period").go();
+    assert!(results.all_passed(), "{results:?}");
 }
 
 #[test]
@@ -159,4 +206,37 @@ fn the_html_report_needs_nothing_else_and_tells_what_failed() {
     }
     assert!(html.contains("1 of 2 cases failed"), "{html}");
     assert!(html.contains("there are 1200 taken and 0 given back"), "{html}");
+}
+
+#[test]
+fn the_reports_name_what_decided_the_verdict_and_show_what_was_said() {
+    let keys = Keys::new();
+    let wallet = Running::start(&keys, Some(Fault::SignsNothing), TimeDelta::zero());
+    let run = || Run::of(&keys, &wallet, TimeDelta::zero()).only("answer-is-signed").only("not-everything-is-cancelled");
+    let html = run().html();
+    for part in [
+        "S SUCCESS",
+        "F PROCESS_FAIL",
+        "GET /wallet/v1/accounts/",
+        "answer-is-signed, not-everything-is-cancelled",
+        "keyVersion 1",
+    ] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+    assert!(html.contains("id=\"show-failed\"") && html.contains("id=\"only-states\""), "cases can be filtered");
+    assert!(html.contains("prefers-color-scheme: dark"), "there is a dark look");
+    let junit = run().junit();
+    let failed = junit.split("name=\"answer-is-signed\"").nth(1).unwrap();
+    assert!(failed.contains("<system-out>") && failed.contains("POST /v1/payments/cancelPayment HTTP/1.1"), "{junit}");
+    assert!(junit.contains("<property name=\"Money seen at\""), "{junit}");
+}
+
+#[test]
+fn a_run_in_which_nothing_failed_says_nothing_in_red() {
+    let keys = Keys::new();
+    let wallet = Running::start(&keys, None, TimeDelta::zero());
+    let html = Run::of(&keys, &wallet, TimeDelta::zero()).without_driver().only("period").html();
+    assert!(html.contains("<strong class=\"none\">Nothing was found out: no case was run.</strong>"), "{html}");
+    assert!(html.contains("What was not run, and why") && html.contains("it needs a wallet driver (--wallet-api)"), "{html}");
+    assert!(!html.contains("class=\"bad\"") && !html.contains(" of 15 cases failed"), "{html}");
 }

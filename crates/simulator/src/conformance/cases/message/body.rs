@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::conformance::bench::Bench;
 use crate::conformance::case::{Case, Needs, Running};
 use crate::conformance::rules;
-use crate::conformance::verdict::check;
+use crate::suite::verdict::check;
 
 /// The members of a good cancel.
 const MEMBERS: [&str; 3] = ["acquirerId", "pspId", "paymentRequestId"];

@@ -3,7 +3,7 @@
 use crate::conformance::bench::{Bench, lost};
 use crate::conformance::case::{Case, Needs, Running};
 use crate::conformance::rules;
-use crate::conformance::verdict::check;
+use crate::suite::verdict::check;
 
 /// A good cancel with this `Content-Type`, which is not signed, or without any.
 fn typed(t: Bench, media_type: Option<&'static str>, answer: Option<&'static str>) -> Running {
@@ -105,7 +105,7 @@ pub(crate) static HTTP: &[Case] = &[
                 }
                 bytes.extend_from_slice(b"0\r\n\r\n");
                 let wanted = t.terms().never_received.clone();
-                t.send_bytes(&request, &bytes).await?.is(&wanted)
+                t.comes_to(&t.send_bytes(&request, &bytes).await?, &wanted).await
             })
         },
     },
@@ -133,7 +133,8 @@ pub(crate) static HTTP: &[Case] = &[
                         connection.send(&request.bytes()).await.map_err(lost)?;
                         t.receive(&mut connection, &request).await
                     };
-                    t.within_patience(&request, exchange).await?.is(&wanted)?;
+                    let reply = t.within_patience(&request, exchange).await?;
+                    t.comes_to(&reply, &wanted).await?;
                 }
                 Ok(())
             })
@@ -152,8 +153,10 @@ pub(crate) static HTTP: &[Case] = &[
                 let mut connection = t.connect().await?;
                 connection.send(&[good.bytes(), bad.bytes()].concat()).await.map_err(lost)?;
                 let wanted = t.terms().never_received.clone();
-                t.within_patience(&good, t.receive(&mut connection, &good)).await?.is(&wanted)?;
-                t.within_patience(&bad, t.receive(&mut connection, &bad)).await?.is("F INVALID_SIGNATURE")
+                let first = t.within_patience(&good, t.receive(&mut connection, &good)).await?;
+                let second = t.within_patience(&bad, t.receive(&mut connection, &bad)).await?;
+                t.comes_to(&first, &wanted).await?;
+                t.comes_to(&second, "F INVALID_SIGNATURE").await
             })
         },
     },

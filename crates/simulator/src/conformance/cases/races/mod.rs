@@ -4,7 +4,7 @@ mod payments;
 mod refunds;
 
 use crate::conformance::bench::Reply;
-use crate::conformance::verdict::{Verdict, check};
+use crate::suite::verdict::{Verdict, check};
 
 pub(super) use payments::PAYMENTS;
 pub(super) use refunds::REFUNDS;

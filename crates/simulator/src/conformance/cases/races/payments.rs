@@ -1,11 +1,11 @@
 //! Cancels against each other and against the payment's own course.
 
 use super::{CALLERS, ROUNDS, none_failed, one_of};
-use crate::conformance::bench::{Bench, Reply};
+use crate::conformance::bench::Bench;
 use crate::conformance::case::{Case, Needs};
 use crate::conformance::driver::Payment;
 use crate::conformance::rules;
-use crate::conformance::verdict::{Verdict, check};
+use crate::suite::verdict::{Verdict, check};
 
 /// Cancels many paid payments at once, each from a connection of its own.
 async fn many_at_once(t: Bench, change: impl Fn(&mut Payment)) -> Verdict {
@@ -54,7 +54,7 @@ pub(crate) static PAYMENTS: &[Case] = &[
                 for _ in 0..ROUNDS {
                     let payment = t.payment();
                     let (replies, _) = t.cancel_at_once(payment.id(), CALLERS, vec![]).await?;
-                    replies.iter().try_for_each(|reply| reply.is(&t.terms().never_received))?;
+                    t.all_come_to(&replies, &t.terms().never_received).await?;
                     payment.announced("closed").await?;
                     payment.is_untouched().await?;
                 }
@@ -162,7 +162,10 @@ pub(crate) static PAYMENTS: &[Case] = &[
                     let requests =
                         (0..CALLERS).map(|caller| if caller % 2 == 0 { ours.clone() } else { theirs.clone() }).collect();
                     let (replies, _) = t.at_once(requests, vec![]).await?;
-                    let answers = replies.iter().map(Reply::answer).collect::<Result<Vec<_>, _>>()?;
+                    let mut answers = Vec::new();
+                    for reply in &replies {
+                        answers.push(t.settled(reply).await?);
+                    }
                     let count = |parity: usize, brief: &str| {
                         answers.iter().skip(parity).step_by(2).filter(|answer| answer.brief() == brief).count()
                     };

@@ -3,7 +3,7 @@
 use super::{ROUNDS, none_failed, one_of};
 use crate::conformance::case::{Case, Needs};
 use crate::conformance::rules;
-use crate::conformance::verdict::check;
+use crate::suite::verdict::check;
 
 pub(crate) static REFUNDS: &[Case] = &[
     Case {

@@ -5,8 +5,8 @@ use serde_json::Value;
 use crate::conformance::bench::Bench;
 use crate::conformance::case::{Case, Needs};
 use crate::conformance::rules;
-use crate::conformance::verdict::{CaseError, check};
 use crate::signature::encode;
+use crate::suite::verdict::{CaseError, check};
 use crate::wire::Request;
 
 /// A cancel of this payment with a signature over something else.

@@ -2,8 +2,8 @@
 
 use crate::conformance::case::{Case, Needs};
 use crate::conformance::rules;
-use crate::conformance::verdict::check;
 use crate::signature::header;
+use crate::suite::verdict::check;
 
 pub(crate) static TRICKS: &[Case] = &[
     Case {
@@ -18,7 +18,7 @@ pub(crate) static TRICKS: &[Case] = &[
                 let reply = t.send(&request).await?;
                 match reply.response.status {
                     400..500 => Ok(()),
-                    _ => reply.is("F INVALID_SIGNATURE"),
+                    _ => t.comes_to(&reply, "F INVALID_SIGNATURE").await,
                 }
             })
         },

@@ -4,8 +4,8 @@ use chrono::DateTime;
 
 use crate::conformance::case::{Case, Needs};
 use crate::conformance::rules;
-use crate::conformance::verdict::{CaseError, check};
 use crate::signature::Claim;
+use crate::suite::verdict::{CaseError, check};
 
 pub(crate) static ANSWERS: &[Case] = &[
     Case {

@@ -2,7 +2,7 @@
 
 use crate::conformance::case::{Case, Needs};
 use crate::conformance::rules;
-use crate::conformance::verdict::check;
+use crate::suite::verdict::check;
 
 pub(crate) static PAYMENTS: &[Case] = &[
     Case {

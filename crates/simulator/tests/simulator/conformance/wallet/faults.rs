@@ -83,4 +83,6 @@ pub(crate) enum Fault {
     ServesThreeCallsOnly,
     /// Answers take nine seconds.
     AnswersLate,
+    /// No fault at all: every fortieth cancel is answered U, because something behind the wallet did not answer.
+    DoesNotKnowOneInForty,
 }

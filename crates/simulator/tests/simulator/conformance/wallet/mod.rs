@@ -2,12 +2,14 @@
 
 mod api;
 mod callback;
+mod core;
 mod faults;
 mod rules;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::AtomicUsize;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
@@ -30,6 +32,10 @@ pub(crate) struct Served {
     key: KeyPair,
     /// DER of the public one.
     alipayplus_key: Vec<u8>,
+    /// Has the money, where the wallet's own books do not count.
+    core: Option<String>,
+    /// How many good cancels came.
+    cancels: AtomicUsize,
 }
 
 /// Both sides' keys, in files.
@@ -66,10 +72,21 @@ impl Keys {
 impl Running {
     /// Starts one on a free port, its clock ahead by so much.
     pub(crate) fn start(keys: &Keys, fault: Option<Fault>, clock_ahead: TimeDelta) -> Self {
+        Self::serve(keys, (fault, clock_ahead), None)
+    }
+
+    /// Starts a right one whose money is in this core.
+    pub(crate) fn with_core(keys: &Keys, core: &str) -> Self {
+        Self::serve(keys, (None, TimeDelta::zero()), Some(core.to_owned()))
+    }
+
+    fn serve(keys: &Keys, (fault, clock_ahead): (Option<Fault>, TimeDelta), core: Option<String>) -> Self {
         let served = web::Data::new(Served {
             wallet: Wallet::new(fault, clock_ahead),
             key: KeyPair::from_pkcs8(&der(&keys.file("wallet.pem"))).unwrap(),
             alipayplus_key: der(&keys.file("alipayplus-public.pem")),
+            core,
+            cancels: AtomicUsize::new(0),
         });
         let app = move || {
             let app = App::new().app_data(served.clone()).configure(api::three);

@@ -2,23 +2,35 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::process::ExitCode;
 
 use askama::Template;
 use chrono::{DateTime, Utc};
 
 use super::case::Group;
 use super::runner::Outcome;
+use super::transcript::Exchange;
 use super::verdict::CaseError;
-use crate::alipayplus::PartnerArgs;
 use crate::clock::ZONE;
 use crate::output::CommandError;
 
+/// How a run ends in which something could not be looked at, and nothing failed.
+const NOT_RUN: u8 = 3;
+
+/// What was looked at, and how.
+pub(crate) struct Subject {
+    /// What the cases' names begin with in JUnit XML.
+    pub(crate) suite: &'static str,
+    pub(crate) title: &'static str,
+    /// How the reader knows that a case is right.
+    pub(crate) note: &'static str,
+    /// Every option that decided what was found, and who said where the money is.
+    pub(crate) facts: Vec<(&'static str, String)>,
+}
+
 /// A finished run.
-pub(super) struct Report {
-    target: String,
-    client_id: String,
-    psp_id: String,
-    acquirer_id: String,
+pub(crate) struct Report {
+    subject: Subject,
     /// When it began, for people.
     begun: String,
     /// When it began, for machines.
@@ -53,7 +65,7 @@ struct Html<'a> {
 }
 
 impl Report {
-    pub(super) fn new(partner: &PartnerArgs, begun: DateTime<Utc>, outcomes: Vec<Outcome>) -> Self {
+    pub(crate) fn new(subject: Subject, begun: DateTime<Utc>, outcomes: Vec<Outcome>) -> Self {
         let mut groups: Vec<GroupReport> = Vec::new();
         for outcome in outcomes {
             let case = CaseReport { group: outcome.group.name(), outcome };
@@ -63,23 +75,40 @@ impl Report {
             }
         }
         Self {
-            target: partner.target.clone(),
-            client_id: partner.client_id.clone(),
-            psp_id: partner.psp_id.clone(),
-            acquirer_id: partner.acquirer_id.clone(),
+            subject,
             begun: begun.with_timezone(&ZONE).format("%-d %B %Y, %H:%M:%S (UTC+8)").to_string(),
             timestamp: begun.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
             groups,
         }
     }
 
-    /// Whether all that ran passed, and something did.
-    pub(super) fn passes(&self) -> bool {
-        self.failed() == 0 && self.passed() > 0
+    /// 0 where every case passed, 1 where one failed, 3 where none failed and one was not run.
+    pub(crate) fn code(&self) -> ExitCode {
+        if self.failed() > 0 {
+            ExitCode::FAILURE
+        } else if self.not_run() > 0 || self.passed() == 0 {
+            ExitCode::from(NOT_RUN)
+        } else {
+            ExitCode::SUCCESS
+        }
+    }
+
+    /// The verdict in a sentence, and what it is to the eye: good, bad or none.
+    fn verdict(&self) -> (&'static str, String) {
+        let (count, passed, failed, not_run) = (self.count(), self.passed(), self.failed(), self.not_run());
+        if failed > 0 {
+            ("bad", format!("{failed} of {count} cases failed."))
+        } else if passed == 0 {
+            ("none", "Nothing was found out: no case was run.".to_owned())
+        } else if not_run > 0 {
+            ("none", format!("No case failed, but {not_run} of {count} were not run."))
+        } else {
+            ("good", format!("All {passed} cases passed."))
+        }
     }
 
     /// What is printed at the end.
-    pub(super) fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         let mut table = String::new();
         for case in self.cases().filter(|case| !case.passed()) {
             // Writing to a text cannot fail.
@@ -98,7 +127,7 @@ impl Report {
     }
 
     /// Writes the files that were asked for.
-    pub(super) fn write(&self, junit: Option<&Path>, html: Option<&Path>) -> Result<(), CommandError> {
+    pub(crate) fn write(&self, junit: Option<&Path>, html: Option<&Path>) -> Result<(), CommandError> {
         let failed = |error: askama::Error| CommandError::new(format!("the report cannot be made: {error}"));
         if let Some(file) = junit {
             write(file, &without_controls(&Junit { report: self }.render().map_err(failed)?))?;
@@ -115,6 +144,10 @@ impl Report {
 
     fn failures(&self) -> impl Iterator<Item = &CaseReport> {
         self.cases().filter(|case| case.failed())
+    }
+
+    fn skipped(&self) -> impl Iterator<Item = &CaseReport> {
+        self.cases().filter(|case| case.skipped())
     }
 
     fn passed(&self) -> usize {
@@ -166,7 +199,7 @@ impl GroupReport {
 
 impl CaseReport {
     fn name(&self) -> &'static str {
-        self.outcome.case.name
+        self.outcome.name
     }
 
     fn passed(&self) -> bool {
@@ -179,6 +212,23 @@ impl CaseReport {
 
     fn skipped(&self) -> bool {
         matches!(self.outcome.verdict, Err(CaseError::NotRun(_)))
+    }
+
+    /// How it is called in the page.
+    fn class(&self) -> &'static str {
+        match self.outcome.verdict {
+            Ok(()) => "passed",
+            Err(CaseError::Wrong(_)) => "failed",
+            Err(CaseError::NotRun(_)) => "skipped",
+        }
+    }
+
+    /// The exchanges as text, one after the other.
+    fn exchanges(&self) -> String {
+        let (last, before) = &self.outcome.exchanges;
+        let told = |exchange: &Exchange| format!("---- sent\n{}\n---- received\n{}\n", exchange.sent, exchange.received);
+        let first = if *before > 0 { format!("({before} exchanges before these)\n") } else { String::new() };
+        std::iter::once(first).chain(last.iter().map(told)).collect()
     }
 
     fn word(&self) -> &'static str {

@@ -26,11 +26,11 @@ struct Kept {
 }
 
 impl Transcript {
-    pub(super) fn answered(&self, request: &Request, response: &Response) {
+    pub(crate) fn answered(&self, request: &Request, response: &Response) {
         self.add(request, shown(&response.head(), &response.body));
     }
 
-    pub(super) fn failed(&self, request: &Request, why: &str) {
+    pub(crate) fn failed(&self, request: &Request, why: &str) {
         self.add(request, format!("({why})"));
     }
 
@@ -46,7 +46,15 @@ impl Transcript {
             kept.last.remove(0);
             kept.before += 1;
         }
-        kept.last.push(Exchange { sent: shown(&request.head(), &request.body), received });
+        kept.last.push(Exchange { sent: shown(&without_token(request).head(), &request.body), received });
+    }
+}
+
+/// A report is sent on; a token is not.
+fn without_token(request: &Request) -> Request {
+    match request.header("Authorization") {
+        Some(_) => request.clone().without("Authorization").with("Authorization", "Bearer (not shown)"),
+        None => request.clone(),
     }
 }
 
@@ -55,5 +63,19 @@ fn shown(head: &str, body: &[u8]) -> String {
     match whole.char_indices().nth(LONGEST) {
         None => whole,
         Some((at, _)) => format!("{}… ({} bytes in all)", &whole[..at], head.len() + body.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_never_shown() {
+        let transcript = Transcript::default();
+        let request = Request::new("GET", "/accounts/a", "core", "").with("Authorization", "Bearer secret");
+        transcript.failed(&request, "no answer");
+        let (kept, _) = transcript.kept();
+        assert!(kept[0].sent.contains("Authorization: Bearer (not shown)") && !kept[0].sent.contains("secret"), "{kept:?}");
     }
 }

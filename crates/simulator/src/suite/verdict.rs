@@ -1,4 +1,4 @@
-//! The verdict on a wallet: each case ends with one, and each step of a case may end it early.
+//! The verdict: each case ends with one, and each step of a case may end it early.
 
 use crate::output::CommandError;
 
@@ -8,14 +8,14 @@ pub(crate) type Verdict = Result<(), CaseError>;
 /// Why a case did not reach its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CaseError {
-    /// The wallet did something wrong: what, in a sentence.
+    /// What is looked at did something wrong: what, in a sentence.
     Wrong(String),
     /// It cannot be found out here: why.
     NotRun(String),
 }
 
 impl CaseError {
-    /// Something that the wallet did wrong.
+    /// Something that was done wrong.
     pub(crate) fn wrong<T>(what: impl Into<String>) -> Result<T, Self> {
         Err(Self::Wrong(what.into()))
     }
