@@ -223,3 +223,18 @@ async fn a_cancel_that_the_version_before_answered_is_answered_the_same() {
         assert_eq!(database.seen_now(), seen);
     }
 }
+
+/// Rows of the version before have the bucket that PostgreSQL computes, and are found by the one that Rescind computes.
+#[tokio::test(flavor = "multi_thread")]
+async fn postgresql_and_rescind_compute_the_same_bucket() {
+    let database = Postgres::create().filled();
+    database.run(false).unwrap();
+    let names = (0..400).map(|n| format!("by-rescind-{n}")).chain(["by-rescind-!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~".to_owned()]);
+    let payments: Vec<_> = names.map(|name| Wallet::of(&name).pays()).collect();
+    decided(&database.open(ledger_policy()), payments).await;
+    let count = |what: &str| {
+        database.number(&format!("select count({what})::text as value from cases where payment_request_id like 'by-rescind-%'"))
+    };
+    assert_eq!((count("*"), count("distinct bucket")), (401, 32));
+    assert_eq!(count("case when bucket <> bucket_of(payment_request_id) then 1 end"), 0);
+}
