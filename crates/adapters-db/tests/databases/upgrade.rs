@@ -224,6 +224,29 @@ async fn a_cancel_that_the_version_before_answered_is_answered_the_same() {
     }
 }
 
+/// A database server that lets one role migrate and another one serve.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_serves_and_does_not_migrate_can_write_all_the_time() {
+    let database = Postgres::create().filled();
+    let role = format!("serving_{}", database.name());
+    let grant = format!("create role {role}; grant select, insert, update on all tables in schema public to {role}");
+    database.execute(&grant).unwrap();
+    let writes = |id: &str| {
+        let rows = format!(
+            "set role {role}; insert into cases (payment_request_id) values ('{id}');
+             insert into events (payment_request_id, number, at, what, details) values ('{id}', 1, 0, 'what', '{{}}')"
+        );
+        database.execute(&rows).unwrap_or_else(|error| panic!("{id}: {error}"));
+    };
+    database.take(1);
+    writes("followed");
+    assert_eq!(database.run(false), Ok(migrated(&["0004"], &["0005"])));
+    writes("switched");
+    database.undo(1);
+    writes("undone");
+    database.execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
+}
+
 /// Rows of the version before have the bucket that PostgreSQL computes, and are found by the one that Rescind computes.
 #[tokio::test(flavor = "multi_thread")]
 async fn postgresql_and_rescind_compute_the_same_bucket() {
