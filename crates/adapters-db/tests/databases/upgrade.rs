@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use adapters_db::{Migrated, MigrationRun};
 use diesel::connection::SimpleConnection;
-use domain::{Answer, CancelReply, PaymentRequestId, Reply};
+use domain::{Answer, CancelReply, ClearingDay, PaymentRequestId, RefundRequestId, Reply};
+use ports::Page;
 use ports::testing::{Subject, Wallet, ledger_policy};
 
 use crate::before::{CASES, OldForm, cancelled_before, paid_before};
@@ -260,4 +261,24 @@ async fn postgresql_and_rescind_compute_the_same_bucket() {
     };
     assert_eq!((count("*"), count("distinct bucket")), (401, 32));
     assert_eq!(count("case when bucket <> bucket_of(payment_request_id) then 1 end"), 0);
+}
+
+/// A day's statement is made of its cases: one that is not found by its key must not be left out in silence.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_that_accounts_for_a_case_without_a_bucket_is_unavailable() {
+    let database = Sqlite::create().filled();
+    database.run(false).unwrap();
+    database.written_before(&paid_before("without"));
+    database.execute("update cases set settlement_day = '2026-04-01' where payment_request_id = 'without'").unwrap();
+    let refund = "insert into refunds (payment_request_id, refund_request_id, place, amount_value, amount_currency, state)
+        values ('without', 'refund-without', 0, 1, 'JPY', 'reserved')";
+    database.execute(refund).unwrap();
+    let days = database.open_days(ledger_policy());
+    let (day, page) = (ClearingDay::parse("2026-04-01").unwrap(), Page { limit: 10, after: None });
+    let refunds = [RefundRequestId::parse("refund-without").unwrap()];
+    assert!(days.accounted(day, &page).await.is_err());
+    assert!(days.find_refunded(&refunds).await.is_err());
+    database.run(false).unwrap();
+    assert_eq!(days.accounted(day, &page).await.map(|cases| cases.len()), Ok(1));
+    assert_eq!(days.find_refunded(&refunds).await.map(|cases| cases.len()), Ok(1));
 }
