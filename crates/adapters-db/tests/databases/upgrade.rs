@@ -35,6 +35,7 @@ for_each_old_form!(
     of_two_that_migrate_at_once_each_leaves_the_other_its_turn,
     a_switch_before_the_copy_is_refused,
     both_states_of_the_schema_are_served,
+    after_the_finish_the_version_before_writes_nothing,
 );
 
 fn migrated(applied: &[&str], unfinished: &[&str]) -> Migrated {
@@ -223,6 +224,18 @@ async fn a_cancel_that_the_version_before_answered_is_answered_the_same() {
         assert_eq!(repeated, [cancelled]);
         assert_eq!(database.seen_now(), seen);
     }
+}
+
+/// A process of the version before that was forgotten: each of its batches fails as a whole.
+async fn after_the_finish_the_version_before_writes_nothing(database: impl OldForm, _: impl OldForm) {
+    database.written_before(&paid_before("paid"));
+    database.run(true).unwrap();
+    let seen = database.seen_now();
+    for rows in [cancelled_before("paid"), paid_before("new")] {
+        let written = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| database.written_before(&rows)));
+        assert!(written.is_err());
+    }
+    assert_eq!(database.seen_now(), seen);
 }
 
 /// A database server that lets one role migrate and another one serve.
