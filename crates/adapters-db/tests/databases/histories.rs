@@ -10,7 +10,9 @@ for_each_engine!(histories_are_the_same_where_the_version_before_wrote_the_rever
 async fn histories_are_the_same_where_the_version_before_wrote_the_reversals(database: &impl TestDatabase) {
     let unfold = database.in_its_sql(
         "create function unfold() returns trigger language plpgsql as $$ begin
-             insert into reversals (bucket, payment_request_id, kind, amount_value, amount_currency, opened_at, attempts, state, done_at)
+             insert into reversals (
+                 bucket, payment_request_id, kind, amount_value, amount_currency, opened_at, attempts, state, done_at
+             )
              values (new.bucket, new.payment_request_id, case new.kind when 'payment' then 'refund' else 'release' end,
                  new.amount_value, new.amount_currency, new.returned_at, 1, 'done', new.returned_at);
              new.returned_at := null;
@@ -18,7 +20,9 @@ async fn histories_are_the_same_where_the_version_before_wrote_the_reversals(dat
          end $$;
          create trigger unfold before update on cases for each row when (new.returned_at is not null) execute function unfold()",
         "create trigger unfold after update on cases when new.returned_at is not null begin
-             insert into reversals (bucket, payment_request_id, kind, amount_value, amount_currency, opened_at, attempts, state, done_at)
+             insert into reversals (
+                 bucket, payment_request_id, kind, amount_value, amount_currency, opened_at, attempts, state, done_at
+             )
              values (new.bucket, new.payment_request_id, case new.kind when 'payment' then 'refund' else 'release' end,
                  new.amount_value, new.amount_currency, new.returned_at, 1, 'done', new.returned_at);
              update cases set returned_at = null where rowid = new.rowid;
