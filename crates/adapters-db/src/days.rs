@@ -129,6 +129,14 @@ fn open_until<C: SqlConnection>(
     Ok(open)
 }
 
+/// The cases of these ids, or none where one is not found by its key.
+fn all_of(ids: &[String], rows: LoadedRows) -> Result<Vec<Case>, UnavailableError> {
+    if rows.cases.len() != ids.len() {
+        return Err(inconsistent(format!("{} of {} cases are found by their keys", rows.cases.len(), ids.len())));
+    }
+    all(rows)
+}
+
 /// Every case or none: a sum of some must not be taken for the sum of all.
 fn all(rows: LoadedRows) -> Result<Vec<Case>, UnavailableError> {
     rows.into_cases().into_iter().map(|loaded| loaded.case.map_err(inconsistent)).collect()
@@ -154,11 +162,13 @@ impl<C: SqlConnection> SettlementStore for SqlStore<C> {
 
     async fn accounted(&self, day: ClearingDay, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         let page = page.clone();
-        let rows = read(&self.readers, move |connection: &mut C| {
+        let loaded = read(&self.readers, move |connection: &mut C| {
             let ids = connection.accounted_ids(day, &page)?;
-            connection.load(&CaseKey::of_all(&ids))
+            let rows = connection.load(&CaseKey::of_all(&ids))?;
+            Ok((ids, rows))
         });
-        all(rows.await?)
+        let (ids, rows) = loaded.await?;
+        all_of(&ids, rows)
     }
 
     async fn close(&self, closed: &ClosedDay, revision: i64) -> Result<bool, UnavailableError> {
@@ -182,10 +192,12 @@ impl<C: SqlConnection> SettlementStore for SqlStore<C> {
 
     async fn find_refunded(&self, ids: &[RefundRequestId]) -> Result<Vec<Case>, UnavailableError> {
         let refunds: Vec<_> = ids.iter().map(RefundRequestId::to_string).collect();
-        let rows = read(&self.readers, move |connection: &mut C| {
+        let loaded = read(&self.readers, move |connection: &mut C| {
             let ids = connection.refunded_ids(&refunds)?;
-            connection.load(&CaseKey::of_all(&ids))
+            let rows = connection.load(&CaseKey::of_all(&ids))?;
+            Ok((ids, rows))
         });
-        all(rows.await?)
+        let (ids, rows) = loaded.await?;
+        all_of(&ids, rows)
     }
 }

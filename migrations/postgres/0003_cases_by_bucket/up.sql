@@ -290,6 +290,29 @@ create unique index refunds_alone on refunds_next (payment_request_id, refund_re
 create unique index reversals_alone on reversals_next (payment_request_id);
 create unique index events_alone on events_next (payment_request_id, number);
 
+-- The same roles may do the same with these tables: a role that serves need not be the one that migrates.
+do $$ declare
+    granted record;
+begin
+    for granted in
+        select copies.name, acl.privilege_type, coalesce(quote_ident(pg_roles.rolname), 'public') as role
+        from (values
+            ('cases', 'cases_next'),
+            ('refunds', 'refunds_next'),
+            ('reversals', 'reversals_next'),
+            ('events', 'events_next'),
+            ('ledger_entries', 'ledger_entries_next'),
+            ('cases', 'deferrals'), ('cases', 'receipts')
+        ) as copies (of, name)
+            join pg_class on pg_class.oid = copies.of::regclass
+            cross join lateral aclexplode(coalesce(relacl, acldefault('r', relowner))) as acl
+            left join pg_roles on pg_roles.oid = acl.grantee
+        where acl.grantee <> current_user::regrole
+    loop
+        execute format('grant %s on %I to %s', granted.privilege_type, granted.name, granted.role);
+    end loop;
+end $$;
+
 -- Repeats what is written to the tables that are served, until the switch. A row that is copied already is written over, one that is not
 -- is there before the copy, which passes over it.
 

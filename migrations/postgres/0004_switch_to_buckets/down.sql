@@ -221,6 +221,28 @@ from ledger_entries_next;
 
 select setval(pg_get_serial_sequence('ledger_entries', 'position'), last_value, is_called) from ledger_entries_next_position_seq;
 
+-- The same roles may do the same with these tables: a role that serves need not be the one that migrates.
+do $$ declare
+    granted record;
+begin
+    for granted in
+        select copies.name, acl.privilege_type, coalesce(quote_ident(pg_roles.rolname), 'public') as role
+        from (values
+            ('cases_next', 'cases'),
+            ('refunds_next', 'refunds'),
+            ('reversals_next', 'reversals'),
+            ('events_next', 'events'),
+            ('ledger_entries_next', 'ledger_entries')
+        ) as copies (of, name)
+            join pg_class on pg_class.oid = copies.of::regclass
+            cross join lateral aclexplode(coalesce(relacl, acldefault('r', relowner))) as acl
+            left join pg_roles on pg_roles.oid = acl.grantee
+        where acl.grantee <> current_user::regrole
+    loop
+        execute format('grant %s on %I to %s', granted.privilege_type, granted.name, granted.role);
+    end loop;
+end $$;
+
 create function follow_cases() returns trigger language plpgsql as $$
 begin
     insert into cases_next (

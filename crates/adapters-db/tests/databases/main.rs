@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test stands outside and may measure real time")]
 
 mod fixtures;
+mod histories;
 
 mod before;
 mod benches;

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use adapters_db::{Migrated, MigrationRun};
 use diesel::connection::SimpleConnection;
-use domain::{Answer, CancelReply, PaymentRequestId, Reply};
+use domain::{Answer, CancelReply, ClearingDay, PaymentRequestId, RefundRequestId, Reply};
+use ports::Page;
 use ports::testing::{Subject, Wallet, ledger_policy};
 
 use crate::before::{CASES, OldForm, cancelled_before, paid_before};
@@ -34,6 +35,7 @@ for_each_old_form!(
     of_two_that_migrate_at_once_each_leaves_the_other_its_turn,
     a_switch_before_the_copy_is_refused,
     both_states_of_the_schema_are_served,
+    after_the_finish_the_version_before_writes_nothing,
 );
 
 fn migrated(applied: &[&str], unfinished: &[&str]) -> Migrated {
@@ -222,4 +224,74 @@ async fn a_cancel_that_the_version_before_answered_is_answered_the_same() {
         assert_eq!(repeated, [cancelled]);
         assert_eq!(database.seen_now(), seen);
     }
+}
+
+/// A process of the version before that was forgotten: each of its batches fails as a whole.
+async fn after_the_finish_the_version_before_writes_nothing(database: impl OldForm, _: impl OldForm) {
+    database.written_before(&paid_before("paid"));
+    database.run(true).unwrap();
+    let seen = database.seen_now();
+    for rows in [cancelled_before("paid"), paid_before("new")] {
+        let written = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| database.written_before(&rows)));
+        assert!(written.is_err());
+    }
+    assert_eq!(database.seen_now(), seen);
+}
+
+/// A database server that lets one role migrate and another one serve.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_serves_and_does_not_migrate_can_write_all_the_time() {
+    let database = Postgres::create().filled();
+    let role = format!("serving_{}", database.name());
+    let grant = format!("create role {role}; grant select, insert, update on all tables in schema public to {role}");
+    database.execute(&grant).unwrap();
+    let writes = |id: &str| {
+        let rows = format!(
+            "set role {role}; insert into cases (payment_request_id) values ('{id}');
+             insert into events (payment_request_id, number, at, what, details) values ('{id}', 1, 0, 'what', '{{}}')"
+        );
+        database.execute(&rows).unwrap_or_else(|error| panic!("{id}: {error}"));
+    };
+    database.take(1);
+    writes("followed");
+    assert_eq!(database.run(false), Ok(migrated(&["0004"], &["0005"])));
+    writes("switched");
+    database.undo(1);
+    writes("undone");
+    database.execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
+}
+
+/// Rows of the version before have the bucket that PostgreSQL computes, and are found by the one that Rescind computes.
+#[tokio::test(flavor = "multi_thread")]
+async fn postgresql_and_rescind_compute_the_same_bucket() {
+    let database = Postgres::create().filled();
+    database.run(false).unwrap();
+    let names = (0..400).map(|n| format!("by-rescind-{n}")).chain(["by-rescind-!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~".to_owned()]);
+    let payments: Vec<_> = names.map(|name| Wallet::of(&name).pays()).collect();
+    decided(&database.open(ledger_policy()), payments).await;
+    let count = |what: &str| {
+        database.number(&format!("select count({what})::text as value from cases where payment_request_id like 'by-rescind-%'"))
+    };
+    assert_eq!((count("*"), count("distinct bucket")), (401, 32));
+    assert_eq!(count("case when bucket <> bucket_of(payment_request_id) then 1 end"), 0);
+}
+
+/// A day's statement is made of its cases: one that is not found by its key must not be left out in silence.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_that_accounts_for_a_case_without_a_bucket_is_unavailable() {
+    let database = Sqlite::create().filled();
+    database.run(false).unwrap();
+    database.written_before(&paid_before("without"));
+    database.execute("update cases set settlement_day = '2026-04-01' where payment_request_id = 'without'").unwrap();
+    let refund = "insert into refunds (payment_request_id, refund_request_id, place, amount_value, amount_currency, state)
+        values ('without', 'refund-without', 0, 1, 'JPY', 'reserved')";
+    database.execute(refund).unwrap();
+    let days = database.open_days(ledger_policy());
+    let (day, page) = (ClearingDay::parse("2026-04-01").unwrap(), Page { limit: 10, after: None });
+    let refunds = [RefundRequestId::parse("refund-without").unwrap()];
+    assert!(days.accounted(day, &page).await.is_err());
+    assert!(days.find_refunded(&refunds).await.is_err());
+    database.run(false).unwrap();
+    assert_eq!(days.accounted(day, &page).await.map(|cases| cases.len()), Ok(1));
+    assert_eq!(days.find_refunded(&refunds).await.map(|cases| cases.len()), Ok(1));
 }
