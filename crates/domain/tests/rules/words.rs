@@ -129,12 +129,13 @@ fn only_a_cancel_and_an_announced_payment_open_a_case() {
 fn a_timeline_says_what_else_is_worth_knowing() {
     let id = || refund_id("r1");
     let unknown = ReversalOutcome::Unknown("a timeout".into());
-    let details: [(EventKind, &[(&str, &str)]); 12] = [
+    let details: [(EventKind, &[(&str, &str)]); 13] = [
         (EventKind::CancelReceived, &[]),
         (EventKind::ReversalOpened(None), &[]),
         (EventKind::PaymentRecorded(jpy(5)), &[("amount", "5 JPY")]),
         (EventKind::ReversalOpened(Some(jpy(5))), &[("amount", "5 JPY")]),
         (EventKind::RefundReserved(id(), jpy(5)), &[("refundRequestId", "r1"), ("amount", "5 JPY")]),
+        (EventKind::RefundSucceeded(id()), &[("refundRequestId", "r1")]),
         (EventKind::RefundFailed(id()), &[("refundRequestId", "r1")]),
         (EventKind::Cancelled(Rule::MoneyTaken), &[("rule", "money-taken")]),
         (EventKind::Refused(Refusal::PartlyRefunded), &[("reason", "partly-refunded"), ("resultCode", "PROCESS_FAIL")]),
