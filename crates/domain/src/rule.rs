@@ -43,58 +43,69 @@ pub struct RuleRow {
     pub answer: &'static str,
 }
 
-const fn row(name: &'static str, when: &'static str, decision: &'static str, answer: &'static str) -> RuleRow {
-    RuleRow { name, when, decision, answer }
-}
-
 impl Rule {
     /// Every rule in words, in order of precedence.
     pub const TABLE: [RuleRow; 10] = [
-        row(
-            "different-acquirer",
-            "another acquirer than the recorded one asks",
-            "refused, nothing recorded (setting: not compared)",
-            "F PARAM_ILLEGAL",
-        ),
-        row("answer-recorded", "a final answer is recorded", "repeated, nothing written", "the recorded code"),
-        row(
-            "reversal-pending",
-            "cancelled, and the money is not back yet",
-            "an open reversal is tried at once, a parked one stays parked",
-            "U, S once the money is back",
-        ),
-        row(
-            "never-received",
-            "no payment is recorded",
-            "cancelled without a payment: the fence",
-            "S (setting: F ORDER_NOT_EXIST); with a wallet core, once the core has confirmed",
-        ),
-        row(
-            "period-over",
-            "received outside of the payment's cancellable period, or its day is closed",
-            "refused and recorded",
-            "F PROCESS_FAIL (setting: CANCEL_WINDOW_EXCEED)",
-        ),
-        row(
-            "deferred",
-            "a refund by the wallet has no result yet, or the payment could not be looked up",
-            "deferred: the receipt is recorded, new refunds are refused",
-            "U",
-        ),
-        row(
-            "nothing-taken",
-            "the payment is in progress or failed",
-            "cancelled, and anything taken goes back",
-            "S; with a wallet core, once the core has confirmed",
-        ),
-        row("fully-refunded", "refunds gave everything back", "answered and recorded, not cancelled", "S"),
-        row("partly-refunded", "refunds gave a part back", "refused and recorded", "F PROCESS_FAIL"),
-        row(
-            "money-taken",
-            "the payment succeeded",
-            "cancelled, the full amount goes back",
-            "S once the money is back, U until then",
-        ),
+        RuleRow {
+            name: "different-acquirer",
+            when: "another acquirer than the recorded one asks",
+            decision: "refused, nothing recorded (setting: not compared)",
+            answer: "F PARAM_ILLEGAL",
+        },
+        RuleRow {
+            name: "answer-recorded",
+            when: "a final answer is recorded",
+            decision: "repeated, nothing written",
+            answer: "the recorded code",
+        },
+        RuleRow {
+            name: "reversal-pending",
+            when: "cancelled, and the money is not back yet",
+            decision: "an open reversal is tried at once, a parked one stays parked",
+            answer: "U, S once the money is back",
+        },
+        RuleRow {
+            name: "never-received",
+            when: "no payment is recorded",
+            decision: "cancelled without a payment: the fence",
+            answer: "S (setting: F ORDER_NOT_EXIST); with a wallet core, once the core has confirmed",
+        },
+        RuleRow {
+            name: "period-over",
+            when: "received outside of the payment's cancellable period, or its day is closed",
+            decision: "refused and recorded",
+            answer: "F PROCESS_FAIL (setting: CANCEL_WINDOW_EXCEED)",
+        },
+        RuleRow {
+            name: "deferred",
+            when: "a refund by the wallet has no result yet, or the payment could not be looked up",
+            decision: "deferred: the receipt is recorded, new refunds are refused",
+            answer: "U",
+        },
+        RuleRow {
+            name: "nothing-taken",
+            when: "the payment is in progress or failed",
+            decision: "cancelled, and anything taken goes back",
+            answer: "S; with a wallet core, once the core has confirmed",
+        },
+        RuleRow {
+            name: "fully-refunded",
+            when: "refunds gave everything back",
+            decision: "answered and recorded, not cancelled",
+            answer: "S",
+        },
+        RuleRow {
+            name: "partly-refunded",
+            when: "refunds gave a part back",
+            decision: "refused and recorded",
+            answer: "F PROCESS_FAIL",
+        },
+        RuleRow {
+            name: "money-taken",
+            when: "the payment succeeded",
+            decision: "cancelled, the full amount goes back",
+            answer: "S once the money is back, U until then",
+        },
     ];
 
     /// The rule's name, for ever: `money-taken`.

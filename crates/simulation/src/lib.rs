@@ -11,6 +11,7 @@ mod deployment;
 mod faults;
 mod keys;
 mod life;
+mod log;
 mod node;
 mod planted;
 mod plants;

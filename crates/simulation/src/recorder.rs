@@ -72,7 +72,12 @@ impl Recorder {
 
     /// Counts something.
     pub(crate) fn count(&self, what: &'static str) {
-        *lock(&self.counts).entry(what).or_default() += 1;
+        self.count_many(what, 1);
+    }
+
+    /// Counts several of something.
+    pub(crate) fn count_many(&self, what: &'static str, many: u64) {
+        *lock(&self.counts).entry(what).or_default() += many;
     }
 
     /// Everything that was counted.

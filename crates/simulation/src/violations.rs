@@ -52,6 +52,8 @@ violations! {
     NotFinal = "not-final", None;
     /// More commands in a batch, or more calls at once, than the bounds allow.
     Unbounded = "unbounded", None;
+    /// A window has more log lines about one thing than the bound allows.
+    LogFloods = "log-floods", None;
     /// Alipay+ was told S, and an inquiry does not say that the payment is closed.
     SuccessUntrue = "success-untrue", None;
     /// A day could not be closed.
@@ -78,6 +80,8 @@ violations! {
     TwoBooks = "two-books", Some("F57");
     /// A final answer stands on one of two amounts that the core named.
     AmountChanged = "amount-changed", Some("F58");
+    /// The lookups of one deferred cancel fill the log.
+    LookupsFlood = "lookups-flood", Some("F72");
 }
 
 /// One finding.

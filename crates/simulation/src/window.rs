@@ -16,6 +16,7 @@ use crate::actors::trouble;
 use crate::actors::wallet::{PaymentPlan, acquirer, pays};
 use crate::checks;
 use crate::cluster::Cluster;
+use crate::log::LogCounter;
 use crate::random::Random;
 use crate::recorder::lock;
 
@@ -47,7 +48,9 @@ pub(crate) struct WindowPlan {
 pub(crate) fn run(cluster: &Arc<Cluster>, stated: &Arc<Stated>, plan: &WindowPlan, random: Random) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
-    runtime.block_on(happen(cluster, stated, plan, random));
+    let log = LogCounter::default();
+    tracing::subscriber::with_default(log.clone(), || runtime.block_on(happen(cluster, stated, plan, random)));
+    log.check(&cluster.world);
     cluster.forget_nodes();
     Ok(())
 }

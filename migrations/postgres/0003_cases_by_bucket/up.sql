@@ -1,8 +1,9 @@
--- The tables of a case with a bucket first in every key. They are made beside those that are served. `rescind migrate` copies the rows in
--- small steps, while triggers repeat what is written meanwhile. The next migration gives the tables their names.
+-- The tables of a case with a bucket first in every key. They are made beside those that are served. `rescind migrate` copies the
+-- rows in small steps, while triggers repeat what is written meanwhile. The next migration gives the tables their names.
 
--- One of 32, from the id alone: enough for as many machines, and few enough that a batch of one bucket is still a batch. Rescind computes
--- the same number for every row it writes. This function is for rows that are copied, and for those of the version before.
+-- One of 32, from the id alone: enough for as many machines, and few enough that a batch of one bucket is still a batch. Rescind
+-- computes the same number for every row it writes. This function is for rows that are copied, and for those of the version
+-- before.
 create function bucket_of(payment_request_id text) returns smallint
     language sql immutable strict parallel safe
     return (get_byte(sha256(convert_to(payment_request_id, 'UTF8')), 0) & 31)::smallint;
@@ -37,7 +38,8 @@ create table cases_next (
     cancelled_at bigint,
     refusal text,
     result_code text,
-    -- When the ledger gave the money back, in the commit that decided so. Only what is not finished in one commit has a row in reversals.
+    -- When the ledger gave the money back, in the commit that decided so. Only what is not finished in one commit has a row in
+    -- reversals.
     returned_at bigint,
     -- What the wallet was told of a payment that is cancelled: it is never taken back.
     told text,
@@ -45,7 +47,8 @@ create table cases_next (
     refunded_elsewhere text,
     refunded_elsewhere_value bigint,
 
-    -- When the payment's day was closed for settlement, and the day whose statement accounts for the payment, as settled or as left out.
+    -- When the payment's day was closed for settlement, and the day whose statement accounts for the payment, as settled or as
+    -- left out.
     settled_at bigint,
     settlement_day text collate "C",
     -- The number of the timeline's last line.
@@ -56,8 +59,8 @@ create table cases_next (
     constraint cases_payment_whole check (
         num_nulls(status, acquirer_id, account, amount_value, amount_currency, kind, initiated_at) in (0, 7)
     ),
-    -- A payment of nothing, or of less, could be turned into a gift by cancelling it. An amount is a value and its currency: one without
-    -- the other cannot be read back.
+    -- A payment of nothing, or of less, could be turned into a gift by cancelling it. An amount is a value and its currency: one
+    -- without the other cannot be read back.
     constraint cases_amounts_whole check (
         (settlement_value is null) = (settlement_currency is null) and (fee_value is null) = (fee_currency is null)
         and amount_value > 0 and settlement_value > 0 and fee_value > 0
@@ -74,9 +77,9 @@ create table cases_next (
     constraint cases_kind_known check (kind in ('payment', 'authorization')),
     -- The first receipt decides about the period, so no cancellation is without one.
     constraint cases_cancellation_received check (num_nulls(cancellation, first_received_at, cancel_acquirer_id) in (0, 3)),
-    -- The states of a cancellation, and what each of them has. Why a cancel is deferred says when it can be decided. Cancelled has a moment,
-    -- and nothing else has: settlement leaves out everything that has one. The code that was sent is kept with every final answer, because it
-    -- is repeated for ever and never derived again; why it is a refusal is kept with it.
+    -- The states of a cancellation, and what each of them has. Why a cancel is deferred says when it can be decided. Cancelled
+    -- has a moment, and nothing else has: settlement leaves out everything that has one. The code that was sent is kept with
+    -- every final answer, because it is repeated for ever and never derived again; why it is a refusal is kept with it.
     constraint cases_cancellation_known check (
         case cancellation
             when 'deferred' then defer_reason is not null and num_nonnulls(cancelled_at, result_code) = 0
@@ -90,7 +93,9 @@ create table cases_next (
     -- A payment that is cancelled for good costs no fee; until then the wallet core may say that it stands.
     constraint cases_cancelled_free check (cancellation <> 'cancelled' or fee_value is null),
     -- Money that the ledger gave back was taken, and its payment is cancelled.
-    constraint cases_returned_cancelled check (returned_at is null or (status is not null and status = 'succeeded' and cancelled_at is not null)),
+    constraint cases_returned_cancelled check (
+        returned_at is null or (status is not null and status = 'succeeded' and cancelled_at is not null)
+    ),
     constraint cases_told_known check (told in ('closed', 'reversed')),
     -- An amount that was refunded elsewhere is named where one is said, and is more than nothing.
     constraint cases_refunded_elsewhere_known check (
@@ -101,15 +106,15 @@ create table cases_next (
             else refunded_elsewhere is null and refunded_elsewhere_value is null
         end
     ),
-    -- Only what completed is accounted for, and what settles, settles on some day. The last line of defence: a payment settles or is
-    -- cancelled, never both.
+    -- Only what completed is accounted for, and what settles, settles on some day. The last line of defence: a payment settles or
+    -- is cancelled, never both.
     constraint cases_settlement_completed check (
         (settlement_day is null or status = 'succeeded')
         and (settled_at is null or (settlement_day is not null and cancelled_at is null))
     )
 )
--- Room on each page for the next version of its rows: what a cancel changes is in no index, so that the row stays where it is and no
--- index hears of it.
+-- Room on each page for the next version of its rows: what a cancel changes is in no index, so that the row stays where it is and
+-- no index hears of it.
 with (fillfactor = 50);
 
 -- For the list of deferred cases, which is empty almost always. By the reason and not by the state, which every cancel changes.
@@ -120,8 +125,8 @@ create index cases_unassigned on cases_next (completed_at, payment_request_id)
 -- For a day's statement, in the order of its lines.
 create index cases_by_day on cases_next (settlement_day, payment_request_id) where settlement_day is not null;
 
--- Refunds that the wallet makes itself. They are written under the lock of a case whose payment is recorded, in the statement that writes
--- the case's row too. A foreign key would look for that row once more.
+-- Refunds that the wallet makes itself. They are written under the lock of a case whose payment is recorded, in the statement
+-- that writes the case's row too. A foreign key would look for that row once more.
 create table refunds_next (
     bucket smallint not null,
     payment_request_id text collate "C" not null,
@@ -153,9 +158,9 @@ create index refunds_by_day on refunds_next (settlement_day, payment_request_id)
 -- For a file that names a refund and not its payment.
 create index refunds_by_id on refunds_next (refund_request_id);
 
--- The duty to give a payment's money back, known to the wallet core by the case's own id. What the ledger gives back in the commit that
--- decides it has no row here: cases.returned_at says it. No foreign key, for the reason that refunds have none: the case's row is written in
--- the same statement, which fails where it is not there.
+-- The duty to give a payment's money back, known to the wallet core by the case's own id. What the ledger gives back in the
+-- commit that decides it has no row here: cases.returned_at says it. No foreign key, for the reason that refunds have none: the
+-- case's row is written in the same statement, which fails where it is not there.
 create table reversals_next (
     bucket smallint not null,
     payment_request_id text collate "C" not null,
@@ -175,8 +180,8 @@ create table reversals_next (
     constraint reversals_key primary key (bucket, payment_request_id),
     constraint reversals_kind_known check (kind in ('refund', 'release', 'void')),
     constraint reversals_amount_whole check ((amount_value is null) = (amount_currency is null) and amount_value > 0),
-    -- What is open is always due at some time, so that no reversal is ever forgotten. Nobody can decide about a parked one without knowing
-    -- what the wallet core said.
+    -- What is open is always due at some time, so that no reversal is ever forgotten. Nobody can decide about a parked one
+    -- without knowing what the wallet core said.
     constraint reversals_state_known check (
         case state
             when 'open' then next_attempt_at is not null and done_at is null
@@ -233,8 +238,9 @@ create table receipts (
     constraint receipts_key primary key (bucket, payment_request_id, acquirer_id)
 );
 
--- The timeline; only ever added to. One row is one commit: its first line, and the further ones as a JSON array of [what, details, at],
--- where what is empty or the same as in the first line is left out at the end. Its rows are written under the lock of a case that is there.
+-- The timeline; only ever added to. One row is one commit: its first line, and the further ones as a JSON array of [what,
+-- details, at], where what is empty or the same as in the first line is left out at the end. Its rows are written under the lock
+-- of a case that is there.
 create table events_next (
     bucket smallint not null,
     payment_request_id text collate "C" not null,
@@ -249,15 +255,15 @@ create table events_next (
     actor text,
     -- Chains the rows of a case: over this row and the digest before it.
     digest bytea,
-    -- The transaction that wrote the row, for those who read what is new in an order that never changes. 0 stands for all that was there
-    -- before rows had it. Never the system column xmin, which is another one in a subtransaction.
+    -- The transaction that wrote the row, for those who read what is new in an order that never changes. 0 stands for all that
+    -- was there before rows had it. Never the system column xmin, which is another one in a subtransaction.
     xid xid8 not null default pg_current_xact_id(),
     constraint events_key primary key (bucket, payment_request_id, number)
 );
 
 -- The embedded ledger; only ever added to. A row is one movement with both its sides, the user's account and the account it is
--- booked against, so debits and credits balance by construction. A balance is a sum of rows: nothing is locked by all reversals. No foreign
--- key, as above: an entry is written with the row of its case, or not at all.
+-- booked against, so debits and credits balance by construction. A balance is a sum of rows: nothing is locked by all reversals.
+-- No foreign key, as above: an entry is written with the row of its case, or not at all.
 create table ledger_entries_next (
     bucket smallint not null,
     payment_request_id text collate "C" not null,
@@ -283,8 +289,8 @@ create table ledger_entries_next (
 
 create index ledger_entries_by_account on ledger_entries_next (account, position);
 
--- What the version before this one needs, which finds a case by its id alone and knows no bucket. It serves beside this version until all
--- processes are exchanged.
+-- What the version before this one needs, which finds a case by its id alone and knows no bucket. It serves beside this version
+-- until all processes are exchanged.
 create unique index cases_alone on cases_next (payment_request_id);
 create unique index refunds_alone on refunds_next (payment_request_id, refund_request_id);
 create unique index reversals_alone on reversals_next (payment_request_id);
@@ -313,8 +319,8 @@ begin
     end loop;
 end $$;
 
--- Repeats what is written to the tables that are served, until the switch. A row that is copied already is written over, one that is not
--- is there before the copy, which passes over it.
+-- Repeats what is written to the tables that are served, until the switch. A row that is copied already is written over, one that
+-- is not is there before the copy, which passes over it.
 
 create function follow_cases() returns trigger language plpgsql as $$
 begin

@@ -1,5 +1,5 @@
--- Makes the tables of before again, and fills them. Everything is in both afterwards, as when the copy has ended. For a database that
--- nobody serves.
+-- Makes the tables of before again, and fills them. Everything is in both afterwards, as when the copy has ended. For a database
+-- that nobody serves.
 
 drop trigger give_bucket on cases;
 drop trigger give_bucket on refunds;

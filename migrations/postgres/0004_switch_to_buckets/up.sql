@@ -31,8 +31,8 @@ alter table events_next rename to events;
 alter table ledger_entries_next rename to ledger_entries;
 alter sequence ledger_entries_next_position_seq rename to ledger_entries_position_seq;
 
--- Readers of the feed of events keep a position of it. A database that was restored, or moved to another server, has positions of another
--- generation: an operator raises this number, and readers are told.
+-- Readers of the feed of events keep a position of it. A database that was restored, or moved to another server, has positions of
+-- another generation: an operator raises this number, and readers are told.
 alter table served_terms add column feed_generation bigint not null default 1;
 
 -- The version before names no bucket.

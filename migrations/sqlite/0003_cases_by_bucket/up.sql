@@ -1,5 +1,5 @@
--- The tables of a case with a bucket first in every key. They are made beside those that are served. `rescind migrate` copies the rows in
--- small steps, while triggers repeat what is written meanwhile. The next migration gives the tables their names.
+-- The tables of a case with a bucket first in every key. They are made beside those that are served. `rescind migrate` copies the
+-- rows in small steps, while triggers repeat what is written meanwhile. The next migration gives the tables their names.
 
 -- A bucket is one of 32, computed by Rescind from the id alone. 32 itself marks a row of the version before, which knows no bucket:
 -- `rescind migrate` gives such a row its own.
@@ -33,7 +33,8 @@ create table cases_next (
     cancelled_at integer,
     refusal text,
     result_code text,
-    -- When the ledger gave the money back, in the commit that decided so. Only what is not finished in one commit has a row in reversals.
+    -- When the ledger gave the money back, in the commit that decided so. Only what is not finished in one commit has a row in
+    -- reversals.
     returned_at integer,
     -- What the wallet was told of a payment that is cancelled: it is never taken back.
     told text,
@@ -41,7 +42,8 @@ create table cases_next (
     refunded_elsewhere text,
     refunded_elsewhere_value integer,
 
-    -- When the payment's day was closed for settlement, and the day whose statement accounts for the payment, as settled or as left out.
+    -- When the payment's day was closed for settlement, and the day whose statement accounts for the payment, as settled or as
+    -- left out.
     settled_at integer,
     settlement_day text,
     -- The number of the timeline's last line.
@@ -50,10 +52,11 @@ create table cases_next (
     constraint cases_key primary key (bucket, payment_request_id),
     -- A payment is recorded whole or not at all: nothing can be given back to an account that nobody named.
     constraint cases_payment_whole check (
-        ((status is null) + (acquirer_id is null) + (account is null) + (amount_value is null) + (amount_currency is null) + (kind is null) + (initiated_at is null)) in (0, 7)
+        (status is null) + (acquirer_id is null) + (account is null) + (amount_value is null) + (amount_currency is null)
+            + (kind is null) + (initiated_at is null) in (0, 7)
     ),
-    -- A payment of nothing, or of less, could be turned into a gift by cancelling it. An amount is a value and its currency: one without
-    -- the other cannot be read back.
+    -- A payment of nothing, or of less, could be turned into a gift by cancelling it. An amount is a value and its currency: one
+    -- without the other cannot be read back.
     constraint cases_amounts_whole check (
         (settlement_value is null) = (settlement_currency is null) and (fee_value is null) = (fee_currency is null)
         and amount_value > 0 and settlement_value > 0 and fee_value > 0
@@ -69,16 +72,19 @@ create table cases_next (
     ),
     constraint cases_kind_known check (kind in ('payment', 'authorization')),
     -- The first receipt decides about the period, so no cancellation is without one.
-    constraint cases_cancellation_received check (((cancellation is null) + (first_received_at is null) + (cancel_acquirer_id is null)) in (0, 3)),
-    -- The states of a cancellation, and what each of them has. Why a cancel is deferred says when it can be decided. Cancelled has a moment,
-    -- and nothing else has: settlement leaves out everything that has one. The code that was sent is kept with every final answer, because it
-    -- is repeated for ever and never derived again; why it is a refusal is kept with it.
+    constraint cases_cancellation_received check (
+        (cancellation is null) + (first_received_at is null) + (cancel_acquirer_id is null) in (0, 3)
+    ),
+    -- The states of a cancellation, and what each of them has. Why a cancel is deferred says when it can be decided. Cancelled
+    -- has a moment, and nothing else has: settlement leaves out everything that has one. The code that was sent is kept with
+    -- every final answer, because it is repeated for ever and never derived again; why it is a refusal is kept with it.
     constraint cases_cancellation_known check (
         case cancellation
             when 'deferred' then defer_reason is not null and ((cancelled_at is not null) + (result_code is not null)) = 0
             when 'open' then cancelled_at is not null and ((defer_reason is not null) + (result_code is not null)) = 0
             when 'cancelled' then ((cancelled_at is null) + (result_code is null)) = 0 and defer_reason is null
-            when 'refused' then ((refusal is null) + (result_code is null)) = 0 and ((cancelled_at is not null) + (defer_reason is not null)) = 0
+            when 'refused' then (refusal is null) + (result_code is null) = 0
+                and (cancelled_at is not null) + (defer_reason is not null) = 0
             when 'already-refunded' then result_code is not null and ((cancelled_at is not null) + (defer_reason is not null)) = 0
             else cancellation is null and ((cancelled_at is not null) + (defer_reason is not null) + (result_code is not null)) = 0
         end
@@ -86,7 +92,9 @@ create table cases_next (
     -- A payment that is cancelled for good costs no fee; until then the wallet core may say that it stands.
     constraint cases_cancelled_free check (cancellation <> 'cancelled' or fee_value is null),
     -- Money that the ledger gave back was taken, and its payment is cancelled.
-    constraint cases_returned_cancelled check (returned_at is null or (status is not null and status = 'succeeded' and cancelled_at is not null)),
+    constraint cases_returned_cancelled check (
+        returned_at is null or (status is not null and status = 'succeeded' and cancelled_at is not null)
+    ),
     constraint cases_told_known check (told in ('closed', 'reversed')),
     -- An amount that was refunded elsewhere is named where one is said, and is more than nothing.
     constraint cases_refunded_elsewhere_known check (
@@ -97,8 +105,8 @@ create table cases_next (
             else refunded_elsewhere is null and refunded_elsewhere_value is null
         end
     ),
-    -- Only what completed is accounted for, and what settles, settles on some day. The last line of defence: a payment settles or is
-    -- cancelled, never both.
+    -- Only what completed is accounted for, and what settles, settles on some day. The last line of defence: a payment settles or
+    -- is cancelled, never both.
     constraint cases_settlement_completed check (
         (settlement_day is null or status = 'succeeded')
         and (settled_at is null or (settlement_day is not null and cancelled_at is null))
@@ -113,8 +121,8 @@ create index cases_unassigned on cases_next (completed_at, payment_request_id)
 -- For a day's statement, in the order of its lines.
 create index cases_by_day on cases_next (settlement_day, payment_request_id) where settlement_day is not null;
 
--- Refunds that the wallet makes itself. They are written under the lock of a case whose payment is recorded, after the case's row in the
--- same transaction. A foreign key would look for that row once more.
+-- Refunds that the wallet makes itself. They are written under the lock of a case whose payment is recorded, after the case's row
+-- in the same transaction. A foreign key would look for that row once more.
 create table refunds_next (
     bucket integer not null default 32,
     payment_request_id text not null,
@@ -146,9 +154,9 @@ create index refunds_by_day on refunds_next (settlement_day, payment_request_id)
 -- For a file that names a refund and not its payment.
 create index refunds_by_id on refunds_next (refund_request_id);
 
--- The duty to give a payment's money back, known to the wallet core by the case's own id. What the ledger gives back in the commit that
--- decides it has no row here: cases.returned_at says it. No foreign key, for the reason that refunds have none: the case's row is written in
--- the same transaction, which fails where it is not there.
+-- The duty to give a payment's money back, known to the wallet core by the case's own id. What the ledger gives back in the
+-- commit that decides it has no row here: cases.returned_at says it. No foreign key, for the reason that refunds have none: the
+-- case's row is written in the same transaction, which fails where it is not there.
 create table reversals_next (
     bucket integer not null default 32,
     payment_request_id text not null,
@@ -168,8 +176,8 @@ create table reversals_next (
     constraint reversals_key primary key (bucket, payment_request_id),
     constraint reversals_kind_known check (kind in ('refund', 'release', 'void')),
     constraint reversals_amount_whole check ((amount_value is null) = (amount_currency is null) and amount_value > 0),
-    -- What is open is always due at some time, so that no reversal is ever forgotten. Nobody can decide about a parked one without knowing
-    -- what the wallet core said.
+    -- What is open is always due at some time, so that no reversal is ever forgotten. Nobody can decide about a parked one
+    -- without knowing what the wallet core said.
     constraint reversals_state_known check (
         case state
             when 'open' then next_attempt_at is not null and done_at is null
@@ -226,8 +234,9 @@ create table receipts (
     constraint receipts_key primary key (bucket, payment_request_id, acquirer_id)
 ) strict;
 
--- The timeline; only ever added to. One row is one commit: its first line, and the further ones as a JSON array of [what, details, at],
--- where what is empty or the same as in the first line is left out at the end. Its rows are written under the lock of a case that is there.
+-- The timeline; only ever added to. One row is one commit: its first line, and the further ones as a JSON array of [what,
+-- details, at], where what is empty or the same as in the first line is left out at the end. Its rows are written under the lock
+-- of a case that is there.
 create table events_next (
     bucket integer not null default 32,
     payment_request_id text not null,
@@ -248,8 +257,8 @@ create table events_next (
 ) strict;
 
 -- The embedded ledger; only ever added to. A row is one movement with both its sides, the user's account and the account it is
--- booked against, so debits and credits balance by construction. A balance is a sum of rows: nothing is locked by all reversals. No foreign
--- key, as above: an entry is written with the row of its case, or not at all.
+-- booked against, so debits and credits balance by construction. A balance is a sum of rows: nothing is locked by all reversals.
+-- No foreign key, as above: an entry is written with the row of its case, or not at all.
 create table ledger_entries_next (
     bucket integer not null default 32,
     payment_request_id text not null,
@@ -282,8 +291,8 @@ create unique index refunds_alone on refunds_next (payment_request_id, refund_re
 create unique index reversals_alone on reversals_next (payment_request_id);
 create unique index events_alone on events_next (payment_request_id, number);
 
--- Repeats what is written to the tables that are served, until the switch. A row that is copied already is written over, one that is not
--- is there before the copy, which passes over it.
+-- Repeats what is written to the tables that are served, until the switch. A row that is copied already is written over, one that
+-- is not is there before the copy, which passes over it.
 
 create trigger follow_cases_insert after insert on cases begin
     insert into cases_next (

@@ -1,5 +1,5 @@
--- Makes the tables of before again, and fills them. Everything is in both afterwards, as when the copy has ended. For a database that
--- nobody serves.
+-- Makes the tables of before again, and fills them. Everything is in both afterwards, as when the copy has ended. For a database
+-- that nobody serves.
 
 drop trigger give_refunds_bucket;
 drop trigger give_reversals_bucket;

@@ -33,8 +33,8 @@ alter table reversals_next rename to reversals;
 alter table events_next rename to events;
 alter table ledger_entries_next rename to ledger_entries;
 
--- Readers of the feed of events keep a position of it. A database that was restored has positions of another generation: an operator
--- raises this number, and readers are told.
+-- Readers of the feed of events keep a position of it. A database that was restored has positions of another generation: an
+-- operator raises this number, and readers are told.
 alter table served_terms add column feed_generation integer not null default 1;
 
 -- The version before names no bucket. Its rows have that of their case, once the case has its own.

@@ -119,8 +119,7 @@ impl Case {
     /// the money where that came after it.
     #[must_use]
     pub fn waiting_since(&self) -> Option<DateTime<Utc>> {
-        self.reversal.as_ref()?;
-        let received_at = self.cancellation.as_ref()?.first_received_at;
+        let received_at = self.cancellation.as_ref().filter(|_| self.reversal.is_some())?.first_received_at;
         Some(match self.payment.as_ref().map(|payment| &payment.status) {
             Some(PaymentStatus::Succeeded { completed_at, fee: _ }) => received_at.max(*completed_at),
             Some(PaymentStatus::InProgress | PaymentStatus::Failed { .. }) | None => received_at,

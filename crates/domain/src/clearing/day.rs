@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
+use chrono_tz::Etc;
 
 use crate::Policy;
 
@@ -45,9 +46,8 @@ impl ClearingDay {
     /// A moment as the cycle's clock shows it, in RFC 3339 at UTC+8, to the microsecond where it is not a whole second.
     #[must_use]
     pub fn cycle_time(at: DateTime<Utc>) -> String {
-        let Some(zone) = FixedOffset::east_opt(AHEAD.num_seconds() as i32) else { return at.to_rfc3339() };
         let precision = if at.timestamp_subsec_micros() == 0 { SecondsFormat::Secs } else { SecondsFormat::Micros };
-        at.with_timezone(&zone).to_rfc3339_opts(precision, false)
+        at.with_timezone(&Etc::GMTMinus8).to_rfc3339_opts(precision, false)
     }
 
     /// Its first moment.

@@ -117,12 +117,11 @@ impl DayStatement {
             }
             (Some(Settlement::Settled { .. } | Settlement::Excluded { .. }) | None, _) => {}
         }
-        for refund in case.refunds.iter().filter(|refund| refund.settled_on == Some(today)) {
-            if let Some(completed_at) = refund.completed_at() {
-                let row = row_of(case, payment, completed_at, None);
-                let refund_request_id = Some(refund.id.clone());
-                rows.push(self.settle(StatementRow { refund_request_id, amount: refund.amount, ..row }));
-            }
+        let settled = case.refunds.iter().filter(|refund| refund.settled_on == Some(today));
+        for (refund, completed_at) in settled.filter_map(|refund| refund.completed_at().map(|at| (refund, at))) {
+            let row = row_of(case, payment, completed_at, None);
+            let refund_request_id = Some(refund.id.clone());
+            rows.push(self.settle(StatementRow { refund_request_id, amount: refund.amount, ..row }));
         }
         rows
     }

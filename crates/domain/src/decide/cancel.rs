@@ -28,7 +28,7 @@ pub(super) fn cancel(policy: &Policy, case: &Case, cancel: &Cancel, at: DateTime
     let rule = select_rule(policy, &update.case, &receipt);
     if rule == Rule::DifferentAcquirer {
         // What the lookup said is not recorded either: a stranger's request must leave no trace.
-        return Decision::unchanged(CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest))).by(rule);
+        update = CaseUpdate::of(case, at);
     }
     let reply = apply(rule, policy, &receipt, &mut update);
     if matches!(reply, CancelReply::ReversalPending { .. }) {

@@ -69,15 +69,14 @@ pub(super) fn retry(case: &Case, at: DateTime<Utc>) -> Decision {
 
 /// Ends a parked reversal that was paid by hand.
 pub(super) fn resolve(case: &Case, (note, by): (&str, &str), at: DateTime<Utc>) -> Decision {
-    if let Err(reply) = parked(case) {
-        return Decision::unchanged(reply);
-    }
+    let reversal = match parked(case) {
+        Ok(reversal) => reversal,
+        Err(reply) => return Decision::unchanged(reply),
+    };
     let mut update = CaseUpdate::of(case, at);
     update.record_event(EventKind::ReversalResolved { note: note.to_owned(), by: by.to_owned() });
     update.settle_reversal(update.cancelled_with(FinalAnswer::Cancelled));
-    if let Some(Reversal { state: ReversalState::Done { by_hand, .. }, .. }) = &mut update.case.reversal {
-        *by_hand = true;
-    }
+    update.case.reversal = Some(Reversal { state: ReversalState::Done { at, by_hand: true }, ..reversal.clone() });
     update.finish(CommandReply::Done(Disposition::Resolved))
 }
 

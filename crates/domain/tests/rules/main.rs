@@ -24,3 +24,5 @@ mod settlement;
 mod walk;
 #[cfg(test)]
 mod wallet;
+#[cfg(test)]
+mod words;

@@ -2,7 +2,7 @@
 
 use domain::{
     Action, Case, Currency, Examination, FundsKind, GateState, LineClass, Listed, ListedAmount, ListedKind, Mismatch, Money,
-    NetAmount, PayResult, Payment, Scope, SummaryAmount, UnknownLines, examine, fee_differs, missing,
+    NetAmount, PayResult, Payment, Scope, SummaryAmount, UnknownLines, examine, fee_differs, listed_twice, missing,
 };
 
 use crate::fixtures::{
@@ -188,6 +188,7 @@ fn f85_a_fee_that_differs_is_found() {
     let mut none = announced(LEDGER);
     assert_eq!(none.decides(Action::Result(PayResult { fee: None, ..success() })), STANDS);
     assert_eq!(fee_differs(&none.case, &[ListedAmount { minor: 8, currency: jpy(1).currency() }]), None, "no fee was reported");
+    assert_eq!(fee_differs(&announced(LEDGER).case, &[]), None, "no result was reported");
     let fee_only = Listed { amount: None, fee: amount(8, "JPY"), ..payment_of(0) };
     assert_eq!(examine(Some(&none.case), &fee_only, Scope::Everything).class, LineClass::OnlyLookedAt);
 }
@@ -195,7 +196,8 @@ fn f85_a_fee_that_differs_is_found() {
 #[test]
 fn f85_a_summary_that_differs_from_its_lines_is_found() {
     let mut net = NetAmount::default();
-    [payment_of(1_000), refund("r1", 300), refund("r2", -100)].iter().for_each(|listed| net.add(listed));
+    let fee_only = Listed { amount: None, fee: amount(7, "JPY"), ..payment_of(0) };
+    [payment_of(1_000), refund("r1", 300), refund("r2", -100), fee_only].iter().for_each(|listed| net.add(listed));
     let yen = good(Currency::parse("JPY"));
     let says = |minor, currency| net.differs(SummaryAmount { minor, currency }).map(|found| (found.recorded, found.listed));
     for currency in [Some(yen), None] {
@@ -207,9 +209,25 @@ fn f85_a_summary_that_differs_from_its_lines_is_found() {
     let none = NetAmount::default();
     assert_eq!(none.differs(SummaryAmount { minor: 0, currency: Some(yen) }), None);
     assert!(none.differs(SummaryAmount { minor: 5, currency: Some(yen) }).is_some());
+    assert_eq!(none.differs(SummaryAmount { minor: 5, currency: None }), None, "of which currency, nothing says");
+    let mut torn = NetAmount::default();
+    torn.add(&payment_of(1_000));
+    torn.add_unreadable();
+    assert_eq!(
+        torn.differs(SummaryAmount { minor: 5, currency: Some(yen) }),
+        None,
+        "the sum of what cannot be read is not known"
+    );
     let with_other = [Listed { kind: ListedKind::Other, ..payment_of(5) }];
     with_other.iter().for_each(|listed| net.add(listed));
     assert_eq!(net.differs(SummaryAmount { minor: 1, currency: None }), None, "what counts for and against is not known");
+}
+
+#[test]
+fn what_is_listed_twice_is_found_as_the_refund_it_is() {
+    let found = listed_twice(&refund("r1", 300));
+    let expected = (Mismatch::ListedTwice, Some(refund_id("r1")), None, amount(300, "JPY"));
+    assert_eq!((found.mismatch, found.refund, found.recorded, found.listed), expected);
 }
 
 #[test]
