@@ -46,7 +46,7 @@ pub(crate) fn open(path: &Path, on_read: OnRead) -> Result<Box<dyn BufRead + Sen
     let mut content = plain_or_unpacked(path, on_read).map_err(|error| format!("the file cannot be read: {error}"))?;
     let begins = content.fill_buf().map_err(|error| format!("the file cannot be read on and may be cut off: {error}"))?;
     let other = OTHERS.iter().find(|(with, _)| begins.starts_with(with));
-    other.map_or(Ok(content), |(_, what)| Err(format!("the file is no CSV but {what}")))
+    other.map_or(Ok(content), |(_, what)| Err(format!("the file is not CSV but {what}")))
 }
 
 fn plain_or_unpacked(path: &Path, on_read: OnRead) -> io::Result<Box<dyn BufRead + Send>> {

@@ -175,11 +175,11 @@ fn a_file_that_is_no_csv_is_told_what_it_is() {
     packed.write_all(b"PK\x03\x04").unwrap();
     let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain(HEAD.bytes().flat_map(|byte| [byte, 0])).collect();
     for (bytes, sentence) in [
-        (b"PK\x03\x04rest".to_vec(), "the file is no CSV but a ZIP archive or an Excel workbook: "),
-        (packed.finish().unwrap(), "the file is no CSV but a ZIP archive or an Excel workbook: "),
-        (vec![0xd0, 0xcf, 0x11, 0xe0, 0xa1], "the file is no CSV but an old Excel workbook: "),
-        (utf16, "the file is no CSV but text in UTF-16: "),
-        (b"%PDF-1.7".to_vec(), "the file is no CSV but a PDF document: "),
+        (b"PK\x03\x04rest".to_vec(), "the file is not CSV but a ZIP archive or an Excel workbook: "),
+        (packed.finish().unwrap(), "the file is not CSV but a ZIP archive or an Excel workbook: "),
+        (vec![0xd0, 0xcf, 0x11, 0xe0, 0xa1], "the file is not CSV but an old Excel workbook: "),
+        (utf16, "the file is not CSV but text in UTF-16: "),
+        (b"%PDF-1.7".to_vec(), "the file is not CSV but a PDF document: "),
         (
             gbk,
             "column 2 (transactionTime): this is not text in UTF-8; it looks like GBK, which `iconv -f GB18030 -t UTF-8` turns",
