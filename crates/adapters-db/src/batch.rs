@@ -84,7 +84,7 @@ pub(crate) fn decide_or_replay<C: SqlConnection>(store: &SqlStore<C>, batch: &[R
     let mut in_trouble = BTreeSet::new();
     let mut alone = |received: &ReceivedCommand| {
         // What a case cannot do now it cannot do a moment later: its repeats must not use up the time of the others.
-        if store.instant().saturating_duration_since(begun) > REPLAY_WITHIN || in_trouble.contains(&received.command.id) {
+        if store.writers.runner.since(begun) > REPLAY_WITHIN || in_trouble.contains(&received.command.id) {
             return Err(reason.clone());
         }
         // A connection of its own: the last one may be lost.

@@ -129,17 +129,27 @@ fn open_until<C: SqlConnection>(
     Ok(open)
 }
 
-/// The cases of these ids, or none where one is not found by its key.
-fn all_of(ids: &[String], rows: LoadedRows) -> Result<Vec<Case>, UnavailableError> {
-    if rows.cases.len() != ids.len() {
-        return Err(inconsistent(format!("{} of {} cases are found by their keys", rows.cases.len(), ids.len())));
-    }
-    all(rows)
-}
-
 /// Every case or none: a sum of some must not be taken for the sum of all.
 fn all(rows: LoadedRows) -> Result<Vec<Case>, UnavailableError> {
     rows.into_cases().into_iter().map(|loaded| loaded.case.map_err(inconsistent)).collect()
+}
+
+impl<C: SqlConnection> SqlStore<C> {
+    /// The cases of the ids that `ids_of` finds, or none where one of them is not found by its key.
+    async fn all_named<W>(&self, ids_of: W) -> Result<Vec<Case>, UnavailableError>
+    where
+        W: FnOnce(&mut C) -> Result<Vec<String>, DieselError> + Send + 'static,
+    {
+        let loaded = read(&self.readers, move |connection: &mut C| {
+            let ids = ids_of(connection)?;
+            Ok((ids.len(), connection.load(&CaseKey::of_all(&ids))?))
+        });
+        let (named, rows) = loaded.await?;
+        if rows.cases.len() != named {
+            return Err(inconsistent(format!("{} of {named} cases are found by their keys", rows.cases.len())));
+        }
+        all(rows)
+    }
 }
 
 #[async_trait]
@@ -162,13 +172,7 @@ impl<C: SqlConnection> SettlementStore for SqlStore<C> {
 
     async fn accounted(&self, day: ClearingDay, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         let page = page.clone();
-        let loaded = read(&self.readers, move |connection: &mut C| {
-            let ids = connection.accounted_ids(day, &page)?;
-            let rows = connection.load(&CaseKey::of_all(&ids))?;
-            Ok((ids, rows))
-        });
-        let (ids, rows) = loaded.await?;
-        all_of(&ids, rows)
+        self.all_named(move |connection| connection.accounted_ids(day, &page)).await
     }
 
     async fn close(&self, closed: &ClosedDay, revision: i64) -> Result<bool, UnavailableError> {
@@ -192,12 +196,6 @@ impl<C: SqlConnection> SettlementStore for SqlStore<C> {
 
     async fn find_refunded(&self, ids: &[RefundRequestId]) -> Result<Vec<Case>, UnavailableError> {
         let refunds: Vec<_> = ids.iter().map(RefundRequestId::to_string).collect();
-        let loaded = read(&self.readers, move |connection: &mut C| {
-            let ids = connection.refunded_ids(&refunds)?;
-            let rows = connection.load(&CaseKey::of_all(&ids))?;
-            Ok((ids, rows))
-        });
-        let (ids, rows) = loaded.await?;
-        all_of(&ids, rows)
+        self.all_named(move |connection| connection.refunded_ids(&refunds)).await
     }
 }

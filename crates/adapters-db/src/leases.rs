@@ -43,7 +43,7 @@ fn one_by_one<C: SqlConnection>(
     let begun = store.instant();
     let mut leased = Vec::new();
     for id in due {
-        if store.instant().saturating_duration_since(begun) > ONE_BY_ONE_WITHIN {
+        if store.writers.runner.since(begun) > ONE_BY_ONE_WITHIN {
             break;
         }
         let alone = in_transaction(&mut *store.writers.take()?, |connection| lease(store, connection, now, vec![id.clone()]));

@@ -99,7 +99,7 @@ impl<C: R2D2Connection> Connections<C> {
     pub(crate) fn take_unasked(&self) -> Result<Connection<C>, UnavailableError> {
         let begun = self.runner.instant();
         let taken = self.pool.get().map_err(|error| UnavailableError::because(format!("no database connection: {error}")));
-        let waited = self.runner.instant().saturating_duration_since(begun);
+        let waited = self.runner.since(begun);
         histogram!("rescind_database_connection_wait_seconds", "pool" => self.purpose).record(waited.as_secs_f64());
         taken
     }
