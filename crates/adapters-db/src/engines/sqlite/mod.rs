@@ -5,14 +5,13 @@ mod sql;
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use diesel::sqlite::SqliteConnection;
 use domain::ReversalStateName;
 
-use crate::engine::{Engine, Locked};
+use crate::engine::{DueWindow, Engine, Locked};
 use crate::pool::{Connections, Pools};
 use crate::rows::{CaseKey, CaseRow};
 use crate::schema::reversals;
@@ -60,11 +59,13 @@ fn check_writable(connection: &mut SqliteConnection) -> QueryResult<()> {
     connection.writing(|connection| connection.batch_execute("select 1 from cases limit 0"))
 }
 
-fn lock_due(connection: &mut SqliteConnection, now: DateTime<Utc>, limit: u32) -> QueryResult<Vec<String>> {
-    let now = now.timestamp_micros();
-    let free = reversals::lease_until.is_null().or(reversals::lease_until.le(now));
+fn lock_due(connection: &mut SqliteConnection, window: &DueWindow, limit: u32) -> QueryResult<Vec<String>> {
+    let DueWindow { after, until, lease_ended, lease_impossible } = *window;
+    let over = reversals::lease_until.le(lease_ended).or(reversals::lease_until.gt(lease_impossible));
+    let free = reversals::lease_until.is_null().or(over);
     let open = reversals::state.eq(ReversalStateName::Open.as_str());
-    let due = reversals::table.filter(open.and(reversals::next_attempt_at.le(now)).and(free));
+    let in_window = reversals::next_attempt_at.gt(after).and(reversals::next_attempt_at.le(until));
+    let due = reversals::table.filter(open.and(in_window).and(free));
     let due = due.order((reversals::next_attempt_at, reversals::payment_request_id)).limit(i64::from(limit));
     due.select(reversals::payment_request_id).load(connection)
 }
