@@ -95,8 +95,6 @@ pub(crate) trait AnyEngine {
 
 /// A database of any engine, as [`crate::Database`] documents it.
 pub(crate) trait OpenDatabase: Send + Sync {
-    fn is_local(&self) -> bool;
-
     fn lanes(&self) -> usize;
 
     fn migrate(&self, run: &MigrationRun<'_>) -> Result<Migrated, DatabaseError>;

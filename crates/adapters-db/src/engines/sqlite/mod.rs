@@ -4,6 +4,7 @@ mod migrations;
 mod sql;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -12,6 +13,7 @@ use diesel::sqlite::SqliteConnection;
 use domain::ReversalStateName;
 
 use crate::engine::{DueWindow, Engine, Locked};
+use crate::file::DatabaseFile;
 use crate::pool::{Connections, Pools};
 use crate::rows::{CaseKey, CaseRow};
 use crate::schema::reversals;
@@ -46,11 +48,12 @@ fn pools(engine: &Engine<SqliteConnection>, settings: &DatabaseSettings) -> Resu
     if file.is_empty() || file.contains(":memory:") || file.starts_with("file:") {
         return Err(DatabaseError(format!("database.url is \"{url}\", but must be sqlite://FILE with the path of a file")));
     }
+    let (address, file) = (DatabaseFile::address(file), Arc::new(DatabaseFile::at(file)));
     Ok(Pools {
-        writers: Connections::to(file, 1, "writing", engine.prepare),
-        readers: Connections::to(file, settings.pool_size, "reading", engine.prepare),
+        writers: Connections::to(&address, 1, "writing", engine.prepare).on_file(&file),
+        readers: Connections::to(&address, settings.pool_size, "reading", engine.prepare).on_file(&file),
         lanes: 1,
-        file: Some(file.to_owned()),
+        file: Some(file),
         unreachable: format!("database.url is \"{url}\", but its folder must exist and the file must be writable"),
     })
 }
