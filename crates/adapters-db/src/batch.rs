@@ -75,7 +75,7 @@ fn decide_batch<C: SqlConnection>(
 pub(crate) fn decide_or_replay<C: SqlConnection>(store: &SqlStore<C>, batch: &[ReceivedCommand]) -> Outcomes {
     let begun = store.instant();
     let reason = match store.writers.take_unasked().map(|mut connection| decide_batch(store, &mut *connection, batch)) {
-        Ok(Ok(outcomes)) => return outcomes,
+        Ok(Ok(outcomes)) => return still_there(store, outcomes),
         Ok(Err(error)) => unavailable(&error),
         Err(unreachable) => return vec![Err(unreachable); batch.len()],
     };
@@ -95,7 +95,15 @@ pub(crate) fn decide_or_replay<C: SqlConnection>(store: &SqlStore<C>, batch: &[R
         });
         outcome?.pop().unwrap_or_else(|| Err(UnavailableError::because("a batch of one had no answer")))
     };
-    batch.iter().map(&mut alone).collect()
+    still_there(store, batch.iter().map(&mut alone).collect())
+}
+
+/// The outcomes, unless they were committed to a file that had just gone.
+fn still_there<C: SqlConnection>(store: &SqlStore<C>, outcomes: Outcomes) -> Outcomes {
+    match store.writers.check_file() {
+        Ok(()) => outcomes,
+        Err(gone) => vec![Err(gone); outcomes.len()],
+    }
 }
 
 /// Decides the commands in order, each on the case as the one before left it.

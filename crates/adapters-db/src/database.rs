@@ -1,8 +1,5 @@
 //! A database from its settings: opened, migrated, and checked against the policy that it was last served with.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::sync::Arc;
 
 use domain::Policy;
@@ -43,12 +40,6 @@ impl Database {
             Some(engine) => engine.open(settings, runner).map(Self),
             None => Err(unknown_scheme(&settings.url)),
         }
-    }
-
-    /// Whether it is a file of this machine, which no other machine migrates.
-    #[must_use]
-    pub fn is_local(&self) -> bool {
-        self.0.is_local()
     }
 
     /// How many batches are worth committing at once.
@@ -151,21 +142,17 @@ impl<C: SqlConnection> Opened<C> {
 }
 
 impl<C: SqlConnection> OpenDatabase for Opened<C> {
-    fn is_local(&self) -> bool {
-        self.pools.file.is_some()
-    }
-
     fn lanes(&self) -> usize {
         self.pools.lanes
     }
 
     fn migrate(&self, run: &MigrationRun<'_>) -> Result<Migrated, DatabaseError> {
-        self.pools.file.iter().for_each(make_private);
+        self.pools.file.iter().for_each(|file| file.make());
         (self.engine.migrate)(self.engine, &mut *self.pools.connect()?, run).map_err(DatabaseError::failed)
     }
 
     fn ready(&self, work: &dyn Fn(&mut dyn DeploymentTable) -> Result<(), DatabaseError>) -> Result<(), DatabaseError> {
-        refuse_behind(self.pools.file.as_ref().is_some_and(is_missing))?;
+        self.pools.file.as_ref().map_or(Ok(()), |file| file.refuse_missing())?;
         let mut connection = self.pools.connect()?;
         refuse_behind((self.engine.is_behind)(self.engine, &mut *connection).map_err(DatabaseError::failed)?)?;
         work(&mut *connection)
@@ -178,18 +165,6 @@ impl<C: SqlConnection> OpenDatabase for Opened<C> {
     fn days(&self, policy: Policy) -> Arc<dyn SettlementStore> {
         Arc::new(self.store(policy))
     }
-}
-
-/// Makes a new file that only its owner reads, before SQLite makes one that everybody does: accounts and balances stand in it.
-/// Where that fails, SQLite says why.
-fn make_private(file: impl AsRef<Path>) {
-    let _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
-}
-
-/// Whether there is no such file in its folder: connecting would make it.
-fn is_missing(file: impl AsRef<Path>) -> bool {
-    let folder = file.as_ref().parent().filter(|folder| !folder.as_os_str().is_empty());
-    !file.as_ref().exists() && folder.is_none_or(Path::exists)
 }
 
 fn refuse_behind(behind: bool) -> Result<(), DatabaseError> {

@@ -50,11 +50,24 @@ pub(crate) struct Engine<C: SqlConnection> {
     /// Locks the cases of `keys`, which are sorted by id, and loads them as they are under the lock. A case of `opening` is there
     /// afterwards, and locked, even if nothing was known of it.
     pub(crate) lock_and_load: fn(connection: &mut C, keys: &[CaseKey<'_>], opening: &[CaseKey<'_>]) -> QueryResult<Locked>,
-    /// Locks at most `limit` cases whose reversal is due and leased to nobody, the earliest due first. It passes over those that
-    /// somebody else has locked.
-    pub(crate) lock_due: fn(connection: &mut C, now: DateTime<Utc>, limit: u32) -> QueryResult<Vec<String>>,
+    /// Locks at most `limit` cases whose reversal is due in this window and leased to nobody, the earliest due first. It passes over
+    /// those that somebody else has locked.
+    pub(crate) lock_due: fn(connection: &mut C, window: &DueWindow, limit: u32) -> QueryResult<Vec<String>>,
     /// Writes what a batch decided.
     pub(crate) write: fn(connection: &mut C, writes: &Writes<'_>) -> QueryResult<()>,
+}
+
+/// Which reversals are looked for by the time of their next attempt, in microseconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DueWindow {
+    /// The attempt is later than that.
+    pub(crate) after: i64,
+    /// And not later than that.
+    pub(crate) until: i64,
+    /// A lease that ended by then is over.
+    pub(crate) lease_ended: i64,
+    /// And so is one that ends later than that: the clock that it was taken by has been set back.
+    pub(crate) lease_impossible: i64,
 }
 
 /// Cases under their locks.
@@ -82,8 +95,6 @@ pub(crate) trait AnyEngine {
 
 /// A database of any engine, as [`crate::Database`] documents it.
 pub(crate) trait OpenDatabase: Send + Sync {
-    fn is_local(&self) -> bool;
-
     fn lanes(&self) -> usize;
 
     fn migrate(&self, run: &MigrationRun<'_>) -> Result<Migrated, DatabaseError>;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::result::Error as DieselError;
-use domain::{Action, Case, Command, LeaseReply, Reply};
+use domain::{Action, CLOCKS_APART, Case, Command, LONGEST_WAIT, LeaseReply, Reply};
 use ports::{Decided, LeasedReversal, UnavailableError};
 use tracing::{error, warn};
 
 use crate::batch::decide_all;
-use crate::engine::{Locked, SqlConnection};
+use crate::engine::{DueWindow, Locked, SqlConnection};
 use crate::pool::unavailable;
 use crate::rows::CaseKey;
 use crate::store::SqlStore;
@@ -58,13 +58,28 @@ fn one_by_one<C: SqlConnection>(
 }
 
 /// What is due by the earlier of the caller's clock and the engine's, and that moment: a fast clock must not end the leases of others.
+/// Due is also what waits for longer than any wait lasts, as [`domain::Reversal::is_due`] says.
 fn lock_due<C: SqlConnection>(
     store: &SqlStore<C>,
     connection: &mut C,
     (now, limit): (DateTime<Utc>, u32),
 ) -> Result<(DateTime<Utc>, Vec<String>), DieselError> {
     let now = (store.engine.clock)(connection)?.map_or(now, |clock| now.min(clock));
-    Ok((now, (store.engine.lock_due)(connection, now, limit)?))
+    let micros = |moment: DateTime<Utc>| moment.timestamp_micros();
+    let is_due = DueWindow {
+        after: i64::MIN,
+        until: micros(now),
+        lease_ended: micros(now),
+        lease_impossible: micros(now + store.policy.lease + CLOCKS_APART),
+    };
+    let mut due = (store.engine.lock_due)(connection, &is_due, limit)?;
+    let left = limit.saturating_sub(u32::try_from(due.len()).unwrap_or(limit));
+    if left > 0 {
+        // A statement of its own, because each of the two reads one end of the index. Almost always this end is empty.
+        let waits_too_long = DueWindow { after: micros(now + LONGEST_WAIT + CLOCKS_APART), until: i64::MAX, ..is_due };
+        due.extend((store.engine.lock_due)(connection, &waits_too_long, left)?);
+    }
+    Ok((now, due))
 }
 
 /// Locks these cases, loads them, and leases the next attempt of those that are still due.

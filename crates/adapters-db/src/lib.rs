@@ -12,6 +12,7 @@ mod days;
 mod deployment;
 mod engine;
 mod engines;
+mod file;
 mod leases;
 mod metrics;
 mod migrations;

@@ -1,5 +1,6 @@
 //! The only way to a connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::TransactionManager;
@@ -8,6 +9,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use metrics::{gauge, histogram};
 use ports::UnavailableError;
 
+use crate::file::DatabaseFile;
 use crate::runner::Runner;
 use crate::settings::DatabaseError;
 
@@ -24,11 +26,13 @@ pub(crate) struct Connections<C: R2D2Connection + 'static> {
     purpose: &'static str,
     /// Where the work on them is done.
     pub(crate) runner: Runner,
+    /// The file that they lead to, where the database is a file of this machine.
+    file: Option<Arc<DatabaseFile>>,
 }
 
 impl<C: R2D2Connection> Clone for Connections<C> {
     fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), purpose: self.purpose, runner: self.runner }
+        Self { pool: self.pool.clone(), purpose: self.purpose, runner: self.runner, file: self.file.clone() }
     }
 }
 
@@ -40,7 +44,7 @@ pub(crate) struct Pools<C: R2D2Connection + 'static> {
     /// How many batches are worth committing at once.
     pub(crate) lanes: usize,
     /// The file, where the database is a file of this machine.
-    pub(crate) file: Option<String>,
+    pub(crate) file: Option<Arc<DatabaseFile>>,
     /// Which setting to look at where no connection can be had.
     pub(crate) unreachable: String,
 }
@@ -79,7 +83,12 @@ impl<C: R2D2Connection> Connections<C> {
             .test_on_check_out(false)
             .connection_customizer(Box::new(Prepared(prepare)))
             .build_unchecked(ConnectionManager::new(address));
-        Self { pool, purpose, runner: Runner::THREADS }
+        Self { pool, purpose, runner: Runner::THREADS, file: None }
+    }
+
+    /// The same, of a database that is this file.
+    pub(crate) fn on_file(self, file: &Arc<DatabaseFile>) -> Self {
+        Self { file: Some(Arc::clone(file)), ..self }
     }
 
     /// A connection that works, found by asking. It blocks the thread while all are in use.
@@ -98,10 +107,20 @@ impl<C: R2D2Connection> Connections<C> {
     /// A connection that may have been lost meanwhile. It blocks the thread while all are in use.
     pub(crate) fn take_unasked(&self) -> Result<Connection<C>, UnavailableError> {
         let begun = self.runner.instant();
+        self.file.iter().for_each(|file| file.remember());
         let taken = self.pool.get().map_err(|error| UnavailableError::because(format!("no database connection: {error}")));
         let waited = self.runner.since(begun);
         histogram!("rescind_database_connection_wait_seconds", "pool" => self.purpose).record(waited.as_secs_f64());
-        taken
+        // A connection that was made meanwhile may lead to the other file: it is not to be used when the first one is back.
+        let still_there = self.check_file();
+        let mut connection = taken.map_err(|unreachable| still_there.clone().err().unwrap_or(unreachable))?;
+        still_there.inspect_err(|_| throw_away(&mut *connection))?;
+        Ok(connection)
+    }
+
+    /// Whether the database's file is still where it was, if it has one. What was committed to a file that is gone is gone too.
+    pub(crate) fn check_file(&self) -> Result<(), UnavailableError> {
+        self.file.as_ref().map_or(Ok(()), |file| file.check())
     }
 
     /// Sets the metrics of how many connections there are, and how many of them are at work.

@@ -19,7 +19,6 @@ use domain::FundsKind;
 use ports::{CancellationStore, Clock};
 use socket2::{Domain, Socket, Type};
 use tokio::task::JoinHandle;
-use tracing::info;
 use use_cases::{LaneSettings, Lanes, Ports};
 
 use crate::metrics;
@@ -142,10 +141,6 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
     let (keys, certificates) = (Keys::read(settings)?, Certificates::read(settings)?);
     let core = core::read(&settings.core)?;
     let database = open(settings)?;
-    if database.is_local() {
-        let report = |sentence: &str| info!(progress = sentence, "the schema is brought up to date");
-        database.migrate_with(&MigrationRun { report: &report, ..MigrationRun::quiet() }).map_err(database_failure)?;
-    }
     database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
     let store = database.store(settings.policy.clone());
     let queue = QUEUE.div_ceil(database.lanes().max(1));

@@ -18,8 +18,8 @@ mod rule;
 mod spelling;
 
 pub use case::{
-    Answer, Cancellation, CancellationState, CancellationStateName, Case, CorePayment, DeferReason, Event, EventKind,
-    FinalAnswer, Inquiry, Jitter, Lease, Payment, PaymentKind, PaymentStatus, PaymentStatusName, Refund, RefundState,
+    Answer, CLOCKS_APART, Cancellation, CancellationState, CancellationStateName, Case, CorePayment, DeferReason, Event, EventKind,
+    FinalAnswer, Inquiry, Jitter, LONGEST_WAIT, Lease, Payment, PaymentKind, PaymentStatus, PaymentStatusName, Refund, RefundState,
     RefundStateName, Refusal, RefusalCode, RefusalName, Reversal, ReversalOutcome, ReversalOutcomeName, ReversalRequest,
     ReversalState, ReversalStateName, Settlement, Taken, retry_delay,
 };

@@ -85,6 +85,8 @@ pub trait CancellationStore: Send + Sync {
     /// - A case that somebody else has locked MUST be passed over and not waited for.
     /// - Where the store's own clock is behind `now`, it MUST count instead: a fast clock takes no lease away from others.
     /// - A lease MUST be durable: nobody else leases the reversal before it ends.
+    /// - A lease that lasts longer than its term from `now`, and a wait longer than any, MUST count as over: the clock that began them
+    ///   has been set back ([`domain::Lease::holds`], [`domain::Reversal::is_due`]).
     async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError>;
 
     /// The case with its timeline in order, as last committed; `None` where nothing is known of it.

@@ -1,5 +1,6 @@
 //! SQLite's own troubles.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
@@ -84,4 +85,56 @@ async fn a_file_that_a_stranger_keeps_locked_is_unavailable_until_it_is_free() {
     assert!(store.find(&wallet.id).await.unwrap().is_some());
     stranger.batch_execute("rollback").unwrap();
     assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [CANCELLED]);
+}
+
+#[test]
+fn f64_a_file_that_is_missing_or_empty_is_refused_and_not_made() {
+    let database = Sqlite::create();
+    let serve = || database.open_database(2).check_deployment(&deployment_policy()).unwrap_err().to_string();
+    let sentence = serve();
+    for part in ["the database is not migrated", &database.path(), "is not there", "rescind migrate"] {
+        assert!(sentence.contains(part), "{part}: {sentence}");
+    }
+    assert!(!Path::new(&database.path()).exists(), "looking at it made it");
+    std::fs::write(database.path(), "").unwrap();
+    assert!(serve().contains("is empty"), "{}", serve());
+    assert_eq!(Path::new(&database.path()).metadata().unwrap().len(), 0, "looking at it wrote to it");
+    assert!(database.open_database(2).check_migrated().is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f64_what_a_store_is_asked_while_its_file_is_away_is_not_known() {
+    let database = Sqlite::migrated();
+    let store = database.open(ledger_policy());
+    let [known, other] = [paid(&store, "known").await, paid(&store, "other").await];
+    assert_eq!(store.check().await, Ok(None));
+    let (path, aside) = (database.path(), format!("{}.aside", database.path()));
+
+    std::fs::rename(&path, &aside).unwrap();
+    let gone = store.check().await.unwrap_err().to_string();
+    assert!(gone.contains(&path) && gone.contains("is gone"), "{gone}");
+    assert!(store.decide(vec![known.is_cancelled()]).await[0].is_err());
+    assert!(store.find(&known.id).await.is_err());
+    assert!(store.backlog().await.is_err());
+    assert!(!Path::new(&path).exists(), "nobody makes a new one");
+
+    let stranger = Sqlite::migrated();
+    std::fs::copy(stranger.path(), &path).unwrap();
+    let replaced = store.check().await.unwrap_err().to_string();
+    assert!(replaced.contains(&path) && replaced.contains("another file"), "{replaced}");
+    assert!(store.decide(vec![other.is_cancelled()]).await[0].is_err());
+    assert!(store.find(&known.id).await.is_err());
+
+    std::fs::remove_file(&path).unwrap();
+    std::fs::rename(&aside, &path).unwrap();
+    assert_eq!(store.check().await, Ok(None));
+    assert_eq!(decided(&store, vec![known.is_cancelled(), other.is_cancelled()]).await, [CANCELLED, CANCELLED]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f64_a_store_that_starts_while_its_file_is_away_makes_none() {
+    let database = Sqlite::create();
+    let store = database.open(ledger_policy());
+    assert!(store.decide(vec![Wallet::of("early").is_cancelled()]).await[0].is_err());
+    assert!(!Path::new(&database.path()).exists());
 }

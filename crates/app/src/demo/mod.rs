@@ -44,6 +44,7 @@ pub(crate) async fn run(dir: Option<PathBuf>, once: bool) -> Result<ExitCode, Cl
     let (log, file) = folder.log()?;
     let _writing = telemetry::start(LogTo::File(file))?;
     let settings = Settings::load(&Sources { file: Some(folder.settings()), flags: vec![], isolated: true })?;
+    wiring::migrate(&settings, false, &|_| ())?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let Service { callback, wallet_api, servers, stop, keys: _ } = wiring::start(&settings, &clock)?;
     print_line(format_args!(

@@ -85,6 +85,13 @@ pub enum ReversalState {
     },
 }
 
+/// How far two clocks may be apart that are both taken for right: of two processes, or of a process and its database. A process that
+/// is further from its database is not ready.
+pub const CLOCKS_APART: TimeDelta = TimeDelta::seconds(5);
+
+/// The longest wait between two attempts.
+pub const LONGEST_WAIT: TimeDelta = TimeDelta::seconds(60);
+
 /// The right to make one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Lease {
@@ -175,14 +182,23 @@ impl ReversalState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Jitter(pub u32);
 
-/// How long to wait after attempt number `attempt`: 200 ms doubled with every attempt up to 60 s, of which a random half is
+impl Lease {
+    /// Whether nobody else may begin an attempt at `at`. A lease that lasts longer than `term` from then on was taken by a clock that
+    /// has been set back since. It is over: whoever waited for its end would wait for as long as that clock had been wrong.
+    #[must_use]
+    pub fn holds(&self, at: DateTime<Utc>, term: TimeDelta) -> bool {
+        at < self.until && self.until <= at + term + CLOCKS_APART
+    }
+}
+
+/// How long to wait after attempt number `attempt`: 200 ms doubled with every attempt up to [`LONGEST_WAIT`], of which a random half is
 /// left out so that a backlog does not come back all at once.
 #[must_use]
 pub fn retry_delay(attempt: u32, jitter: Jitter) -> TimeDelta {
     const FIRST: i64 = 200_000;
-    const LONGEST: i64 = 60_000_000;
     let doublings = attempt.saturating_sub(1).min(20);
-    let half = (FIRST << doublings).min(LONGEST) / 2;
+    let longest = LONGEST_WAIT.num_seconds() * 1_000_000;
+    let half = (FIRST << doublings).min(longest) / 2;
     TimeDelta::microseconds(half + ((half * i64::from(jitter.0)) >> 32))
 }
 
@@ -205,7 +221,7 @@ impl Reversal {
     #[must_use]
     pub fn begin_attempt(&self, at: DateTime<Utc>, lease_for: TimeDelta) -> Option<Self> {
         match &self.state {
-            ReversalState::Open { lease: Some(lease), .. } if at < lease.until => None,
+            ReversalState::Open { lease: Some(lease), .. } if lease.holds(at, lease_for) => None,
             ReversalState::Open { next_attempt_at, lease: _, last_error } => {
                 let attempts = self.attempts.saturating_add(1);
                 let lease = Some(Lease { attempt: attempts, until: at + lease_for });
@@ -229,10 +245,12 @@ impl Reversal {
         Self { opened_at, state, ..self }
     }
 
-    /// Whether the next attempt may begin by its time.
+    /// Whether the next attempt may begin by its time. A wait that is longer than any wait was begun by a clock that has been set back
+    /// since, and is over.
     #[must_use]
     pub fn is_due(&self, at: DateTime<Utc>) -> bool {
-        matches!(self.state, ReversalState::Open { next_attempt_at, .. } if next_attempt_at <= at)
+        let no_wait = at + LONGEST_WAIT + CLOCKS_APART;
+        matches!(self.state, ReversalState::Open { next_attempt_at, .. } if next_attempt_at <= at || next_attempt_at > no_wait)
     }
 
     /// Whether `attempt` holds the lease.

@@ -12,7 +12,7 @@ use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text};
 
-use crate::engine::{Engine, Locked};
+use crate::engine::{DueWindow, Engine, Locked};
 use crate::pool::{Connections, Pools};
 use crate::rows::{CaseKey, CaseRow, LoadedRows};
 use crate::settings::{DatabaseError, DatabaseSettings};
@@ -137,8 +137,10 @@ struct Id {
     payment_request_id: String,
 }
 
-fn lock_due(connection: &mut PgConnection, now: DateTime<Utc>, limit: u32) -> QueryResult<Vec<String>> {
-    let due = diesel::sql_query(sql::LOCK_DUE).bind::<BigInt, _>(now.timestamp_micros()).bind::<BigInt, _>(i64::from(limit));
+fn lock_due(connection: &mut PgConnection, window: &DueWindow, limit: u32) -> QueryResult<Vec<String>> {
+    let DueWindow { after, until, lease_ended, lease_impossible } = *window;
+    let due = diesel::sql_query(sql::LOCK_DUE).bind::<BigInt, _>(after).bind::<BigInt, _>(until);
+    let due = due.bind::<BigInt, _>(lease_ended).bind::<BigInt, _>(lease_impossible).bind::<BigInt, _>(i64::from(limit));
     Ok(due.load::<Id>(connection)?.into_iter().map(|row| row.payment_request_id).collect())
 }
 

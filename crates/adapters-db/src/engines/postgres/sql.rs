@@ -65,9 +65,10 @@ impl<C> RunQueryDsl<C> for InsertMissing<'_> {}
 pub(super) const LOCK_DUE: &str = "
     select cases.payment_request_id
     from reversals join cases using (bucket, payment_request_id)
-    where state = 'open' and next_attempt_at <= $1 and (lease_until is null or lease_until <= $1)
+    where state = 'open' and next_attempt_at > $1 and next_attempt_at <= $2
+        and (lease_until is null or lease_until <= $3 or lease_until > $4)
     order by next_attempt_at, cases.payment_request_id
-    limit $2
+    limit $5
     for update of cases skip locked
 ";
 

@@ -4,15 +4,16 @@ mod migrations;
 mod sql;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use diesel::sqlite::SqliteConnection;
 use domain::ReversalStateName;
 
-use crate::engine::{Engine, Locked};
+use crate::engine::{DueWindow, Engine, Locked};
+use crate::file::DatabaseFile;
 use crate::pool::{Connections, Pools};
 use crate::rows::{CaseKey, CaseRow};
 use crate::schema::reversals;
@@ -47,11 +48,12 @@ fn pools(engine: &Engine<SqliteConnection>, settings: &DatabaseSettings) -> Resu
     if file.is_empty() || file.contains(":memory:") || file.starts_with("file:") {
         return Err(DatabaseError(format!("database.url is \"{url}\", but must be sqlite://FILE with the path of a file")));
     }
+    let (address, file) = (DatabaseFile::address(file), Arc::new(DatabaseFile::at(file)));
     Ok(Pools {
-        writers: Connections::to(file, 1, "writing", engine.prepare),
-        readers: Connections::to(file, settings.pool_size, "reading", engine.prepare),
+        writers: Connections::to(&address, 1, "writing", engine.prepare).on_file(&file),
+        readers: Connections::to(&address, settings.pool_size, "reading", engine.prepare).on_file(&file),
         lanes: 1,
-        file: Some(file.to_owned()),
+        file: Some(file),
         unreachable: format!("database.url is \"{url}\", but its folder must exist and the file must be writable"),
     })
 }
@@ -60,11 +62,13 @@ fn check_writable(connection: &mut SqliteConnection) -> QueryResult<()> {
     connection.writing(|connection| connection.batch_execute("select 1 from cases limit 0"))
 }
 
-fn lock_due(connection: &mut SqliteConnection, now: DateTime<Utc>, limit: u32) -> QueryResult<Vec<String>> {
-    let now = now.timestamp_micros();
-    let free = reversals::lease_until.is_null().or(reversals::lease_until.le(now));
+fn lock_due(connection: &mut SqliteConnection, window: &DueWindow, limit: u32) -> QueryResult<Vec<String>> {
+    let DueWindow { after, until, lease_ended, lease_impossible } = *window;
+    let over = reversals::lease_until.le(lease_ended).or(reversals::lease_until.gt(lease_impossible));
+    let free = reversals::lease_until.is_null().or(over);
     let open = reversals::state.eq(ReversalStateName::Open.as_str());
-    let due = reversals::table.filter(open.and(reversals::next_attempt_at.le(now)).and(free));
+    let in_window = reversals::next_attempt_at.gt(after).and(reversals::next_attempt_at.le(until));
+    let due = reversals::table.filter(open.and(in_window).and(free));
     let due = due.order((reversals::next_attempt_at, reversals::payment_request_id)).limit(i64::from(limit));
     due.select(reversals::payment_request_id).load(connection)
 }

@@ -26,7 +26,8 @@ impl CancellationStore for MemoryStore {
         let now = self.own_now().map_or(now, |own_now| now.min(own_now));
         let due_at = |case: &Case| match case.reversal.as_ref().map(|reversal| &reversal.state) {
             Some(ReversalState::Open { next_attempt_at, lease, .. })
-                if *next_attempt_at <= now && lease.is_none_or(|lease| lease.until <= now) =>
+                if case.reversal.as_ref().is_some_and(|reversal| reversal.is_due(now))
+                    && !lease.is_some_and(|lease| lease.holds(now, self.policy.lease)) =>
             {
                 Some((*next_attempt_at, case.id.clone()))
             }

@@ -44,6 +44,39 @@ contract! {
         assert_eq!(leased(&store, 10).await, []);
     }
 
+    /// A clock was an hour fast, and its process was killed in an attempt. Once the clock is right, nobody waits out its hour.
+    async fn f56_a_lease_of_a_clock_that_was_set_back_is_over(subject: &impl Subject) {
+        let store = subject.open(core_policy());
+        let fast = Wallet { at: moment(3_600), ..Wallet::of("fast") };
+        assert_eq!(decided(&store, vec![fast.is_cancelled()]).await, [Reply::Cancel(CancelReply::ReversalPending { attempt: Some(1) })]);
+        let leased = store.lease_due(moment(0), 10).await.unwrap();
+        assert_eq!(leased.iter().map(|lease| lease.attempt).collect::<Vec<_>>(), [2], "an hour is longer than a lease's three seconds");
+        assert_eq!(store.lease_due(moment(0), 10).await, Ok(vec![]), "and the new lease is one of three seconds");
+    }
+
+    /// The same for the wait after an attempt that failed while the clock was fast.
+    async fn f56_a_wait_of_a_clock_that_was_set_back_is_over(subject: &impl Subject) {
+        let store = subject.open(core_policy());
+        let fast = Wallet { at: moment(3_600), ..Wallet::of("fast") };
+        let outcome = ReversalOutcome::Unknown("timeout".to_owned());
+        let failed = Action::CompleteAttempt(AttemptEnd { attempt: 1, outcome, jitter: Jitter(0) });
+        decided(&store, vec![fast.is_cancelled(), fast.does(failed)]).await;
+        let leased = store.lease_due(moment(0), 10).await.unwrap();
+        assert_eq!(leased.iter().map(|lease| lease.attempt).collect::<Vec<_>>(), [2], "an hour is longer than any wait");
+    }
+
+    /// Clocks of two processes may differ by five seconds. So much longer than its term a lease may seem.
+    async fn f56_a_clock_five_seconds_behind_takes_no_lease_away(subject: &impl Subject) {
+        let store = subject.open(core_policy());
+        let of_now = Wallet { at: moment(100), ..Wallet::of("of-now") };
+        decided(&store, vec![of_now.is_cancelled()]).await;
+        assert_eq!(store.lease_due(moment(95), 10).await, Ok(vec![]));
+        let repeated = Wallet { at: moment(95), ..of_now.clone() }.is_cancelled();
+        assert_eq!(decided(&store, vec![repeated]).await, [Reply::Cancel(CancelReply::ReversalPending { attempt: None })]);
+        let repeated = Wallet { at: moment(94), ..of_now.clone() }.is_cancelled();
+        assert_eq!(decided(&store, vec![repeated]).await, [Reply::Cancel(CancelReply::ReversalPending { attempt: Some(2) })]);
+    }
+
     /// A case that another connection has locked is passed over.
     async fn two_workers_never_lease_the_same_attempt(subject: &impl Subject) {
         let stores = [subject.open(core_policy()), subject.open(core_policy())];
