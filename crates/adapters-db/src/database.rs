@@ -1,10 +1,12 @@
 //! A database from its settings: opened, migrated, and checked against the policy that it was last served with.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use domain::Policy;
 use ports::{CancellationStore, SettlementStore};
 
+use crate::backup::Backup;
 use crate::deployment::{DeploymentPolicy, DeploymentTable, adopt_policy, check_policy};
 use crate::engine::{AnyEngine, Engine, OpenDatabase, SqlConnection};
 use crate::engines::ENGINES;
@@ -66,6 +68,14 @@ impl Database {
         self.0.migrate(run)
     }
 
+    /// Copies the database, beside processes that serve it, to a file that is not there yet.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] where the file is there or cannot be written, or the engine has tools of its own.
+    pub fn back_up(&self, out: &Path) -> Result<Backup, DatabaseError> {
+        self.0.back_up(out)
+    }
+
     /// Checks that there is a database with cases, whichever policy they were decided under.
     ///
     /// # Errors
@@ -103,6 +113,9 @@ impl Database {
         self.0.days(policy)
     }
 }
+
+/// A copy of the tables alone would come without the log, and with it what was answered since.
+const OWN_TOOLS: &str = "database.url names a server, which has tools of its own for a backup: pg_basebackup with an archive of its log (docs/operate/backup.md)";
 
 /// The URL may hold a password, so that no more than its scheme is shown.
 fn unknown_scheme(url: &str) -> DatabaseError {
@@ -156,6 +169,14 @@ impl<C: SqlConnection> OpenDatabase for Opened<C> {
         let mut connection = self.pools.connect()?;
         refuse_behind((self.engine.is_behind)(self.engine, &mut *connection).map_err(DatabaseError::failed)?)?;
         work(&mut *connection)
+    }
+
+    fn back_up(&self, out: &Path) -> Result<Backup, DatabaseError> {
+        let back_up = self.engine.back_up.ok_or_else(|| DatabaseError(OWN_TOOLS.to_owned()))?;
+        self.pools.file.as_ref().map_or(Ok(()), |file| file.refuse_missing())?;
+        let connection = self.pools.readers.take();
+        let mut connection = connection.map_err(|error| DatabaseError(format!("{}: {error}", self.pools.unreachable)))?;
+        back_up(&mut *connection, out)
     }
 
     fn cases(&self, policy: Policy) -> Arc<dyn CancellationStore> {

@@ -1,5 +1,6 @@
 //! What an engine does in its own way.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -9,6 +10,7 @@ use diesel_migrations::EmbeddedMigrations;
 use domain::Policy;
 use ports::{CancellationStore, SettlementStore};
 
+use crate::backup::Backup;
 use crate::deployment::DeploymentTable;
 use crate::migrations::{Migrated, MigrationError, MigrationRun};
 use crate::pool::Pools;
@@ -55,6 +57,8 @@ pub(crate) struct Engine<C: SqlConnection> {
     pub(crate) lock_due: fn(connection: &mut C, window: &DueWindow, limit: u32) -> QueryResult<Vec<String>>,
     /// Writes what a batch decided.
     pub(crate) write: fn(connection: &mut C, writes: &Writes<'_>) -> QueryResult<()>,
+    /// Copies the database to a new file, beside processes that serve it; `None` where the engine's own tools are for that.
+    pub(crate) back_up: Option<fn(connection: &mut C, out: &Path) -> Result<Backup, DatabaseError>>,
 }
 
 /// Which reversals are looked for by the time of their next attempt, in microseconds since 1970.
@@ -101,6 +105,8 @@ pub(crate) trait OpenDatabase: Send + Sync {
 
     /// Runs `work` on a connection to a database that is migrated and takes writes.
     fn ready(&self, work: &dyn Fn(&mut dyn DeploymentTable) -> Result<(), DatabaseError>) -> Result<(), DatabaseError>;
+
+    fn back_up(&self, out: &Path) -> Result<Backup, DatabaseError>;
 
     fn cases(&self, policy: Policy) -> Arc<dyn CancellationStore>;
 

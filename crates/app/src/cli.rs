@@ -1,15 +1,16 @@
 //! The command line.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use chrono::SecondsFormat;
 use clap::{Args, Parser, Subcommand};
 use domain::{ClearingDay, PaymentRequestId};
 
 use crate::output::{CliError, print_line};
 use crate::settings::{Settings, Sources};
-use crate::wiring::Migrated;
+use crate::wiring::{Backup, Migrated};
 use crate::{demo, explain, health, keys, reversals, serve, settlement, wiring};
 
 /// Answers Alipay+'s cancelPayment for a mobile wallet.
@@ -34,6 +35,12 @@ enum Command {
         /// Takes away what only the version before needs; every process of that version has to be stopped
         #[arg(long)]
         finish: bool,
+    },
+    /// Copies a SQLite database beside processes that serve it
+    Backup {
+        /// The copy, which must not be there yet
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
     },
     /// Shows every rule at work, with keys and a database of its own
     Demo(DemoArgs),
@@ -140,6 +147,7 @@ pub(crate) fn run() -> Result<ExitCode, CliError> {
         Command::Serve(args) => on_runtime(serve::serve(load(args.flags())?)),
         Command::Health => on_runtime(health::check(load(vec![])?)),
         Command::Migrate { finish } => done(migrate(&load(vec![])?, finish)),
+        Command::Backup { out } => done(back_up(&load(vec![])?, &out)),
         Command::Demo(args) => on_runtime(demo::run(args.dir, args.once)),
         Command::Keys(KeysCommand::Generate { dir }) => done(keys::generate(&dir)),
         Command::Config(ConfigCommand::Check) => done(check(&load(vec![])?)),
@@ -179,6 +187,15 @@ fn migrate(settings: &Settings, finish: bool) -> Result<(), CliError> {
         ));
     }
     if applied.is_empty() { print_line("the schema is up to date") } else { Ok(()) }
+}
+
+fn back_up(settings: &Settings, out: &Path) -> Result<(), CliError> {
+    let Backup { cases, last_event_at } = wiring::back_up(settings, out)?;
+    let last = last_event_at.map_or_else(
+        || "nothing was ever recorded in it".to_owned(),
+        |at| format!("the last event in it is of {}", at.to_rfc3339_opts(SecondsFormat::Micros, true)),
+    );
+    print_line(format_args!("{} has {cases} cases; {last}", out.display()))
 }
 
 fn check(settings: &Settings) -> Result<(), CliError> {

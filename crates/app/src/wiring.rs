@@ -6,11 +6,12 @@ mod settlement;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-pub(crate) use adapters_db::Migrated;
+pub(crate) use adapters_db::{Backup, Migrated};
 use adapters_db::{Database, DatabaseError, DatabaseSettings, DeploymentPolicy, MigrationRun};
 use adapters_http::{Callback, Listening, Readiness, WalletApi, serve_callback, serve_wallet_api};
 use adapters_keys::KeyPair;
@@ -83,6 +84,11 @@ pub(crate) fn open(settings: &Settings) -> Result<Database, CliError> {
 /// Brings the schema up to date. `report` hears how far it is, where that takes long.
 pub(crate) fn migrate(settings: &Settings, finish: bool, report: &dyn Fn(&str)) -> Result<Migrated, CliError> {
     open(settings)?.migrate_with(&MigrationRun { finish, report, ..MigrationRun::quiet() }).map_err(database_failure)
+}
+
+/// Copies the database to a file that is not there yet.
+pub(crate) fn back_up(settings: &Settings, out: &Path) -> Result<Backup, CliError> {
+    open(settings)?.back_up(out).map_err(database_failure)
 }
 
 /// The cases as they are kept in the database of the settings.

@@ -18,10 +18,10 @@ mod rule;
 mod spelling;
 
 pub use case::{
-    Answer, CLOCKS_APART, Cancellation, CancellationState, CancellationStateName, Case, CorePayment, DeferReason, Event, EventKind,
-    FinalAnswer, Inquiry, Jitter, LONGEST_WAIT, Lease, Payment, PaymentKind, PaymentStatus, PaymentStatusName, Refund, RefundState,
-    RefundStateName, Refusal, RefusalCode, RefusalName, Reversal, ReversalOutcome, ReversalOutcomeName, ReversalRequest,
-    ReversalState, ReversalStateName, Settlement, Taken, retry_delay,
+    Answer, CLOCKS_APART, Cancellation, CancellationState, CancellationStateName, Case, CorePayment, DeferReason, Event,
+    EventKind, FinalAnswer, Inquiry, Jitter, LONGEST_WAIT, Lease, Payment, PaymentKind, PaymentStatus, PaymentStatusName, Refund,
+    RefundState, RefundStateName, Refusal, RefusalCode, RefusalName, Reversal, ReversalOutcome, ReversalOutcomeName,
+    ReversalRequest, ReversalState, ReversalStateName, Settlement, Taken, retry_delay,
 };
 pub use clearing::{
     ClearingDay, ClearingDayError, DayClosing, DayStatement, Examination, Excluded, ExclusionReason, Finding, GateState,

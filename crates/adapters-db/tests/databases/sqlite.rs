@@ -1,7 +1,9 @@
 //! SQLite's own troubles.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use diesel::connection::SimpleConnection;
 use domain::{Answer, CancelReply, Reply, ReportedResult};
@@ -137,4 +139,72 @@ async fn f64_a_store_that_starts_while_its_file_is_away_makes_none() {
     let store = database.open(ledger_policy());
     assert!(store.decide(vec![Wallet::of("early").is_cancelled()]).await[0].is_err());
     assert!(!Path::new(&database.path()).exists());
+}
+
+/// Writers go on while it is made, and what was answered before it began is in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn f86_a_backup_beside_writers_has_all_that_was_answered_before_it() {
+    let database = Sqlite::migrated();
+    let store = database.open(ledger_policy());
+    let before: Vec<_> = (0..50).map(|n| Wallet::of(&format!("before-{n}"))).collect();
+    for wallet in &before {
+        let life = vec![wallet.pays(), wallet.reports(ReportedResult::Succeeded), wallet.is_cancelled()];
+        assert_eq!(decided(&store, life).await.last(), Some(&CANCELLED));
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let writing = tokio::spawn({
+        let (store, stop) = (Arc::clone(&store), Arc::clone(&stop));
+        async move {
+            let mut count = 0;
+            while !stop.load(Ordering::Relaxed) {
+                assert_eq!(decided(&store, vec![Wallet::of(&format!("during-{count}")).is_cancelled()]).await, [CANCELLED]);
+                count += 1;
+            }
+            count
+        }
+    });
+    let outs = [1, 2, 3].map(|n| format!("{}.copy-{n}", database.path()));
+    for out in &outs {
+        let (copied, out) = (database.open_database(2), out.clone());
+        let backup = tokio::task::spawn_blocking(move || copied.back_up(Path::new(&out))).await.unwrap().unwrap();
+        assert!(backup.cases >= 50 && backup.last_event_at.is_some(), "{backup:?}");
+    }
+    stop.store(true, Ordering::Relaxed);
+    let during = writing.await.unwrap();
+    assert!(during > 0, "nobody wrote meanwhile");
+    for out in &outs {
+        assert_eq!(Path::new(out).metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let restored = open(&format!("sqlite://{out}"), 2).unwrap();
+        restored.check_migrated().unwrap();
+        let restored = restored.store(ledger_policy());
+        for wallet in &before {
+            assert_eq!(restored.find(&wallet.id).await.unwrap(), store.find(&wallet.id).await.unwrap());
+            assert_eq!(decided(&restored, vec![wallet.is_cancelled()]).await, [CANCELLED]);
+        }
+    }
+}
+
+#[test]
+fn f86_a_backup_replaces_no_file_and_leaves_none_where_it_fails() {
+    let database = Sqlite::migrated();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("copy.db");
+    // What an earlier one left when it was killed.
+    std::fs::write(folder.path().join("copy.db.partial"), "half").unwrap();
+    assert_eq!(database.open_database(1).back_up(&out).unwrap().cases, 0);
+    let content = std::fs::read(&out).unwrap();
+    let refused = database.open_database(1).back_up(&out).unwrap_err().to_string();
+    assert!(refused.contains("copy.db is there already"), "{refused}");
+    assert_eq!(std::fs::read(&out).unwrap(), content);
+    let nowhere = database.open_database(1).back_up(&folder.path().join("missing/copy.db")).unwrap_err().to_string();
+    assert!(nowhere.contains("missing/copy.db.partial cannot be written"), "{nowhere}");
+    let none = open(&format!("sqlite://{}", folder.path().join("none.db").display()), 1).unwrap();
+    assert!(none.back_up(&folder.path().join("other.db")).unwrap_err().to_string().contains("is not there"));
+    let broken = folder.path().join("broken.db");
+    std::fs::write(&broken, "this is no database, and longer than the hundred bytes of the head of one. ".repeat(9)).unwrap();
+    let failed = open(&format!("sqlite://{}", broken.display()), 1).unwrap().back_up(&folder.path().join("other.db"));
+    assert!(failed.is_err());
+    let mut left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["broken.db", "copy.db"]);
 }

@@ -7,6 +7,7 @@ mod faults;
 mod settlement;
 
 mod answered;
+mod backup;
 mod broken_input;
 mod cli;
 mod concurrency;

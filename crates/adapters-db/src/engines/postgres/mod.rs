@@ -34,6 +34,7 @@ pub(crate) const POSTGRES: Engine<PgConnection> = Engine {
     lock_and_load,
     lock_due,
     write,
+    back_up: None,
 };
 
 /// What libpq would wait for without end. A server that vanishes in a failover says no goodbye: the kernel would try for a quarter of

@@ -1,5 +1,6 @@
 //! SQLite: one writer, whose transaction begins by taking the only write lock there is.
 
+mod backup;
 mod migrations;
 mod sql;
 
@@ -38,6 +39,7 @@ pub(crate) const SQLITE: Engine<SqliteConnection> = Engine {
     lock_and_load,
     lock_due,
     write,
+    back_up: Some(backup::back_up),
 };
 
 /// SQLite has one writer at a time, so one connection writes and the others only read.
