@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use chrono::SecondsFormat;
 use clap::{Args, Parser, Subcommand};
-use domain::{ClearingDay, PaymentRequestId};
+use domain::{Action, ClearingDay, PaymentRequestId};
+use ports::ReversalFilter;
 
 use crate::output::{CliError, print_line};
 use crate::settings::{Settings, Sources};
@@ -102,6 +103,50 @@ enum ReversalsCommand {
         /// The reversal's id, which is the paymentRequestId
         id: String,
     },
+    /// Stops an open reversal, between two attempts, and leaves it to an operator
+    Park {
+        /// The reversal's id, which is the paymentRequestId
+        id: String,
+        #[command(flatten)]
+        act: ActArgs,
+    },
+    /// Ends a parked reversal whose money went back by hand
+    Resolve {
+        /// The reversal's id, which is the paymentRequestId
+        id: String,
+        #[command(flatten)]
+        act: ActArgs,
+    },
+    /// Prints the reversals whose money is not known to be back, one a line
+    List {
+        /// Those that an operator has to decide about, and not those that are tried
+        #[arg(long)]
+        parked: bool,
+        /// Prints each as a JSON object, with the members of the wallet API's list
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What an operator's act leaves in the timeline.
+#[derive(Args)]
+struct ActArgs {
+    /// Why, or what was done instead
+    #[arg(long, value_name = "TEXT", value_parser = note)]
+    note: String,
+    /// Who does it
+    #[arg(long, value_name = "NAME", value_parser = note)]
+    by: String,
+}
+
+/// A text for the timeline.
+fn note(text: &str) -> Result<String, String> {
+    let readable = !text.trim().is_empty() && text.chars().all(|c| c == '\n' || !c.is_control());
+    if readable && text.chars().count() <= 1000 {
+        Ok(text.to_owned())
+    } else {
+        Err("must be 1 to 1000 characters, of the control characters none but line feeds".to_owned())
+    }
 }
 
 #[derive(Subcommand)]
@@ -155,8 +200,25 @@ pub(crate) fn run() -> Result<ExitCode, CliError> {
         Command::Explain { id } => on_runtime(explain::explain(load(vec![])?, identifier(&id)?)),
         Command::Settlement(SettlementCommand::Export { day, out }) => on_runtime(settlement::export(load(vec![])?, day, &out)),
         Command::Settlement(SettlementCommand::Check(args)) => on_runtime(settlement::check(load(vec![])?, args)),
-        Command::Reversals(ReversalsCommand::Retry { id }) => on_runtime(reversals::retry(load(vec![])?, identifier(&id)?)),
+        Command::Reversals(command) => run_reversals(load(vec![])?, command),
     }
+}
+
+fn run_reversals(settings: Settings, command: ReversalsCommand) -> Result<ExitCode, CliError> {
+    let (id, action, words) = match command {
+        ReversalsCommand::List { parked, json } => {
+            let filter = if parked { ReversalFilter::Parked } else { ReversalFilter::Open };
+            return on_runtime(reversals::list(settings, filter, json));
+        }
+        ReversalsCommand::Retry { id } => (id, Action::Retry, ["is open again and due at once", "is not tried again"]),
+        ReversalsCommand::Park { id, act: ActArgs { note, by } } => {
+            (id, Action::Park { note, by }, ["is parked until an operator decides", "is not parked"])
+        }
+        ReversalsCommand::Resolve { id, act: ActArgs { note, by } } => {
+            (id, Action::Resolve { note, by }, ["is resolved", "is not resolved"])
+        }
+    };
+    on_runtime(reversals::act(settings, (identifier(&id)?, action), words))
 }
 
 fn identifier(id: &str) -> Result<PaymentRequestId, CliError> {

@@ -36,6 +36,13 @@ pub enum Action {
     CompleteAttempt(AttemptEnd),
     /// An operator has a parked reversal tried again.
     Retry,
+    /// An operator stops what is open, and decides about it.
+    Park {
+        /// Why.
+        note: String,
+        /// Who did it.
+        by: String,
+    },
     /// An operator has paid a parked reversal by hand.
     Resolve {
         /// What was done.
@@ -54,7 +61,8 @@ impl Action {
         match self {
             Self::Cancel(_) | Self::Pay(_) => true,
             Self::Result(_) | Self::Refund(_) | Self::RefundResult(_) => false,
-            Self::LeaseAttempt | Self::CompleteAttempt(_) | Self::Retry | Self::Resolve { .. } | Self::Settle(_) => false,
+            Self::LeaseAttempt | Self::CompleteAttempt(_) | Self::Settle(_) => false,
+            Self::Retry | Self::Park { .. } | Self::Resolve { .. } => false,
         }
     }
 }

@@ -17,11 +17,13 @@ mod reply;
 mod rule;
 mod spelling;
 
+pub(crate) use case::NOTHING_OF_A_SUCCESS;
 pub use case::{
     Answer, CLOCKS_APART, Cancellation, CancellationState, CancellationStateName, Case, CorePayment, DeferReason, Event,
     EventKind, FinalAnswer, Inquiry, Jitter, LONGEST_WAIT, Lease, Payment, PaymentKind, PaymentStatus, PaymentStatusName, Refund,
-    RefundState, RefundStateName, Refusal, RefusalCode, RefusalName, Reversal, ReversalOutcome, ReversalOutcomeName,
-    ReversalRequest, ReversalState, ReversalStateName, Settlement, Taken, retry_delay,
+    RefundState, RefundStateName, RefundedElsewhere, RefundedElsewhereName, Refusal, RefusalCode, RefusalName, Reversal,
+    ReversalOutcome, ReversalOutcomeName, ReversalRequest, ReversalState, ReversalStateName, Settlement, Taken, Told,
+    retry_delay,
 };
 pub use clearing::{
     ClearingDay, ClearingDayError, DayClosing, DayStatement, Examination, Excluded, ExclusionReason, Finding, GateState,

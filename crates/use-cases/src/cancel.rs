@@ -10,7 +10,7 @@ use domain::{AcquirerId, Action, Answer, Cancel, CancelReply, Command, Lookup, P
 use metrics::counter;
 use tracing::{error, instrument, warn};
 
-use crate::reversal::{attempt_inline, await_or_attempt, look_up_before_cancel};
+use crate::reversal::{attempt_inline, await_or_attempt, look_up_before_cancel, report_contradiction};
 use crate::{Ports, SubmitError};
 
 /// A cancel whose signature is verified.
@@ -83,6 +83,7 @@ async fn decide(ports: &Arc<Ports>, cancel: ReceivedCancel) -> Result<CancelAnsw
             return Ok(CancelAnswer::NOT_KNOWN);
         }
     };
+    report_contradiction(&id, &decided);
     let answer = match decided.reply {
         CancelReply::Answered(answer) => {
             if answer == Answer::Refused(Refusal::PartlyRefunded) {

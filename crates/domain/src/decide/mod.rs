@@ -1,6 +1,7 @@
 //! The one decision behind every endpoint and worker.
 
 mod cancel;
+mod contradiction;
 mod reversal;
 mod settlement;
 mod update;
@@ -54,6 +55,7 @@ pub fn decide(policy: &Policy, case: &Case, command: &Command) -> Decision {
         Action::LeaseAttempt => reversal::lease_attempt(policy, case, at),
         Action::CompleteAttempt(end) => reversal::complete_attempt(policy, case, end, at),
         Action::Retry => reversal::retry(case, at),
+        Action::Park { note, by } => reversal::park(case, (note, by), at),
         Action::Resolve { note, by } => reversal::resolve(case, (note, by), at),
         Action::Settle(closing) => settlement::settle(policy, case, closing, at),
     }

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use super::attempt::attempt_inline;
+use super::contradiction::report_contradiction;
 use super::lookup::look_up;
 use super::supervise::stops_within;
 use crate::Ports;
@@ -55,6 +56,7 @@ async fn decide_again(ports: Arc<Ports>, payments: Arc<dyn Payments>, case: Case
     let cancel = ports.received(case.id.clone(), Action::Cancel(Cancel::now(acquirer_id, lookup)));
     match ports.lanes.submit::<CancelReply>(cancel).await {
         Ok(decided) => {
+            report_contradiction(&case.id, &decided);
             let answer = match decided.reply {
                 CancelReply::ReversalPending { attempt: Some(attempt) } => Some(attempt_inline(&ports, &case.id, attempt).await),
                 CancelReply::ReversalPending { attempt: None } => None,

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Answer, Cancellation, Case, Inquiry, PaymentStatus, Refund, Reversal, ReversalState, ReversalStateName};
+use domain::{
+    Answer, Cancellation, Case, Inquiry, Money, PaymentStatus, Refund, RefundedElsewhere, Reversal, ReversalState,
+    ReversalStateName,
+};
 use ports::{CaseFile, TimelineEntry};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,7 +14,7 @@ use crate::alipayplus::result_codes::{ResultCode, ResultStatus, of_answer, of_in
 use crate::timestamps;
 use crate::wallet::amounts::Amount;
 use crate::wallet::schemas::{
-    CancellationStateText, Identifier, RefundStateText, ResultStatusText, ReversalStateText, TakenText,
+    CancellationStateText, Identifier, RefundStateText, RefundedElsewhereText, ResultStatusText, ReversalStateText, TakenText,
 };
 
 /// A payment request with all that is known of it.
@@ -33,6 +36,9 @@ pub(in crate::wallet) struct CaseView {
     #[schema(required)]
     reversal: Option<ReversalView>,
     refunds: Vec<RefundView>,
+    /// Null where the wallet core said nothing of other refunds. A refund is refused where it would give back more than this leaves.
+    #[schema(required)]
+    refunded_elsewhere: Option<RefundedElsewhereView>,
     inquiry: ResultView,
     /// Oldest first.
     events: Vec<EventView>,
@@ -69,6 +75,24 @@ pub(super) struct ReversalView {
     state: &'static str,
     /// How many attempts began.
     attempts: u32,
+    #[schema(format = DateTime)]
+    opened_at: String,
+    /// Null for one that is not open.
+    #[schema(format = DateTime, required)]
+    next_attempt_at: Option<String>,
+    /// Open: why the last attempt failed, if it did. Parked: why it is parked.
+    #[schema(required)]
+    last_error: Option<String>,
+}
+
+/// What the wallet core said of refunds that the wallet did not announce.
+#[derive(Serialize, ToSchema)]
+struct RefundedElsewhereView {
+    #[schema(value_type = RefundedElsewhereText)]
+    extent: &'static str,
+    /// Null where the core did not say how much, or said all.
+    #[schema(required)]
+    amount: Option<Amount>,
 }
 
 /// A refund by the wallet.
@@ -115,6 +139,7 @@ impl From<CaseFile> for CaseView {
             cancellation: case.cancellation.as_ref().map(CancellationView::from),
             reversal: case.reversal.as_ref().map(|reversal| ReversalView::of(&case, reversal)),
             refunds: case.refunds.iter().map(RefundView::from).collect(),
+            refunded_elsewhere: case.refunded_elsewhere.map(|said| RefundedElsewhereView::of(&case, said)),
             inquiry: case.inquiry().into(),
             events: timeline.into_iter().map(EventView::from).collect(),
         }
@@ -136,13 +161,31 @@ impl From<&Cancellation> for CancellationView {
 
 impl ReversalView {
     pub(super) fn of(case: &Case, reversal: &Reversal) -> Self {
+        let (next_attempt_at, last_error) = match &reversal.state {
+            ReversalState::Open { next_attempt_at, last_error, .. } => {
+                (Some(timestamps::format(*next_attempt_at)), last_error.clone())
+            }
+            ReversalState::Parked { reason } => (None, Some(reason.clone())),
+            ReversalState::Done { .. } => (None, None),
+        };
         Self {
             reversal_id: case.id.to_string(),
             taken: reversal.taken.as_str(),
             amount: reversal.amount.map(Amount::from),
             state: shown_state(&reversal.state),
             attempts: reversal.attempts,
+            opened_at: timestamps::format(reversal.opened_at),
+            next_attempt_at,
+            last_error,
         }
+    }
+}
+
+impl RefundedElsewhereView {
+    fn of(case: &Case, said: RefundedElsewhere) -> Self {
+        let currency = case.payment.as_ref().map(|payment| payment.amount.currency());
+        let amount = said.amount().zip(currency).and_then(|(minor, currency)| Money::new(minor, currency).ok());
+        Self { extent: said.name().as_str(), amount: amount.map(Amount::from) }
     }
 }
 

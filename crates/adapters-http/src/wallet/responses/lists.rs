@@ -1,6 +1,6 @@
 //! From the domain to the wire: lists of cases, and an account.
 
-use domain::{AccountId, Cancellation, Case, Reversal, ReversalState};
+use domain::{AccountId, Cancellation, Case};
 use ports::{AccountStatement, PostedEntry};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -41,27 +41,11 @@ struct EntryView {
 /// A page of reversals.
 #[derive(Serialize, ToSchema)]
 pub(in crate::wallet) struct ReversalList {
-    reversals: Vec<UnfinishedReversal>,
+    reversals: Vec<ReversalView>,
     /// What to pass as `after`; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     next: Option<String>,
-}
-
-/// A reversal whose money is not known to be back.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct UnfinishedReversal {
-    #[serde(flatten)]
-    reversal: ReversalView,
-    #[schema(format = DateTime)]
-    opened_at: String,
-    /// Null for a parked one.
-    #[schema(format = DateTime, required)]
-    next_attempt_at: Option<String>,
-    /// Open: why the last attempt failed, if it did. Parked: why it is parked.
-    #[schema(required)]
-    last_error: Option<String>,
 }
 
 /// A page of deferred cancels.
@@ -114,26 +98,8 @@ impl From<PostedEntry> for EntryView {
 impl ReversalList {
     /// From a page of at most `limit` cases.
     pub(in crate::wallet) fn of(cases: &[Case], limit: u32) -> Self {
-        let unfinished = |case: &Case| Some(UnfinishedReversal::of(case, case.reversal.as_ref()?));
+        let unfinished = |case: &Case| Some(ReversalView::of(case, case.reversal.as_ref()?));
         Self { reversals: cases.iter().filter_map(unfinished).collect(), next: next(cases, limit, |case| case.id.to_string()) }
-    }
-}
-
-impl UnfinishedReversal {
-    fn of(case: &Case, reversal: &Reversal) -> Self {
-        let (next_attempt_at, last_error) = match &reversal.state {
-            ReversalState::Open { next_attempt_at, last_error, .. } => {
-                (Some(timestamps::format(*next_attempt_at)), last_error.clone())
-            }
-            ReversalState::Parked { reason } => (None, Some(reason.clone())),
-            ReversalState::Done { .. } => (None, None),
-        };
-        Self {
-            reversal: ReversalView::of(case, reversal),
-            opened_at: timestamps::format(reversal.opened_at),
-            next_attempt_at,
-            last_error,
-        }
     }
 }
 

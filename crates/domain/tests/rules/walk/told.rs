@@ -91,7 +91,7 @@ fn leaves_room_for(step: &Step<'_>) -> Option<i64> {
 fn refunded(step: &Step<'_>) -> i64 {
     let looked_up = step.found().filter(|_| step.decision.change.is_some()).map_or(0, |found| found.refunded);
     looked_up.max(match core_said(step) {
-        Some(ReversalOutcome::PartlyRefunded) => 1,
+        Some(ReversalOutcome::PartlyRefunded(_)) => 1,
         Some(ReversalOutcome::FullyRefunded) => 2,
         Some(
             ReversalOutcome::Done | ReversalOutcome::NothingToDo | ReversalOutcome::Impossible(_) | ReversalOutcome::Unknown(_),
@@ -105,7 +105,7 @@ fn needs_core(action: &Action, looks_up: bool) -> bool {
         Action::CompleteAttempt(end) => !matches!(end.outcome, ReversalOutcome::Unknown(_)),
         Action::Cancel(cancel) => looks_up && cancel.lookup != domain::Lookup::Failed,
         Action::Pay(_) | Action::Result(_) | Action::Refund(_) | Action::RefundResult(_) | Action::LeaseAttempt => false,
-        Action::Retry | Action::Resolve { .. } | Action::Settle(_) => false,
+        Action::Retry | Action::Park { .. } | Action::Resolve { .. } | Action::Settle(_) => false,
     }
 }
 
@@ -129,7 +129,12 @@ impl Told {
             Some(Disposition::Proceed) if self.closed => taken_back = Some(Kind::ClosedThenProceed),
             Some(Disposition::Stands) if self.closed => taken_back = Some(Kind::ClosedThenStands),
             Some(
-                Disposition::Proceed | Disposition::Stands | Disposition::Refused | Disposition::Reopened | Disposition::Resolved,
+                Disposition::Proceed
+                | Disposition::Stands
+                | Disposition::Refused
+                | Disposition::Reopened
+                | Disposition::Resolved
+                | Disposition::Parked,
             )
             | None => {}
         }
