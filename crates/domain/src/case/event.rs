@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{ClearingDay, Money, RefundRequestId, Refusal, ReversalOutcome, Rule};
+use crate::{AcquirerId, ClearingDay, Money, RefundRequestId, Refusal, ReversalOutcome, Rule};
 
 /// One line of a case's timeline; written in the commit that made it true.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub enum EventKind {
     RefundFailed(RefundRequestId),
     /// A cancel came for the first time.
     CancelReceived,
+    /// A cancel came from one more acquirer, while nobody knew whose payment it is.
+    FurtherCancelReceived(AcquirerId),
     /// The payment is cancelled by this rule.
     Cancelled(Rule),
     /// The cancel is refused.
@@ -43,10 +45,12 @@ pub enum EventKind {
         /// What came of it.
         outcome: ReversalOutcome,
     },
-    /// The wallet core says it cannot be done.
+    /// An operator has to decide.
     ReversalParked {
-        /// The core's reason.
+        /// Why.
         reason: String,
+        /// The operator who wanted it; `None` where Rescind parked it by itself.
+        by: Option<String>,
     },
     /// The money is back.
     ReversalDone,
@@ -79,7 +83,7 @@ impl EventKind {
             Self::RefundReserved(..) => "refund-reserved",
             Self::RefundSucceeded(_) => "refund-succeeded",
             Self::RefundFailed(_) => "refund-failed",
-            Self::CancelReceived => "cancel-received",
+            Self::CancelReceived | Self::FurtherCancelReceived(_) => "cancel-received",
             Self::Cancelled(_) => "cancelled",
             Self::Refused(_) => "refused",
             Self::ReversalOpened(_) => "reversal-opened",
@@ -99,6 +103,7 @@ impl EventKind {
             Self::PaymentRecorded(amount) | Self::ReversalOpened(Some(amount)) => vec![("amount", amount.to_string())],
             Self::RefundReserved(id, amount) => vec![("refundRequestId", id.to_string()), ("amount", amount.to_string())],
             Self::RefundSucceeded(id) | Self::RefundFailed(id) => vec![("refundRequestId", id.to_string())],
+            Self::FurtherCancelReceived(acquirer_id) => vec![("acquirerId", acquirer_id.to_string())],
             Self::Cancelled(rule) => vec![("rule", rule.name().to_owned())],
             Self::Refused(refusal) => {
                 vec![("reason", refusal.name().to_string()), ("resultCode", refusal.code().to_string())]
@@ -110,7 +115,10 @@ impl EventKind {
                 }
                 details
             }
-            Self::ReversalParked { reason } => vec![("reason", reason.clone())],
+            Self::ReversalParked { reason, by } => {
+                let by = by.iter().map(|by| ("by", by.clone()));
+                [("reason", reason.clone())].into_iter().chain(by).collect()
+            }
             Self::ReversalResolved { note, by } => vec![("note", note.clone()), ("by", by.clone())],
             Self::Settled { day, late_from, refund } => {
                 let of_refund = refund.iter().map(|id| ("refundRequestId", id.to_string()));

@@ -1,6 +1,7 @@
 //! All that is known of one payment request.
 
 mod cancellation;
+mod deferral;
 mod event;
 mod payment;
 mod refund;
@@ -12,6 +13,7 @@ use chrono::{DateTime, Utc};
 pub use cancellation::{
     Answer, Cancellation, CancellationState, CancellationStateName, DeferReason, FinalAnswer, Refusal, RefusalCode, RefusalName,
 };
+pub use deferral::{Deferral, DeferralState, DeferralStateName, LookupAttempt, Receipt, spread};
 pub use event::{Event, EventKind};
 pub use payment::{CorePayment, Payment, PaymentKind, PaymentStatus, PaymentStatusName};
 pub use refund::{Refund, RefundState, RefundStateName};
@@ -35,6 +37,10 @@ pub struct Case {
     pub refunds: Vec<Refund>,
     /// The cancellation, if one was received.
     pub cancellation: Option<Cancellation>,
+    /// The cancels of further acquirers, where more than one asked before the payment was known; only while the cancel is deferred.
+    pub receipts: Vec<Receipt>,
+    /// How a deferred cancel waits.
+    pub deferral: Option<Deferral>,
     /// The duty to give money back, if it ever arose.
     pub reversal: Option<Reversal>,
     /// How a day's statement accounts for the payment, once one does.
@@ -60,7 +66,16 @@ impl Case {
     /// The case of which nothing is known.
     #[must_use]
     pub fn unknown(id: PaymentRequestId) -> Self {
-        Self { id, payment: None, refunds: Vec::new(), cancellation: None, reversal: None, settlement: None }
+        Self {
+            id,
+            payment: None,
+            refunds: Vec::new(),
+            cancellation: None,
+            receipts: Vec::new(),
+            deferral: None,
+            reversal: None,
+            settlement: None,
+        }
     }
 
     /// Whether anything at all is known.

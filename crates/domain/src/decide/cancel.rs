@@ -5,83 +5,146 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Decision;
 use super::update::CaseUpdate;
 use crate::{
-    Answer, Cancel, CancelReply, Cancellation, CancellationState, Case, DeferReason, EventKind, FinalAnswer, FundsKind, Lookup,
-    NeverReceived, OtherAcquirer, PaymentStatus, PeriodOver, Policy, Refusal, RefusalCode, Rule,
+    AcquirerId, Answer, Cancel, CancelReply, Cancellation, CancellationState, Case, DeferReason, EventKind, FinalAnswer,
+    FundsKind, Lookup, LookupAttempt, LookupEnd, NeverReceived, OtherAcquirer, PaymentStatus, PeriodOver, Policy, Receipt,
+    Refusal, RefusalCode, Rule,
 };
 
-/// A cancel with the moment that decides about its period.
-struct Receipt<'a> {
-    cancel: &'a Cancel,
-    received_at: DateTime<Utc>,
+/// What asking the wallet core came to, and when that was known.
+pub(super) struct LookedUp<'a> {
+    pub(super) lookup: &'a Lookup,
+    pub(super) attempt: LookupAttempt,
+    pub(super) now: DateTime<Utc>,
 }
 
 pub(super) fn cancel(policy: &Policy, case: &Case, cancel: &Cancel, at: DateTime<Utc>) -> Decision {
-    // Two processes may commit in another order than they received: the earliest receipt counts, not the first one recorded.
-    let received_at = case.cancellation.as_ref().map_or(at, |known| known.first_received_at.min(at));
-    let receipt = Receipt { cancel, received_at };
+    let Cancel { acquirer_id, lookup, waited, attempt } = cancel;
     let mut update = CaseUpdate::of(case, at);
-    if let Lookup::Found(found) = &cancel.lookup
-        && !case.is_decided()
-    {
-        update.merge_lookup(&found.payment);
+    if let Some((rule, reply)) = repeat(policy, case, acquirer_id) {
+        let decision =
+            if rule == Rule::ReversalPending { lease_inline(policy, case, update, *waited) } else { Decision::unchanged(reply) };
+        return decision.by(rule);
     }
-    let rule = select_rule(policy, &update.case, &receipt);
-    if rule == Rule::DifferentAcquirer {
-        // What the lookup said is not recorded either: a stranger's request must leave no trace.
-        update = CaseUpdate::of(case, at);
+    update.receive(acquirer_id, at);
+    if let (true, Some(reason)) = (case.has_parked_deferral(), case.defer_reason()) {
+        return update.finish_if_changed(case, CancelReply::Answered(Answer::Pending)).by(Rule::Deferred(reason));
     }
-    let reply = apply(rule, policy, &receipt, &mut update);
+    let looked_up = LookedUp { lookup, attempt: *attempt, now: at + *waited };
+    if *lookup == Lookup::NotYet {
+        let reply = CancelReply::LookUp { attempt: update.await_lookup(policy, looked_up.now) };
+        return update.finish_if_changed(case, reply);
+    }
+    let (rule, reply) = conclude(policy, &mut update, &looked_up);
+    if !may_cancel(policy, &update.case, acquirer_id) {
+        let reply = CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest));
+        return update.finish_if_changed(case, reply).by(Rule::DifferentAcquirer);
+    }
     if matches!(reply, CancelReply::ReversalPending { .. }) {
-        return lease_inline(policy, case, update, cancel.waited).by(rule);
+        return lease_inline(policy, case, update, *waited).by(rule);
     }
-    let decision = if update.case == *case { Decision::unchanged(reply) } else { update.finish(reply) };
-    decision.by(rule)
+    update.finish_if_changed(case, reply).by(rule)
 }
 
-/// Decides a deferred cancel again once a refund's result is known, and names the rule; any other case is left as it is.
+/// Decides a deferred cancel whose payment a worker looked up. Nobody waits for the reply but the worker, which makes the attempt.
+pub(super) fn decide_looked_up(policy: &Policy, case: &Case, end: &LookupEnd, at: DateTime<Utc>) -> Decision {
+    if case.lookup_due_at().is_none() {
+        let answer = case.cancellation.as_ref().and_then(Cancellation::final_answer).map_or(Answer::Pending, Answer::from);
+        return Decision::unchanged(CancelReply::Answered(answer));
+    }
+    let mut update = CaseUpdate::of(case, at);
+    let (rule, reply) = conclude(policy, &mut update, &LookedUp { lookup: &end.lookup, attempt: end.attempt, now: at });
+    if matches!(reply, CancelReply::ReversalPending { .. }) {
+        return lease_inline(policy, case, update, TimeDelta::zero()).by(rule);
+    }
+    update.finish_if_changed(case, reply).by(rule)
+}
+
+/// Decides a deferred cancel again once a refund's result is known, and names the rule; any other case is left as it is. One that
+/// waits for a lookup too is looked up at once, and a parked one waits for its operator.
 pub(super) fn decide_deferred(policy: &Policy, update: &mut CaseUpdate) -> Option<Rule> {
-    let deferred = update.case.cancellation.as_ref()?;
-    if deferred.state != CancellationState::Deferred(DeferReason::RefundRunning) {
+    if update.case.defer_reason() != Some(DeferReason::RefundRunning) || update.case.has_parked_deferral() {
         return None;
     }
-    let cancel = Cancel::now(deferred.acquirer_id.clone(), Lookup::Recorded);
-    let receipt = Receipt { cancel: &cancel, received_at: deferred.first_received_at };
-    let rule = select_rule(policy, &update.case, &receipt);
+    let now = update.at;
+    if let Some(waiting) = update.case.deferral.take().filter(|_| !update.case.has_running_refund()) {
+        update.case.deferral = Some(waiting.due_at(now));
+        update.move_to(CancellationState::Deferred(DeferReason::LookupFailed));
+        return None;
+    }
+    let looked_up = LookedUp { lookup: &Lookup::Recorded, attempt: LookupAttempt::FIRST, now };
     // No caller waits for this reply: Alipay+ asks again and is answered then, and the worker makes the attempt.
-    let _ = apply(rule, policy, &receipt, update);
+    let (rule, _) = conclude(policy, update, &looked_up);
     Some(rule)
 }
 
-/// The rule table: flat guards in order of precedence (`docs/develop/decisions.md`).
-fn select_rule(policy: &Policy, case: &Case, receipt: &Receipt<'_>) -> Rule {
-    let looks_at_acquirer = policy.results.other_acquirer == OtherAcquirer::ParamIllegal;
-    if looks_at_acquirer && case.is_foreign_to(&receipt.cancel.acquirer_id) {
-        return Rule::DifferentAcquirer;
+/// What a cancel is answered without looking at anything but what is decided: the first three rows of the table.
+fn repeat(policy: &Policy, case: &Case, acquirer_id: &AcquirerId) -> Option<(Rule, CancelReply)> {
+    if looks_at_acquirer(policy) && case.is_foreign_to(acquirer_id) {
+        return Some((Rule::DifferentAcquirer, CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest))));
     }
     if let Some(answer) = case.cancellation.as_ref().and_then(Cancellation::final_answer) {
-        return Rule::AnswerRecorded(answer);
+        return Some((Rule::AnswerRecorded(answer), CancelReply::Answered(answer.into())));
     }
-    if case.is_cancelled() {
-        return Rule::ReversalPending;
+    case.is_cancelled().then_some((Rule::ReversalPending, CancelReply::ReversalPending { attempt: None }))
+}
+
+fn looks_at_acquirer(policy: &Policy) -> bool {
+    policy.results.other_acquirer == OtherAcquirer::ParamIllegal
+}
+
+/// Whether what the case came to is also the answer to this acquirer: it belongs to it, or nobody knows yet whose it is.
+fn may_cancel(policy: &Policy, case: &Case, acquirer_id: &AcquirerId) -> bool {
+    !looks_at_acquirer(policy) || !case.is_foreign_to(acquirer_id)
+}
+
+/// Whose cancel decides, and when it came. Where the payment is known it is its acquirer's own, where there is none the earliest. A
+/// cancel that waits for a refund was once let in whoever sent it.
+pub(super) fn entitled(policy: &Policy, case: &Case) -> Option<Receipt> {
+    let Some(payment) = case.payment.as_ref().filter(|_| looks_at_acquirer(policy)) else { return case.earliest_receipt() };
+    let own = case.received_from(&payment.acquirer_id);
+    let own = own.map(|received_at| Receipt { acquirer_id: payment.acquirer_id.clone(), received_at });
+    let is_let_in = case.defer_reason() == Some(DeferReason::RefundRunning);
+    own.or_else(|| case.earliest_receipt().filter(|_| is_let_in))
+}
+
+/// Applies the rules to a case that nothing is decided of, after a look for its payment.
+fn conclude(policy: &Policy, update: &mut CaseUpdate, looked_up: &LookedUp<'_>) -> (Rule, CancelReply) {
+    if let Lookup::Found(found) = looked_up.lookup {
+        update.merge_lookup(&found.payment);
     }
+    let Some(receipt) = entitled(policy, &update.case) else {
+        update.turn_away();
+        return (Rule::DifferentAcquirer, CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest)));
+    };
+    let rule = select_rule(policy, &update.case, (&receipt, looked_up.lookup));
+    if update.case.payment.is_some() || !matches!(rule, Rule::Deferred(_)) {
+        update.assign_to(receipt);
+    }
+    let reply = apply(rule, policy, looked_up, update);
+    (rule, reply)
+}
+
+/// The rest of the rule table, for what nothing is decided of: flat guards in order of precedence (`docs/develop/decisions.md`).
+fn select_rule(policy: &Policy, case: &Case, (receipt, lookup): (&Receipt, &Lookup)) -> Rule {
     let Some(payment) = &case.payment else {
-        return match receipt.cancel.lookup {
+        return match lookup {
             Lookup::Recorded | Lookup::Found(_) => Rule::NeverReceived,
-            Lookup::Failed => Rule::Deferred(DeferReason::LookupFailed),
+            Lookup::Failed(_) | Lookup::NotYet => Rule::Deferred(DeferReason::LookupFailed),
         };
     };
     if case.is_settled() || !policy.period.includes(payment.initiated_at, receipt.received_at) {
         return Rule::PeriodOver;
     }
-    let (refunded_elsewhere, refund_running_elsewhere) = match &receipt.cancel.lookup {
+    let (refunded_elsewhere, refund_running_elsewhere) = match lookup {
         Lookup::Found(found) => (found.refunded, found.refund_running),
-        Lookup::Recorded | Lookup::Failed => (0, false),
+        Lookup::Recorded | Lookup::Failed(_) | Lookup::NotYet => (0, false),
     };
     if case.has_running_refund() || refund_running_elsewhere {
         return Rule::Deferred(DeferReason::RefundRunning);
     }
-    if receipt.cancel.lookup == Lookup::Failed {
-        return Rule::Deferred(DeferReason::LookupFailed);
+    match lookup {
+        Lookup::Failed(_) | Lookup::NotYet => return Rule::Deferred(DeferReason::LookupFailed),
+        Lookup::Recorded | Lookup::Found(_) => {}
     }
     let refunded = case.refunded().max(refunded_elsewhere);
     match payment.status {
@@ -93,7 +156,7 @@ fn select_rule(policy: &Policy, case: &Case, receipt: &Receipt<'_>) -> Rule {
 }
 
 /// Records what the rule says, and replies.
-fn apply(rule: Rule, policy: &Policy, receipt: &Receipt<'_>, update: &mut CaseUpdate) -> CancelReply {
+fn apply(rule: Rule, policy: &Policy, looked_up: &LookedUp<'_>, update: &mut CaseUpdate) -> CancelReply {
     match rule {
         Rule::DifferentAcquirer => CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest)),
         Rule::AnswerRecorded(answer) => CancelReply::Answered(answer.into()),
@@ -103,40 +166,41 @@ fn apply(rule: Rule, policy: &Policy, receipt: &Receipt<'_>, update: &mut CaseUp
                 PeriodOver::ProcessFail => RefusalCode::ProcessFail,
                 PeriodOver::CancelWindowExceed => RefusalCode::CancelWindowExceed,
             };
-            refuse(update, receipt, Refusal::PeriodOver(code))
+            refuse(update, Refusal::PeriodOver(code))
         }
         Rule::Deferred(reason) => {
-            update.receive(receipt, CancellationState::Deferred(reason));
+            update.move_to(CancellationState::Deferred(reason));
+            update.wait_again(looked_up);
             CancelReply::Answered(Answer::Pending)
         }
         Rule::FullyRefunded => {
-            update.receive(receipt, CancellationState::AlreadyRefunded);
+            update.decide(CancellationState::AlreadyRefunded);
             CancelReply::Answered(Answer::Cancelled)
         }
-        Rule::PartlyRefunded => refuse(update, receipt, Refusal::PartlyRefunded),
-        Rule::NeverReceived | Rule::NothingTaken | Rule::MoneyTaken => close(policy, update, receipt, rule),
+        Rule::PartlyRefunded => refuse(update, Refusal::PartlyRefunded),
+        Rule::NeverReceived | Rule::NothingTaken | Rule::MoneyTaken => close(policy, update, rule),
     }
 }
 
-fn refuse(update: &mut CaseUpdate, receipt: &Receipt<'_>, refusal: Refusal) -> CancelReply {
-    update.receive(receipt, CancellationState::Refused { refusal });
+fn refuse(update: &mut CaseUpdate, refusal: Refusal) -> CancelReply {
+    update.decide(CancellationState::Refused { refusal });
     update.record_event(EventKind::Refused(refusal));
     CancelReply::Answered(Answer::Refused(refusal))
 }
 
 /// Cancels: the payment is closed, and what it took goes back. A wallet core is asked even where nothing is known to be taken: it
 /// may have debited and died before it reported that.
-fn close(policy: &Policy, update: &mut CaseUpdate, receipt: &Receipt<'_>, rule: Rule) -> CancelReply {
+fn close(policy: &Policy, update: &mut CaseUpdate, rule: Rule) -> CancelReply {
     let cancelled_at = update.at;
     let reply = match policy.funds {
         FundsKind::Ledger => {
             let never_received = rule == Rule::NeverReceived && policy.results.never_received == NeverReceived::OrderNotExist;
             let answer = if never_received { FinalAnswer::Refused(Refusal::NeverReceived) } else { FinalAnswer::Cancelled };
-            update.receive(receipt, CancellationState::Cancelled { cancelled_at, answer });
+            update.decide(CancellationState::Cancelled { cancelled_at, answer });
             CancelReply::Answered(answer.into())
         }
         FundsKind::Http => {
-            update.receive(receipt, CancellationState::Open { cancelled_at });
+            update.decide(CancellationState::Open { cancelled_at });
             CancelReply::ReversalPending { attempt: None }
         }
     };
@@ -154,24 +218,5 @@ fn lease_inline(policy: &Policy, before: &Case, mut update: CaseUpdate, waited: 
     if begun.is_some() {
         update.case.reversal = begun;
     }
-    let reply = CancelReply::ReversalPending { attempt };
-    if update.case == *before { Decision::unchanged(reply) } else { update.finish(reply) }
-}
-
-impl CaseUpdate {
-    /// Records where the cancellation stands. Only the first receipt has a line in the timeline. Before the payment could be looked
-    /// up any acquirer may have asked; the case becomes that of the acquirer that is answered.
-    fn receive(&mut self, receipt: &Receipt<'_>, state: CancellationState) {
-        let first_received_at = receipt.received_at;
-        self.case.cancellation = Some(match self.case.cancellation.take() {
-            Some(known) if known.waits_for_lookup() => {
-                Cancellation { acquirer_id: receipt.cancel.acquirer_id.clone(), first_received_at, state }
-            }
-            Some(known) => Cancellation { first_received_at, state, ..known },
-            None => {
-                self.record_event(EventKind::CancelReceived);
-                Cancellation { acquirer_id: receipt.cancel.acquirer_id.clone(), first_received_at, state }
-            }
-        });
-    }
+    update.finish_if_changed(before, CancelReply::ReversalPending { attempt })
 }

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Decision;
 use super::update::CaseUpdate;
+use super::{Decision, deferral};
 use crate::{
     Answer, AttemptEnd, CancellationState, Case, CommandReply, Disposition, EventKind, FinalAnswer, LeaseReply, NeverReceived,
     Policy, Refusal, Reversal, ReversalOutcome, ReversalState, retry_delay,
@@ -43,7 +43,7 @@ pub(super) fn complete_attempt(policy: &Policy, case: &Case, end: &AttemptEnd, a
         ReversalOutcome::Impossible(reason) => {
             let state = ReversalState::Parked { reason: reason.clone() };
             update.case.reversal = Some(Reversal { state, ..reversal.clone() });
-            update.record_event(EventKind::ReversalParked { reason: reason.clone() });
+            update.record_event(EventKind::ReversalParked { reason: reason.clone(), by: None });
         }
         ReversalOutcome::Unknown(met) => {
             let next_attempt_at = at + retry_delay(end.attempt, end.jitter);
@@ -56,7 +56,10 @@ pub(super) fn complete_attempt(policy: &Policy, case: &Case, end: &AttemptEnd, a
 }
 
 /// Has a parked reversal tried again.
-pub(super) fn retry(case: &Case, at: DateTime<Utc>) -> Decision {
+pub(super) fn retry(policy: &Policy, case: &Case, at: DateTime<Utc>) -> Decision {
+    if case.defer_reason().is_some() {
+        return deferral::retry(policy, case, at);
+    }
     let reversal = match parked(case) {
         Ok(reversal) => reversal,
         Err(reply) => return Decision::unchanged(reply),
@@ -67,8 +70,20 @@ pub(super) fn retry(case: &Case, at: DateTime<Utc>) -> Decision {
     update.finish(CommandReply::Done(Disposition::Reopened))
 }
 
+/// Leaves an open reversal to an operator. What an attempt is doing at this moment is not stopped by it, so it has to end before.
+pub(super) fn park(case: &Case, (note, by): (&str, &str), at: DateTime<Utc>) -> Decision {
+    if case.defer_reason().is_some() {
+        return deferral::park(case, (note, by), at);
+    }
+    let _ = (note, by, at);
+    Decision::unchanged(CommandReply::NotFound { fenced: false })
+}
+
 /// Ends a parked reversal that was paid by hand.
-pub(super) fn resolve(case: &Case, (note, by): (&str, &str), at: DateTime<Utc>) -> Decision {
+pub(super) fn resolve(policy: &Policy, case: &Case, (note, by): (&str, &str), at: DateTime<Utc>) -> Decision {
+    if case.defer_reason().is_some() {
+        return deferral::resolve(policy, case, (note, by), at);
+    }
     let reversal = match parked(case) {
         Ok(reversal) => reversal,
         Err(reply) => return Decision::unchanged(reply),

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::{Change, Decision};
 use crate::{
-    Cancellation, CancellationState, Case, Entry, EntryKind, Event, EventKind, FinalAnswer, FundsKind, Payment, PaymentStatus,
-    Policy, Refund, Reply, Reversal, ReversalState, Taken,
+    Cancellation, CancellationState, Case, Entry, EntryKind, Event, EventKind, FinalAnswer, FundsKind, Money, Payment,
+    PaymentStatus, Policy, Refund, Reply, Reversal, ReversalState, Taken,
 };
 
 pub(super) struct CaseUpdate {
@@ -27,6 +27,11 @@ impl CaseUpdate {
     pub(super) fn finish(self, reply: impl Into<Reply>) -> Decision {
         let Self { case, at: _, events, entries } = self;
         Decision { reply: reply.into(), rule: None, change: Some(Change { case, events, entries }) }
+    }
+
+    /// The same, where nothing may have changed.
+    pub(super) fn finish_if_changed(self, before: &Case, reply: impl Into<Reply>) -> Decision {
+        if self.case == *before { Decision::unchanged(reply) } else { self.finish(reply) }
     }
 
     /// Takes over what the wallet core says of the payment. What is recorded stays; only its status goes on, as the wallet's own
@@ -81,6 +86,13 @@ impl CaseUpdate {
         self.entries.push(Entry { refund: Some(refund.id.clone()), amount: refund.amount, ..entry(payment, kind, self.at) });
     }
 
+    /// Books what refunds left of the payment.
+    pub(super) fn book_rest(&mut self, payment: &Payment, left: i64) {
+        if let Ok(amount) = Money::new(left, payment.amount.currency()) {
+            self.entries.push(Entry { amount, ..entry(payment, EntryKind::returning(payment.kind), self.at) });
+        }
+    }
+
     /// Returns what the payment took: booked at once by the ledger; for a wallet core the case's one reversal is
     /// opened, or opened again, and due at once. A parked reversal stays parked. One that was resolved by hand is parked again,
     /// because the core does not know of the payment by hand.
@@ -105,7 +117,7 @@ impl CaseUpdate {
             Some(parked @ Reversal { state: ReversalState::Parked { .. }, .. }) => Reversal { taken, amount, ..parked },
             Some(resolved @ Reversal { state: ReversalState::Done { by_hand: true, .. }, .. }) => {
                 let reason = "it was resolved by hand before the payment was known to have succeeded".to_owned();
-                self.record_event(EventKind::ReversalParked { reason: reason.clone() });
+                self.record_event(EventKind::ReversalParked { reason: reason.clone(), by: None });
                 Reversal { taken, amount, opened_at: self.at, state: ReversalState::Parked { reason }, ..resolved }
             }
             known => {
