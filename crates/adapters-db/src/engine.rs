@@ -15,17 +15,17 @@ use crate::pool::Pools;
 use crate::rows::{CaseKey, LoadedRows};
 use crate::runner::Runner;
 use crate::settings::{DatabaseError, DatabaseSettings};
-use crate::tables::{CaseTables, DayTables};
+use crate::tables::{CaseTables, DayTables, DeferralTables};
 use crate::transaction::Transactions;
 use crate::writes::Writes;
 
 /// A connection that a store works on. What it does is the same for every engine behind it.
 pub(crate) trait SqlConnection:
-    R2D2Connection + Transactions + CaseTables + DayTables + DeploymentTable + 'static
+    R2D2Connection + Transactions + CaseTables + DayTables + DeferralTables + DeploymentTable + 'static
 {
 }
 
-impl<C: R2D2Connection + Transactions + CaseTables + DayTables + DeploymentTable + 'static> SqlConnection for C {}
+impl<C: R2D2Connection + Transactions + CaseTables + DayTables + DeferralTables + DeploymentTable + 'static> SqlConnection for C {}
 
 /// An engine: its functions on one type of connection. It is a value and not a trait of the connection, so that several engines share
 /// a type of connection, and one that differs from another in a few functions names only those: `Engine { write, ..POSTGRES }`.
@@ -50,11 +50,22 @@ pub(crate) struct Engine<C: SqlConnection> {
     /// Locks the cases of `keys`, which are sorted by id, and loads them as they are under the lock. A case of `opening` is there
     /// afterwards, and locked, even if nothing was known of it.
     pub(crate) lock_and_load: fn(connection: &mut C, keys: &[CaseKey<'_>], opening: &[CaseKey<'_>]) -> QueryResult<Locked>,
-    /// Locks at most `limit` cases whose reversal is due and leased to nobody, the earliest due first. It passes over those that
-    /// somebody else has locked.
-    pub(crate) lock_due: fn(connection: &mut C, now: DateTime<Utc>, limit: u32) -> QueryResult<Vec<String>>,
+    /// Locks at most `limit` cases of which something is due, the earliest due first. It passes over those that somebody else has
+    /// locked.
+    pub(crate) lock_due: fn(connection: &mut C, wanted: Wanted, at: DateTime<Utc>, limit: u32) -> QueryResult<Vec<String>>,
     /// Writes what a batch decided.
     pub(crate) write: fn(connection: &mut C, writes: &Writes<'_>) -> QueryResult<()>,
+}
+
+/// What has to be due of the cases that are to be locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// An attempt of a reversal that is leased to nobody.
+    Attempts,
+    /// A lookup that a deferred cancel waits for.
+    Lookups,
+    /// Such a lookup, but later than at the moment.
+    LaterLookups,
 }
 
 /// Cases under their locks.

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use domain::{ClearingDay, PaymentRequestId};
 
 use crate::output::{CliError, print_line};
+use crate::reversals::{Act, ListedState};
 use crate::settings::{Settings, Sources};
 use crate::wiring::Migrated;
 use crate::{demo, explain, health, keys, reversals, serve, settlement, wiring};
@@ -90,11 +91,33 @@ enum KeysCommand {
 
 #[derive(Subcommand)]
 enum ReversalsCommand {
-    /// Has a parked reversal tried again
+    /// Prints the reversals, or the deferred cancels, that are not at their end
+    List {
+        /// Which of them
+        #[arg(long, value_name = "STATE", value_enum, default_value = "parked")]
+        state: ListedState,
+    },
+    /// Has a parked reversal, or a deferred cancel that is parked, tried again
     Retry {
         /// The reversal's id, which is the paymentRequestId
         id: String,
     },
+    /// Leaves an open reversal, or a deferred cancel, to an operator
+    Park(SignedArgs),
+    /// Ends what is parked, because the money went back by hand
+    Resolve(SignedArgs),
+}
+
+#[derive(Args)]
+struct SignedArgs {
+    /// The reversal's id, which is the paymentRequestId
+    id: String,
+    /// Why, or what was done; for the timeline
+    #[arg(long, value_name = "TEXT")]
+    note: String,
+    /// Who does it; for the timeline
+    #[arg(long, value_name = "NAME")]
+    by: String,
 }
 
 #[derive(Subcommand)]
@@ -147,7 +170,16 @@ pub(crate) fn run() -> Result<ExitCode, CliError> {
         Command::Explain { id } => on_runtime(explain::explain(load(vec![])?, identifier(&id)?)),
         Command::Settlement(SettlementCommand::Export { day, out }) => on_runtime(settlement::export(load(vec![])?, day, &out)),
         Command::Settlement(SettlementCommand::Check(args)) => on_runtime(settlement::check(load(vec![])?, args)),
-        Command::Reversals(ReversalsCommand::Retry { id }) => on_runtime(reversals::retry(load(vec![])?, identifier(&id)?)),
+        Command::Reversals(command) => {
+            let settings = load(vec![])?;
+            let (id, act) = match command {
+                ReversalsCommand::List { state } => return on_runtime(reversals::list(settings, state)),
+                ReversalsCommand::Retry { id } => (id, Act::Retry),
+                ReversalsCommand::Park(SignedArgs { id, note, by }) => (id, Act::Park { note, by }),
+                ReversalsCommand::Resolve(SignedArgs { id, note, by }) => (id, Act::Resolve { note, by }),
+            };
+            on_runtime(reversals::act(settings, identifier(&id)?, act))
+        }
     }
 }
 

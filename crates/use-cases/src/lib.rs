@@ -14,7 +14,7 @@ mod wallet_commands;
 
 pub use cancel::{CancelAnswer, OverloadedError, ReceivedCancel, cancel};
 pub use lanes::{LaneSettings, Lanes, SubmitError};
-pub use operator::retry_reversal;
+pub use operator::operate;
 pub use ports::{Core, Ports};
 pub use reversal::run_worker;
 pub use settlement::{

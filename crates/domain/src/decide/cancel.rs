@@ -117,7 +117,9 @@ fn conclude(policy: &Policy, update: &mut CaseUpdate, looked_up: &LookedUp<'_>) 
         return (Rule::DifferentAcquirer, CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest)));
     };
     let rule = select_rule(policy, &update.case, (&receipt, looked_up.lookup));
-    if update.case.payment.is_some() || !matches!(rule, Rule::Deferred(_)) {
+    // As long as nobody knows whose it is, each of them waits with a receipt of its own.
+    let is_known_whose = looks_at_acquirer(policy) && update.case.payment.is_some();
+    if is_known_whose || !matches!(rule, Rule::Deferred(_)) {
         update.assign_to(receipt);
     }
     let reply = apply(rule, policy, looked_up, update);

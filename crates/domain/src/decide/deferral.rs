@@ -134,6 +134,7 @@ impl CaseUpdate {
         } else {
             self.record_event(EventKind::FurtherCancelReceived(acquirer_id.clone()));
             self.case.receipts.push(Receipt { acquirer_id: acquirer_id.clone(), received_at });
+            self.case.receipts.sort_by(|one, other| one.acquirer_id.cmp(&other.acquirer_id));
         }
     }
 

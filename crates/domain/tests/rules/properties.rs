@@ -77,7 +77,7 @@ fn any_outcome() -> impl Strategy<Value = ReversalOutcome> {
 
 fn any_action() -> impl Strategy<Value = Action> {
     let any_refund = || select(vec!["r1", "r2", "r3"]).prop_map(refund_id);
-    let lookup = prop_oneof![4 => Just(Lookup::Recorded), 1 => Just(Lookup::Failed)];
+    let lookup = prop_oneof![4 => Just(Lookup::Recorded), 1 => Just(Lookup::Failed("no answer".to_owned()))];
     let jitter = any::<u32>().prop_map(Jitter);
     prop_oneof![
         4 => (any_acquirer(), lookup).prop_map(|(acquirer_id, lookup)| Action::Cancel(Cancel::now(acquirer_id, lookup))),
@@ -89,6 +89,7 @@ fn any_action() -> impl Strategy<Value = Action> {
         4 => (0..=5_u32, any_outcome(), jitter)
             .prop_map(|(attempt, outcome, jitter)| Action::CompleteAttempt(AttemptEnd { attempt, outcome, jitter })),
         1 => Just(Action::Retry),
+        1 => Just(Action::Park { note: "look into it".into(), by: "ann".into() }),
         1 => Just(Action::Resolve { note: "paid by hand".into(), by: "ann".into() }),
     ]
 }
@@ -146,12 +147,14 @@ fn money_goes_back_once_and_never_more_than_is_left(story: &Story) {
 
 /// Each of these is told once in a case's life.
 fn the_timeline_repeats_nothing(story: &Story) {
-    for what in ["payment-recorded", "succeeded", "failed", "cancel-received", "cancelled", "refused"] {
+    for (what, most) in
+        [("payment-recorded", 1), ("succeeded", 1), ("failed", 1), ("cancel-received", 2), ("cancelled", 1), ("refused", 2)]
+    {
         let times = story.timeline().into_iter().filter(|name| *name == what).count();
-        assert!(times <= 1, "{what} {times} times");
+        assert!(times <= most, "{what} {times} times");
     }
     let said = |what: &str| story.timeline().contains(&what);
-    assert_eq!(said("cancel-received"), story.case.cancellation.is_some());
+    assert!(said("cancel-received") || story.case.cancellation.is_none());
     assert!(said("cancelled") || !story.case.is_cancelled());
     assert_eq!(said("succeeded"), has_succeeded(&story.case));
     let ended = |refund: &&domain::Refund| refund.state != RefundState::Reserved;
@@ -191,7 +194,7 @@ proptest! {
                 Happening::Asked(when, action) => match asks(&mut story, when, action) {
                     Reply::Cancel(CancelReply::ReversalPending { attempt }) => attempt,
                     Reply::Lease(LeaseReply::Leased(attempt)) => Some(attempt),
-                    Reply::Cancel(CancelReply::Answered(_)) | Reply::Command(_) | Reply::Lease(LeaseReply::NotDue) | Reply::Attempt(_) => None,
+                    Reply::Cancel(CancelReply::Answered(_) | CancelReply::LookUp { .. }) | Reply::Command(_) | Reply::Lease(LeaseReply::NotDue) | Reply::Attempt(_) => None,
                 },
                 Happening::WorkerBegins(when) => story.moment(when).worker_begins(),
                 Happening::DayCloses => {

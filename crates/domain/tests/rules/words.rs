@@ -114,6 +114,7 @@ fn only_a_cancel_and_an_announced_payment_open_a_case() {
         refund_ended("r1", domain::ReportedResult::Failed),
         Action::LeaseAttempt,
         closing(1, ReversalOutcome::Done),
+        Action::LeaseLookup,
         Action::Retry,
         Action::Resolve { note, by },
         Action::Settle(closing_of("2026-03-01")),
@@ -144,7 +145,7 @@ fn a_timeline_says_what_else_is_worth_knowing() {
             EventKind::ReversalTried { attempt: 3, outcome: unknown },
             &[("attempt", "3"), ("outcome", "unknown"), ("error", "a timeout")],
         ),
-        (EventKind::ReversalParked { reason: "no account".into() }, &[("reason", "no account")]),
+        (EventKind::ReversalParked { reason: "no account".into(), by: None }, &[("reason", "no account")]),
         (EventKind::ReversalResolved { note: "by hand".into(), by: "ann".into() }, &[("note", "by hand"), ("by", "ann")]),
     ];
     for (kind, expected) in details {

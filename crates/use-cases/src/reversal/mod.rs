@@ -8,5 +8,5 @@ mod supervise;
 mod worker;
 
 pub(crate) use attempt::{attempt_inline, await_or_attempt};
-pub(crate) use lookup::look_up_before_cancel;
+pub(crate) use lookup::{LookupHealth, look_up_for_cancel};
 pub use worker::run_worker;

@@ -12,13 +12,13 @@ use diesel::result::Error as DieselError;
 use diesel::sqlite::SqliteConnection;
 use domain::ReversalStateName;
 
-use crate::engine::{Engine, Locked};
+use crate::engine::{Engine, Locked, Wanted};
 use crate::pool::{Connections, Pools};
 use crate::rows::{CaseKey, CaseRow};
 use crate::schema::reversals;
 use crate::settings::{DatabaseError, DatabaseSettings};
-use crate::sql::{Groups, KeysJson, SqlStatement, SqlText, TableRow, WriteMode, json_of};
-use crate::tables::CaseTables;
+use crate::sql::{Groups, KEYS_ONLY, KeysJson, SqlStatement, SqlText, TableRow, WriteMode, json_of};
+use crate::tables::{CaseTables, DUE_LOOKUPS, DeferralTables, LATER_LOOKUPS, UNSCHEDULED_LOOKUPS};
 use crate::transaction::Transactions;
 use crate::writes::{Writes, ensure_written};
 
@@ -60,8 +60,16 @@ fn check_writable(connection: &mut SqliteConnection) -> QueryResult<()> {
     connection.writing(|connection| connection.batch_execute("select 1 from cases limit 0"))
 }
 
-fn lock_due(connection: &mut SqliteConnection, now: DateTime<Utc>, limit: u32) -> QueryResult<Vec<String>> {
+fn lock_due(connection: &mut SqliteConnection, wanted: Wanted, now: DateTime<Utc>, limit: u32) -> QueryResult<Vec<String>> {
     let now = now.timestamp_micros();
+    match wanted {
+        Wanted::Attempts => {}
+        Wanted::Lookups => {
+            let due = connection.lookups(DUE_LOOKUPS, "", (now, limit))?;
+            return if due.is_empty() { connection.lookups(UNSCHEDULED_LOOKUPS, "", (now, limit)) } else { Ok(due) };
+        }
+        Wanted::LaterLookups => return connection.lookups(LATER_LOOKUPS, "", (now, limit)),
+    }
     let free = reversals::lease_until.is_null().or(reversals::lease_until.le(now));
     let open = reversals::state.eq(ReversalStateName::Open.as_str());
     let due = reversals::table.filter(open.and(reversals::next_attempt_at.le(now)).and(free));
@@ -84,13 +92,17 @@ fn lock_and_load(connection: &mut SqliteConnection, keys: &[CaseKey<'_>], openin
 }
 
 fn write(connection: &mut SqliteConnection, writes: &Writes<'_>) -> QueryResult<()> {
-    let Writes { cases, groups, refunds, reversals, events, entries } = writes;
+    let Writes { cases, groups, refunds, reversals, deferrals, receipts, events, entries } = writes;
     let (insert, update) = (WriteMode::Insert, WriteMode::Update(Groups::ALL));
     write_rows(connection, sql::update_cases(*groups), (cases, WriteMode::Update(*groups)))?;
     write_rows(connection, &sql::INSERT_REFUNDS, (&refunds.new, insert))?;
     write_rows(connection, &sql::UPDATE_REFUNDS, (&refunds.changed, update))?;
     write_rows(connection, &sql::INSERT_REVERSALS, (&reversals.new, insert))?;
     write_rows(connection, &sql::UPDATE_REVERSALS, (&reversals.changed, update))?;
+    write_rows(connection, &sql::UPSERT_DEFERRALS, (&deferrals.written, insert))?;
+    write_rows(connection, &sql::DELETE_DEFERRALS, (&deferrals.gone, KEYS_ONLY))?;
+    write_rows(connection, &sql::UPSERT_RECEIPTS, (&receipts.written, insert))?;
+    write_rows(connection, &sql::DELETE_RECEIPTS, (&receipts.gone, KEYS_ONLY))?;
     write_rows(connection, &sql::INSERT_EVENTS, (events, insert))?;
     write_rows(connection, &sql::INSERT_ENTRIES, (entries, insert))
 }

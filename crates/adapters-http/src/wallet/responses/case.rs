@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Answer, Cancellation, Case, Inquiry, PaymentStatus, Refund, Reversal, ReversalState, ReversalStateName};
+use domain::{
+    Answer, Cancellation, Case, Deferral, Inquiry, PaymentStatus, Refund, Reversal, ReversalState, ReversalStateName, Taken,
+};
 use ports::{CaseFile, TimelineEntry};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -67,7 +69,7 @@ pub(super) struct ReversalView {
     amount: Option<Amount>,
     #[schema(value_type = ReversalStateText)]
     state: &'static str,
-    /// How many attempts began.
+    /// How many attempts began; of a deferred cancel that is parked, how many lookups.
     attempts: u32,
 }
 
@@ -113,7 +115,7 @@ impl From<CaseFile> for CaseView {
             status,
             amount: case.payment.as_ref().map(|payment| payment.amount.into()),
             cancellation: case.cancellation.as_ref().map(CancellationView::from),
-            reversal: case.reversal.as_ref().map(|reversal| ReversalView::of(&case, reversal)),
+            reversal: ReversalView::of_case(&case),
             refunds: case.refunds.iter().map(RefundView::from).collect(),
             inquiry: case.inquiry().into(),
             events: timeline.into_iter().map(EventView::from).collect(),
@@ -135,6 +137,23 @@ impl From<&Cancellation> for CancellationView {
 }
 
 impl ReversalView {
+    /// A deferred cancel that is parked is shown as a reversal that is: an operator ends both in the same way.
+    fn of_case(case: &Case) -> Option<Self> {
+        let parked = case.deferral.as_ref().filter(|deferral| deferral.is_parked());
+        let of_deferral = parked.map(|deferral| Self::of_parked_deferral(case, deferral));
+        of_deferral.or_else(|| case.reversal.as_ref().map(|reversal| Self::of(case, reversal)))
+    }
+
+    pub(super) fn of_parked_deferral(case: &Case, deferral: &Deferral) -> Self {
+        Self {
+            reversal_id: case.id.to_string(),
+            taken: Taken::NothingKnown.as_str(),
+            amount: None,
+            state: ReversalStateName::Parked.as_str(),
+            attempts: deferral.attempts,
+        }
+    }
+
     pub(super) fn of(case: &Case, reversal: &Reversal) -> Self {
         Self {
             reversal_id: case.id.to_string(),

@@ -1,6 +1,6 @@
 //! From the domain to the wire: lists of cases, and an account.
 
-use domain::{AccountId, Cancellation, Case, Reversal, ReversalState};
+use domain::{AccountId, Cancellation, Case, Deferral, DeferralState, Reversal, ReversalState};
 use ports::{AccountStatement, PostedEntry};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -87,6 +87,17 @@ struct DeferredCancel {
     reason: &'static str,
     #[schema(format = DateTime)]
     first_received_at: String,
+    /// Since when it waits.
+    #[schema(format = DateTime)]
+    since: String,
+    /// How many lookups of its payment ended without a decision.
+    attempts: u32,
+    /// When the payment is looked up again; null where the result of a refund is waited for.
+    #[schema(format = DateTime, required)]
+    next_attempt_at: Option<String>,
+    /// What the last lookup met, if it failed.
+    #[schema(required)]
+    last_error: Option<String>,
 }
 
 impl AccountView {
@@ -114,12 +125,26 @@ impl From<PostedEntry> for EntryView {
 impl ReversalList {
     /// From a page of at most `limit` cases.
     pub(in crate::wallet) fn of(cases: &[Case], limit: u32) -> Self {
-        let unfinished = |case: &Case| Some(UnfinishedReversal::of(case, case.reversal.as_ref()?));
+        let unfinished = |case: &Case| match (&case.deferral, &case.reversal) {
+            (Some(deferral), _) if deferral.is_parked() => Some(UnfinishedReversal::of_deferral(case, deferral)),
+            (_, Some(reversal)) => Some(UnfinishedReversal::of(case, reversal)),
+            (_, None) => None,
+        };
         Self { reversals: cases.iter().filter_map(unfinished).collect(), next: next(cases, limit, |case| case.id.to_string()) }
     }
 }
 
 impl UnfinishedReversal {
+    /// A deferred cancel that is parked: nothing is known to be taken, and an operator decides.
+    fn of_deferral(case: &Case, deferral: &Deferral) -> Self {
+        Self {
+            reversal: ReversalView::of_parked_deferral(case, deferral),
+            opened_at: timestamps::format(deferral.since),
+            next_attempt_at: None,
+            last_error: last_error(deferral),
+        }
+    }
+
     fn of(case: &Case, reversal: &Reversal) -> Self {
         let (next_attempt_at, last_error) = match &reversal.state {
             ReversalState::Open { next_attempt_at, last_error, .. } => {
@@ -153,7 +178,19 @@ impl DeferredCancel {
             acquirer_id: cancellation.acquirer_id.to_string(),
             reason,
             first_received_at: timestamps::format(cancellation.first_received_at),
+            since: timestamps::format(case.deferred_since()?),
+            attempts: case.deferral.as_ref().map_or(0, |deferral| deferral.attempts),
+            next_attempt_at: case.lookup_due_at().map(timestamps::format),
+            last_error: case.deferral.as_ref().and_then(last_error),
         })
+    }
+}
+
+/// What the last lookup met, or why it is parked.
+fn last_error(deferral: &Deferral) -> Option<String> {
+    match &deferral.state {
+        DeferralState::Waiting { last_error, .. } => last_error.clone(),
+        DeferralState::Parked { reason } => Some(reason.clone()),
     }
 }
 

@@ -33,9 +33,11 @@ fn cause(step: &Step<'_>) -> &'static str {
         Action::Result(_) => "late success",
         Action::Refund(_) => "refund",
         Action::RefundResult(_) => "refund result",
-        Action::LeaseAttempt => "lease",
+        Action::LeaseAttempt | Action::LeaseLookup => "lease",
+        Action::DecideDeferred(_) | Action::LookUpBy(_) => "lookup",
         Action::CompleteAttempt(end) => end.outcome.name().as_str(),
         Action::Retry => "retry",
+        Action::Park { .. } => "park",
         Action::Resolve { .. } => "resolve",
         Action::Settle(_) => "day closed",
     }
