@@ -76,7 +76,7 @@ fn once_is_enough(decide: Decide, step: &Step<'_>) {
             assert_eq!(reply, Reply::Cancel(CancelReply::ReversalPending { attempt: None }))
         }
         Reply::Command(CommandReply::Done(Disposition::Reopened | Disposition::Resolved | Disposition::Parked)) => {
-            assert!(matches!(reply, Reply::Command(CommandReply::Conflict(_))))
+            assert!(matches!(reply, Reply::Command(CommandReply::Conflict(_) | CommandReply::NotFound { .. })))
         }
         Reply::Cancel(CancelReply::Answered(_) | CancelReply::LookUp { .. })
         | Reply::Command(CommandReply::Done(_))
