@@ -48,7 +48,7 @@ fn moved_nothing(action: &Action) -> bool {
     matches!(
         action,
         Action::CompleteAttempt(AttemptEnd {
-            outcome: ReversalOutcome::NothingToDo | ReversalOutcome::PartlyRefunded | ReversalOutcome::FullyRefunded,
+            outcome: ReversalOutcome::NothingToDo | ReversalOutcome::PartlyRefunded(_) | ReversalOutcome::FullyRefunded,
             ..
         })
     )

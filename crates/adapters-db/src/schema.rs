@@ -25,6 +25,9 @@ diesel::table! {
         refusal -> Nullable<Text>,
         result_code -> Nullable<Text>,
         returned_at -> Nullable<BigInt>,
+        told -> Nullable<Text>,
+        refunded_elsewhere -> Nullable<Text>,
+        refunded_elsewhere_value -> Nullable<BigInt>,
         settled_at -> Nullable<BigInt>,
         last_event -> Integer,
         settlement_day -> Nullable<Text>,
@@ -93,6 +96,7 @@ diesel::table! {
         what -> Text,
         details -> Text,
         more -> Nullable<Text>,
+        actor -> Nullable<Text>,
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::WalletCore;
 use crate::connection::send;
-use crate::reply::{CallError, one_line};
+use crate::reply::{CallError, CoreObject, one_line};
 
 /// How much of the core's reason for "impossible" is kept, in characters.
 const LONGEST_REASON: usize = 500;
@@ -70,6 +70,14 @@ const ALREADY_DONE: &str = "already-done";
 #[derive(Deserialize)]
 struct EndBody {
     outcome: String,
+    /// How much refunds gave back, beside `partly-refunded`.
+    refunded: Option<CoreObject<RefundedBody>>,
+}
+
+#[derive(Deserialize)]
+struct RefundedBody {
+    value: String,
+    currency: String,
 }
 
 impl EndBody {
@@ -80,12 +88,22 @@ impl EndBody {
         match ReversalOutcomeName::parse(&self.outcome) {
             Some(ReversalOutcomeName::Done) => Ok(ReversalOutcome::Done),
             Some(ReversalOutcomeName::NothingToDo) => Ok(ReversalOutcome::NothingToDo),
-            Some(ReversalOutcomeName::PartlyRefunded) => Ok(ReversalOutcome::PartlyRefunded),
+            Some(ReversalOutcomeName::PartlyRefunded) => self.part().map(ReversalOutcome::PartlyRefunded),
             Some(ReversalOutcomeName::FullyRefunded) => Ok(ReversalOutcome::FullyRefunded),
             Some(ReversalOutcomeName::Impossible | ReversalOutcomeName::Unknown) | None => {
                 Err(CallError::new("status 200 with an outcome outside of the contract"))
             }
         }
+    }
+}
+
+impl EndBody {
+    /// An amount that cannot be read makes the whole reply unknown: what it says of refunds is counted when the wallet wants one.
+    fn part(&self) -> Result<Option<Money>, CallError> {
+        let Some(CoreObject(RefundedBody { value, currency })) = &self.refunded else { return Ok(None) };
+        let amount =
+            Money::parse(value, currency).map_err(|invalid| CallError::new(format!("status 200, refunded: {invalid}")))?;
+        Ok(Some(amount))
     }
 }
 

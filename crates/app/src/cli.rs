@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use domain::{ClearingDay, PaymentRequestId};
+use domain::{Action, ClearingDay, PaymentRequestId};
 
 use crate::output::{CliError, print_line};
-use crate::reversals::{Act, ListedState};
+use crate::reversals::ListedState;
 use crate::settings::{Settings, Sources};
 use crate::wiring::Migrated;
 use crate::{demo, explain, health, keys, reversals, serve, settlement, wiring};
@@ -91,33 +91,58 @@ enum KeysCommand {
 
 #[derive(Subcommand)]
 enum ReversalsCommand {
-    /// Prints the reversals, or the deferred cancels, that are not at their end
-    List {
-        /// Which of them
-        #[arg(long, value_name = "STATE", value_enum, default_value = "parked")]
-        state: ListedState,
-    },
-    /// Has a parked reversal, or a deferred cancel that is parked, tried again
+    /// Has a parked reversal tried again
     Retry {
         /// The reversal's id, which is the paymentRequestId
         id: String,
     },
-    /// Leaves an open reversal, or a deferred cancel, to an operator
-    Park(SignedArgs),
-    /// Ends what is parked, because the money went back by hand
-    Resolve(SignedArgs),
+    /// Stops an open reversal, between two attempts, and leaves it to an operator
+    Park {
+        /// The reversal's id, which is the paymentRequestId
+        id: String,
+        #[command(flatten)]
+        act: ActArgs,
+    },
+    /// Ends a parked reversal whose money went back by hand
+    Resolve {
+        /// The reversal's id, which is the paymentRequestId
+        id: String,
+        #[command(flatten)]
+        act: ActArgs,
+    },
+    /// Prints the reversals whose money is not known to be back, one a line
+    List {
+        /// Those that an operator has to decide about, and not those that are tried
+        #[arg(long)]
+        parked: bool,
+        /// Cancels that cannot be decided yet
+        #[arg(long, conflicts_with = "parked")]
+        deferred: bool,
+        /// Prints each as a JSON object, with the members of the wallet API's list
+        #[arg(long)]
+        json: bool,
+    },
 }
 
+/// What an operator's act leaves in the timeline.
 #[derive(Args)]
-struct SignedArgs {
-    /// The reversal's id, which is the paymentRequestId
-    id: String,
-    /// Why, or what was done; for the timeline
-    #[arg(long, value_name = "TEXT")]
+struct ActArgs {
+    /// Why, or what was done instead
+    #[arg(long, value_name = "TEXT", value_parser = note)]
     note: String,
-    /// Who does it; for the timeline
-    #[arg(long, value_name = "NAME")]
+    /// Who does it
+    #[arg(long, value_name = "NAME", value_parser = note)]
     by: String,
+}
+
+/// A text for the timeline.
+fn note(text: &str) -> Result<String, String> {
+    let readable = !text.trim().is_empty() && text.chars().all(|c| c == '\n' || !c.is_control());
+    if readable && text.chars().count() <= 1000 {
+        Ok(text.to_owned())
+    } else {
+        Err("must be 1 to 1000 characters, of the control characters none but line feeds".to_owned())
+    }
 }
 
 #[derive(Subcommand)]
@@ -170,17 +195,29 @@ pub(crate) fn run() -> Result<ExitCode, CliError> {
         Command::Explain { id } => on_runtime(explain::explain(load(vec![])?, identifier(&id)?)),
         Command::Settlement(SettlementCommand::Export { day, out }) => on_runtime(settlement::export(load(vec![])?, day, &out)),
         Command::Settlement(SettlementCommand::Check(args)) => on_runtime(settlement::check(load(vec![])?, args)),
-        Command::Reversals(command) => {
-            let settings = load(vec![])?;
-            let (id, act) = match command {
-                ReversalsCommand::List { state } => return on_runtime(reversals::list(settings, state)),
-                ReversalsCommand::Retry { id } => (id, Act::Retry),
-                ReversalsCommand::Park(SignedArgs { id, note, by }) => (id, Act::Park { note, by }),
-                ReversalsCommand::Resolve(SignedArgs { id, note, by }) => (id, Act::Resolve { note, by }),
-            };
-            on_runtime(reversals::act(settings, identifier(&id)?, act))
-        }
+        Command::Reversals(command) => run_reversals(load(vec![])?, command),
     }
+}
+
+fn run_reversals(settings: Settings, command: ReversalsCommand) -> Result<ExitCode, CliError> {
+    let (id, action, words) = match command {
+        ReversalsCommand::List { parked, deferred, json } => {
+            let list = match (parked, deferred) {
+                (_, true) => ListedState::Deferred,
+                (true, false) => ListedState::Parked,
+                (false, false) => ListedState::Open,
+            };
+            return on_runtime(reversals::list(settings, list, json));
+        }
+        ReversalsCommand::Retry { id } => (id, Action::Retry, ["is open again and due at once", "is not tried again"]),
+        ReversalsCommand::Park { id, act: ActArgs { note, by } } => {
+            (id, Action::Park { note, by }, ["is parked until an operator decides", "is not parked"])
+        }
+        ReversalsCommand::Resolve { id, act: ActArgs { note, by } } => {
+            (id, Action::Resolve { note, by }, ["is resolved", "is not resolved"])
+        }
+    };
+    on_runtime(reversals::act(settings, (identifier(&id)?, action), words))
 }
 
 fn identifier(id: &str) -> Result<PaymentRequestId, CliError> {

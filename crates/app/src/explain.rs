@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::{
     Action, Answer, Cancel, CancelReply, CancellationState, Case, Command, DeferReason, Deferral, DeferralState, FinalAnswer,
-    Lookup, Payment, PaymentRequestId, PaymentStatus, Policy, Receipt, RefundState, Refusal, ReversalState, Rule, RuleRow,
-    Settlement, decide,
+    Lookup, Payment, PaymentRequestId, PaymentStatus, Policy, Receipt, RefundState, RefundedElsewhere, Refusal, ReversalState,
+    Rule, RuleRow, Settlement, decide,
 };
 use ports::{CaseFile, Clock, TimelineEntry};
 
@@ -51,6 +51,22 @@ fn known(policy: &Policy, case: &Case) -> Vec<String> {
             RefundState::Failed { completed_at } => format!("failed at {}", time(completed_at)),
         };
         lines.push(format!("refund       {} of {}, {state}", refund.id, refund.amount));
+    }
+    if let Some(said) = case.refunded_elsewhere {
+        let how_much = match said {
+            RefundedElsewhere::All => "everything".to_owned(),
+            RefundedElsewhere::Part => "a part, and not how much".to_owned(),
+            RefundedElsewhere::Amount(minor) => match case.payment.as_ref().map(|payment| payment.amount.currency()) {
+                Some(currency) => format!("{minor} {currency}"),
+                None => minor.to_string(),
+            },
+        };
+        lines.push(format!(
+            "refunded     {how_much} by other refunds, as the wallet core says; counted when the wallet wants one"
+        ));
+    }
+    if let Some(told) = case.told {
+        lines.push(format!("told         the wallet heard {told}, and goes on hearing it"));
     }
     if let Some(cancellation) = &case.cancellation {
         let received = time(cancellation.first_received_at);
@@ -124,7 +140,7 @@ fn rule(case: &Case, timeline: &[TimelineEntry]) -> String {
         CancellationState::Deferred(reason) => Some(Rule::Deferred(reason).name()),
         CancellationState::Open { .. } | CancellationState::Cancelled { .. } => recorded(),
         CancellationState::Refused { refusal } => Some(refused_by(refusal).name()),
-        CancellationState::AlreadyRefunded => Some(Rule::FullyRefunded.name()),
+        CancellationState::AlreadyRefunded { .. } => Some(Rule::FullyRefunded.name()),
     };
     let row = name.and_then(Rule::row_named);
     row.map_or_else(
@@ -167,6 +183,7 @@ fn why(case: &Case) -> &'static str {
         None => "no cancel came yet and this is what the rules say to one that comes now",
         Some(CancellationState::Deferred(DeferReason::RefundRunning)) => "a refund of the wallet's own has no result yet",
         Some(CancellationState::Deferred(DeferReason::LookupFailed)) => "the wallet core did not say what it knows",
+        Some(CancellationState::Deferred(DeferReason::Contradiction)) => "the wallet core contradicts itself",
         Some(CancellationState::Open { .. }) => "it is cancelled and the money is not known to be back",
         Some(CancellationState::Cancelled { answer: FinalAnswer::Cancelled, .. }) => {
             "it is cancelled; this answer is recorded and given for ever"
@@ -175,7 +192,7 @@ fn why(case: &Case) -> &'static str {
             "it was never received; it is closed all the same, and this answer is recorded"
         }
         Some(CancellationState::Refused { .. }) => "it was refused for good; this answer is recorded and given for ever",
-        Some(CancellationState::AlreadyRefunded) => "refunds had given everything back; this answer is recorded",
+        Some(CancellationState::AlreadyRefunded { .. }) => "refunds had given everything back; this answer is recorded",
     }
 }
 
@@ -183,16 +200,23 @@ fn next(case: &Case) -> String {
     let reversal = case.reversal.as_ref().map(|reversal| &reversal.state);
     let next = match (case.cancellation.as_ref().map(|cancellation| cancellation.state), reversal) {
         (Some(CancellationState::Deferred(_)), _) if case.has_parked_deferral() => {
-            "An operator decides: `rescind reversals` resolves it, or has it tried again."
+            "An operator decides: has it decided again, or ends it once the money went back by hand."
         }
-        (_, Some(ReversalState::Parked { .. })) => "An operator decides: the wallet core says the money cannot go back.",
+        (_, Some(ReversalState::Parked { .. })) => {
+            "An operator decides: has it tried again, or ends it once the money went back by hand."
+        }
         (_, Some(ReversalState::Open { .. })) => "The money is given back, again and again until there is a receipt.",
         (None, _) => "Nothing until Alipay+ cancels or the wallet reports more.",
         (Some(CancellationState::Deferred(DeferReason::RefundRunning)), _) => {
             "The cancel is decided in the commit that records the refund's result."
         }
         (Some(CancellationState::Deferred(DeferReason::LookupFailed)), _) => "The wallet core is asked again.",
-        (Some(CancellationState::Refused { .. } | CancellationState::AlreadyRefunded), _) => "Nothing: the answer is final.",
+        (Some(CancellationState::Deferred(DeferReason::Contradiction)), _) => {
+            "The wallet core is asked again, and only a lookup that agrees with the record decides. An operator may have to."
+        }
+        (Some(CancellationState::Refused { .. } | CancellationState::AlreadyRefunded { .. }), _) => {
+            "Nothing: the answer is final."
+        }
         (Some(CancellationState::Open { .. } | CancellationState::Cancelled { .. }), Some(ReversalState::Done { .. })) => {
             "Nothing: the money is back."
         }
@@ -204,7 +228,6 @@ fn next(case: &Case) -> String {
     next.to_owned()
 }
 
-/// A moment in UTC, to the millisecond.
-pub(crate) fn time(at: DateTime<Utc>) -> String {
+fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -96,6 +96,12 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
         "For how long the oldest deferred cancel waits for a lookup of its payment; 0 where none waits.",
     ),
     ("rescind_reversal_attempts_total", Kind::Counter, Unit::Count, "Attempts to give money back that ended, by outcome."),
+    (
+        "rescind_contradictions_total",
+        Kind::Counter,
+        Unit::Count,
+        "Contradictions of the wallet core that deferred a cancel or parked a reversal, by end.",
+    ),
     ("rescind_payment_lookups_total", Kind::Counter, Unit::Count, "Payments that the wallet core was asked for, by outcome."),
     ("rescind_wallet_core_seconds", Kind::Histogram(CORE), Unit::Seconds, "How long calls of the wallet core took, by call."),
     ("rescind_commands_waiting", Kind::Gauge, Unit::Count, "Commands that wait in this process's lanes for the next batch."),
@@ -152,6 +158,9 @@ pub(crate) fn start() -> Result<impl Fn() -> String + Send + Sync + 'static, Cli
     let to_watch = [ReversalOutcomeName::Impossible, ReversalOutcomeName::PartlyRefunded, ReversalOutcomeName::Unknown];
     for outcome in to_watch.into_iter().map(ReversalOutcomeName::as_str).chain(["not-begun"]) {
         counter!("rescind_reversal_attempts_total", "outcome" => outcome).absolute(0);
+    }
+    for end in ["deferred", "parked"] {
+        counter!("rescind_contradictions_total", "end" => end).absolute(0);
     }
     for row in &Rule::TABLE {
         counter!("rescind_decisions_total", "rule" => row.name).absolute(0);

@@ -1,90 +1,137 @@
-//! `rescind reversals`: what an operator does about money that is not back, where no API can be reached.
+//! `rescind reversals`: what an operator sees and does of reversals where no API can be reached.
 
 use std::process::ExitCode;
 
-use clap::ValueEnum;
-use domain::{Action, Case, CommandReply, DeferralState, PaymentRequestId, ReversalState};
-use ports::{CancellationStore, Page, ReversalFilter, UnavailableError};
+use chrono::{DateTime, Utc};
+use domain::{
+    Action, Case, CommandReply, DeferReason, DeferralState, Money, PaymentRequestId, ReversalState, ReversalStateName, Taken,
+};
+use ports::{Page, ReversalFilter};
+use serde_json::{Value, json};
 use use_cases::operate;
 
 use crate::clock::SystemClock;
-use crate::explain::time;
 use crate::output::{CliError, print_line};
 use crate::settings::Settings;
 use crate::wiring;
 
-/// How many cases are read at once.
-const PAGE: u32 = 500;
-/// How long a note may be, in characters.
-const LONGEST_NOTE: usize = 1000;
-/// How long the name of an operator may be, in characters.
-const LONGEST_NAME: usize = 64;
+/// How many are read at once.
+const AT_ONCE: u32 = 500;
 
 /// Which list is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ListedState {
-    /// Tried until the money is back
+    /// Tried until the money is back.
     Open,
-    /// Left to an operator
+    /// Left to an operator.
     Parked,
-    /// Not decided yet
+    /// Not decidable yet.
     Deferred,
 }
 
-/// What is to be done about one of them.
-pub(crate) enum Act {
-    /// Has it tried, or decided, again.
-    Retry,
-    /// Leaves it to an operator.
-    Park { note: String, by: String },
-    /// Ends it, because the money went back by hand.
-    Resolve { note: String, by: String },
-}
-
-impl Act {
-    fn action(&self) -> Result<Action, CliError> {
-        match self {
-            Self::Retry => Ok(Action::Retry),
-            Self::Park { note, by } => {
-                let (note, by) = signed(note, by)?;
-                Ok(Action::Park { note, by })
-            }
-            Self::Resolve { note, by } => {
-                let (note, by) = signed(note, by)?;
-                Ok(Action::Resolve { note, by })
-            }
-        }
-    }
-
-    /// What was done, and what was not, in words.
-    fn in_words(&self) -> [&'static str; 2] {
-        match self {
-            Self::Retry => ["is open again and due at once", "is not tried again"],
-            Self::Park { .. } => ["is parked", "is not parked"],
-            Self::Resolve { .. } => ["is done: its cancel is answered S from now on", "is not resolved"],
-        }
-    }
-}
-
-fn signed(note: &str, by: &str) -> Result<(String, String), CliError> {
-    let is_plain = |text: &str, longest: usize| {
-        (1..=longest).contains(&text.chars().count()) && text.chars().all(|c| !c.is_control() || c == '\n')
-    };
-    if !is_plain(note, LONGEST_NOTE) {
-        return Err(CliError::new(format!("--note must be 1 to {LONGEST_NOTE} characters without control characters")));
-    }
-    if !is_plain(by, LONGEST_NAME) {
-        return Err(CliError::new(format!("--by must be 1 to {LONGEST_NAME} characters without control characters")));
-    }
-    Ok((note.to_owned(), by.to_owned()))
-}
-
-/// Has it decided in the database; the processes that serve it go on from there.
-pub(crate) async fn act(settings: Settings, id: PaymentRequestId, act: Act) -> Result<ExitCode, CliError> {
-    let action = act.action()?;
-    let [done, not_done] = act.in_words();
+/// Prints what is in a list, one a line.
+pub(crate) async fn list(settings: Settings, state: ListedState, as_json: bool) -> Result<ExitCode, CliError> {
     let store = wiring::deployment_store(&settings)?;
-    let reply = operate(store.as_ref(), &SystemClock, &id, action).await.map_err(|error| {
+    let mut after = None;
+    loop {
+        let page = Page { limit: AT_ONCE, after };
+        let cases = match state {
+            ListedState::Open => store.reversals(ReversalFilter::Open, &page).await,
+            ListedState::Parked => store.reversals(ReversalFilter::Parked, &page).await,
+            ListedState::Deferred => store.deferred(&page).await,
+        };
+        let cases = cases.map_err(|error| CliError::new(format!("the database cannot be asked: {error}")))?;
+        for listed in cases.iter().filter_map(ListedCase::of) {
+            print_line(if as_json { listed.in_json().to_string() } else { listed.in_words() })?;
+        }
+        after = cases.last().map(|case| case.id.to_string());
+        if cases.len() < AT_ONCE as usize {
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+}
+
+/// A reversal, or a deferred cancel, as it is listed.
+struct ListedCase<'a> {
+    case: &'a Case,
+    /// In the words of the wallet API.
+    state: &'static str,
+    taken: Taken,
+    amount: Option<Money>,
+    since: DateTime<Utc>,
+    attempts: u32,
+    next_attempt_at: Option<DateTime<Utc>>,
+    /// What was met last, or why it is parked.
+    last_error: Option<&'a str>,
+}
+
+impl<'a> ListedCase<'a> {
+    fn of(case: &'a Case) -> Option<Self> {
+        case.defer_reason().map_or_else(|| Self::of_reversal(case), |reason| Self::of_deferred(case, reason))
+    }
+
+    fn of_deferred(case: &'a Case, reason: DeferReason) -> Option<Self> {
+        let (state, last_error) = match case.deferral.as_ref().map(|deferral| &deferral.state) {
+            Some(DeferralState::Parked { reason }) => (ReversalStateName::Parked.as_str(), Some(reason.as_str())),
+            Some(DeferralState::Waiting { last_error, .. }) => (reason.as_str(), last_error.as_deref()),
+            None => (reason.as_str(), None),
+        };
+        let attempts = case.deferral.as_ref().map_or(0, |deferral| deferral.attempts);
+        let (since, next_attempt_at) = (case.deferred_since()?, case.lookup_due_at());
+        Some(Self { case, state, taken: Taken::NothingKnown, amount: None, since, attempts, next_attempt_at, last_error })
+    }
+
+    fn of_reversal(case: &'a Case) -> Option<Self> {
+        let reversal = case.reversal.as_ref()?;
+        let (next_attempt_at, last_error) = match &reversal.state {
+            ReversalState::Open { next_attempt_at, last_error, .. } => (Some(*next_attempt_at), last_error.as_deref()),
+            ReversalState::Parked { reason } => (None, Some(reason.as_str())),
+            ReversalState::Done { .. } => (None, None),
+        };
+        Some(Self {
+            case,
+            state: reversal.state.name().as_str(),
+            taken: reversal.taken,
+            amount: reversal.amount,
+            since: reversal.opened_at,
+            attempts: reversal.attempts,
+            next_attempt_at,
+            last_error,
+        })
+    }
+
+    fn in_words(&self) -> String {
+        let Self { case, state, amount, since, attempts, last_error, .. } = self;
+        let amount = amount.map_or_else(|| "whatever was taken".to_owned(), |amount| amount.to_string());
+        let error = last_error.map(|error| format!(": {error}")).unwrap_or_default();
+        format!("{}  {state}  {amount}  since {}  {attempts} attempts{error}", case.id, since.to_rfc3339())
+    }
+
+    /// The members of the wallet API's list of reversals.
+    fn in_json(&self) -> Value {
+        let amount =
+            self.amount.map(|amount| json!({ "value": amount.minor().to_string(), "currency": amount.currency().code() }));
+        json!({
+            "reversalId": self.case.id.as_str(),
+            "taken": self.taken.as_str(),
+            "amount": amount,
+            "state": self.state,
+            "attempts": self.attempts,
+            "openedAt": self.since.to_rfc3339(),
+            "nextAttemptAt": self.next_attempt_at.map(|at| at.to_rfc3339()),
+            "lastError": self.last_error,
+        })
+    }
+}
+
+/// Has an operator's act recorded, which the processes that serve the database go on from, and says what came of it.
+pub(crate) async fn act(
+    settings: Settings,
+    (id, action): (PaymentRequestId, Action),
+    [done, not_done]: [&str; 2],
+) -> Result<ExitCode, CliError> {
+    let store = wiring::deployment_store(&settings)?;
+    let reply = operate(store.as_ref(), &SystemClock, (&id, action)).await.map_err(|error| {
         CliError::new(format!("it is not known whether the reversal {id} {done}, because the database failed: {error}"))
     })?;
     match reply {
@@ -94,57 +141,6 @@ pub(crate) async fn act(settings: Settings, id: PaymentRequestId, act: Act) -> R
         }
         CommandReply::NotFound { fenced: _ } => Err(CliError::new(format!("there is no reversal {id}"))),
         CommandReply::Conflict(why) => Err(CliError::new(format!("the reversal {id} {not_done}: {why}"))),
+        CommandReply::RefundedElsewhere => Err(CliError::new(format!("the reversal {id} {not_done}"))),
     }
-}
-
-/// Prints what is in one of the lists, a line each.
-pub(crate) async fn list(settings: Settings, state: ListedState) -> Result<ExitCode, CliError> {
-    let store = wiring::deployment_store(&settings)?;
-    let mut page = Page { limit: PAGE, after: None };
-    loop {
-        let listed = page_of(store.as_ref(), state, &page).await;
-        let cases = listed.map_err(|error| CliError::new(format!("the database cannot be asked: {error}")))?;
-        for case in &cases {
-            if let Some(line) = line(case) {
-                print_line(line)?;
-            }
-        }
-        match cases.last() {
-            Some(last) => page.after = Some(last.id.to_string()),
-            None => return Ok(ExitCode::SUCCESS),
-        }
-    }
-}
-
-async fn page_of(store: &dyn CancellationStore, state: ListedState, page: &Page) -> Result<Vec<Case>, UnavailableError> {
-    match state {
-        ListedState::Open => store.reversals(ReversalFilter::Open, page).await,
-        ListedState::Parked => store.reversals(ReversalFilter::Parked, page).await,
-        ListedState::Deferred => store.deferred(page).await,
-    }
-}
-
-/// The id, since when, how often it was tried, when it is tried again, and what was met last.
-fn line(case: &Case) -> Option<String> {
-    let (since, attempts, next, met) = if let Some(reason) = case.defer_reason() {
-        let deferral = case.deferral.as_ref();
-        let met = match deferral.map(|deferral| &deferral.state) {
-            Some(DeferralState::Waiting { last_error, .. }) => last_error.clone(),
-            Some(DeferralState::Parked { reason }) => Some(reason.clone()),
-            None => None,
-        };
-        let attempts = deferral.map_or(0, |deferral| deferral.attempts);
-        (case.deferred_since()?, attempts, case.lookup_due_at(), met.or_else(|| Some(reason.to_string())))
-    } else {
-        let reversal = case.reversal.as_ref()?;
-        let (next, met) = match &reversal.state {
-            ReversalState::Open { next_attempt_at, last_error, .. } => (Some(*next_attempt_at), last_error.clone()),
-            ReversalState::Parked { reason } => (None, Some(reason.clone())),
-            ReversalState::Done { .. } => (None, None),
-        };
-        (reversal.opened_at, reversal.attempts, next, met)
-    };
-    let next = next.map_or_else(String::new, |next| format!(", next {}", time(next)));
-    let met = met.map_or_else(String::new, |met| format!(": {}", met.replace('\n', " ")));
-    Some(format!("{}  since {}, attempts {attempts}{next}{met}", case.id, time(since)))
 }

@@ -17,12 +17,13 @@ mod reply;
 mod rule;
 mod spelling;
 
+pub(crate) use case::NOTHING_OF_A_SUCCESS;
 pub use case::{
     Answer, Cancellation, CancellationState, CancellationStateName, Case, CorePayment, DeferReason, Deferral, DeferralState,
     DeferralStateName, Event, EventKind, FinalAnswer, Inquiry, Jitter, Lease, LookupAttempt, Payment, PaymentKind, PaymentStatus,
-    PaymentStatusName, Receipt, Refund, RefundState, RefundStateName, Refusal, RefusalCode, RefusalName, Reversal,
-    ReversalOutcome, ReversalOutcomeName, ReversalRequest, ReversalState, ReversalStateName, Settlement, Taken, retry_delay,
-    spread,
+    PaymentStatusName, Receipt, Refund, RefundState, RefundStateName, RefundedElsewhere, RefundedElsewhereName, Refusal,
+    RefusalCode, RefusalName, Reversal, ReversalOutcome, ReversalOutcomeName, ReversalRequest, ReversalState, ReversalStateName,
+    Settlement, Taken, Told, retry_delay, spread,
 };
 pub use clearing::{
     ClearingDay, ClearingDayError, DayClosing, DayStatement, Examination, Excluded, ExclusionReason, Finding, GateState,

@@ -49,6 +49,9 @@ pub enum CommandReply {
     },
     /// The command contradicts the record, for this reason; nothing changed.
     Conflict(&'static str),
+    /// Do not refund: the wallet core said that refunds which are not recorded here gave the money back, or a part of it that it did not
+    /// name; nothing changed.
+    RefundedElsewhere,
 }
 
 /// The reply to a request for the next attempt, or for the next lookup.

@@ -49,7 +49,7 @@ impl Rule {
         RuleRow {
             name: "different-acquirer",
             when: "another acquirer than the recorded one asks",
-            decision: "refused, nothing recorded (setting: not compared)",
+            decision: "refused, and its cancel is not recorded (setting: not compared)",
             answer: "F PARAM_ILLEGAL",
         },
         RuleRow {
@@ -61,7 +61,7 @@ impl Rule {
         RuleRow {
             name: "reversal-pending",
             when: "cancelled, and the money is not back yet",
-            decision: "an open reversal is tried at once, a parked one stays parked",
+            decision: "an open reversal is tried at once, a parked one stays parked; a lookup that contradicts the record parks it",
             answer: "U, S once the money is back",
         },
         RuleRow {
@@ -78,7 +78,7 @@ impl Rule {
         },
         RuleRow {
             name: "deferred",
-            when: "a refund by the wallet has no result yet, or the payment could not be looked up",
+            when: "a refund by the wallet has no result yet, or the payment could not be looked up, or the lookup contradicts the record",
             decision: "deferred: the receipt is recorded, new refunds are refused",
             answer: "U",
         },

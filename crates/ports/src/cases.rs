@@ -6,8 +6,8 @@ use std::time::Instant;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    AccountId, Action, Case, Command, Currency, Decision, Entry, PaymentRequestId, Reply, ReplyMismatchError, ReversalRequest,
-    Rule,
+    AccountId, Action, Case, Command, Currency, Decision, Entry, EventKind, PaymentRequestId, Reply, ReplyMismatchError,
+    ReversalRequest, Rule,
 };
 
 use crate::UnavailableError;
@@ -45,12 +45,16 @@ pub struct Decided<R = Reply> {
     pub reply: R,
     /// The rule that decided a cancel; `None` where no cancel was decided.
     pub rule: Option<Rule>,
+    /// Whether it leaves a reversal to an operator, who has to hear of it.
+    pub parks: bool,
 }
 
 impl Decided {
     /// The part of a decision that leaves the store.
     pub fn of(decision: &Decision) -> Self {
-        Self { reply: decision.reply, rule: decision.rule }
+        let events = decision.change.iter().flat_map(|change| &change.events);
+        let parks = events.into_iter().any(|event| matches!(event.kind, EventKind::ReversalParked { .. }));
+        Self { reply: decision.reply, rule: decision.rule, parks }
     }
 
     /// The same with the reply's own type.
@@ -58,7 +62,7 @@ impl Decided {
     /// # Errors
     /// [`ReplyMismatchError`] where the store replied to another kind of command.
     pub fn typed<R: TryFrom<Reply, Error = ReplyMismatchError>>(self) -> Result<Decided<R>, ReplyMismatchError> {
-        Ok(Decided { reply: self.reply.try_into()?, rule: self.rule })
+        Ok(Decided { reply: self.reply.try_into()?, rule: self.rule, parks: self.parks })
     }
 }
 

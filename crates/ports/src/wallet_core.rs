@@ -13,6 +13,8 @@ pub trait FundsGateway: Send + Sync {
     /// - It is called again with the same id until the core has said how it ends. Many calls MUST do no more than one.
     /// - [`ReversalOutcome::Done`] and [`ReversalOutcome::NothingToDo`] MUST mean that nothing of the payment is left debited or held,
     ///   and that nothing will be: the core undoes a debit that comes later, too.
+    /// - [`ReversalOutcome::NothingToDo`] MUST mean that nothing of the payment was ever debited or held. What lapsed, was released or was
+    ///   given back before is [`ReversalOutcome::Done`].
     /// - Every other end MUST be the one that the core said, and no other.
     /// - What is not certain MUST be [`ReversalOutcome::Unknown`]: a timeout, a connection that closed after the request was sent, half
     ///   an answer, an answer outside of the contract. The next call MUST NOT suffer from it.

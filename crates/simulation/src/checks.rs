@@ -84,7 +84,8 @@ pub(crate) fn inquire(cluster: &Cluster, id: &PaymentRequestId, case: Option<&Ca
         world.violates(kind, id, text);
     }
     let refunded = case.and_then(|case| case.cancellation.as_ref()).map(|known| known.state);
-    if told_success && inquiry != Inquiry::Closed && refunded != Some(CancellationState::AlreadyRefunded) {
+    let refunded = matches!(refunded, Some(CancellationState::AlreadyRefunded { .. }));
+    if told_success && inquiry != Inquiry::Closed && !refunded {
         world.violates(ViolationKind::SuccessUntrue, id, format!("S was answered, and an inquiry says {inquiry:?}"));
     }
 }
@@ -98,7 +99,11 @@ fn money_is_right(cluster: &Cluster, id: &PaymentRequestId, case: Option<&Case>)
     }
     let promises = lock(&world.promises).find(id).cloned().unwrap_or_default();
     let parked = case.and_then(|case| case.reversal.as_ref());
-    let parked = parked.is_some_and(|known| matches!(known.state, ReversalState::Parked { .. } | ReversalState::Open { .. }));
+    // What was resolved by hand, an operator has looked at.
+    let parked = parked.is_some_and(|known| match known.state {
+        ReversalState::Parked { .. } | ReversalState::Open { .. } | ReversalState::Done { by_hand: true, .. } => true,
+        ReversalState::Done { by_hand: false, .. } => false,
+    });
     let told_success = promises.is_told_success();
     let after_success = |(outcome, told): &(ReversalOutcomeName, bool)| {
         *told && matches!(outcome, ReversalOutcomeName::PartlyRefunded | ReversalOutcomeName::FullyRefunded)

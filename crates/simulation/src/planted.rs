@@ -25,7 +25,7 @@ pub(crate) struct PlantedStore {
 type Outcome = Result<Decided, UnavailableError>;
 
 fn replied(reply: impl Into<Reply>) -> Outcome {
-    Ok(Decided { reply: reply.into(), rule: None })
+    Ok(Decided { reply: reply.into(), rule: None, parks: false })
 }
 
 impl PlantedStore {

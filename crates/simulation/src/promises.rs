@@ -58,7 +58,7 @@ impl Promises {
         let told_s = page.is_told_success();
         match outcome {
             ReversalOutcome::Unknown(_) | ReversalOutcome::Impossible(_) => {}
-            ReversalOutcome::PartlyRefunded | ReversalOutcome::FullyRefunded => {
+            ReversalOutcome::PartlyRefunded(_) | ReversalOutcome::FullyRefunded => {
                 page.core_refunded = true;
                 page.outcomes.push((outcome.name(), told_s));
             }
@@ -122,7 +122,10 @@ impl ToldPage {
             CommandReply::Done(Disposition::Proceed) if self.closed => {
                 Some(taken_back(Disposition::Closed.as_str(), Disposition::Proceed.as_str()))
             }
-            CommandReply::Done(_) | CommandReply::NotFound { .. } | CommandReply::Conflict(_) => None,
+            CommandReply::Done(_)
+            | CommandReply::NotFound { .. }
+            | CommandReply::Conflict(_)
+            | CommandReply::RefundedElsewhere => None,
         }
     }
 
@@ -137,7 +140,10 @@ impl ToldPage {
                 self.succeeded = true;
                 self.reversed.then(|| taken_back(Disposition::Reversed.as_str(), Disposition::Stands.as_str()))
             }
-            CommandReply::Done(_) | CommandReply::NotFound { .. } | CommandReply::Conflict(_) => None,
+            CommandReply::Done(_)
+            | CommandReply::NotFound { .. }
+            | CommandReply::Conflict(_)
+            | CommandReply::RefundedElsewhere => None,
         }
     }
 

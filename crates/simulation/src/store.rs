@@ -95,6 +95,7 @@ fn name(command: &Command) -> &'static str {
         Action::LeaseAttempt => "lease",
         Action::CompleteAttempt(_) => "attempt-end",
         Action::Retry => "retry",
+        Action::Park { .. } => "park",
         Action::Resolve { .. } => "resolve",
         Action::Settle(_) => "settle",
     }
@@ -134,7 +135,7 @@ impl CancellationStore for WatchedStore {
         for LeasedReversal { request, attempt } in &leased {
             let command = Command { id: request.id.clone(), at: now, action: Action::LeaseAttempt };
             let reply = Reply::Lease(LeaseReply::Leased(*attempt));
-            self.compare(&[command], &[Ok(Decided { reply, rule: None })]);
+            self.compare(&[command], &[Ok(Decided { reply, rule: None, parks: false })]);
         }
         if !leased.is_empty() && self.world.strikes(FaultKind::LostLease, &self.number).is_some() {
             return Err(lost("the connection was lost after the leases"));

@@ -10,7 +10,7 @@ use domain::{AcquirerId, Action, Answer, Cancel, CancelReply, Command, Lookup, L
 use metrics::counter;
 use tracing::{error, instrument, warn};
 
-use crate::reversal::{attempt_inline, await_or_attempt, look_up_for_cancel};
+use crate::reversal::{attempt_inline, await_or_attempt, look_up_for_cancel, report_contradiction};
 use crate::{Ports, SubmitError};
 
 /// A cancel whose signature is verified.
@@ -100,6 +100,7 @@ async fn ask_and_look_up(ports: &Ports, cancel: &ReceivedCancel) -> Result<Optio
 async fn decide(ports: &Arc<Ports>, cancel: ReceivedCancel) -> Result<CancelAnswer, OverloadedError> {
     let Some(decided) = ask_and_look_up(ports, &cancel).await? else { return Ok(CancelAnswer::NOT_KNOWN) };
     let ReceivedCancel { id, acquirer_id, .. } = cancel;
+    report_contradiction(&id, &decided);
     let answer = match decided.reply {
         CancelReply::Answered(answer) => {
             if answer == Answer::Refused(Refusal::PartlyRefunded) {

@@ -24,6 +24,12 @@ pub async fn submit(lanes: &Lanes, received: ReceivedCommand) -> Result<CommandR
         CommandReply::Conflict(why) if reports_result => {
             warn!(payment_request_id = %id, why, "a result contradicts the record and was refused (check what the wallet did)");
         }
+        CommandReply::RefundedElsewhere => {
+            warn!(payment_request_id = %id, "a refund is refused: the wallet core said that refunds gave the money back already (compare the core's books)");
+        }
+        CommandReply::Done(_) if reports_result && decided.parks => {
+            error!(payment_request_id = %id, "the reversal is parked again: the payment succeeded after it was resolved by hand (an operator has to decide)");
+        }
         CommandReply::Done(_) | CommandReply::NotFound { fenced: false } | CommandReply::Conflict(_) => {}
     }
     Ok(decided.reply)

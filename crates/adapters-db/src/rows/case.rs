@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use diesel::{Queryable, Selectable};
 use domain::{
     AccountId, AcquirerId, Cancellation, CancellationState, CancellationStateName, Case, DeferReason, FinalAnswer, Payment,
-    PaymentId, PaymentKind, PaymentRequestId, PaymentStatus, PaymentStatusName, Refusal, RefusalCode, RefusalName, Reversal,
-    Settlement,
+    PaymentId, PaymentKind, PaymentRequestId, PaymentStatus, PaymentStatusName, RefundedElsewhere, RefundedElsewhereName,
+    Refusal, RefusalCode, RefusalName, Reversal, Settlement, Told,
 };
 
 use super::reversal::{booked, booked_at};
@@ -40,6 +40,9 @@ pub(crate) struct CaseRow<'a> {
     refusal: Option<Cow<'a, str>>,
     result_code: Option<Cow<'a, str>>,
     returned_at: Option<i64>,
+    told: Option<Cow<'a, str>>,
+    refunded_elsewhere: Option<Cow<'a, str>>,
+    refunded_elsewhere_value: Option<i64>,
     settled_at: Option<i64>,
     pub(crate) last_event: i32,
     settlement_day: Option<Cow<'a, str>>,
@@ -54,7 +57,7 @@ columns! {
         payment_id, completed_at;
     changing fee_value, fee_currency;
     changing cancellation, cancel_acquirer_id, first_received_at, cancelled_at, result_code, returned_at;
-    changing defer_reason, refusal;
+    changing defer_reason, refusal, told, refunded_elsewhere, refunded_elsewhere_value;
     changing settled_at, settlement_day;
 }
 
@@ -66,6 +69,13 @@ impl CaseRow<'_> {
 }
 
 const SUCCESS: &str = "SUCCESS";
+
+/// What the column `refusal` says of a payment that refunds gave back in full and that was never announced.
+const NEVER_SEEN: &str = RefusalName::NeverReceived.as_str();
+
+fn never_seen(state: CancellationState) -> Option<&'static str> {
+    (state == CancellationState::AlreadyRefunded { never_seen: true }).then_some(NEVER_SEEN)
+}
 
 impl<'a> CaseRow<'a> {
     /// A case of which nothing is known.
@@ -87,6 +97,12 @@ impl<'a> CaseRow<'a> {
     pub(crate) fn of(key: CaseKey<'a>, case: &'a Case, (last_event, has_reversal_row): (i32, bool)) -> Self {
         let returned_at = booked_at(case).filter(|_| !has_reversal_row).map(|at| at.timestamp_micros());
         let row = Self { last_event, returned_at, ..Self::unknown(key.bucket, key.id) };
+        let row = Self {
+            told: case.told.map(|told| told.as_str().into()),
+            refunded_elsewhere: case.refunded_elsewhere.map(|said| said.name().as_str().into()),
+            refunded_elsewhere_value: case.refunded_elsewhere.and_then(RefundedElsewhere::amount),
+            ..row
+        };
         let row = case.settlement.iter().fold(row, Self::with_settlement);
         let row = case.payment.iter().fold(row, Self::with_payment);
         case.cancellation.iter().fold(row, Self::with_cancellation)
@@ -136,7 +152,7 @@ impl<'a> CaseRow<'a> {
             first_received_at: Some(cancellation.first_received_at.timestamp_micros()),
             defer_reason: cancellation.state.defer_reason().map(|reason| reason.as_str().into()),
             cancelled_at: cancellation.cancelled_at().map(|at| at.timestamp_micros()),
-            refusal: refusal.map(Cow::Borrowed),
+            refusal: refusal.or(never_seen(cancellation.state)).map(Cow::Borrowed),
             result_code: result_code.map(Cow::Borrowed),
             ..self
         }
@@ -162,7 +178,8 @@ impl<'a> CaseRow<'a> {
         let deferral = deferral.map(|deferral| deferral.deferral()).transpose()?;
         let mut receipts = receipts.iter().map(ReceiptRow::receipt).collect::<Result<Vec<_>, _>>()?;
         receipts.sort_by(|one, other| one.acquirer_id.cmp(&other.acquirer_id));
-        Ok(Case { id, payment, refunds, cancellation, receipts, deferral, reversal, settlement })
+        let (told, refunded_elsewhere) = (self.told(row)?, self.refunded_elsewhere(row)?);
+        Ok(Case { id, payment, refunds, cancellation, receipts, deferral, reversal, settlement, told, refunded_elsewhere })
     }
 
     fn booked(&self, payment: Option<&Payment>, returned_at: i64) -> Result<Reversal, InconsistentRowError> {
@@ -224,7 +241,11 @@ impl<'a> CaseRow<'a> {
             CancellationStateName::Refused => {
                 CancellationState::Refused { refusal: row.required("refusal", self.refused(row)?)? }
             }
-            CancellationStateName::AlreadyRefunded => CancellationState::AlreadyRefunded,
+            CancellationStateName::AlreadyRefunded => {
+                // Rows of before say nothing of it; a payment that is not recorded was not seen.
+                let never_seen = self.refusal.as_deref() == Some(NEVER_SEEN) || self.status.is_none();
+                CancellationState::AlreadyRefunded { never_seen }
+            }
         };
         let acquirer_id = row.required("cancel_acquirer_id", self.cancel_acquirer_id.as_deref())?;
         Ok(Cancellation {
@@ -232,6 +253,21 @@ impl<'a> CaseRow<'a> {
             first_received_at: row.dated("first_received_at", self.first_received_at)?,
             state,
         })
+    }
+
+    fn told(&self, row: RowRef<'_>) -> Result<Option<Told>, InconsistentRowError> {
+        self.told.as_deref().map(|told| row.required("told", Told::parse(told))).transpose()
+    }
+
+    fn refunded_elsewhere(&self, row: RowRef<'_>) -> Result<Option<RefundedElsewhere>, InconsistentRowError> {
+        let Some(name) = self.refunded_elsewhere.as_deref() else { return Ok(None) };
+        Ok(Some(match row.required("refunded_elsewhere", RefundedElsewhereName::parse(name))? {
+            RefundedElsewhereName::All => RefundedElsewhere::All,
+            RefundedElsewhereName::Part => RefundedElsewhere::Part,
+            RefundedElsewhereName::Amount => {
+                RefundedElsewhere::Amount(row.required("refunded_elsewhere_value", self.refunded_elsewhere_value)?)
+            }
+        }))
     }
 
     fn refused(&self, row: RowRef<'_>) -> Result<Option<Refusal>, InconsistentRowError> {

@@ -25,12 +25,14 @@ pub(crate) struct EventRow<'a> {
     details: Cow<'a, str>,
     /// The further lines, where there are any.
     more: Option<Cow<'a, str>>,
+    /// Who did it, where a person did.
+    actor: Option<Cow<'a, str>>,
 }
 
 columns! {
     EventRow in events
     key bucket, payment_request_id, number;
-    fixed at, what, details, more;
+    fixed at, what, details, more, actor;
 }
 
 /// The event that named a rule by its number.
@@ -107,6 +109,7 @@ impl<'a> EventRow<'a> {
             what: first.kind.name().into(),
             details: json(&details(first)).into(),
             more: (!further.is_empty()).then(|| json(&further).into()),
+            actor: lines.iter().find_map(|event| event.kind.actor()).map(text),
         })
     }
 

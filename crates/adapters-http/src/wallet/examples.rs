@@ -112,8 +112,11 @@ fn cancelled() -> Value {
     json!({
         "paymentRequestId": PAYMENT, "status": "S", "amount": yen("1000"),
         "cancellation": { "state": "cancelled", "resultStatus": "S", "resultCode": "SUCCESS", "firstReceivedAt": at },
-        "reversal": { "reversalId": PAYMENT, "taken": "debit", "amount": yen("1000"), "state": "done", "attempts": 1 },
-        "refunds": [],
+        "reversal": {
+            "reversalId": PAYMENT, "taken": "debit", "amount": yen("1000"), "state": "done", "attempts": 1, "openedAt": at,
+            "nextAttemptAt": null, "lastError": null,
+        },
+        "refunds": [], "refundedElsewhere": null,
         "inquiry": { "resultStatus": "F", "resultCode": "ORDER_IS_CLOSED" },
         "events": [
             { "at": at, "what": "payment-recorded", "amount": "1000 JPY" },
@@ -131,6 +134,12 @@ fn refunds() -> Vec<BodyExample> {
         request("announce_refund", "refund", json!({ "refundRequestId": "R-1", "amount": yen("300") })),
         disposition("announce_refund", "proceed", "proceed"),
         disposition("announce_refund", "refused", "refused"),
+        response(
+            "announce_refund",
+            "200",
+            "refunded-elsewhere",
+            json!({ "disposition": "refused", "reason": "refunded-elsewhere" }),
+        ),
         request("report_refund", "succeeded", json!({ "status": "S", "completedAt": "2026-03-01T12:00:04+08:00" })),
         disposition("report_refund", "stands", "stands"),
     ]
@@ -150,6 +159,8 @@ fn reversals() -> Vec<BodyExample> {
         response("reversals", "200", "open", open),
         response("reversals", "200", "parked", parked),
         disposition("retry_reversal", "reopened", "reopened"),
+        request("park_reversal", "note", json!({ "note": "the core answers 500; its team looks at it" })),
+        disposition("park_reversal", "parked", "parked"),
         request("resolve_reversal", "note", json!({ "note": "paid in cash, receipt 4711" })),
         disposition("resolve_reversal", "resolved", "resolved"),
     ]

@@ -49,6 +49,7 @@ routes![
     commands::announce_refund,
     commands::report_refund,
     operator_commands::retry_reversal,
+    operator_commands::park_reversal,
     operator_commands::resolve_reversal,
     queries::payment,
     queries::account,

@@ -1,4 +1,4 @@
-//! What an operator decides about a parked reversal, which the wallet core called impossible.
+//! What an operator decides about a reversal that does not end by itself.
 
 use actix_web::{post, web};
 use domain::{Action, PaymentRequestId};
@@ -6,7 +6,7 @@ use domain::{Action, PaymentRequestId};
 use super::callers::Operator;
 use super::extractors::{Body, InPath};
 use super::problem::{CommandProblems, NotFoundProblem, RoleProblem};
-use super::requests::Resolution;
+use super::requests::{ParkNote, Resolution};
 use super::responses::DispositionBody;
 use super::schemas::Identifier;
 use super::state::{CommandResponse, WalletApi};
@@ -26,6 +26,27 @@ pub(super) async fn retry_reversal(
     api: web::Data<WalletApi>,
 ) -> CommandResponse {
     api.record(&caller, id.0, Action::Retry).await
+}
+
+/// Stops an open reversal and leaves it to an operator.
+///
+/// `parked`: no attempt begins any more until an operator has it tried again, or ends it. While an attempt is running, this is a
+/// conflict. The timeline has the name of the token and the note.
+#[utoipa::path(
+    tag = "reversals",
+    params(("paymentRequestId" = Identifier, Path, description = "The reversal's id, which is the payment request's, percent-encoded")),
+    request_body = ParkNote,
+    responses((status = 200, body = DispositionBody, description = "It is parked"), RoleProblem, NotFoundProblem, CommandProblems)
+)]
+#[post("/wallet/v1/reversals/{paymentRequestId}/park")]
+pub(super) async fn park_reversal(
+    Operator(caller): Operator,
+    id: InPath<PaymentRequestId>,
+    body: Body<ParkNote>,
+    api: web::Data<WalletApi>,
+) -> CommandResponse {
+    let action = body.0.into_action(caller.name.clone())?;
+    api.record(&caller, id.0, action).await
 }
 
 /// Ends a parked reversal whose money went back by hand.

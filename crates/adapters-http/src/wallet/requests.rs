@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::amounts::{Amount, Fee};
-use super::fields::{identifier, past};
+use super::fields::{identifier, initiated, past};
 use super::problem::ApiError;
 use super::schemas::Identifier;
 use crate::json::JsonObject;
@@ -37,7 +37,8 @@ pub(super) struct Announcement {
     #[schema(value_type = Option<Amount>)]
     settlement_amount: Option<JsonObject<Amount>>,
     kind: Kind,
-    /// When the payment was initiated, RFC 3339 with offset; at most 5 minutes ahead.
+    /// When the payment was initiated, RFC 3339 with offset; at most 5 minutes ahead and 366 days back. A repeat may differ by less than
+    /// a second on the same date at UTC+8; the first stands.
     #[schema(format = DateTime)]
     initiated_at: String,
 }
@@ -98,6 +99,14 @@ pub(super) struct Resolution {
     note: String,
 }
 
+/// Why an operator stops a reversal.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct ParkNote {
+    /// For the timeline and the list, 1 to 1000 characters. Of the control characters only line feeds are allowed.
+    #[schema(min_length = 1, max_length = 1000)]
+    note: String,
+}
+
 /// A final status: `S`, succeeded; `F`, failed.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 enum FinalStatus {
@@ -106,12 +115,12 @@ enum FinalStatus {
 }
 
 impl Announcement {
-    /// The command, if the payment belongs to this wallet and is not dated into the future.
+    /// The command, if the payment belongs to this wallet and can have been initiated then.
     pub(super) fn into_action(self, psp_id: &PspId, now: DateTime<Utc>) -> Result<Action, ApiError> {
         if self.psp_id != psp_id.as_str() {
             return Err(ApiError::not_acceptable(format!("pspId: must be {psp_id}, the id of this wallet")));
         }
-        let initiated_at = past("initiatedAt", &self.initiated_at, now)?;
+        let initiated_at = initiated("initiatedAt", &self.initiated_at, now)?;
         Ok(Action::Pay(Payment {
             acquirer_id: identifier("acquirerId", AcquirerId::parse(self.acquirer_id))?,
             account: identifier("account", AccountId::parse(self.account))?,
@@ -158,14 +167,24 @@ impl RefundReport {
 impl Resolution {
     /// The command of the caller named `by`, if the note can be read.
     pub(super) fn into_action(self, by: String) -> Result<Action, ApiError> {
-        let Self { note } = self;
-        let readable = !note.trim().is_empty() && note.chars().all(|c| c == '\n' || !c.is_control());
-        if !readable || note.chars().count() > LONGEST_NOTE {
-            let must = format!("must be 1 to {LONGEST_NOTE} characters, of the control characters none but line feeds");
-            return Err(ApiError::not_acceptable(format!("note: {must}")));
-        }
-        Ok(Action::Resolve { note, by })
+        Ok(Action::Resolve { note: readable(self.note)?, by })
     }
+}
+
+impl ParkNote {
+    /// The command of the caller named `by`, if the note can be read.
+    pub(super) fn into_action(self, by: String) -> Result<Action, ApiError> {
+        Ok(Action::Park { note: readable(self.note)?, by })
+    }
+}
+
+fn readable(note: String) -> Result<String, ApiError> {
+    let is_readable = !note.trim().is_empty() && note.chars().all(|c| c == '\n' || !c.is_control());
+    if !is_readable || note.chars().count() > LONGEST_NOTE {
+        let must = format!("must be 1 to {LONGEST_NOTE} characters, of the control characters none but line feeds");
+        return Err(ApiError::not_acceptable(format!("note: {must}")));
+    }
+    Ok(note)
 }
 
 impl From<FinalStatus> for ReportedResult {

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use domain::{
-    CancellationStateName, DeferReason, Disposition, EntryKind, ExclusionReason, RefundStateName, ReversalStateName, Taken,
+    CancellationStateName, DeferReason, Disposition, EntryKind, ExclusionReason, RefundStateName, RefundedElsewhereName,
+    ReversalStateName, Taken,
 };
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
@@ -55,7 +56,7 @@ texts! {
         Disposition::ALL.iter().map(|value| value.as_str()),
         "proceed: debit, or refund. closed: the payment is cancelled, do not debit. stands: recorded, nothing more to do. \
          reversed: the payment is cancelled, and the reversal gives the money back. refused: do not refund. \
-         reopened: the reversal is due again. resolved: the reversal is done.",
+         reopened: the reversal is due again. parked: the reversal waits for an operator. resolved: the reversal is done.",
     );
     CancellationStateText => "CancellationState": one_of(
         CancellationStateName::ALL.iter().map(|value| value.as_str()),
@@ -75,13 +76,18 @@ texts! {
         RefundStateName::ALL.iter().map(|value| value.as_str()),
         "reserved: announced, its result is not known. succeeded: the money went back. failed: it did not, and will not.",
     );
+    RefundedElsewhereText => "RefundedElsewhere": one_of(
+        RefundedElsewhereName::ALL.iter().map(|value| value.as_str()),
+        "all: everything that was left. part: a part, and the core did not say how much. amount: so much.",
+    );
     EntryKindText => "EntryKind": one_of(
         EntryKind::ALL.iter().map(|value| value.as_str()),
         "debit and hold take from the account; credit and release give back.",
     );
     DeferReasonText => "DeferReason": one_of(
         DeferReason::ALL.iter().map(|value| value.as_str()),
-        "refund-running: a refund by the wallet has no result. lookup-failed: the payment is not looked up at the wallet core yet, or could not be.",
+        "refund-running: a refund by the wallet has no result. lookup-failed: the payment is not looked up at the wallet core yet, or \
+         could not be. contradiction: the wallet core's lookup contradicts what it said before, or cannot be true.",
     );
     ExclusionReasonText => "ExclusionReason": one_of(
         ExclusionReason::ALL.iter().map(|value| value.as_str()),

@@ -49,9 +49,9 @@ impl WalletApi {
             warn!(payment_request_id = %id, "a command has no answer within the call's budget: its work goes on");
             return Err(may_be_recorded());
         };
-        let disposition = disposition(reply)?;
+        let (disposition, reason) = disposition(reply)?;
         log(caller, &id, disposition);
-        Ok(web::Json(disposition.into()))
+        Ok(web::Json(DispositionBody::of(disposition, reason)))
     }
 
     /// Waits for the store's answer within the call's budget.
@@ -64,9 +64,11 @@ impl WalletApi {
     }
 }
 
-fn disposition(reply: Result<CommandReply, SubmitError>) -> Result<Disposition, ApiError> {
+/// How the caller goes on, with the reason where there is one to tell.
+fn disposition(reply: Result<CommandReply, SubmitError>) -> Result<(Disposition, Option<&'static str>), ApiError> {
     match reply {
-        Ok(CommandReply::Done(disposition)) => Ok(disposition),
+        Ok(CommandReply::Done(disposition)) => Ok((disposition, None)),
+        Ok(CommandReply::RefundedElsewhere) => Ok((Disposition::Refused, Some("refunded-elsewhere"))),
         Ok(CommandReply::NotFound { fenced: _ }) => Err(ApiError::not_found("no such payment, refund or reversal is recorded")),
         Ok(CommandReply::Conflict(why)) => Err(ApiError::conflict(why)),
         Err(SubmitError::Overloaded | SubmitError::Stopping) => {

@@ -141,6 +141,16 @@ fn reversals_at_a_core(examples: &Examples) {
     let resolved = api.operate(&format!("{OTHER_PAYMENT}/resolve"), examples.take("resolve_reversal request note"));
     examples.expect("resolve_reversal 200 resolved", &resolved);
 
+    let parked = api.operate(&format!("{PAYMENT}/park"), examples.take("park_reversal request note"));
+    examples.expect("park_reversal 200 parked", &parked);
+
+    let refunded = "20260301190741010700166004";
+    pay(&api, examples, refunded);
+    cancel(&api, refunded);
+    api.end_first_attempt(&Wallet::of(refunded), ReversalOutcome::FullyRefunded);
+    let refused = api.post(&format!("{refunded}/refunds"), &refund_of("R-1", "300"));
+    examples.expect("announce_refund 200 refunded-elsewhere", &refused);
+
     let third = Wallet::of("20260301190741010700166003");
     pay(&api, examples, third.id.as_str());
     cancel(&api, third.id.as_str());

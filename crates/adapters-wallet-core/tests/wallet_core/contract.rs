@@ -85,6 +85,10 @@ impl Books {
             Some(ReversalOutcome::Impossible(reason)) => {
                 answer(422, &json!({ "outcome": "impossible", "reason": reason }).to_string())
             }
+            Some(ReversalOutcome::PartlyRefunded(Some(part))) => {
+                let refunded = json!({ "value": part.minor().to_string(), "currency": part.currency().code() });
+                answer(200, &json!({ "outcome": "partly-refunded", "refunded": refunded }).to_string())
+            }
             Some(outcome) => answer(200, &json!({ "outcome": outcome.name().as_str() }).to_string()),
             None => {
                 let was_reversed = !self.reversed.insert(id.clone());

@@ -103,7 +103,7 @@ async fn f33_each_outcome_of_the_core_is_told_apart() {
         ("done", ReversalOutcome::Done),
         ("already-done", ReversalOutcome::Done),
         ("nothing-to-do", ReversalOutcome::NothingToDo),
-        ("partly-refunded", ReversalOutcome::PartlyRefunded),
+        ("partly-refunded", ReversalOutcome::PartlyRefunded(None)),
         ("fully-refunded", ReversalOutcome::FullyRefunded),
     ];
     for (outcome, end) in ends {
@@ -111,6 +111,26 @@ async fn f33_each_outcome_of_the_core_is_told_apart() {
     }
     let refused = reversed_by_status(422, r#"{"reason":"account closed","outcome":"impossible"}"#).await;
     assert_eq!(refused, ReversalOutcome::Impossible("account closed".to_owned()));
+}
+
+#[tokio::test]
+async fn f49_a_part_that_was_refunded_is_taken_over_with_its_amount() {
+    let said = |refunded: &str| format!(r#"{{"outcome":"partly-refunded","refunded":{refunded}}}"#);
+    let part = domain::Money::parse("400", "JPY").ok();
+    let known = reversed_by_status(200, &said(r#"{"value":"400","currency":"JPY","more":1}"#)).await;
+    assert_eq!(known, ReversalOutcome::PartlyRefunded(part));
+    assert_eq!(reversed_by_status(200, &said("null")).await, ReversalOutcome::PartlyRefunded(None));
+    for bad in [r#"{"value":"0","currency":"JPY"}"#, r#"{"value":"4.5","currency":"JPY"}"#, r#"{"value":"4","currency":"yen"}"#] {
+        let outcome = reversed_by_status(200, &said(bad)).await;
+        assert!(
+            matches!(&outcome, ReversalOutcome::Unknown(met) if met.starts_with("status 200, refunded: ")),
+            "{bad}: {outcome:?}"
+        );
+    }
+    for bad in ["400", r#""400""#, "[]", r#"{"value":400,"currency":"JPY"}"#] {
+        let outcome = reversed_by_status(200, &said(bad)).await;
+        assert!(matches!(outcome, ReversalOutcome::Unknown(_)), "{bad}: {outcome:?}");
+    }
 }
 
 #[tokio::test]

@@ -122,7 +122,10 @@ pub enum CancellationState {
         refusal: Refusal,
     },
     /// Answered S, because refunds had given everything back already. Not cancelled: those refunds are in Alipay+'s files.
-    AlreadyRefunded,
+    AlreadyRefunded {
+        /// The wallet core said so of a payment that was never announced: one that is announced later is closed.
+        never_seen: bool,
+    },
 }
 
 spelled! {
@@ -132,6 +135,18 @@ spelled! {
         RefundRunning = "refund-running",
         /// The payment is not looked up yet, or could not be.
         LookupFailed = "lookup-failed",
+        /// The wallet core's lookup contradicts what it said before, or cannot be true.
+        Contradiction = "contradiction",
+    }
+}
+
+spelled! {
+    /// What the wallet was told of a payment that is closed. It is never taken back, whatever the wallet core says later.
+    Told {
+        /// An announcement was told not to debit.
+        Closed = "closed",
+        /// A success was told that its money goes back.
+        Reversed = "reversed",
     }
 }
 
@@ -174,7 +189,7 @@ impl CancellationState {
             Self::Open { .. } => CancellationStateName::Open,
             Self::Cancelled { .. } => CancellationStateName::Cancelled,
             Self::Refused { .. } => CancellationStateName::Refused,
-            Self::AlreadyRefunded => CancellationStateName::AlreadyRefunded,
+            Self::AlreadyRefunded { .. } => CancellationStateName::AlreadyRefunded,
         }
     }
 
@@ -183,7 +198,7 @@ impl CancellationState {
     pub fn defer_reason(&self) -> Option<DeferReason> {
         match self {
             Self::Deferred(reason) => Some(*reason),
-            Self::Open { .. } | Self::Cancelled { .. } | Self::Refused { .. } | Self::AlreadyRefunded => None,
+            Self::Open { .. } | Self::Cancelled { .. } | Self::Refused { .. } | Self::AlreadyRefunded { .. } => None,
         }
     }
 }
@@ -194,14 +209,23 @@ impl Cancellation {
     pub fn cancelled_at(&self) -> Option<DateTime<Utc>> {
         match self.state {
             CancellationState::Open { cancelled_at } | CancellationState::Cancelled { cancelled_at, .. } => Some(cancelled_at),
-            CancellationState::Deferred(_) | CancellationState::Refused { .. } | CancellationState::AlreadyRefunded => None,
+            CancellationState::Deferred(_) | CancellationState::Refused { .. } | CancellationState::AlreadyRefunded { .. } => {
+                None
+            }
         }
     }
 
-    /// Whether it was received and the payment could not be looked up yet, so that nothing is decided about it.
+    /// Whether it waits for a lookup that succeeds and contradicts nothing: nothing is decided about it.
     #[must_use]
     pub fn waits_for_lookup(&self) -> bool {
-        self.state == CancellationState::Deferred(DeferReason::LookupFailed)
+        match self.state {
+            CancellationState::Deferred(DeferReason::LookupFailed | DeferReason::Contradiction) => true,
+            CancellationState::Deferred(DeferReason::RefundRunning)
+            | CancellationState::Open { .. }
+            | CancellationState::Cancelled { .. }
+            | CancellationState::Refused { .. }
+            | CancellationState::AlreadyRefunded { .. } => false,
+        }
     }
 
     /// The recorded final answer, if there is one.
@@ -211,7 +235,7 @@ impl Cancellation {
             CancellationState::Deferred(_) | CancellationState::Open { .. } => None,
             CancellationState::Cancelled { answer, .. } => Some(answer),
             CancellationState::Refused { refusal } => Some(FinalAnswer::Refused(refusal)),
-            CancellationState::AlreadyRefunded => Some(FinalAnswer::Cancelled),
+            CancellationState::AlreadyRefunded { .. } => Some(FinalAnswer::Cancelled),
         }
     }
 }

@@ -139,7 +139,7 @@ impl Case {
         };
         match (self.deferral.as_ref().map(|deferral| &deferral.state), reason) {
             (Some(DeferralState::Waiting { next_attempt_at, .. }), _) => Some(*next_attempt_at),
-            (None, DeferReason::LookupFailed) => Some(*first_received_at),
+            (None, DeferReason::LookupFailed | DeferReason::Contradiction) => Some(*first_received_at),
             (Some(DeferralState::Parked { .. }), _) | (None, DeferReason::RefundRunning) => None,
         }
     }

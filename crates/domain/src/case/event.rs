@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{AcquirerId, ClearingDay, Money, RefundRequestId, Refusal, ReversalOutcome, Rule};
+use crate::{AcquirerId, ClearingDay, Money, RefundRequestId, RefundedElsewhere, Refusal, ReversalOutcome, Rule};
 
 /// One line of a case's timeline; written in the commit that made it true.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub enum EventKind {
         /// What came of it.
         outcome: ReversalOutcome,
     },
+    /// The wallet core says that refunds, which are not recorded here, gave back so much of the payment.
+    RefundedElsewhere(RefundedElsewhere),
     /// An operator has to decide.
     ReversalParked {
         /// Why.
@@ -88,10 +90,35 @@ impl EventKind {
             Self::Refused(_) => "refused",
             Self::ReversalOpened(_) => "reversal-opened",
             Self::ReversalTried { .. } => "reversal-tried",
+            Self::RefundedElsewhere(_) => "refunded-elsewhere",
             Self::ReversalParked { .. } => "reversal-parked",
             Self::ReversalDone => "reversal-done",
             Self::ReversalResolved { .. } => "reversal-resolved",
             Self::Settled { .. } => "settled",
+        }
+    }
+
+    /// Who did it, where a person did.
+    #[must_use]
+    pub fn actor(&self) -> Option<&str> {
+        match self {
+            Self::ReversalParked { reason: _, by } => by.as_deref(),
+            Self::ReversalResolved { note: _, by } => Some(by),
+            Self::PaymentRecorded(_)
+            | Self::Succeeded
+            | Self::Failed
+            | Self::RefundReserved(..)
+            | Self::RefundSucceeded(_)
+            | Self::RefundFailed(_)
+            | Self::CancelReceived
+            | Self::FurtherCancelReceived(_)
+            | Self::Cancelled(_)
+            | Self::Refused(_)
+            | Self::ReversalOpened(_)
+            | Self::ReversalTried { .. }
+            | Self::RefundedElsewhere(_)
+            | Self::ReversalDone
+            | Self::Settled { .. } => None,
         }
     }
 
@@ -110,10 +137,20 @@ impl EventKind {
             }
             Self::ReversalTried { attempt, outcome } => {
                 let mut details = vec![("attempt", attempt.to_string()), ("outcome", outcome.name().to_string())];
-                if let ReversalOutcome::Unknown(met) = outcome {
-                    details.push(("error", met.clone()));
+                match outcome {
+                    ReversalOutcome::Unknown(met) => details.push(("error", met.clone())),
+                    ReversalOutcome::PartlyRefunded(Some(refunded)) => details.push(("refunded", refunded.to_string())),
+                    ReversalOutcome::Done
+                    | ReversalOutcome::NothingToDo
+                    | ReversalOutcome::PartlyRefunded(None)
+                    | ReversalOutcome::FullyRefunded
+                    | ReversalOutcome::Impossible(_) => {}
                 }
                 details
+            }
+            Self::RefundedElsewhere(refunded) => {
+                let amount = refunded.amount().map(|minor| ("value", minor.to_string()));
+                [("refunded", refunded.name().to_string())].into_iter().chain(amount).collect()
             }
             Self::ReversalParked { reason, by } => {
                 let by = by.iter().map(|by| ("by", by.clone()));

@@ -12,11 +12,13 @@ use chrono::{DateTime, Utc};
 
 pub use cancellation::{
     Answer, Cancellation, CancellationState, CancellationStateName, DeferReason, FinalAnswer, Refusal, RefusalCode, RefusalName,
+    Told,
 };
 pub use deferral::{Deferral, DeferralState, DeferralStateName, LookupAttempt, Receipt, spread};
 pub use event::{Event, EventKind};
 pub use payment::{CorePayment, Payment, PaymentKind, PaymentStatus, PaymentStatusName};
-pub use refund::{Refund, RefundState, RefundStateName};
+pub use refund::{Refund, RefundState, RefundStateName, RefundedElsewhere, RefundedElsewhereName};
+pub(crate) use reversal::NOTHING_OF_A_SUCCESS;
 pub use reversal::{
     Jitter, Lease, Reversal, ReversalOutcome, ReversalOutcomeName, ReversalRequest, ReversalState, ReversalStateName, Taken,
     retry_delay,
@@ -45,6 +47,10 @@ pub struct Case {
     pub reversal: Option<Reversal>,
     /// How a day's statement accounts for the payment, once one does.
     pub settlement: Option<Settlement>,
+    /// What the wallet was told first of the closed payment, once it was told.
+    pub told: Option<Told>,
+    /// What the wallet core said of refunds that are not recorded here.
+    pub refunded_elsewhere: Option<RefundedElsewhere>,
 }
 
 /// What `inquiryPayment` must say of a payment.
@@ -75,6 +81,8 @@ impl Case {
             deferral: None,
             reversal: None,
             settlement: None,
+            told: None,
+            refunded_elsewhere: None,
         }
     }
 
@@ -107,6 +115,23 @@ impl Case {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.cancellation.as_ref().is_some_and(|cancellation| cancellation.cancelled_at().is_some())
+    }
+
+    /// Whether the wallet hears that the payment is closed and its success reversed. What it heard once stays. Where refunds gave everything
+    /// back of a payment that is not known to have succeeded, S was answered, and nothing may be taken any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        let refunded = matches!(
+            self.cancellation,
+            Some(Cancellation { state: CancellationState::AlreadyRefunded { .. }, .. }) if self.completed_at().is_none()
+        );
+        self.told.is_some() || self.is_cancelled() || refunded
+    }
+
+    /// Whether somebody outside was told that the payment is closed: Alipay+ by a final answer, or the wallet.
+    #[must_use]
+    pub fn is_promised(&self) -> bool {
+        self.told.is_some() || self.cancellation.as_ref().is_some_and(|cancellation| cancellation.final_answer().is_some())
     }
 
     /// Whether nothing more has to be known to answer a cancel: it is answered for good, or cancelled and its money on the way.
@@ -170,12 +195,56 @@ impl Case {
         counted.fold(0, |sum: i64, refund| sum.saturating_add(refund.amount.minor()))
     }
 
-    /// What `inquiryPayment` must say from the commit that made this case.
+    /// How much the wallet may still refund, in the payment's smallest unit; `None` where the wallet core said that a part was refunded and
+    /// not how much.
+    #[must_use]
+    pub fn refundable(&self) -> Option<i64> {
+        let amount = self.payment.as_ref().map_or(0, |payment| payment.amount.minor());
+        let left = amount.saturating_sub(self.refunded_or_reserved());
+        match self.refunded_elsewhere {
+            None => Some(left),
+            Some(RefundedElsewhere::All) => Some(0),
+            Some(RefundedElsewhere::Part) => None,
+            Some(RefundedElsewhere::Amount(elsewhere)) => Some(left.saturating_sub(elsewhere).max(0)),
+        }
+    }
+
+    /// How much of the payment refunds gave back, recorded here or not: all of it, a part, or nothing.
+    #[must_use]
+    pub fn refunded_in_all(&self) -> Option<RefundedElsewhere> {
+        let amount = self.payment.as_ref().map_or(0, |payment| payment.amount.minor());
+        let recorded = self.refunded();
+        let sum = match self.refunded_elsewhere {
+            Some(part @ (RefundedElsewhere::All | RefundedElsewhere::Part)) => return Some(part),
+            Some(RefundedElsewhere::Amount(elsewhere)) => recorded.saturating_add(elsewhere),
+            None => recorded,
+        };
+        match sum {
+            ..=0 => None,
+            sum if sum >= amount => Some(RefundedElsewhere::All),
+            sum => Some(RefundedElsewhere::Amount(sum)),
+        }
+    }
+
+    /// What `inquiryPayment` must say from the commit that made this case: F `ORDER_IS_CLOSED` once a cancellation is answered for good, and
+    /// U as long as it is not. A refused cancel leaves the payment what it is; what refunds gave back in full of a payment that was never
+    /// seen is closed.
     #[must_use]
     pub fn inquiry(&self) -> Inquiry {
-        if self.is_cancelled() {
-            return Inquiry::Closed;
+        match self.cancellation.as_ref().map(|cancellation| cancellation.state) {
+            Some(CancellationState::Deferred(_) | CancellationState::Open { .. }) => Inquiry::InProcess,
+            Some(CancellationState::Cancelled { .. } | CancellationState::AlreadyRefunded { never_seen: true }) => {
+                Inquiry::Closed
+            }
+            // The wallet core knows a payment, which is not recorded here.
+            Some(CancellationState::Refused { .. }) if self.payment.is_none() => Inquiry::InProcess,
+            Some(CancellationState::Refused { .. } | CancellationState::AlreadyRefunded { never_seen: false }) | None => {
+                self.inquiry_of_payment()
+            }
         }
+    }
+
+    fn inquiry_of_payment(&self) -> Inquiry {
         match self.payment.as_ref().map(|payment| &payment.status) {
             Some(PaymentStatus::Succeeded { .. }) => Inquiry::Paid,
             Some(PaymentStatus::InProgress) => Inquiry::InProcess,

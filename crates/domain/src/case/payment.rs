@@ -1,9 +1,9 @@
 //! The payment, as the wallet announced it or as the wallet core has it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::spelling::spelled;
-use crate::{AccountId, AcquirerId, Money, PaymentId};
+use crate::{AccountId, AcquirerId, ClearingDay, Money, PaymentId};
 
 spelled! {
     /// How the user's money is taken.
@@ -37,7 +37,13 @@ pub struct Payment {
 }
 
 impl Payment {
-    /// Whether `other` was recorded with the same content; what results added later does not count.
+    /// How long ago a payment can have been initiated. What is older was never meant: a zero of a programming language, or a wrong clock.
+    pub const OLDEST: TimeDelta = TimeDelta::days(366);
+    /// How far ahead the clock of the one who initiated it may be.
+    pub const FURTHEST_AHEAD: TimeDelta = TimeDelta::minutes(5);
+
+    /// Whether `other` was recorded with the same content; what results added later does not count. Databases and formats cut a moment
+    /// to milliseconds or microseconds, so moments that are less than a second apart on one date are the same.
     #[must_use]
     pub fn same_content(&self, other: &Self) -> bool {
         let Self { acquirer_id, account, amount, settlement_amount, kind, initiated_at, payment_id: _, status: _ } = self;
@@ -46,7 +52,14 @@ impl Payment {
             && *amount == other.amount
             && *settlement_amount == other.settlement_amount
             && *kind == other.kind
-            && *initiated_at == other.initiated_at
+            && is_same_moment(*initiated_at, other.initiated_at)
+    }
+
+    /// Whether a payment can have been initiated then, as it looks at `now`.
+    #[must_use]
+    pub fn can_be_initiated(initiated_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        let age = now - initiated_at;
+        -Self::FURTHEST_AHEAD <= age && age <= Self::OLDEST
     }
 
     /// What Alipay+ settles of it.
@@ -54,6 +67,11 @@ impl Payment {
     pub fn settles(&self) -> Money {
         self.settlement_amount.unwrap_or(self.amount)
     }
+}
+
+/// The date at UTC+8 is that of the period, which must not depend on what a database kept.
+fn is_same_moment(one: DateTime<Utc>, other: DateTime<Utc>) -> bool {
+    (one - other).abs() < TimeDelta::seconds(1) && ClearingDay::of(one) == ClearingDay::of(other)
 }
 
 /// The payment's status in Alipay+'s terms: U, S or F.

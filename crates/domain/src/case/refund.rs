@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::spelling::spelled;
-use crate::{ClearingDay, Money, RefundRequestId};
+use crate::{ClearingDay, Money, Payment, RefundRequestId};
 
 /// One refund that the wallet makes on its own, outside of any cancellation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -44,6 +44,70 @@ spelled! {
         Succeeded = "succeeded",
         /// It never will.
         Failed = "failed",
+    }
+}
+
+/// How much of a payment refunds gave back that are not recorded here, as the wallet core says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RefundedElsewhere {
+    /// Everything that was left.
+    All,
+    /// A part, and it is not known how much.
+    Part,
+    /// So much, in the payment's smallest unit; more than 0.
+    Amount(i64),
+}
+
+spelled! {
+    /// The name of a [`RefundedElsewhere`].
+    RefundedElsewhereName {
+        /// Everything.
+        All = "all",
+        /// A part that is not known.
+        Part = "part",
+        /// A part that is known.
+        Amount = "amount",
+    }
+}
+
+impl RefundedElsewhere {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> RefundedElsewhereName {
+        match self {
+            Self::All => RefundedElsewhereName::All,
+            Self::Part => RefundedElsewhereName::Part,
+            Self::Amount(_) => RefundedElsewhereName::Amount,
+        }
+    }
+
+    /// How much, where that is known, in the payment's smallest unit.
+    #[must_use]
+    pub fn amount(self) -> Option<i64> {
+        match self {
+            Self::All | Self::Part => None,
+            Self::Amount(minor) => Some(minor),
+        }
+    }
+
+    /// What is known once the core says `now`. It never becomes less, and a part that the core does not measure may be more than the
+    /// one it measured before.
+    #[must_use]
+    pub fn and(self, now: Self) -> Self {
+        match (self, now) {
+            (Self::All, _) | (_, Self::All) => Self::All,
+            (_, Self::Part) => Self::Part,
+            (Self::Part, Self::Amount(minor)) => Self::Amount(minor),
+            (Self::Amount(before), Self::Amount(minor)) => Self::Amount(before.max(minor)),
+        }
+    }
+
+    /// The part that the core says, where it says how much of which payment; of an unknown payment no amount can be compared.
+    pub(crate) fn part_of(payment: Option<&Payment>, refunded: Option<Money>) -> Self {
+        match (payment, refunded) {
+            (Some(payment), Some(refunded)) if payment.amount.currency() == refunded.currency() => Self::Amount(refunded.minor()),
+            (Some(_) | None, Some(_) | None) => Self::Part,
+        }
     }
 }
 

@@ -71,9 +71,9 @@ pub enum ReversalState {
         /// What the last attempt met.
         last_error: Option<String>,
     },
-    /// The wallet core says that it cannot be done; an operator decides.
+    /// An operator decides: the wallet core says that it cannot be done, contradicts what was told, or an operator stopped it.
     Parked {
-        /// The core's reason.
+        /// Why.
         reason: String,
     },
     /// The money is back.
@@ -101,8 +101,8 @@ pub enum ReversalOutcome {
     Done,
     /// The same, and nothing had ever been taken.
     NothingToDo,
-    /// Refunds gave a part back; the core says it must not be given back in full.
-    PartlyRefunded,
+    /// Refunds gave a part back; the core says it must not be given back in full. How much, where the core says so.
+    PartlyRefunded(Option<Money>),
     /// Refunds gave everything back.
     FullyRefunded,
     /// It can never be done, for this reason.
@@ -136,7 +136,7 @@ impl ReversalOutcome {
         match self {
             Self::Done => ReversalOutcomeName::Done,
             Self::NothingToDo => ReversalOutcomeName::NothingToDo,
-            Self::PartlyRefunded => ReversalOutcomeName::PartlyRefunded,
+            Self::PartlyRefunded(_) => ReversalOutcomeName::PartlyRefunded,
             Self::FullyRefunded => ReversalOutcomeName::FullyRefunded,
             Self::Impossible(_) => ReversalOutcomeName::Impossible,
             Self::Unknown(_) => ReversalOutcomeName::Unknown,
@@ -171,6 +171,10 @@ impl ReversalState {
     }
 }
 
+/// What is recorded of an attempt that said `nothing-to-do` of a payment that succeeded. The next that says the same parks the reversal.
+pub(crate) const NOTHING_OF_A_SUCCESS: &str =
+    "the wallet core says that nothing was ever taken, and the payment is known to have succeeded";
+
 /// Randomness as a value, in 1/2³² parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Jitter(pub u32);
@@ -187,6 +191,9 @@ pub fn retry_delay(attempt: u32, jitter: Jitter) -> TimeDelta {
 }
 
 impl Reversal {
+    /// After how long a core is asked again that contradicts a success: its own books may not have been up to date.
+    pub const SECOND_WORD_AFTER: TimeDelta = TimeDelta::seconds(2);
+
     /// A duty that arises now and is due at once.
     #[must_use]
     pub fn open(taken: Taken, amount: Option<Money>, at: DateTime<Utc>) -> Self {
@@ -233,6 +240,19 @@ impl Reversal {
     #[must_use]
     pub fn is_due(&self, at: DateTime<Utc>) -> bool {
         matches!(self.state, ReversalState::Open { next_attempt_at, .. } if next_attempt_at <= at)
+    }
+
+    /// Whether an attempt may be running: its lease is not over.
+    #[must_use]
+    pub fn is_leased(&self, at: DateTime<Utc>) -> bool {
+        matches!(&self.state, ReversalState::Open { lease: Some(lease), .. } if at < lease.until)
+    }
+
+    /// Whether the wallet core said that there was nothing to give back, of a payment that is known to have succeeded. It is asked once
+    /// more, and not before the attempt is due.
+    #[must_use]
+    pub fn waits_for_second_word(&self) -> bool {
+        matches!(&self.state, ReversalState::Open { last_error: Some(error), .. } if error.starts_with(NOTHING_OF_A_SUCCESS))
     }
 
     /// Whether `attempt` holds the lease.

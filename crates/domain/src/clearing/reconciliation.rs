@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, Mismatch};
 use super::listed::{Listed, ListedAmount, ListedKind};
-use crate::{Case, ClearingDay, Money, Payment, PaymentStatus, Refund, RefundRequestId};
+use crate::{Case, ClearingDay, Money, Payment, PaymentStatus, Refund, RefundRequestId, RefundedElsewhere};
 
 /// How much of the record there is to compare with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,11 +57,18 @@ pub fn examine(case: Option<&Case>, listed: &Listed, scope: Scope) -> Examinatio
         return Examination::only_looked_at();
     }
     let Some(payment) = case.payment.as_ref().filter(|_| case.completed_at().is_some()) else {
-        return Examination::compared([finding(Mismatch::NotCompleted, listed, None)]);
+        // The wallet core refunded it, so it succeeded, whatever is recorded here.
+        return match case.refunded_elsewhere {
+            Some(_) => Examination::only_looked_at(),
+            None => Examination::compared([finding(Mismatch::NotCompleted, listed, None)]),
+        };
     };
     match &listed.kind {
         ListedKind::Payment => against_payment(payment, listed),
-        ListedKind::Refund(id) => against_refund(payment, case.refunds.iter().find(|refund| refund.id == *id), listed),
+        ListedKind::Refund(id) => match (case.refunds.iter().find(|refund| refund.id == *id), case.refunded_elsewhere) {
+            (None, Some(elsewhere)) => against_refund_elsewhere(payment, elsewhere, listed),
+            (refund, _) => against_refund(payment, refund, listed),
+        },
         ListedKind::Other => Examination::only_looked_at(),
     }
 }
@@ -156,6 +163,23 @@ fn against_payment(payment: &Payment, listed: &Listed) -> Examination {
         (amount.minor != recorded.minor()).then_some(Mismatch::AmountDiffers)
     };
     Examination::compared(mismatch.map(|mismatch| finding(mismatch, listed, Some(recorded))))
+}
+
+/// Of a refund that is not recorded here there is nothing to compare but that it is no more than the wallet core said, or than the payment
+/// where it did not say how much.
+fn against_refund_elsewhere(payment: &Payment, elsewhere: RefundedElsewhere, listed: &Listed) -> Examination {
+    let at_most = elsewhere.amount().unwrap_or(payment.amount.minor());
+    let is_within = |amount: &ListedAmount| {
+        amount.currency == payment.amount.currency() && amount.minor.unsigned_abs() <= at_most.unsigned_abs()
+    };
+    let compared = listed.amount.filter(|_| payment.settles() == payment.amount);
+    match compared {
+        Some(amount) if !is_within(&amount) => {
+            let said = Money::new(at_most, payment.amount.currency()).ok();
+            Examination::compared([finding(Mismatch::RefundMismatch, listed, said)])
+        }
+        Some(_) | None => Examination::only_looked_at(),
+    }
 }
 
 /// The sign of a refund's amount is a direction. Where the payment settles by another amount than the user paid, what its refunds

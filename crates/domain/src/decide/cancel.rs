@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Decision;
 use super::update::CaseUpdate;
+use super::{Decision, contradiction};
 use crate::{
-    AcquirerId, Answer, Cancel, CancelReply, Cancellation, CancellationState, Case, DeferReason, EventKind, FinalAnswer,
-    FundsKind, Lookup, LookupAttempt, LookupEnd, NeverReceived, OtherAcquirer, PaymentStatus, PeriodOver, Policy, Receipt,
-    Refusal, RefusalCode, Rule,
+    AcquirerId, Answer, Cancel, CancelReply, Cancellation, CancellationState, Case, CorePayment, DeferReason, EventKind,
+    FinalAnswer, FundsKind, Lookup, LookupAttempt, LookupEnd, NeverReceived, OtherAcquirer, PaymentStatus, PeriodOver, Policy,
+    Receipt, RefundedElsewhere, Refusal, RefusalCode, Rule,
 };
 
 /// What asking the wallet core came to, and when that was known.
@@ -17,25 +17,45 @@ pub(super) struct LookedUp<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
+impl LookedUp<'_> {
+    fn found(&self) -> Option<&CorePayment> {
+        match self.lookup {
+            Lookup::Found(found) => Some(found),
+            Lookup::Recorded | Lookup::NotYet | Lookup::Failed(_) => None,
+        }
+    }
+
+    /// In what the lookup contradicts the record, or itself.
+    fn contradiction(&self, case: &Case) -> Option<String> {
+        self.found().and_then(|found| contradiction::of_lookup(case, found, self.now))
+    }
+}
+
 pub(super) fn cancel(policy: &Policy, case: &Case, cancel: &Cancel, at: DateTime<Utc>) -> Decision {
     let Cancel { acquirer_id, lookup, waited, attempt } = cancel;
     let mut update = CaseUpdate::of(case, at);
-    if let Some((rule, reply)) = repeat(policy, case, acquirer_id) {
-        let decision =
-            if rule == Rule::ReversalPending { lease_inline(policy, case, update, *waited) } else { Decision::unchanged(reply) };
+    let looked_up = LookedUp { lookup, attempt: *attempt, now: at + *waited };
+    if let Some((rule, reply)) = repeat(policy, case, (acquirer_id, &looked_up)) {
+        if let (true, Some(reason)) = (rule != Rule::DifferentAcquirer, looked_up.contradiction(case)) {
+            update.park_contradicted(policy, &reason);
+        }
+        let decision = if rule == Rule::ReversalPending {
+            lease_inline(policy, case, update, *waited)
+        } else {
+            update.finish_if_changed(case, reply)
+        };
         return decision.by(rule);
     }
     update.receive(acquirer_id, at);
     if let (true, Some(reason)) = (case.has_parked_deferral(), case.defer_reason()) {
         return update.finish_if_changed(case, CancelReply::Answered(Answer::Pending)).by(Rule::Deferred(reason));
     }
-    let looked_up = LookedUp { lookup, attempt: *attempt, now: at + *waited };
     if *lookup == Lookup::NotYet {
         let reply = CancelReply::LookUp { attempt: update.await_lookup(policy, looked_up.now) };
         return update.finish_if_changed(case, reply);
     }
     let (rule, reply) = conclude(policy, &mut update, &looked_up);
-    if !may_cancel(policy, &update.case, acquirer_id) {
+    if rule != Rule::Deferred(DeferReason::Contradiction) && !may_cancel(policy, &update.case, acquirer_id) {
         let reply = CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest));
         return update.finish_if_changed(case, reply).by(Rule::DifferentAcquirer);
     }
@@ -77,9 +97,12 @@ pub(super) fn decide_deferred(policy: &Policy, update: &mut CaseUpdate) -> Optio
     Some(rule)
 }
 
-/// What a cancel is answered without looking at anything but what is decided: the first three rows of the table.
-fn repeat(policy: &Policy, case: &Case, acquirer_id: &AcquirerId) -> Option<(Rule, CancelReply)> {
-    if looks_at_acquirer(policy) && case.is_foreign_to(acquirer_id) {
+/// What a cancel is answered without looking at anything but what is decided: the first three rows of the table. Nobody is refused on
+/// doubt: not where the core says that the payment is the asking acquirer's, against what is recorded.
+fn repeat(policy: &Policy, case: &Case, (acquirer_id, looked_up): (&AcquirerId, &LookedUp<'_>)) -> Option<(Rule, CancelReply)> {
+    let may_be_its_own = looked_up.found().is_some_and(|found| found.payment.acquirer_id == *acquirer_id)
+        || case.defer_reason() == Some(DeferReason::Contradiction);
+    if looks_at_acquirer(policy) && case.is_foreign_to(acquirer_id) && !may_be_its_own {
         return Some((Rule::DifferentAcquirer, CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest))));
     }
     if let Some(answer) = case.cancellation.as_ref().and_then(Cancellation::final_answer) {
@@ -109,14 +132,20 @@ pub(super) fn entitled(policy: &Policy, case: &Case) -> Option<Receipt> {
 
 /// Applies the rules to a case that nothing is decided of, after a look for its payment.
 fn conclude(policy: &Policy, update: &mut CaseUpdate, looked_up: &LookedUp<'_>) -> (Rule, CancelReply) {
-    if let Lookup::Found(found) = looked_up.lookup {
-        update.merge_lookup(&found.payment);
+    let contradiction = looked_up.contradiction(&update.case);
+    if contradiction.is_some() || is_still_contradicted(&update.case, looked_up) {
+        update.move_to(CancellationState::Deferred(DeferReason::Contradiction));
+        update.wait_again(looked_up, contradiction);
+        return (Rule::Deferred(DeferReason::Contradiction), CancelReply::Answered(Answer::Pending));
+    }
+    if let Some(found) = looked_up.found() {
+        update.merge_lookup(found);
     }
     let Some(receipt) = entitled(policy, &update.case) else {
         update.turn_away();
         return (Rule::DifferentAcquirer, CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest)));
     };
-    let rule = select_rule(policy, &update.case, (&receipt, looked_up.lookup));
+    let rule = select_rule(policy, &update.case, (&receipt, looked_up));
     // As long as nobody knows whose it is, each of them waits with a receipt of its own.
     let is_known_whose = looks_at_acquirer(policy) && update.case.payment.is_some();
     if is_known_whose || !matches!(rule, Rule::Deferred(_)) {
@@ -127,9 +156,9 @@ fn conclude(policy: &Policy, update: &mut CaseUpdate, looked_up: &LookedUp<'_>) 
 }
 
 /// The rest of the rule table, for what nothing is decided of: flat guards in order of precedence (`docs/develop/decisions.md`).
-fn select_rule(policy: &Policy, case: &Case, (receipt, lookup): (&Receipt, &Lookup)) -> Rule {
+fn select_rule(policy: &Policy, case: &Case, (receipt, looked_up): (&Receipt, &LookedUp<'_>)) -> Rule {
     let Some(payment) = &case.payment else {
-        return match lookup {
+        return match looked_up.lookup {
             Lookup::Recorded | Lookup::Found(_) => Rule::NeverReceived,
             Lookup::Failed(_) | Lookup::NotYet => Rule::Deferred(DeferReason::LookupFailed),
         };
@@ -137,24 +166,24 @@ fn select_rule(policy: &Policy, case: &Case, (receipt, lookup): (&Receipt, &Look
     if case.is_settled() || !policy.period.includes(payment.initiated_at, receipt.received_at) {
         return Rule::PeriodOver;
     }
-    let (refunded_elsewhere, refund_running_elsewhere) = match lookup {
-        Lookup::Found(found) => (found.refunded, found.refund_running),
-        Lookup::Recorded | Lookup::Failed(_) | Lookup::NotYet => (0, false),
-    };
-    if case.has_running_refund() || refund_running_elsewhere {
+    if case.has_running_refund() || looked_up.found().is_some_and(|found| found.refund_running) {
         return Rule::Deferred(DeferReason::RefundRunning);
     }
-    match lookup {
+    match looked_up.lookup {
         Lookup::Failed(_) | Lookup::NotYet => return Rule::Deferred(DeferReason::LookupFailed),
         Lookup::Recorded | Lookup::Found(_) => {}
     }
-    let refunded = case.refunded().max(refunded_elsewhere);
-    match payment.status {
-        PaymentStatus::InProgress | PaymentStatus::Failed { .. } => Rule::NothingTaken,
-        PaymentStatus::Succeeded { .. } if refunded >= payment.amount.minor() => Rule::FullyRefunded,
-        PaymentStatus::Succeeded { .. } if refunded > 0 => Rule::PartlyRefunded,
-        PaymentStatus::Succeeded { .. } => Rule::MoneyTaken,
+    match (&payment.status, case.refunded_in_all()) {
+        (PaymentStatus::InProgress | PaymentStatus::Failed { .. }, _) => Rule::NothingTaken,
+        (PaymentStatus::Succeeded { .. }, Some(RefundedElsewhere::All)) => Rule::FullyRefunded,
+        (PaymentStatus::Succeeded { .. }, Some(RefundedElsewhere::Part | RefundedElsewhere::Amount(_))) => Rule::PartlyRefunded,
+        (PaymentStatus::Succeeded { .. }, None) => Rule::MoneyTaken,
     }
+}
+
+/// Only a lookup that agrees with the record ends the doubt.
+fn is_still_contradicted(case: &Case, looked_up: &LookedUp<'_>) -> bool {
+    case.defer_reason() == Some(DeferReason::Contradiction) && looked_up.found().is_none()
 }
 
 /// Records what the rule says, and replies.
@@ -172,11 +201,11 @@ fn apply(rule: Rule, policy: &Policy, looked_up: &LookedUp<'_>, update: &mut Cas
         }
         Rule::Deferred(reason) => {
             update.move_to(CancellationState::Deferred(reason));
-            update.wait_again(looked_up);
+            update.wait_again(looked_up, None);
             CancelReply::Answered(Answer::Pending)
         }
         Rule::FullyRefunded => {
-            update.decide(CancellationState::AlreadyRefunded);
+            update.decide(CancellationState::AlreadyRefunded { never_seen: false });
             CancelReply::Answered(Answer::Cancelled)
         }
         Rule::PartlyRefunded => refuse(update, Refusal::PartlyRefunded),
@@ -215,7 +244,8 @@ fn close(policy: &Policy, update: &mut CaseUpdate, rule: Rule) -> CancelReply {
 /// Leases the next attempt to the caller in the commit that decides, so that no worker calls at the same moment.
 fn lease_inline(policy: &Policy, before: &Case, mut update: CaseUpdate, waited: TimeDelta) -> Decision {
     let now = update.at + waited;
-    let begun = update.case.reversal.as_ref().and_then(|reversal| reversal.begin_attempt(now, policy.lease));
+    let asked = update.case.reversal.as_ref().filter(|reversal| !reversal.waits_for_second_word() || reversal.is_due(now));
+    let begun = asked.and_then(|reversal| reversal.begin_attempt(now, policy.lease));
     let attempt = begun.as_ref().map(|reversal| reversal.attempts);
     if begun.is_some() {
         update.case.reversal = begun;

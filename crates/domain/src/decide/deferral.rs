@@ -96,7 +96,7 @@ impl CaseUpdate {
         let left = payment.amount.minor().saturating_sub(self.case.refunded());
         let is_taken = matches!(payment.status, PaymentStatus::Succeeded { .. });
         if is_taken && left <= 0 {
-            self.decide(CancellationState::AlreadyRefunded);
+            self.decide(CancellationState::AlreadyRefunded { never_seen: false });
             return;
         }
         self.record_event(EventKind::Cancelled(if is_taken { Rule::MoneyTaken } else { Rule::NothingTaken }));
@@ -148,10 +148,13 @@ impl CaseUpdate {
 
     /// The next lookup of a deferred cancel comes later each time. Where only a refund that is recorded here is waited for, no lookup
     /// says more.
-    pub(super) fn wait_again(&mut self, looked_up: &LookedUp<'_>) {
+    pub(super) fn wait_again(&mut self, looked_up: &LookedUp<'_>, contradiction: Option<String>) {
         let LookedUp { lookup, attempt, now } = looked_up;
+        let is_doubted = self.case.defer_reason() == Some(DeferReason::Contradiction);
         let met = match lookup {
+            Lookup::Found(_) if contradiction.is_some() => contradiction,
             Lookup::Failed(met) => Some(met.clone()),
+            Lookup::Recorded if is_doubted => Some("the wallet core has no such payment now".to_owned()),
             Lookup::Found(found) if found.refund_running => None,
             Lookup::Found(_) | Lookup::Recorded | Lookup::NotYet => {
                 self.case.deferral = None;

@@ -1,6 +1,7 @@
 //! The one decision behind every endpoint and worker.
 
 mod cancel;
+mod contradiction;
 mod deferral;
 mod reversal;
 mod settlement;

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::update::CaseUpdate;
-use super::{Decision, deferral};
+use super::{Decision, contradiction, deferral};
 use crate::{
     Answer, AttemptEnd, CancellationState, Case, CommandReply, Disposition, EventKind, FinalAnswer, LeaseReply, NeverReceived,
-    Policy, Refusal, Reversal, ReversalOutcome, ReversalState, retry_delay,
+    Policy, RefundedElsewhere, Refusal, Reversal, ReversalOutcome, ReversalState, retry_delay,
 };
 
 /// Leases the next attempt to the caller, if the reversal is due and not leased.
@@ -31,23 +31,28 @@ pub(super) fn complete_attempt(policy: &Policy, case: &Case, end: &AttemptEnd, a
     update.record_event(EventKind::ReversalTried { attempt: end.attempt, outcome: end.outcome.clone() });
     match &end.outcome {
         ReversalOutcome::Done => update.money_is_back(FinalAnswer::Cancelled),
+        // A success that was recorded during the attempt took its lease: this attempt began after the success was known.
+        ReversalOutcome::NothingToDo if case.completed_at().is_some() => match reversal.clone().after_nothing_of_a_success(at) {
+            Ok(asked_again) => update.case.reversal = Some(asked_again),
+            Err(reason) => update.park(reason, None),
+        },
         ReversalOutcome::NothingToDo => update.money_is_back(nothing_to_do(policy, case)),
-        ReversalOutcome::PartlyRefunded => {
-            update.settle_reversal(CancellationState::Refused { refusal: Refusal::PartlyRefunded });
-            update.record_event(EventKind::ReversalDone);
+        ReversalOutcome::PartlyRefunded(refunded) => {
+            update.record_refunded_elsewhere(RefundedElsewhere::part_of(case.payment.as_ref(), *refunded));
+            if case.is_promised() {
+                update.park(contradiction::of_part(*refunded), None);
+            } else {
+                update.end_reversal(CancellationState::Refused { refusal: Refusal::PartlyRefunded });
+            }
         }
         ReversalOutcome::FullyRefunded => {
-            update.settle_reversal(CancellationState::AlreadyRefunded);
-            update.record_event(EventKind::ReversalDone);
+            update.record_refunded_elsewhere(RefundedElsewhere::All);
+            update.end_reversal(CancellationState::AlreadyRefunded { never_seen: case.payment.is_none() });
         }
-        ReversalOutcome::Impossible(reason) => {
-            let state = ReversalState::Parked { reason: reason.clone() };
-            update.case.reversal = Some(Reversal { state, ..reversal.clone() });
-            update.record_event(EventKind::ReversalParked { reason: reason.clone(), by: None });
-        }
+        ReversalOutcome::Impossible(reason) => update.park(reason.clone(), None),
         ReversalOutcome::Unknown(met) => {
             let next_attempt_at = at + retry_delay(end.attempt, end.jitter);
-            let state = ReversalState::Open { next_attempt_at, lease: None, last_error: Some(met.clone()) };
+            let state = ReversalState::Open { next_attempt_at, lease: None, last_error: Some(reversal.error_after(met)) };
             update.case.reversal = Some(Reversal { state, ..reversal.clone() });
         }
     }
@@ -75,8 +80,18 @@ pub(super) fn park(case: &Case, (note, by): (&str, &str), at: DateTime<Utc>) -> 
     if case.defer_reason().is_some() {
         return deferral::park(case, (note, by), at);
     }
-    let _ = (note, by, at);
-    Decision::unchanged(CommandReply::NotFound { fenced: false })
+    let Some(reversal) = &case.reversal else {
+        return Decision::unchanged(CommandReply::NotFound { fenced: false });
+    };
+    if !matches!(reversal.state, ReversalState::Open { .. }) {
+        return Decision::unchanged(CommandReply::Conflict("the reversal is not open"));
+    }
+    if reversal.is_leased(at) {
+        return Decision::unchanged(CommandReply::Conflict("an attempt of the reversal is running; park it once that has ended"));
+    }
+    let mut update = CaseUpdate::of(case, at);
+    update.park(note.to_owned(), Some(by.to_owned()));
+    update.finish(CommandReply::Done(Disposition::Parked))
 }
 
 /// Ends a parked reversal that was paid by hand.
@@ -118,7 +133,11 @@ fn nothing_to_do(policy: &Policy, case: &Case) -> FinalAnswer {
 
 impl CaseUpdate {
     fn money_is_back(&mut self, answer: FinalAnswer) {
-        self.settle_reversal(self.cancelled_with(answer));
+        self.end_reversal(self.cancelled_with(answer));
+    }
+
+    fn end_reversal(&mut self, ended: CancellationState) {
+        self.settle_reversal(ended);
         self.record_event(EventKind::ReversalDone);
     }
 }

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::{Change, Decision};
 use crate::{
-    Cancellation, CancellationState, Case, Entry, EntryKind, Event, EventKind, FinalAnswer, FundsKind, Money, Payment,
-    PaymentStatus, Policy, Refund, Reply, Reversal, ReversalState, Taken,
+    Cancellation, CancellationState, Case, CorePayment, Entry, EntryKind, Event, EventKind, FinalAnswer, FundsKind, Money,
+    Payment, PaymentStatus, Policy, Refund, RefundedElsewhere, Reply, Reversal, ReversalState, Taken, Told,
 };
 
 pub(super) struct CaseUpdate {
@@ -29,20 +29,39 @@ impl CaseUpdate {
         Decision { reply: reply.into(), rule: None, change: Some(Change { case, events, entries }) }
     }
 
-    /// The same, where nothing may have changed.
+    /// The same, where a repeat may have nothing to record.
     pub(super) fn finish_if_changed(self, before: &Case, reply: impl Into<Reply>) -> Decision {
         if self.case == *before { Decision::unchanged(reply) } else { self.finish(reply) }
     }
 
     /// Takes over what the wallet core says of the payment. What is recorded stays; only its status goes on, as the wallet's own
-    /// reports would move it.
-    pub(super) fn merge_lookup(&mut self, found: &Payment) {
+    /// reports would move it, and what refunds gave back.
+    pub(super) fn merge_lookup(&mut self, found: &CorePayment) {
+        self.merge_payment(&found.payment);
+        self.merge_refunds(found);
+    }
+
+    /// Takes over what the wallet core says that refunds gave back of a payment that is recorded.
+    pub(super) fn merge_refunds(&mut self, found: &CorePayment) {
+        let elsewhere = found.refunded.saturating_sub(self.case.refunded());
+        if elsewhere > 0 {
+            let amount = self.case.payment.as_ref().map_or(0, |payment| payment.amount.minor());
+            let all = self.case.refunded().saturating_add(elsewhere) >= amount;
+            self.record_refunded_elsewhere(if all { RefundedElsewhere::All } else { RefundedElsewhere::Amount(elsewhere) });
+        }
+    }
+
+    fn merge_payment(&mut self, found: &Payment) {
         let known = self.case.payment.take();
         if known.is_none() {
             self.record_event(EventKind::PaymentRecorded(found.amount));
         }
         let known = known.unwrap_or_else(|| Payment { status: PaymentStatus::InProgress, ..found.clone() });
-        let payment_id = known.payment_id.clone().or_else(|| found.payment_id.clone());
+        // The id of an attempt that failed is not that of one that succeeded.
+        let superseded =
+            matches!((&known.status, &found.status), (PaymentStatus::Failed { .. }, PaymentStatus::Succeeded { .. }));
+        let [first, second] = if superseded { [found, &known] } else { [&known, found] };
+        let payment_id = first.payment_id.clone().or_else(|| second.payment_id.clone());
         let status = match (&known.status, &found.status) {
             (PaymentStatus::InProgress | PaymentStatus::Failed { .. }, PaymentStatus::Succeeded { .. }) => {
                 self.record_event(EventKind::Succeeded);
@@ -57,6 +76,28 @@ impl CaseUpdate {
             | (PaymentStatus::Succeeded { .. }, _) => known.status.clone(),
         };
         self.case.payment = Some(Payment { payment_id, status, ..known });
+    }
+
+    /// Records what the core says of refunds that are not recorded here.
+    pub(super) fn record_refunded_elsewhere(&mut self, said: RefundedElsewhere) {
+        let known = self.case.refunded_elsewhere;
+        let now = known.map_or(said, |known| known.and(said));
+        if known != Some(now) {
+            self.case.refunded_elsewhere = Some(now);
+            self.record_event(EventKind::RefundedElsewhere(now));
+        }
+    }
+
+    /// Records what the wallet is told of a closed payment, the first time it is told anything.
+    pub(super) fn tell(&mut self, told: Told) {
+        self.case.told.get_or_insert(told);
+    }
+
+    /// Leaves the reversal to an operator.
+    pub(super) fn park(&mut self, reason: String, by: Option<String>) {
+        let state = ReversalState::Parked { reason: reason.clone() };
+        self.case.reversal = self.case.reversal.take().map(|reversal| Reversal { state, ..reversal });
+        self.record_event(EventKind::ReversalParked { reason, by });
     }
 
     /// Moves the recorded cancellation to `state`; without one there is nothing to move.

@@ -7,31 +7,44 @@ use super::cancel::decide_deferred;
 use super::update::CaseUpdate;
 use crate::{
     CancellationState, Case, CommandReply, Disposition, EventKind, FundsKind, OtherAcquirer, PayResult, Payment, PaymentStatus,
-    Policy, Refund, RefundRequest, RefundResult, RefundState, ReportedResult,
+    Policy, Refund, RefundRequest, RefundResult, RefundState, ReportedResult, Told,
 };
 
 fn done(disposition: Disposition) -> CommandReply {
     CommandReply::Done(disposition)
 }
 
-/// What is true of a payment that is announced. A repeat gets what is true now: a wallet that was told to proceed and asks again
-/// after the cancel must not debit any more.
-fn pay_disposition(case: &Case) -> CommandReply {
-    done(if case.is_cancelled() { Disposition::Closed } else { Disposition::Proceed })
+/// Says what is true of a payment that is announced. A repeat gets what is true now: a wallet that was told to proceed and asks again
+/// after the cancel must not debit any more. That it was told so is recorded the first time, in this commit.
+fn say_of_payment(case: &Case, update: CaseUpdate) -> Decision {
+    say(case, update, (Told::Closed, Disposition::Proceed))
 }
 
-/// What is true of a payment that succeeded.
-fn result_disposition(case: &Case) -> CommandReply {
-    done(if case.is_cancelled() { Disposition::Reversed } else { Disposition::Stands })
+/// Says what is true of a payment that succeeded.
+fn say_of_success(case: &Case, update: CaseUpdate) -> Decision {
+    say(case, update, (Told::Reversed, Disposition::Stands))
+}
+
+fn say(case: &Case, mut update: CaseUpdate, (closed, open): (Told, Disposition)) -> Decision {
+    if !case.is_closed() {
+        return update.finish_if_changed(case, done(open));
+    }
+    update.tell(closed);
+    update.finish_if_changed(
+        case,
+        done(match closed {
+            Told::Closed => Disposition::Closed,
+            Told::Reversed => Disposition::Reversed,
+        }),
+    )
 }
 
 pub(super) fn pay(policy: &Policy, case: &Case, payment: &Payment, at: DateTime<Utc>) -> Decision {
     if let Some(known) = &case.payment {
-        return Decision::unchanged(if known.same_content(payment) {
-            pay_disposition(case)
-        } else {
-            CommandReply::Conflict("the payment is recorded with other content")
-        });
+        if !known.same_content(payment) {
+            return Decision::unchanged(CommandReply::Conflict("the payment is recorded with other content"));
+        }
+        return say_of_payment(case, CaseUpdate::of(case, at));
     }
     let looks_at_acquirer = policy.results.other_acquirer == OtherAcquirer::ParamIllegal;
     if looks_at_acquirer && case.is_foreign_to(&payment.acquirer_id) {
@@ -43,16 +56,18 @@ pub(super) fn pay(policy: &Policy, case: &Case, payment: &Payment, at: DateTime<
     if let Some(reversal) = update.case.reversal.as_mut().filter(|reversal| reversal.is_unfinished()) {
         reversal.amount = Some(payment.amount);
     }
-    let reply = pay_disposition(&update.case);
-    update.finish(reply)
+    say_of_payment(case, update)
 }
 
 pub(super) fn result(policy: &Policy, case: &Case, result: &PayResult, at: DateTime<Utc>) -> Decision {
     let Some(payment) = &case.payment else {
         return Decision::unchanged(CommandReply::NotFound { fenced: case.cancellation.is_some() });
     };
+    // A wallet that failed and tries again succeeds under another id; one payment does not succeed under two.
+    let tries_again = matches!((&payment.status, result.result), (PaymentStatus::Failed { .. }, ReportedResult::Succeeded));
     if let (Some(known), Some(named)) = (&payment.payment_id, &result.payment_id)
         && known != named
+        && !tries_again
     {
         return Decision::unchanged(CommandReply::Conflict("the payment has another paymentId"));
     }
@@ -60,7 +75,7 @@ pub(super) fn result(policy: &Policy, case: &Case, result: &PayResult, at: DateT
         (PaymentStatus::Succeeded { .. }, ReportedResult::Failed) => {
             Decision::unchanged(CommandReply::Conflict("the payment has succeeded"))
         }
-        (PaymentStatus::Succeeded { .. }, ReportedResult::Succeeded) => Decision::unchanged(result_disposition(case)),
+        (PaymentStatus::Succeeded { .. }, ReportedResult::Succeeded) => say_of_success(case, CaseUpdate::of(case, at)),
         (PaymentStatus::Failed { .. }, ReportedResult::Failed) => Decision::unchanged(done(Disposition::Stands)),
         (PaymentStatus::InProgress, ReportedResult::Failed) => {
             let mut update = CaseUpdate::of(case, at);
@@ -70,13 +85,14 @@ pub(super) fn result(policy: &Policy, case: &Case, result: &PayResult, at: DateT
             update.finish(done(Disposition::Stands))
         }
         (PaymentStatus::InProgress | PaymentStatus::Failed { .. }, ReportedResult::Succeeded) => {
-            succeed(policy, CaseUpdate::of(case, at), payment, result)
+            succeed(policy, case, (payment, result), at)
         }
     }
 }
 
 /// The money was taken. Where the payment is cancelled it goes back: in this very commit by the ledger, at once by a core.
-fn succeed(policy: &Policy, mut update: CaseUpdate, payment: &Payment, result: &PayResult) -> Decision {
+fn succeed(policy: &Policy, case: &Case, (payment, result): (&Payment, &PayResult), at: DateTime<Utc>) -> Decision {
+    let mut update = CaseUpdate::of(case, at);
     let payment_id = result.payment_id.clone().or(payment.payment_id.clone());
     // Two clocks may differ, but a day is closed on the strength of this: whatever completed on it was initiated until its end.
     let completed_at = result.completed_at.max(payment.initiated_at);
@@ -86,12 +102,11 @@ fn succeed(policy: &Policy, mut update: CaseUpdate, payment: &Payment, result: &
     if policy.funds == FundsKind::Ledger {
         update.book_taking(payment);
     }
-    if update.case.is_cancelled() {
+    if case.is_closed() {
         update.waive_fee_of_cancelled();
         update.return_money(policy);
     }
-    let reply = result_disposition(&update.case);
-    update.finish(reply)
+    say_of_success(case, update)
 }
 
 /// What is true of a refund that is announced again. The right to one that failed went back to the payment, where a cancel or
@@ -121,6 +136,9 @@ pub(super) fn refund(case: &Case, request: &RefundRequest, at: DateTime<Utc>) ->
     let succeeded = matches!(payment.status, PaymentStatus::Succeeded { .. });
     if !succeeded || cancelling || !fits {
         return Decision::unchanged(done(Disposition::Refused));
+    }
+    if case.refundable().is_none_or(|refundable| request.amount.minor() > refundable) {
+        return Decision::unchanged(CommandReply::RefundedElsewhere);
     }
     let mut update = CaseUpdate::of(case, at);
     let refund = Refund { id: request.id.clone(), amount: request.amount, state: RefundState::Reserved, settled_on: None };

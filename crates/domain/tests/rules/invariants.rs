@@ -81,7 +81,7 @@ fn once_is_enough(decide: Decide, step: &Step<'_>) {
         Reply::Cancel(CancelReply::Answered(_) | CancelReply::LookUp { .. })
         | Reply::Command(CommandReply::Done(_))
         | Reply::Command(CommandReply::NotFound { .. })
-        | Reply::Command(CommandReply::Conflict(_))
+        | Reply::Command(CommandReply::Conflict(_) | CommandReply::RefundedElsewhere)
         | Reply::Attempt(_) => {
             assert_eq!(reply, first, "the same again is answered the same")
         }
@@ -115,6 +115,9 @@ fn a_refusal_is_proven(step: &Step<'_>) {
             let is_fence_of_another = step.after.payment.is_none() && step.after.is_foreign_to(&cancel.acquirer_id);
             assert!(is_fence_of_another || of_payment.or(of_cancel).is_some(), "somebody is recorded");
             assert!(of_payment != Some(&cancel.acquirer_id) && of_cancel != Some(&cancel.acquirer_id));
+            let is_its_own = step.after.cancellation.as_ref().is_some_and(|known| known.acquirer_id == cancel.acquirer_id);
+            let is_left = is_its_own || !step.after.receipts.is_empty();
+            assert!(!is_left || step.decision.change.is_none(), "a stranger's cancel is not recorded");
         }
         Refusal::PeriodOver(_) => {
             let payment = step.after.payment.as_ref().expect("a payment that is known");
@@ -123,10 +126,17 @@ fn a_refusal_is_proven(step: &Step<'_>) {
             assert!(late || case.is_settled());
         }
         Refusal::PartlyRefunded
-            if matches!(step.action(), Action::CompleteAttempt(AttemptEnd { outcome: ReversalOutcome::PartlyRefunded, .. })) => {}
+            if matches!(
+                step.action(),
+                Action::CompleteAttempt(AttemptEnd { outcome: ReversalOutcome::PartlyRefunded(_), .. })
+            ) =>
+        {
+            assert!(!is_promised(case), "F48: what was told is not taken back by F");
+        }
         Refusal::PartlyRefunded => {
             assert!(has_succeeded(step.after) && !step.after.has_running_refund(), "F is proven by a part that was refunded");
-            let refunded = step.after.refunded().max(step.found().map_or(0, |found| found.refunded));
+            let elsewhere = step.after.refunded_elsewhere.and_then(domain::RefundedElsewhere::amount).unwrap_or(0);
+            let refunded = step.after.refunded() + elsewhere;
             assert!(
                 (1..step.after.payment.as_ref().map_or(0, |payment| payment.amount.minor())).contains(&refunded),
                 "F is proven by a part that was refunded"
@@ -147,7 +157,47 @@ fn what_was_said_stays_said(step: &Step<'_>) {
         let foreign = Reply::Cancel(CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest)));
         let repeated = Reply::Cancel(CancelReply::Answered(recorded.into()));
         assert!(step.decision.reply == repeated || step.decision.reply == foreign, "a recorded answer is repeated");
-        assert_eq!(step.decision.change, None);
+        let parks = step.found().is_some() && step.before.is_cancelled() && is_parked(step.after) && !is_parked(step.before);
+        assert!(step.decision.change.is_none() || parks, "it writes nothing, but for a contradiction that is parked");
+    }
+}
+
+/// Whether S or F was answered, or the wallet heard that the payment is closed.
+fn is_promised(case: &Case) -> bool {
+    case.told.is_some() || recorded_answer(case).is_some()
+}
+
+fn is_parked(case: &Case) -> bool {
+    case.reversal.as_ref().is_some_and(|reversal| matches!(reversal.state, ReversalState::Parked { .. }))
+}
+
+/// What the wallet heard of a closed payment, and what an inquiry said of it, stays true (F48, F53).
+fn what_was_told_stays_true(step: &Step<'_>) {
+    let (before, after) = (step.before, step.after);
+    assert!(before.told.is_none() || after.told == before.told, "what was told is recorded for ever");
+    let hears = |disposition| step.decision.reply == Reply::Command(CommandReply::Done(disposition));
+    let is_success = matches!(step.action(), Action::Result(PayResult { result: ReportedResult::Succeeded, .. }));
+    if before.told.is_some() {
+        assert!(!matches!(step.action(), Action::Pay(_)) || !hears(Disposition::Proceed), "closed is never taken back");
+        assert!(!is_success || !hears(Disposition::Stands), "reversed is never taken back");
+    }
+    if hears(Disposition::Closed) || hears(Disposition::Reversed) {
+        assert!(after.told.is_some(), "the commit that tells it records it");
+    }
+    assert!(before.inquiry() != domain::Inquiry::Closed || after.inquiry() == domain::Inquiry::Closed, "an inquiry's F stays");
+    let known = |case: &Case| case.refunded_elsewhere.and_then(domain::RefundedElsewhere::amount);
+    let is_less = known(before).zip(known(after)).is_some_and(|(before, after)| after < before);
+    assert!(before.refunded_elsewhere.is_none() || (after.refunded_elsewhere.is_some() && !is_less), "F49: it is not forgotten");
+}
+
+/// F49: a refund goes on only within what is left of the payment, as far as the core has said.
+fn a_refund_fits_what_the_core_left(step: &Step<'_>) {
+    let (Action::Refund(_), Some(_)) = (step.action(), &step.decision.change) else { return };
+    let left = step.after.payment.as_ref().map_or(0, |payment| payment.amount.minor()) - step.after.refunded_or_reserved();
+    match step.after.refunded_elsewhere {
+        None => {}
+        Some(domain::RefundedElsewhere::Amount(elsewhere)) => assert!(elsewhere <= left, "no more than the core left"),
+        Some(domain::RefundedElsewhere::All | domain::RefundedElsewhere::Part) => panic!("nobody knows what is left"),
     }
 }
 
@@ -163,10 +213,11 @@ fn a_cancel_is_never_undone(step: &Step<'_>) {
         && step.after.payment.as_ref().is_some_and(|payment| step.before.received_from(&payment.acquirer_id).is_none());
     assert!(before.is_none() || after.is_some() || is_turned_away);
     a_deferral_is_of_what_waits(step.after);
-    let refunded = matches!(
-        step.action(),
-        Action::CompleteAttempt(AttemptEnd { outcome: ReversalOutcome::PartlyRefunded | ReversalOutcome::FullyRefunded, .. })
-    );
+    let refunded = match step.action() {
+        Action::CompleteAttempt(AttemptEnd { outcome: ReversalOutcome::PartlyRefunded(_), .. }) => !is_promised(step.before),
+        Action::CompleteAttempt(AttemptEnd { outcome: ReversalOutcome::FullyRefunded, .. }) => true,
+        _ => false,
+    };
     if step.before.is_cancelled() && !refunded {
         let cancelled_at = |case: &Case| case.cancellation.as_ref().and_then(domain::Cancellation::cancelled_at);
         assert_eq!(cancelled_at(step.after), cancelled_at(step.before));
@@ -211,14 +262,16 @@ fn a_reversal_goes_its_way_only(step: &Step<'_>) {
         }
         (ReversalState::Parked { .. }, ReversalState::Open { .. }) => assert_eq!(*step.action(), Action::Retry),
         (ReversalState::Parked { .. }, ReversalState::Done { .. }) => assert!(matches!(step.action(), Action::Resolve { .. })),
-        (ReversalState::Open { .. }, ReversalState::Parked { .. } | ReversalState::Done { .. }) => {
-            let Action::CompleteAttempt(AttemptEnd { attempt, .. }) = step.action() else {
-                panic!("only the end of an attempt ends an open reversal")
-            };
-            assert!(before.is_leased_to(*attempt), "only the attempt with the lease ends it");
-        }
+        (ReversalState::Open { .. }, ReversalState::Parked { .. } | ReversalState::Done { .. }) => match step.action() {
+            Action::CompleteAttempt(AttemptEnd { attempt, .. }) => {
+                assert!(before.is_leased_to(*attempt), "only the attempt with the lease ends it");
+            }
+            Action::Park { .. } => assert!(is_parked(step.after) && !before.is_leased(step.command.at), "nobody is at it"),
+            _ => assert!(is_parked(step.after) && step.found().is_some(), "only a contradiction parks it by itself"),
+        },
         (ReversalState::Done { by_hand, .. }, ReversalState::Parked { .. }) => {
-            assert!(*by_hand && success, "what the core did was not refused");
+            let contradicted = !by_hand && step.found().is_some();
+            assert!((*by_hand && success) || contradicted, "what the core did was not refused");
         }
         (ReversalState::Open { .. }, ReversalState::Open { .. }) => {}
         (ReversalState::Parked { .. }, ReversalState::Parked { .. })
@@ -253,6 +306,8 @@ pub(crate) fn hold(decide: Decide, step: &Step<'_>) {
     once_is_enough(decide, step);
     a_refusal_is_proven(step);
     what_was_said_stays_said(step);
+    what_was_told_stays_true(step);
+    a_refund_fits_what_the_core_left(step);
     a_cancel_is_never_undone(step);
     a_reversal_goes_its_way_only(step);
     what_is_accounted_for_stays_on_its_side(step);

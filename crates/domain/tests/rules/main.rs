@@ -1,11 +1,17 @@
 //! The rule book, held to its tables.
 
 #[cfg(test)]
+mod contradictions;
+#[cfg(test)]
 mod decisions_page;
+#[cfg(test)]
+mod doubts;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod invariants;
+#[cfg(test)]
+mod matrix;
 #[cfg(test)]
 mod money_back;
 #[cfg(test)]

@@ -40,8 +40,9 @@ fn is_open_and_free(story: &Story) -> bool {
 
 #[test]
 fn the_answer_is_s_once_the_core_has_said_so() {
+    let known_of = |outcome| if outcome == ReversalOutcome::Done { Some(paid(CORE)) } else { None };
     for outcome in [ReversalOutcome::Done, ReversalOutcome::NothingToDo] {
-        for story in [nothing(CORE), announced(CORE), paid(CORE)] {
+        for story in [nothing(CORE), announced(CORE)].into_iter().chain(known_of(outcome.clone())) {
             let mut story = being_cancelled(story);
             let events = story.events.len();
             assert_eq!(story.later(TimeDelta::seconds(1)).closes(1, outcome.clone()), S);
@@ -119,7 +120,7 @@ fn a_close_that_lost_its_lease_is_ignored() {
     assert_eq!(story.later(TimeDelta::seconds(3)).worker_begins(), Some(2));
     for outcome in [
         ReversalOutcome::Done,
-        ReversalOutcome::PartlyRefunded,
+        ReversalOutcome::PartlyRefunded(None),
         ReversalOutcome::Impossible("no".into()),
         ReversalOutcome::Unknown("no".into()),
     ] {
@@ -173,8 +174,7 @@ fn f01_a_success_after_the_end_opens_the_reversal_again_and_s_stays() {
 fn f28_the_fee_goes_with_the_answer_s_and_stays_where_the_core_says_the_payment_stands() {
     let ends = [
         (ReversalOutcome::Done, None),
-        (ReversalOutcome::NothingToDo, None),
-        (ReversalOutcome::PartlyRefunded, Some(jpy(7))),
+        (ReversalOutcome::PartlyRefunded(None), Some(jpy(7))),
         (ReversalOutcome::FullyRefunded, Some(jpy(7))),
     ];
     for (outcome, fee) in ends {
@@ -192,7 +192,7 @@ fn f28_the_fee_goes_with_the_answer_s_and_stays_where_the_core_says_the_payment_
 #[test]
 fn what_the_core_says_after_s_never_becomes_f() {
     let ends = [
-        ReversalOutcome::PartlyRefunded,
+        ReversalOutcome::PartlyRefunded(None),
         ReversalOutcome::FullyRefunded,
         ReversalOutcome::Impossible("no".into()),
         ReversalOutcome::Unknown("no".into()),
@@ -211,16 +211,21 @@ fn what_the_core_says_after_s_never_becomes_f() {
 fn refunds_that_only_the_core_knows_end_the_cancel_as_recorded_ones_do() {
     let ends = [
         (
-            ReversalOutcome::PartlyRefunded,
+            ReversalOutcome::PartlyRefunded(None),
             CancellationState::Refused { refusal: Refusal::PartlyRefunded },
             f(Refusal::PartlyRefunded),
         ),
-        (ReversalOutcome::FullyRefunded, CancellationState::AlreadyRefunded, S),
+        (ReversalOutcome::FullyRefunded, CancellationState::AlreadyRefunded { never_seen: false }, S),
     ];
     for (outcome, state, answer) in ends {
         for story in [nothing(CORE), announced(CORE), paid(CORE)] {
+            let never_seen = story.case.payment.is_none();
             let mut story = being_cancelled(story);
             assert_eq!(story.closes(1, outcome.clone()), answer);
+            let state = match state {
+                CancellationState::AlreadyRefunded { .. } => CancellationState::AlreadyRefunded { never_seen },
+                state => state,
+            };
             assert_eq!((story.state(), story.case.is_cancelled(), is_done(&story)), (Some(state), false, true));
             assert_eq!(story.unmoved_by(cancel_by(ACQUIRER)), answer);
         }

@@ -156,7 +156,7 @@ fn state_after(rule: Rule, faults: Faults, policy: &Policy) -> Option<Cancellati
     match (rule, answer_of(rule, policy)) {
         (Rule::DifferentAcquirer | Rule::AnswerRecorded(_), _) => None,
         (Rule::Deferred(reason), _) => Some(CancellationState::Deferred(reason)),
-        (Rule::FullyRefunded, _) => Some(CancellationState::AlreadyRefunded),
+        (Rule::FullyRefunded, _) => Some(CancellationState::AlreadyRefunded { never_seen: false }),
         (Rule::ReversalPending, _) => Some(CancellationState::Open { cancelled_at }),
         (_, Reply::Cancel(CancelReply::ReversalPending { .. })) => Some(CancellationState::Open { cancelled_at: received_at }),
         (_, Reply::Cancel(CancelReply::Answered(Answer::Cancelled))) => {

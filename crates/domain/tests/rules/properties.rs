@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use domain::{
-    AccountId, Action, Answer, AttemptEnd, Cancel, CancelReply, CancellationState, Change, Command, EntryKind, FundsKind, Jitter,
-    LeaseReply, Lookup, NeverReceived, OtherAcquirer, PayResult, Payment, PaymentId, PeriodOver, Policy, RefundRequest,
-    RefundResult, RefundState, Reply, ReportedResult, Results, ReversalOutcome, ReversalState, decide,
+    AccountId, Action, Answer, AttemptEnd, Cancel, CancelReply, CancellationState, Change, Command, CorePayment, EntryKind,
+    FundsKind, Jitter, LeaseReply, Lookup, NeverReceived, OtherAcquirer, PayResult, Payment, PaymentId, PaymentStatus,
+    PeriodOver, Policy, RefundRequest, RefundResult, RefundState, Reply, ReportedResult, Results, ReversalOutcome, ReversalState,
+    decide,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::fixtures::{
-    ACQUIRER, OTHER_ACQUIRER, Story, acquirer, at, authorization, closing_of, good, jpy, nothing, payment, policy, refund_id,
+    ACQUIRER, OTHER_ACQUIRER, Story, acquirer, at, authorization, closing_of, good, jpy, nothing, park, payment, policy,
+    refund_id,
 };
 use crate::invariants::{self, Step, has_succeeded};
 
@@ -67,7 +69,8 @@ fn any_outcome() -> impl Strategy<Value = ReversalOutcome> {
     select(vec![
         ReversalOutcome::Done,
         ReversalOutcome::NothingToDo,
-        ReversalOutcome::PartlyRefunded,
+        ReversalOutcome::PartlyRefunded(None),
+        ReversalOutcome::PartlyRefunded(Some(jpy(2))),
         ReversalOutcome::FullyRefunded,
         ReversalOutcome::Impossible(no()),
         ReversalOutcome::Unknown(no()),
@@ -75,12 +78,29 @@ fn any_outcome() -> impl Strategy<Value = ReversalOutcome> {
     ])
 }
 
+/// What a core may say of a payment: that of the wallet, another one, or one that cannot be; it repeats itself, forgets and contradicts.
+fn any_lookup() -> impl Strategy<Value = Lookup> {
+    let (completed_at, fee) = (at(INSTANTS[2]), None);
+    let statuses = vec![
+        PaymentStatus::InProgress,
+        PaymentStatus::Failed { completed_at },
+        PaymentStatus::Succeeded { completed_at, fee },
+        PaymentStatus::Succeeded { completed_at, fee },
+    ];
+    let found = (any_payment(), select(statuses), prop_oneof![3 => Just(0), 1 => 0..=4_i64], prop::bool::weighted(0.1), 0..10);
+    let found = found.prop_map(|(payment, status, refunded, refund_running, impossible)| {
+        let initiated_at = if impossible == 0 { at("0001-01-01T00:00:00Z") } else { payment.initiated_at };
+        let payment = Payment { status, initiated_at, ..payment };
+        Lookup::Found(Box::new(CorePayment { payment, refunded, refund_running }))
+    });
+    prop_oneof![4 => Just(Lookup::Recorded), 1 => Just(Lookup::Failed("no answer".to_owned())), 3 => found]
+}
+
 fn any_action() -> impl Strategy<Value = Action> {
     let any_refund = || select(vec!["r1", "r2", "r3"]).prop_map(refund_id);
-    let lookup = prop_oneof![4 => Just(Lookup::Recorded), 1 => Just(Lookup::Failed("no answer".to_owned()))];
     let jitter = any::<u32>().prop_map(Jitter);
     prop_oneof![
-        4 => (any_acquirer(), lookup).prop_map(|(acquirer_id, lookup)| Action::Cancel(Cancel::now(acquirer_id, lookup))),
+        4 => (any_acquirer(), any_lookup()).prop_map(|(acquirer_id, lookup)| Action::Cancel(Cancel::now(acquirer_id, lookup))),
         4 => any_payment().prop_map(Action::Pay),
         4 => any_result().prop_map(Action::Result),
         3 => (any_refund(), 1..=4_i64).prop_map(|(id, minor)| Action::Refund(RefundRequest { id, amount: jpy(minor) })),
@@ -89,7 +109,7 @@ fn any_action() -> impl Strategy<Value = Action> {
         4 => (0..=5_u32, any_outcome(), jitter)
             .prop_map(|(attempt, outcome, jitter)| Action::CompleteAttempt(AttemptEnd { attempt, outcome, jitter })),
         1 => Just(Action::Retry),
-        1 => Just(Action::Park { note: "look into it".into(), by: "ann".into() }),
+        1 => Just(park()),
         1 => Just(Action::Resolve { note: "paid by hand".into(), by: "ann".into() }),
     ]
 }
@@ -120,7 +140,7 @@ fn any_policy() -> impl Strategy<Value = Policy> {
 /// Small where every push is tested, large where `RESCIND_SCALE=full` asks for it; a failure's seed is printed, not filed.
 fn sizes() -> ProptestConfig {
     let full = std::env::var("RESCIND_SCALE").is_ok_and(|scale| scale == "full");
-    ProptestConfig { cases: if full { 20_000 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases: if full { 20_000 } else { 2_000 }, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 fn sum(story: &Story, counts: impl Fn(&domain::Entry) -> bool) -> i64 {
@@ -147,11 +167,10 @@ fn money_goes_back_once_and_never_more_than_is_left(story: &Story) {
 
 /// Each of these is told once in a case's life.
 fn the_timeline_repeats_nothing(story: &Story) {
-    for (what, most) in
-        [("payment-recorded", 1), ("succeeded", 1), ("failed", 1), ("cancel-received", 2), ("cancelled", 1), ("refused", 2)]
-    {
+    // A cancel that is turned away, because the payment is another acquirer's, leaves its lines too.
+    for what in ["payment-recorded", "succeeded", "failed", "cancelled"] {
         let times = story.timeline().into_iter().filter(|name| *name == what).count();
-        assert!(times <= most, "{what} {times} times");
+        assert!(times <= 1, "{what} {times} times");
     }
     let said = |what: &str| story.timeline().contains(&what);
     assert!(said("cancel-received") || story.case.cancellation.is_none());
@@ -163,7 +182,18 @@ fn the_timeline_repeats_nothing(story: &Story) {
     assert_eq!(names(&["refund-succeeded", "refund-failed"]), story.case.refunds.iter().filter(ended).count());
 }
 
+/// The ledger keeps the money of a wallet that announces its payments: nothing is looked up there.
+fn as_it_can_be(funds: FundsKind, action: &Action) -> Action {
+    match action {
+        Action::Cancel(Cancel { acquirer_id, lookup: Lookup::Found(_), waited: _, attempt: _ }) if funds == FundsKind::Ledger => {
+            Action::Cancel(Cancel::now(acquirer_id.clone(), Lookup::Recorded))
+        }
+        action => action.clone(),
+    }
+}
+
 fn asks(story: &mut Story, when: &str, action: &Action) -> Reply {
+    let action = &as_it_can_be(story.policy.funds, action);
     let command = Command { id: story.case.id.clone(), at: at(when), action: action.clone() };
     let before = story.case.clone();
     let decision = decide(&story.policy, &before, &command);

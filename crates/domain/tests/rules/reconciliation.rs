@@ -2,11 +2,13 @@
 
 use domain::{
     Action, Case, Currency, Examination, FundsKind, GateState, LineClass, Listed, ListedAmount, ListedKind, Mismatch, Money,
-    NetAmount, PayResult, Payment, Scope, SummaryAmount, UnknownLines, examine, fee_differs, listed_twice, missing,
+    NetAmount, PayResult, Payment, ReversalOutcome, Scope, SummaryAmount, UnknownLines, examine, fee_differs, listed_twice,
+    missing,
 };
 
 use crate::fixtures::{
-    PROCEED, S, STANDS, Story, TOO_LATE, announced, closing_of, day, good, jpy, nothing, paid, payment, refund_id, success,
+    PROCEED, S, STANDS, Story, TOO_LATE, announced, closing_of, day, good, jpy, leased, nothing, paid, payment, refund_id,
+    success,
 };
 
 const LEDGER: FundsKind = FundsKind::Ledger;
@@ -242,4 +244,34 @@ fn the_gravest_finding_decides_about_the_gate() {
     }
     assert_eq!(gate(&[Mismatch::Unknown], UnknownLines::Doubt), GateState::Doubt);
     assert_eq!(gate(&[Mismatch::Unknown], UnknownLines::Allowed), GateState::Passed);
+}
+
+/// A refund of which only the wallet core knows stands in Alipay+'s files, and there is nothing to compare it with.
+#[test]
+fn f49_a_refund_that_only_the_core_knows_is_looked_at_up_to_what_the_core_said() {
+    let said = |outcome: ReversalOutcome| {
+        let mut story = paid(FundsKind::Http);
+        assert_eq!(story.cancels(), leased(1));
+        let _ = story.closes(1, outcome);
+        story
+    };
+    let amount = said(ReversalOutcome::PartlyRefunded(Some(jpy(400))));
+    let part = said(ReversalOutcome::PartlyRefunded(None));
+    let all = said(ReversalOutcome::FullyRefunded);
+    for (story, at_most) in [(&amount, 400), (&part, 1_000), (&all, 1_000)] {
+        let class = |minor| examine(Some(&story.case), &refund("x", minor), Scope::Everything).class;
+        assert_eq!(
+            (class(at_most), class(-at_most), class(at_most + 1)),
+            (LineClass::OnlyLookedAt, LineClass::OnlyLookedAt, LineClass::Compared)
+        );
+        assert_eq!(found(Some(&story.case), &refund("x", at_most + 1)), [Mismatch::RefundMismatch]);
+        assert_eq!(found(Some(&story.case), &payment_of(1_000)), [], "the payment settles");
+        let foreign = Listed { amount: self::amount(1, "KRW"), ..refund("x", 1) };
+        assert_eq!(found(Some(&story.case), &foreign), [Mismatch::RefundMismatch]);
+    }
+    let mut unreported = announced(FundsKind::Http);
+    assert_eq!((unreported.cancels(), unreported.closes(1, ReversalOutcome::FullyRefunded)), (leased(1), S));
+    for listed in [payment_of(1_000), refund("x", 1_000)] {
+        assert_eq!(examine(Some(&unreported.case), &listed, Scope::Everything).class, LineClass::OnlyLookedAt, "it succeeded");
+    }
 }

@@ -156,7 +156,7 @@ fn a_wallet_core_is_told_of_every_cancel_that_nothing_refuses() {
         assert_eq!(story.cancels(), leased(1));
         assert_eq!(story.state(), Some(CancellationState::Open { cancelled_at: at(IN_TIME) }));
         assert_eq!(story.case.reversal.as_ref().map(|r| (r.taken, r.amount)), Some((kind, amount)));
-        assert_eq!(story.case.inquiry(), Inquiry::Closed);
+        assert_eq!(story.case.inquiry(), Inquiry::InProcess, "F53: closed is said once the core has confirmed");
         assert_eq!(story.timeline()[story.events.len() - 3..], ["cancel-received", "cancelled", "reversal-opened"]);
         assert_eq!(story.booked(), []);
     }
@@ -197,7 +197,7 @@ fn a_refund_that_runs_defers_the_cancel_and_bars_new_refunds() {
         assert_eq!(story.later(TimeDelta::hours(1)).unmoved_by(cancel_by(ACQUIRER)), U);
         assert_eq!(story.refunds("r2", 1), REFUSED);
         assert_eq!(story.refunds("r1", 400), PROCEED, "the one that runs may go on");
-        assert_eq!((story.case.inquiry(), story.fee()), (Inquiry::Paid, Some(jpy(7))));
+        assert_eq!((story.case.inquiry(), story.fee()), (Inquiry::InProcess, Some(jpy(7))));
     }
 }
 
@@ -227,6 +227,7 @@ fn until_the_payment_is_looked_up_nobody_is_another_acquirer() {
     assert_eq!(story.decides(failed(OTHER_ACQUIRER)), U);
     assert_eq!(story.decides(failed(ACQUIRER)), U, "a refusal would not be proven");
     assert_eq!(story.decides(found(OTHER_ACQUIRER)), f(Refusal::DifferentRequest));
+    assert_eq!(story.unmoved_by(failed(OTHER_ACQUIRER)), f(Refusal::DifferentRequest), "a core that forgets changes no answer");
     assert_eq!(story.decides(found(ACQUIRER)), leased(1), "its own receipt was decided by the same lookup");
     assert_eq!(story.closes(1, ReversalOutcome::Done), S);
     assert_eq!(story.unmoved_by(cancel_by(OTHER_ACQUIRER)), f(Refusal::DifferentRequest));
@@ -267,7 +268,7 @@ fn a_fully_refunded_payment_is_answered_s_and_not_marked_cancelled() {
         }
         let booked = story.booked();
         assert_eq!(story.cancels(), S);
-        assert_eq!(story.state(), Some(CancellationState::AlreadyRefunded));
+        assert_eq!(story.state(), Some(CancellationState::AlreadyRefunded { never_seen: false }));
         assert_eq!((story.case.inquiry(), story.fee()), (Inquiry::Paid, Some(jpy(7))), "the refunds are in Alipay+'s files");
         assert_eq!((story.booked(), &story.case.reversal), (booked, &None));
         assert_eq!(story.timeline().last(), Some(&"cancel-received"));

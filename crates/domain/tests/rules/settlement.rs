@@ -140,7 +140,8 @@ fn money_that_is_not_back_leaves_the_payment_out_and_does_not_block_the_day() {
 
 #[test]
 fn what_the_core_says_is_refunded_settles_in_the_next_open_day() {
-    for (outcome, answer) in [(ReversalOutcome::PartlyRefunded, f(Refusal::PartlyRefunded)), (ReversalOutcome::FullyRefunded, S)]
+    for (outcome, answer) in
+        [(ReversalOutcome::PartlyRefunded(None), f(Refusal::PartlyRefunded)), (ReversalOutcome::FullyRefunded, S)]
     {
         let mut story = paid(CORE);
         assert_eq!((story.cancels(), story.day_closes(DAY)), (leased(1), STANDS));

@@ -5,13 +5,13 @@ use std::fmt::Debug;
 use domain::{
     AcquirerId, Action, Answer, CancelReply, CancellationState, ClearingDay, ClearingDayError, CommandReply, Currency,
     DeferReason, Disposition, EventKind, FundsKind, IdentifierError, LeaseReply, Money, MoneyError, PaymentStatus,
-    PaymentStatusName, RefundState, RefundStateName, Refusal, RefusalCode, RefusalName, Reply, ReplyMismatchError,
-    ReversalOutcome, ReversalRequest, Rule, Settlement, Taken,
+    PaymentStatusName, RefundState, RefundStateName, RefundedElsewhere, Refusal, RefusalCode, RefusalName, Reply,
+    ReplyMismatchError, ReversalOutcome, ReversalRequest, Rule, Settlement, Taken,
 };
 
 use crate::fixtures::{
     ACQUIRER, IN_TIME, NOON, PROCEED, S, STANDS, announced, at, cancel_by, closing, closing_of, day, jpy, leased, nothing, paid,
-    payment, refund_ended, refund_id, refund_of, success,
+    park, payment, refund_ended, refund_id, refund_of, success,
 };
 
 const CORE: FundsKind = FundsKind::Http;
@@ -93,7 +93,7 @@ fn only_a_deferred_cancel_has_a_reason_for_it() {
         assert_eq!(CancellationState::Deferred(*reason).defer_reason(), Some(*reason));
     }
     assert_eq!(CancellationState::Open { cancelled_at: at(NOON) }.defer_reason(), None);
-    assert_eq!(CancellationState::AlreadyRefunded.defer_reason(), None);
+    assert_eq!(CancellationState::AlreadyRefunded { never_seen: false }.defer_reason(), None);
 }
 
 #[test]
@@ -116,6 +116,7 @@ fn only_a_cancel_and_an_announced_payment_open_a_case() {
         closing(1, ReversalOutcome::Done),
         Action::LeaseLookup,
         Action::Retry,
+        park(),
         Action::Resolve { note, by },
         Action::Settle(closing_of("2026-03-01")),
     ];
@@ -130,7 +131,7 @@ fn only_a_cancel_and_an_announced_payment_open_a_case() {
 fn a_timeline_says_what_else_is_worth_knowing() {
     let id = || refund_id("r1");
     let unknown = ReversalOutcome::Unknown("a timeout".into());
-    let details: [(EventKind, &[(&str, &str)]); 13] = [
+    let details: [(EventKind, &[(&str, &str)]); 17] = [
         (EventKind::CancelReceived, &[]),
         (EventKind::ReversalOpened(None), &[]),
         (EventKind::PaymentRecorded(jpy(5)), &[("amount", "5 JPY")]),
@@ -146,6 +147,13 @@ fn a_timeline_says_what_else_is_worth_knowing() {
             &[("attempt", "3"), ("outcome", "unknown"), ("error", "a timeout")],
         ),
         (EventKind::ReversalParked { reason: "no account".into(), by: None }, &[("reason", "no account")]),
+        (EventKind::ReversalParked { reason: "stopped".into(), by: Some("ann".into()) }, &[("reason", "stopped"), ("by", "ann")]),
+        (
+            EventKind::ReversalTried { attempt: 4, outcome: ReversalOutcome::PartlyRefunded(Some(jpy(5))) },
+            &[("attempt", "4"), ("outcome", "partly-refunded"), ("refunded", "5 JPY")],
+        ),
+        (EventKind::RefundedElsewhere(RefundedElsewhere::All), &[("refunded", "all")]),
+        (EventKind::RefundedElsewhere(RefundedElsewhere::Amount(5)), &[("refunded", "amount"), ("value", "5")]),
         (EventKind::ReversalResolved { note: "by hand".into(), by: "ann".into() }, &[("note", "by hand"), ("by", "ann")]),
     ];
     for (kind, expected) in details {

@@ -97,7 +97,7 @@ impl Wallet {
         ReceivedCommand { command: Command { id: self.id.clone(), at: self.at, action }, arrived }
     }
 
-    fn yen(minor: i64) -> Money {
+    pub(super) fn yen(minor: i64) -> Money {
         Money::new(minor, Currency::parse("JPY").unwrap()).unwrap()
     }
 

@@ -24,6 +24,11 @@ pub(crate) async fn listed(cluster: &Cluster, filter: ReversalFilter) -> Vec<Cas
 pub(crate) async fn operate(cluster: Arc<Cluster>, mut random: Random) {
     loop {
         sleep(LOOK_EVERY).await;
+        for case in listed(&cluster, ReversalFilter::Open).await {
+            if random.chance(300) {
+                let _ = submit(&cluster, (&case.id, stop()), &mut random).await;
+            }
+        }
         for case in listed(&cluster, ReversalFilter::Parked).await {
             if random.chance(6_000) {
                 act(&cluster, &case.id, &mut random).await;
@@ -46,10 +51,16 @@ async fn submit(cluster: &Cluster, (id, action): (&PaymentRequestId, Action), ra
     cluster.pick(random)?.submit(id, action).await
 }
 
+fn stop() -> Action {
+    Action::Park { note: "it takes too long".to_owned(), by: "operator-1".to_owned() }
+}
+
 /// Pays by hand and says so, again until it is known whether it was taken note of; whether it could be ended.
 pub(crate) async fn resolve(cluster: &Arc<Cluster>, id: &PaymentRequestId, random: &mut Random) -> bool {
     let mut paid = false;
     for _ in 0..20 {
+        // What is parked already is not parked again, and what an attempt is at is soon free.
+        let _ = submit(cluster, (id, stop()), random).await;
         let action = Action::Resolve { note: "paid by hand".to_owned(), by: "operator-1".to_owned() };
         match submit(cluster, (id, action), random).await {
             Some(reply) => {
@@ -59,7 +70,9 @@ pub(crate) async fn resolve(cluster: &Arc<Cluster>, id: &PaymentRequestId, rando
                 if resolved || paid {
                     pays_by_hand(cluster, id);
                 }
-                return resolved || paid;
+                if resolved || paid || !is_open(cluster, id).await {
+                    return resolved || paid;
+                }
             }
             // It may have been recorded.
             None => paid = paid || is_resolved(cluster, id).await,
@@ -77,6 +90,10 @@ fn pays_by_hand(cluster: &Cluster, id: &PaymentRequestId) {
     if cluster.world.terms.funds == FundsAt::CoreWithPayments && known.closed.is_none() {
         known.closed = Some(ReversalOutcome::Done);
     }
+}
+
+async fn is_open(cluster: &Cluster, id: &PaymentRequestId) -> bool {
+    listed(cluster, ReversalFilter::Open).await.iter().any(|case| case.id == *id)
 }
 
 async fn is_resolved(cluster: &Cluster, id: &PaymentRequestId) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Payment, PaymentRequestId, PaymentStatus, ReversalOutcome};
+use domain::{Money, Payment, PaymentRequestId, PaymentStatus, ReversalOutcome};
 
 /// What the core has of one payment.
 #[derive(Debug, Clone, Default)]
@@ -48,7 +48,7 @@ impl CoreAccount {
         }
         let ended = match (self.taken, self.refunded) {
             (taken, refunded) if refunded > 0 && refunded >= taken => ReversalOutcome::FullyRefunded,
-            (_, refunded) if refunded > 0 => ReversalOutcome::PartlyRefunded,
+            (_, refunded) if refunded > 0 => ReversalOutcome::PartlyRefunded(self.part()),
             (0, _) => ReversalOutcome::NothingToDo,
             _ => {
                 self.reversed += self.kept();
@@ -59,10 +59,16 @@ impl CoreAccount {
         ended
     }
 
+    /// What refunds gave back, as money.
+    fn part(&self) -> Option<Money> {
+        let currency = self.payment.as_ref()?.amount.currency();
+        Money::new(self.refunded, currency).ok()
+    }
+
     /// Debits or holds. What is closed takes nothing: the core undoes it in the same moment.
     pub(crate) fn take(&mut self, amount: i64) {
         self.taken += amount;
-        let keeps = matches!(self.closed, None | Some(ReversalOutcome::PartlyRefunded | ReversalOutcome::FullyRefunded));
+        let keeps = matches!(self.closed, None | Some(ReversalOutcome::PartlyRefunded(_) | ReversalOutcome::FullyRefunded));
         if !keeps {
             self.reversed += amount;
         }

@@ -94,7 +94,7 @@ impl CoreClient {
         let gave_back = matches!(known.closed, Some(ReversalOutcome::Done | ReversalOutcome::NothingToDo));
         if gave_back && (known.contradicted || world.strikes(FaultKind::CoreContradicts, id).is_some()) {
             known.contradicted = true;
-            return ReversalOutcome::PartlyRefunded;
+            return ReversalOutcome::PartlyRefunded(None);
         }
         if world.plant == Some(Plant::CoreGivesTwice) && known.closed == Some(ReversalOutcome::Done) {
             known.reversed += known.taken;

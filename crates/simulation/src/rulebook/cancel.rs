@@ -1,12 +1,12 @@
 //! The table of a cancel.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Answer, Cancel, CancelReply, CorePayment, DeferReason, FinalAnswer, FundsKind, Lookup, NeverReceived, OtherAcquirer,
     PaymentStatus, PeriodOver, Policy, Refusal, RefusalCode,
 };
 
-use super::page::{CancelPage, CancelStands, CasePage, Ended, PaidPage};
+use super::page::{CancelPage, CancelStands, CasePage, DutyStands, Elsewhere, Ended, PaidPage};
 
 /// What a cancel comes to.
 enum Row {
@@ -25,14 +25,23 @@ impl CasePage {
         let received = self.cancel.as_ref().map_or(at, |known| known.received.min(at));
         let mut page = self.clone();
         let decided = page.answer().is_some() || page.is_cancelled();
+        let contradicted = matches!(&cancel.lookup, Lookup::Found(found) if page.is_contradicted_by(found, at + cancel.waited));
         if let (Lookup::Found(found), false) = (&cancel.lookup, decided) {
-            page.takes_over(found);
+            if !contradicted {
+                page.takes_over(found);
+            }
+            if page.paid.is_some() {
+                page.takes_over_refunds(found);
+            }
         }
-        let row = page.row(policy, cancel, received);
+        let row = page.row(policy, cancel, (received, contradicted));
+        *self = page;
         if matches!(row, Row::Says(Answer::Refused(Refusal::DifferentRequest))) {
             return CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest));
         }
-        *self = page;
+        if contradicted && self.is_cancelled() {
+            self.stops(policy);
+        }
         self.apply(policy, (row, cancel), (at, received))
     }
 
@@ -74,7 +83,7 @@ impl CasePage {
             return;
         };
         let cancel = Cancel::now(known.acquirer.clone(), Lookup::Recorded);
-        match self.row(policy, &cancel, known.received) {
+        match self.row(policy, &cancel, (known.received, false)) {
             Row::Says(_) | Row::Pending => {}
             Row::Cancels if policy.funds == FundsKind::Http => {
                 self.stands(&cancel, known.received, CancelStands::Open);
@@ -87,8 +96,14 @@ impl CasePage {
     }
 
     /// The first row that applies.
-    fn row(&self, policy: &Policy, cancel: &Cancel, received: DateTime<Utc>) -> Row {
-        if policy.results.other_acquirer == OtherAcquirer::ParamIllegal && self.is_strange(&cancel.acquirer_id) {
+    fn row(&self, policy: &Policy, cancel: &Cancel, (received, contradicted): (DateTime<Utc>, bool)) -> Row {
+        let found = match &cancel.lookup {
+            Lookup::Found(found) => Some(found),
+            Lookup::Recorded | Lookup::Failed => None,
+        };
+        let named_now = contradicted && found.is_some_and(|found| found.payment.acquirer_id == cancel.acquirer_id);
+        let strange = policy.results.other_acquirer == OtherAcquirer::ParamIllegal && self.is_strange(&cancel.acquirer_id);
+        if strange && !named_now {
             return Row::Says(Answer::Refused(Refusal::DifferentRequest));
         }
         if let Some(answer) = self.answer() {
@@ -96,6 +111,10 @@ impl CasePage {
         }
         if self.is_cancelled() {
             return Row::Pending;
+        }
+        let in_doubt = self.cancel.as_ref().is_some_and(|known| known.stands == CancelStands::Waits(DeferReason::Contradiction));
+        if contradicted || (in_doubt && found.is_none()) {
+            return Row::Waits(DeferReason::Contradiction);
         }
         let lookup_failed = cancel.lookup == Lookup::Failed;
         let Some(paid) = &self.paid else {
@@ -108,17 +127,18 @@ impl CasePage {
             };
             return Row::Ends(FinalAnswer::Refused(Refusal::PeriodOver(code)));
         }
-        let (elsewhere, runs_elsewhere) = match &cancel.lookup {
-            Lookup::Found(found) => (found.refunded, found.refund_running),
-            Lookup::Recorded | Lookup::Failed => (0, false),
-        };
-        if self.refund_runs() || runs_elsewhere {
+        if self.refund_runs() || found.is_some_and(|found| found.refund_running) {
             return Row::Waits(DeferReason::RefundRunning);
         }
         if lookup_failed {
             return Row::Waits(DeferReason::LookupFailed);
         }
-        let refunded = self.refunded(false).max(elsewhere);
+        let refunded = match self.elsewhere {
+            None => self.refunded(false),
+            Some(Elsewhere::Everything) => paid.amount.minor(),
+            Some(Elsewhere::Something) => 1,
+            Some(Elsewhere::Much(elsewhere)) => self.refunded(false) + elsewhere,
+        };
         match paid.ended {
             Ended::Well(_) if refunded >= paid.amount.minor() => Row::Ends(FinalAnswer::Cancelled),
             Ended::Well(_) if refunded > 0 => Row::Ends(FinalAnswer::Refused(Refusal::PartlyRefunded)),
@@ -128,15 +148,56 @@ impl CasePage {
 
     /// The case belongs to the acquirer that asked first; before a lookup nobody knows whose it is.
     fn stands(&mut self, cancel: &Cancel, received: DateTime<Utc>, stands: CancelStands) {
-        let first = self.cancel.take().filter(|known| known.stands != CancelStands::Waits(DeferReason::LookupFailed));
+        let first = self.cancel.take().filter(|known| !known.is_anybodys());
         let acquirer = first.map_or_else(|| cancel.acquirer_id.clone(), |known| known.acquirer);
         self.cancel = Some(CancelPage { acquirer, received, stands });
+    }
+
+    /// Whether a lookup cannot be true, or is not what the one before was.
+    fn is_contradicted_by(&self, found: &CorePayment, now: DateTime<Utc>) -> bool {
+        let CorePayment { payment, refunded, .. } = found;
+        let age = now - payment.initiated_at;
+        if age > TimeDelta::days(366) || age < TimeDelta::minutes(-5) {
+            return true;
+        }
+        let Some(paid) = &self.paid else { return false };
+        let before = match self.elsewhere {
+            None => 0,
+            Some(Elsewhere::Something) => 1,
+            Some(Elsewhere::Everything) => paid.amount.minor() - self.refunded(false),
+            Some(Elsewhere::Much(much)) => much,
+        };
+        (&paid.amount, &paid.account, &paid.acquirer) != (&payment.amount, &payment.account, &payment.acquirer_id)
+            || refunded - self.refunded(false) < before
+    }
+
+    fn takes_over_refunds(&mut self, found: &CorePayment) {
+        let (own, whole) = (self.refunded(false), self.paid.as_ref().map_or(0, |paid| paid.amount.minor()));
+        if found.refunded > own {
+            self.hears_of_refunds(if found.refunded >= whole {
+                Elsewhere::Everything
+            } else {
+                Elsewhere::Much(found.refunded - own)
+            });
+        }
+    }
+
+    /// Leaves to an operator what no operator has looked at.
+    fn stops(&mut self, policy: &Policy) {
+        let duty = self
+            .duty
+            .as_mut()
+            .filter(|duty| policy.funds == FundsKind::Http && duty.stands != DutyStands::Back { by_hand: true });
+        if let Some(duty) = duty {
+            duty.stands = DutyStands::Parked;
+        }
     }
 
     /// What the core says of its payment. What is recorded stays, only its status goes on.
     fn takes_over(&mut self, found: &CorePayment) {
         let paid = self.paid.get_or_insert_with(|| PaidPage::of(&found.payment));
-        if paid.own_id.is_none() {
+        let after_a_failure = paid.ended == Ended::Badly && matches!(found.payment.status, PaymentStatus::Succeeded { .. });
+        if paid.own_id.is_none() || (after_a_failure && found.payment.payment_id.is_some()) {
             paid.own_id = found.payment.payment_id.clone();
         }
         paid.ended = match (&found.payment.status, paid.ended) {

@@ -6,7 +6,7 @@ use domain::{
     ReversalOutcome,
 };
 
-use super::page::{CancelStands, CasePage, DutyPage, DutyStands};
+use super::page::{CancelStands, CasePage, DutyPage, DutyStands, Elsewhere};
 
 /// Every conflict is one here: why it is one is for people.
 const CONFLICT: CommandReply = CommandReply::Conflict("");
@@ -19,12 +19,12 @@ impl CasePage {
         }
         let due = DutyStands::Due { from: at, lease: None };
         self.duty = Some(match self.duty.take() {
-            None => DutyPage { attempts: 0, stands: due },
-            Some(DutyPage { attempts, stands: DutyStands::Parked | DutyStands::Back { by_hand: true } }) => {
-                DutyPage { attempts, stands: DutyStands::Parked }
+            None => DutyPage { attempts: 0, denied: false, stands: due },
+            Some(DutyPage { attempts, stands: DutyStands::Parked | DutyStands::Back { by_hand: true }, .. }) => {
+                DutyPage { attempts, denied: false, stands: DutyStands::Parked }
             }
-            Some(DutyPage { attempts, stands: DutyStands::Due { .. } | DutyStands::Back { by_hand: false } }) => {
-                DutyPage { attempts, stands: due }
+            Some(DutyPage { attempts, stands: DutyStands::Due { .. } | DutyStands::Back { by_hand: false }, .. }) => {
+                DutyPage { attempts, denied: false, stands: due }
             }
         });
     }
@@ -33,7 +33,7 @@ impl CasePage {
     pub(super) fn begins_attempt(&mut self, policy: &Policy, now: DateTime<Utc>) -> Option<u32> {
         let duty = self.duty.as_mut()?;
         let DutyStands::Due { from, lease } = duty.stands else { return None };
-        if lease.is_some_and(|(_, until)| now < until) {
+        if lease.is_some_and(|(_, until)| now < until) || (duty.denied && now < from) {
             return None;
         }
         duty.attempts += 1;
@@ -49,6 +49,7 @@ impl CasePage {
 
     pub(super) fn completes(&mut self, policy: &Policy, end: &AttemptEnd, at: DateTime<Utc>) -> Answer {
         let holds = |duty: &&mut DutyPage| matches!(duty.stands, DutyStands::Due { lease: Some((attempt, _)), .. } if attempt == end.attempt);
+        let (is_taken, told) = (self.taken_at().is_some(), self.told || self.answer().is_some());
         let Some(duty) = self.duty.as_mut().filter(holds) else { return self.answer_now() };
         match &end.outcome {
             ReversalOutcome::Unknown(_) => {
@@ -56,12 +57,29 @@ impl CasePage {
             }
             ReversalOutcome::Impossible(_) => duty.stands = DutyStands::Parked,
             ReversalOutcome::Done => self.is_back(FinalAnswer::Cancelled, true),
+            ReversalOutcome::NothingToDo if is_taken && duty.denied => duty.stands = DutyStands::Parked,
+            ReversalOutcome::NothingToDo if is_taken => {
+                duty.denied = true;
+                duty.stands = DutyStands::Due { from: at + TimeDelta::seconds(2), lease: None };
+            }
             ReversalOutcome::NothingToDo => {
                 let fence = self.paid.is_none() && policy.results.never_received == NeverReceived::OrderNotExist;
                 self.is_back(if fence { FinalAnswer::Refused(Refusal::NeverReceived) } else { FinalAnswer::Cancelled }, true);
             }
-            ReversalOutcome::PartlyRefunded => self.is_back(FinalAnswer::Refused(Refusal::PartlyRefunded), false),
-            ReversalOutcome::FullyRefunded => self.is_back(FinalAnswer::Cancelled, false),
+            ReversalOutcome::PartlyRefunded(part) => {
+                if told {
+                    duty.stands = DutyStands::Parked;
+                } else {
+                    self.is_back(FinalAnswer::Refused(Refusal::PartlyRefunded), false);
+                }
+                let currency = self.paid.as_ref().map(|paid| paid.amount.currency());
+                let known = part.filter(|part| Some(part.currency()) == currency);
+                self.hears_of_refunds(known.map_or(Elsewhere::Something, |part| Elsewhere::Much(part.minor())));
+            }
+            ReversalOutcome::FullyRefunded => {
+                self.is_back(FinalAnswer::Cancelled, false);
+                self.hears_of_refunds(Elsewhere::Everything);
+            }
         }
         self.answer_now()
     }
@@ -90,9 +108,21 @@ impl CasePage {
             None => CommandReply::NotFound { fenced: false },
             Some(duty) if duty.stands == DutyStands::Parked => {
                 duty.stands = DutyStands::Due { from: at, lease: None };
+                duty.denied = false;
                 CommandReply::Done(Disposition::Reopened)
             }
             Some(_) => CONFLICT,
+        }
+    }
+
+    pub(super) fn parks(&mut self, at: DateTime<Utc>) -> CommandReply {
+        let Some(duty) = &mut self.duty else { return CommandReply::NotFound { fenced: false } };
+        match duty.stands {
+            DutyStands::Due { lease, .. } if lease.is_none_or(|(_, until)| until <= at) => {
+                duty.stands = DutyStands::Parked;
+                CommandReply::Done(Disposition::Parked)
+            }
+            DutyStands::Due { .. } | DutyStands::Parked | DutyStands::Back { .. } => CONFLICT,
         }
     }
 

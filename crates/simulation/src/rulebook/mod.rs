@@ -31,6 +31,7 @@ impl RuleBook {
             Action::CompleteAttempt(end) => page.completes(policy, end, *at).into(),
             Action::LeaseAttempt => page.leases(policy, *at).into(),
             Action::Retry => page.retries(*at).into(),
+            Action::Park { .. } => page.parks(*at).into(),
             Action::Resolve { .. } => page.resolves(*at).into(),
             // A day's steps are not single commands here: see `states`.
             Action::Settle(_) => CommandReply::Done(Disposition::Stands).into(),

@@ -56,10 +56,27 @@ pub(crate) struct CancelPage {
     pub(crate) stands: CancelStands,
 }
 
+impl CancelPage {
+    /// Whether nobody knows yet whose payment it is.
+    pub(crate) fn is_anybodys(&self) -> bool {
+        matches!(self.stands, CancelStands::Waits(DeferReason::LookupFailed | DeferReason::Contradiction))
+    }
+}
+
+/// What the core said of refunds that the wallet did not announce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Elsewhere {
+    Everything,
+    Something,
+    Much(i64),
+}
+
 /// The duty to give money back at a core.
 #[derive(Debug, Clone)]
 pub(crate) struct DutyPage {
     pub(crate) attempts: u32,
+    /// The core said that there was nothing to do, of a payment that is known to have succeeded.
+    pub(crate) denied: bool,
     pub(crate) stands: DutyStands,
 }
 
@@ -80,6 +97,9 @@ pub(crate) struct CasePage {
     pub(crate) duty: Option<DutyPage>,
     /// Which day accounts for the payment, and whether it settles there.
     pub(crate) accounted: Option<(ClearingDay, bool)>,
+    /// Whether the wallet heard that the payment is closed, or its success reversed.
+    pub(crate) told: bool,
+    pub(crate) elsewhere: Option<Elsewhere>,
 }
 
 impl PaidPage {
@@ -127,6 +147,25 @@ impl CasePage {
         }
     }
 
+    /// Whether the wallet hears that it is closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        let refunded = matches!(
+            self.cancel.as_ref().map(|cancel| cancel.stands),
+            Some(CancelStands::Answered { answer: FinalAnswer::Cancelled, cancelled: false })
+        );
+        self.told || self.is_cancelled() || (refunded && self.taken_at().is_none())
+    }
+
+    /// What the core says of refunds never becomes less; a part that is not measured may be more than one that was.
+    pub(crate) fn hears_of_refunds(&mut self, said: Elsewhere) {
+        self.elsewhere = Some(match (self.elsewhere, said) {
+            (Some(Elsewhere::Everything), _) | (_, Elsewhere::Everything) => Elsewhere::Everything,
+            (_, Elsewhere::Something) => Elsewhere::Something,
+            (Some(Elsewhere::Much(before)), Elsewhere::Much(now)) => Elsewhere::Much(before.max(now)),
+            (None | Some(Elsewhere::Something), much @ Elsewhere::Much(_)) => much,
+        });
+    }
+
     /// When the payment took the money, if it did.
     pub(crate) fn taken_at(&self) -> Option<DateTime<Utc>> {
         match self.paid.as_ref()?.ended {
@@ -152,8 +191,7 @@ impl CasePage {
     /// Whether somebody else's payment, or somebody else's decided cancel, is known and nobody's of this acquirer.
     pub(crate) fn is_strange(&self, acquirer: &AcquirerId) -> bool {
         let paid = self.paid.as_ref().map(|paid| &paid.acquirer);
-        let waits = |cancel: &&CancelPage| cancel.stands == CancelStands::Waits(DeferReason::LookupFailed);
-        let asked = self.cancel.as_ref().filter(|cancel| !waits(cancel)).map(|cancel| &cancel.acquirer);
+        let asked = self.cancel.as_ref().filter(|cancel| !cancel.is_anybodys()).map(|cancel| &cancel.acquirer);
         let known: Vec<_> = paid.into_iter().chain(asked).collect();
         !known.is_empty() && !known.contains(&acquirer)
     }

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tracing::{error, info, instrument, warn};
 
+use super::contradiction::count;
 use crate::Ports;
 use crate::stable_hash::stable_hash;
 
@@ -44,7 +45,7 @@ async fn complete_attempt(ports: &Ports, (id, attempt): (PaymentRequestId, u32),
     let end = AttemptEnd { attempt, outcome: outcome.clone(), jitter: jitter_of(&id, attempt) };
     match ports.lanes.submit_patiently::<Answer>(ports.received(id.clone(), Action::CompleteAttempt(end))).await {
         Ok(decided) => {
-            log_outcome(&id, attempt, &outcome);
+            log_outcome((&id, attempt), &outcome, decided.parks);
             decided.reply
         }
         Err(error) => {
@@ -57,7 +58,7 @@ async fn complete_attempt(ports: &Ports, (id, attempt): (PaymentRequestId, u32),
 }
 
 /// An operator has to hear of money that only a person can give back, and of a cancel that refunds came before.
-fn log_outcome(id: &PaymentRequestId, attempt: u32, outcome: &ReversalOutcome) {
+fn log_outcome((id, attempt): (&PaymentRequestId, u32), outcome: &ReversalOutcome, parks: bool) {
     match outcome {
         ReversalOutcome::Unknown(met) => {
             warn!(payment_request_id = %id, attempt, met, "it is not known whether the money is back (the core is asked again)");
@@ -65,10 +66,18 @@ fn log_outcome(id: &PaymentRequestId, attempt: u32, outcome: &ReversalOutcome) {
         ReversalOutcome::Impossible(reason) => {
             error!(payment_request_id = %id, attempt, reason, "the reversal is parked: the wallet core cannot give the money back (an operator has to decide)");
         }
-        ReversalOutcome::PartlyRefunded => {
+        ReversalOutcome::NothingToDo | ReversalOutcome::PartlyRefunded(_) if parks => {
+            count("parked");
+            let outcome = outcome.name().as_str();
+            error!(payment_request_id = %id, attempt, outcome, "the reversal is parked: what the wallet core says contradicts what was told (an operator has to decide)");
+        }
+        ReversalOutcome::PartlyRefunded(_) => {
             error!(payment_request_id = %id, attempt, "the wallet core gave nothing back: refunds had given a part back (an operator may have to act)");
         }
-        ReversalOutcome::Done | ReversalOutcome::NothingToDo | ReversalOutcome::FullyRefunded => {
+        ReversalOutcome::NothingToDo => {
+            info!(payment_request_id = %id, attempt, "the wallet core has nothing to give back (where the payment is known to have succeeded, it is asked once more)");
+        }
+        ReversalOutcome::Done | ReversalOutcome::FullyRefunded => {
             let outcome = outcome.name().as_str();
             info!(payment_request_id = %id, attempt, outcome, "the wallet core has confirmed the reversal");
         }
@@ -139,8 +148,13 @@ async fn await_lease_end(ports: &Ports, id: &PaymentRequestId) -> Option<Answer>
         if let Some(answer) = file.case.cancellation.as_ref().and_then(Cancellation::final_answer) {
             return Some(answer.into());
         }
+        // A core that contradicts a success is asked again when that is due, and not at once.
+        let now = ports.clock.now();
+        if file.case.reversal.as_ref().is_some_and(|reversal| reversal.waits_for_second_word() && !reversal.is_due(now)) {
+            continue;
+        }
         match file.case.reversal.map(|reversal| reversal.state) {
-            Some(ReversalState::Open { lease: Some(lease), .. }) if ports.clock.now() < lease.until => {}
+            Some(ReversalState::Open { lease: Some(lease), .. }) if now < lease.until => {}
             Some(ReversalState::Open { .. } | ReversalState::Done { .. }) => return None,
             Some(ReversalState::Parked { .. }) | None => return Some(Answer::Pending),
         }

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::{debug, error, info, warn};
 
 use super::attempt::attempt_inline;
+use super::contradiction::report_contradiction;
 use super::lookup::{look_up, lookup_attempt};
 use super::supervise::stops_within;
 use crate::Ports;
@@ -81,6 +82,9 @@ async fn decide_again(ports: Arc<Ports>, payments: Arc<dyn Payments>, LeasedLook
     let lookup = look_up(&ports, payments.as_ref(), &id).await;
     let end = LookupEnd { lookup, attempt: lookup_attempt(&id, attempt) };
     let ended = ports.lanes.submit_patiently::<CancelReply>(ports.received(id.clone(), Action::DecideDeferred(end))).await;
+    if let Ok(decided) = &ended {
+        report_contradiction(&id, decided);
+    }
     let (rule, answer) = match ended {
         Ok(decided) => (
             decided.rule,

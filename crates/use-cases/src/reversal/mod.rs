@@ -2,11 +2,13 @@
 //! nothing of this runs.
 
 mod attempt;
+mod contradiction;
 mod deferred;
 mod lookup;
 mod supervise;
 mod worker;
 
 pub(crate) use attempt::{attempt_inline, await_or_attempt};
+pub(crate) use contradiction::report_contradiction;
 pub(crate) use lookup::{LookupHealth, look_up_for_cancel};
 pub use worker::run_worker;

@@ -97,7 +97,11 @@ fn owner_and_stranger(round: i64) -> (&'static str, &'static str) {
 }
 
 /// Asks at a moment around the end, and again until the answer is final; together with when it was received first.
-async fn asks_until_final(processes: Arc<Processes>, (round, place): (i64, usize), (acquirer, at): (&'static str, i64)) -> (i64, &'static str, i64, Answer) {
+async fn asks_until_final(
+    processes: Arc<Processes>,
+    (round, place): (i64, usize),
+    (acquirer, at): (&'static str, i64),
+) -> (i64, &'static str, i64, Answer) {
     tokio::time::sleep(Duration::from_millis(u64::try_from(2_000 + at).unwrap())).await;
     let received_at = (processes.clock.now() - moment(END)).num_milliseconds();
     let mut process = (place + usize::try_from(round).unwrap()) % 2;
@@ -136,7 +140,13 @@ async fn f55_in_two_hundred_rounds_around_the_end_each_receipt_in_time_is_entitl
     assert!((80..=120).contains(&entitled), "{entitled} of 200 rounds are in time");
     for (round, acquirer, answer) in answers {
         let is_owner = acquirer == owner_and_stranger(round).0;
-        let right = if !is_owner { STRANGE } else if first[&round] < 0 { Answer::Cancelled } else { PERIOD_OVER };
+        let right = if !is_owner {
+            STRANGE
+        } else if first[&round] < 0 {
+            Answer::Cancelled
+        } else {
+            PERIOD_OVER
+        };
         assert_eq!(answer, right, "round {round}, {acquirer}, received {} ms from the end", first[&round]);
     }
 }

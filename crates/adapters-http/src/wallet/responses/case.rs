@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Answer, Cancellation, Case, Deferral, Inquiry, PaymentStatus, Refund, Reversal, ReversalState, ReversalStateName, Taken,
+    Answer, Cancellation, Case, Deferral, DeferralState, Inquiry, Money, PaymentStatus, Refund, RefundedElsewhere, Reversal,
+    ReversalState, ReversalStateName, Taken,
 };
 use ports::{CaseFile, TimelineEntry};
 use serde::Serialize;
@@ -13,7 +14,7 @@ use crate::alipayplus::result_codes::{ResultCode, ResultStatus, of_answer, of_in
 use crate::timestamps;
 use crate::wallet::amounts::Amount;
 use crate::wallet::schemas::{
-    CancellationStateText, Identifier, RefundStateText, ResultStatusText, ReversalStateText, TakenText,
+    CancellationStateText, Identifier, RefundStateText, RefundedElsewhereText, ResultStatusText, ReversalStateText, TakenText,
 };
 
 /// A payment request with all that is known of it.
@@ -35,6 +36,9 @@ pub(in crate::wallet) struct CaseView {
     #[schema(required)]
     reversal: Option<ReversalView>,
     refunds: Vec<RefundView>,
+    /// Null where the wallet core said nothing of other refunds. A refund is refused where it would give back more than this leaves.
+    #[schema(required)]
+    refunded_elsewhere: Option<RefundedElsewhereView>,
     inquiry: ResultView,
     /// Oldest first.
     events: Vec<EventView>,
@@ -71,6 +75,24 @@ pub(super) struct ReversalView {
     state: &'static str,
     /// How many attempts began; of a deferred cancel that is parked, how many lookups.
     attempts: u32,
+    #[schema(format = DateTime)]
+    opened_at: String,
+    /// Null for one that is not open.
+    #[schema(format = DateTime, required)]
+    next_attempt_at: Option<String>,
+    /// Open: why the last attempt failed, if it did. Parked: why it is parked.
+    #[schema(required)]
+    last_error: Option<String>,
+}
+
+/// What the wallet core said of refunds that the wallet did not announce.
+#[derive(Serialize, ToSchema)]
+struct RefundedElsewhereView {
+    #[schema(value_type = RefundedElsewhereText)]
+    extent: &'static str,
+    /// Null where the core did not say how much, or said all.
+    #[schema(required)]
+    amount: Option<Amount>,
 }
 
 /// A refund by the wallet.
@@ -117,6 +139,7 @@ impl From<CaseFile> for CaseView {
             cancellation: case.cancellation.as_ref().map(CancellationView::from),
             reversal: ReversalView::of_case(&case),
             refunds: case.refunds.iter().map(RefundView::from).collect(),
+            refunded_elsewhere: case.refunded_elsewhere.map(|said| RefundedElsewhereView::of(&case, said)),
             inquiry: case.inquiry().into(),
             events: timeline.into_iter().map(EventView::from).collect(),
         }
@@ -138,30 +161,51 @@ impl From<&Cancellation> for CancellationView {
 
 impl ReversalView {
     /// A deferred cancel that is parked is shown as a reversal that is: an operator ends both in the same way.
-    fn of_case(case: &Case) -> Option<Self> {
+    pub(super) fn of_case(case: &Case) -> Option<Self> {
         let parked = case.deferral.as_ref().filter(|deferral| deferral.is_parked());
         let of_deferral = parked.map(|deferral| Self::of_parked_deferral(case, deferral));
         of_deferral.or_else(|| case.reversal.as_ref().map(|reversal| Self::of(case, reversal)))
     }
 
-    pub(super) fn of_parked_deferral(case: &Case, deferral: &Deferral) -> Self {
+    fn of_parked_deferral(case: &Case, deferral: &Deferral) -> Self {
         Self {
             reversal_id: case.id.to_string(),
             taken: Taken::NothingKnown.as_str(),
             amount: None,
             state: ReversalStateName::Parked.as_str(),
             attempts: deferral.attempts,
+            opened_at: timestamps::format(deferral.since),
+            next_attempt_at: None,
+            last_error: last_error(deferral),
         }
     }
 
-    pub(super) fn of(case: &Case, reversal: &Reversal) -> Self {
+    fn of(case: &Case, reversal: &Reversal) -> Self {
+        let (next_attempt_at, last_error) = match &reversal.state {
+            ReversalState::Open { next_attempt_at, last_error, .. } => {
+                (Some(timestamps::format(*next_attempt_at)), last_error.clone())
+            }
+            ReversalState::Parked { reason } => (None, Some(reason.clone())),
+            ReversalState::Done { .. } => (None, None),
+        };
         Self {
             reversal_id: case.id.to_string(),
             taken: reversal.taken.as_str(),
             amount: reversal.amount.map(Amount::from),
             state: shown_state(&reversal.state),
             attempts: reversal.attempts,
+            opened_at: timestamps::format(reversal.opened_at),
+            next_attempt_at,
+            last_error,
         }
+    }
+}
+
+impl RefundedElsewhereView {
+    fn of(case: &Case, said: RefundedElsewhere) -> Self {
+        let currency = case.payment.as_ref().map(|payment| payment.amount.currency());
+        let amount = said.amount().zip(currency).and_then(|(minor, currency)| Money::new(minor, currency).ok());
+        Self { extent: said.name().as_str(), amount: amount.map(Amount::from) }
     }
 }
 
@@ -197,5 +241,13 @@ fn shown_state(state: &ReversalState) -> &'static str {
     match state.name() {
         ReversalStateName::Done | ReversalStateName::Resolved => ReversalStateName::Done.as_str(),
         name @ (ReversalStateName::Open | ReversalStateName::Parked) => name.as_str(),
+    }
+}
+
+/// What the last lookup met, or why it is parked.
+pub(super) fn last_error(deferral: &Deferral) -> Option<String> {
+    match &deferral.state {
+        DeferralState::Waiting { last_error, .. } => last_error.clone(),
+        DeferralState::Parked { reason } => Some(reason.clone()),
     }
 }

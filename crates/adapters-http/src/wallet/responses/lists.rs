@@ -1,11 +1,11 @@
 //! From the domain to the wire: lists of cases, and an account.
 
-use domain::{AccountId, Cancellation, Case, Deferral, DeferralState, Reversal, ReversalState};
+use domain::{AccountId, Cancellation, Case};
 use ports::{AccountStatement, PostedEntry};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::case::ReversalView;
+use super::case::{ReversalView, last_error};
 use crate::timestamps;
 use crate::wallet::amounts::{Amount, Sum};
 use crate::wallet::schemas::{DeferReasonText, EntryKindText, Identifier};
@@ -41,27 +41,11 @@ struct EntryView {
 /// A page of reversals.
 #[derive(Serialize, ToSchema)]
 pub(in crate::wallet) struct ReversalList {
-    reversals: Vec<UnfinishedReversal>,
+    reversals: Vec<ReversalView>,
     /// What to pass as `after`; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     next: Option<String>,
-}
-
-/// A reversal whose money is not known to be back.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct UnfinishedReversal {
-    #[serde(flatten)]
-    reversal: ReversalView,
-    #[schema(format = DateTime)]
-    opened_at: String,
-    /// Null for a parked one.
-    #[schema(format = DateTime, required)]
-    next_attempt_at: Option<String>,
-    /// Open: why the last attempt failed, if it did. Parked: why it is parked.
-    #[schema(required)]
-    last_error: Option<String>,
 }
 
 /// A page of deferred cancels.
@@ -125,39 +109,9 @@ impl From<PostedEntry> for EntryView {
 impl ReversalList {
     /// From a page of at most `limit` cases.
     pub(in crate::wallet) fn of(cases: &[Case], limit: u32) -> Self {
-        let unfinished = |case: &Case| match (&case.deferral, &case.reversal) {
-            (Some(deferral), _) if deferral.is_parked() => Some(UnfinishedReversal::of_deferral(case, deferral)),
-            (_, Some(reversal)) => Some(UnfinishedReversal::of(case, reversal)),
-            (_, None) => None,
-        };
-        Self { reversals: cases.iter().filter_map(unfinished).collect(), next: next(cases, limit, |case| case.id.to_string()) }
-    }
-}
-
-impl UnfinishedReversal {
-    /// A deferred cancel that is parked: nothing is known to be taken, and an operator decides.
-    fn of_deferral(case: &Case, deferral: &Deferral) -> Self {
         Self {
-            reversal: ReversalView::of_parked_deferral(case, deferral),
-            opened_at: timestamps::format(deferral.since),
-            next_attempt_at: None,
-            last_error: last_error(deferral),
-        }
-    }
-
-    fn of(case: &Case, reversal: &Reversal) -> Self {
-        let (next_attempt_at, last_error) = match &reversal.state {
-            ReversalState::Open { next_attempt_at, last_error, .. } => {
-                (Some(timestamps::format(*next_attempt_at)), last_error.clone())
-            }
-            ReversalState::Parked { reason } => (None, Some(reason.clone())),
-            ReversalState::Done { .. } => (None, None),
-        };
-        Self {
-            reversal: ReversalView::of(case, reversal),
-            opened_at: timestamps::format(reversal.opened_at),
-            next_attempt_at,
-            last_error,
+            reversals: cases.iter().filter_map(ReversalView::of_case).collect(),
+            next: next(cases, limit, |case| case.id.to_string()),
         }
     }
 }
@@ -183,14 +137,6 @@ impl DeferredCancel {
             next_attempt_at: case.lookup_due_at().map(timestamps::format),
             last_error: case.deferral.as_ref().and_then(last_error),
         })
-    }
-}
-
-/// What the last lookup met, or why it is parked.
-fn last_error(deferral: &Deferral) -> Option<String> {
-    match &deferral.state {
-        DeferralState::Waiting { last_error, .. } => last_error.clone(),
-        DeferralState::Parked { reason } => Some(reason.clone()),
     }
 }
 

@@ -19,10 +19,15 @@ use super::schemas::DispositionText;
 pub(super) struct DispositionBody {
     #[schema(value_type = DispositionText)]
     disposition: &'static str,
+    /// Why a refund is refused, where the wallet core is the reason: `refunded-elsewhere`, it said that refunds gave the money back
+    /// already, or a part of it that it did not name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, pattern = "^[a-z-]+$", examples("refunded-elsewhere"))]
+    reason: Option<&'static str>,
 }
 
-impl From<Disposition> for DispositionBody {
-    fn from(disposition: Disposition) -> Self {
-        Self { disposition: disposition.as_str() }
+impl DispositionBody {
+    pub(super) fn of(disposition: Disposition, reason: Option<&'static str>) -> Self {
+        Self { disposition: disposition.as_str(), reason }
     }
 }

@@ -7,7 +7,7 @@ use domain::{
 };
 
 use crate::fixtures::{
-    ACQUIRER, NOON, OTHER_ACQUIRER, acquirer, at, closing, closing_of, good, jpy, payment, policy, refund_ended, refund_of,
+    ACQUIRER, NOON, OTHER_ACQUIRER, acquirer, at, closing, closing_of, good, jpy, park, payment, policy, refund_ended, refund_of,
 };
 
 /// In the period; the lease of the moment before is over; one minute after the period's end, at 00:31 UTC+8; an hour later.
@@ -59,6 +59,7 @@ impl World {
 
     fn actions(&self) -> Vec<Action> {
         let mut actions = vec![Action::Pay(whole()), success(), failure(), Action::LeaseAttempt, Action::Retry, resolve()];
+        actions.push(park());
         actions.extend([Action::Settle(closing_of("2026-03-01")), Action::Settle(closing_of("2026-03-02"))]);
         actions.extend(self.refunds.iter().map(|(id, minor)| refund_of(id, *minor)));
         let mut ids: Vec<_> = self.refunds.iter().map(|(id, _)| *id).collect();
@@ -125,7 +126,7 @@ fn outcomes() -> [ReversalOutcome; 6] {
     [
         ReversalOutcome::Done,
         ReversalOutcome::NothingToDo,
-        ReversalOutcome::PartlyRefunded,
+        ReversalOutcome::PartlyRefunded(None),
         ReversalOutcome::FullyRefunded,
         ReversalOutcome::Impossible("no".into()),
         ReversalOutcome::Unknown("no".into()),

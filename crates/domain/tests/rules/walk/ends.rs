@@ -1,6 +1,6 @@
 //! Where a case can still come to.
 
-use domain::{Case, Reversal, ReversalState};
+use domain::{CancellationState, Case, DeferReason, Reversal, ReversalState};
 
 use super::explore::{Edge, Walk};
 use crate::invariants::recorded_answer;
@@ -20,7 +20,10 @@ pub(super) struct DeadEnds {
 fn is_end(case: &Case) -> bool {
     let is = |wanted: fn(&ReversalState) -> bool| case.reversal.as_ref().is_some_and(|Reversal { state, .. }| wanted(state));
     let is_parked = is(|state| matches!(state, ReversalState::Parked { .. }));
-    is_parked || (recorded_answer(case).is_some() && !is(|state| matches!(state, ReversalState::Open { .. })))
+    // An operator has it on the list of deferred cancels, whatever the core says next.
+    let is_contradicted =
+        case.cancellation.as_ref().is_some_and(|known| known.state == CancellationState::Deferred(DeferReason::Contradiction));
+    is_parked || is_contradicted || (recorded_answer(case).is_some() && !is(|state| matches!(state, ReversalState::Open { .. })))
 }
 
 impl Walk<'_> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use domain::{Action, CancellationState, FundsKind, ReversalState, decide};
+use domain::{Action, CancellationState, FundsKind, ReversalState, ReversalStateName, decide};
 
 use super::commands::{ONE_REFUND, World};
 use super::explore::Walk;
@@ -24,6 +24,10 @@ pub(super) struct Moves {
 }
 
 fn cause(step: &Step<'_>) -> &'static str {
+    let parks = |case: &domain::Case| case.reversal.as_ref().is_some_and(|known| known.state.name() == ReversalStateName::Parked);
+    if step.found().is_some() && parks(step.after) && !parks(step.before) {
+        return "contradiction";
+    }
     if let Some(rule) = step.decision.rule {
         return rule.name();
     }
@@ -133,7 +137,7 @@ fn wrong_blocks(moves: &Moves, page: &str) -> Vec<String> {
 }
 
 fn moves_of_all_kinds() -> Moves {
-    let worlds = [World::with_ledger(), World::with_core(1, ONE_REFUND), World::with_payments_at_core(1, ONE_REFUND)];
+    let worlds = [World::with_ledger(), World::with_core(2, ONE_REFUND), World::with_payments_at_core(1, ONE_REFUND)];
     let mut moves = Moves::default();
     for world in &worlds {
         moves.merge(Walk::through(world, decide).unwrap_or_else(|broken| panic!("{broken}")).moves);

@@ -61,16 +61,17 @@ impl Kind {
         match self {
             Self::SuccessTakenBack
             | Self::RefusalTakenBack
+            | Self::ClosedThenProceed
+            | Self::ClosedThenStands
+            | Self::RefundBeyondTheCore
+            | Self::InquiryTakenBack
+            | Self::PartlyRefundedAfterSuccess
+            | Self::UnknownInDoubt
+            | Self::NothingOfASuccess
+            | Self::DecidedOnTwoAmounts
             | Self::AskerReplaced
             | Self::WaitsInAnothersName
             | Self::InTimeAndTooLate => None,
-            Self::ClosedThenProceed | Self::ClosedThenStands => Some("F53: the core's word on refunds reopens the payment"),
-            Self::RefundBeyondTheCore => Some("F49: what the core said of refunds is forgotten"),
-            Self::InquiryTakenBack => Some("F53: inquiry says closed before the core has confirmed"),
-            Self::PartlyRefundedAfterSuccess => Some("F48: what contradicts a recorded S ends as done"),
-            Self::UnknownInDoubt => Some("F52: no payment is said where nobody could look"),
-            Self::NothingOfASuccess => Some("F57: two books contradict each other, and S is said"),
-            Self::DecidedOnTwoAmounts => Some("F58: the core's second amount is not compared"),
         }
     }
 }
@@ -101,7 +102,7 @@ pub(super) fn core_said<'a>(step: &Step<'a>) -> Option<&'a ReversalOutcome> {
 }
 
 fn is_partly_refunded_after_success(step: &Step<'_>) -> bool {
-    core_said(step) == Some(&ReversalOutcome::PartlyRefunded)
+    matches!(core_said(step), Some(ReversalOutcome::PartlyRefunded(_)))
         && step.before.is_cancelled()
         && recorded_answer(step.before).is_some()
         && step.after.is_money_returned()
@@ -130,16 +131,13 @@ fn is_in_time_and_too_late(step: &Step<'_>) -> bool {
 
 fn is_nothing_of_a_success(step: &Step<'_>) -> bool {
     let known = step.before.reversal.as_ref().is_some_and(|reversal| reversal.taken != Taken::NothingKnown);
-    known && core_said(step) == Some(&ReversalOutcome::NothingToDo) && recorded_answer(step.after).is_some()
+    known && core_said(step) == Some(&ReversalOutcome::NothingToDo) && step.after.is_money_returned()
 }
 
 fn is_decided_on_two_amounts(step: &Step<'_>) -> bool {
     let differs =
         |found: &domain::CorePayment| step.after.payment.as_ref().is_some_and(|known| known.amount != found.payment.amount);
-    recorded_answer(step.before).is_none()
-        && (recorded_answer(step.after).is_some() || step.after.is_cancelled())
-        && step.decision.change.is_some()
-        && step.found().is_some_and(differs)
+    !step.before.is_decided() && step.after.is_decided() && step.found().is_some_and(differs)
 }
 
 /// Whether the wallet reports a success, for which it hears whether the success stands.

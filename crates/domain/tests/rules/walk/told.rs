@@ -91,7 +91,7 @@ fn leaves_room_for(step: &Step<'_>) -> Option<i64> {
 fn refunded(step: &Step<'_>) -> i64 {
     let looked_up = step.found().filter(|_| step.decision.change.is_some()).map_or(0, |found| found.refunded);
     looked_up.max(match core_said(step) {
-        Some(ReversalOutcome::PartlyRefunded) => 1,
+        Some(ReversalOutcome::PartlyRefunded(_)) => 1,
         Some(ReversalOutcome::FullyRefunded) => 2,
         Some(
             ReversalOutcome::Done | ReversalOutcome::NothingToDo | ReversalOutcome::Impossible(_) | ReversalOutcome::Unknown(_),
@@ -106,9 +106,9 @@ fn needs_core(action: &Action, looks_up: bool) -> bool {
         Action::Cancel(domain::Cancel { lookup, .. }) | Action::DecideDeferred(domain::LookupEnd { lookup, .. }) => {
             looks_up && !matches!(lookup, domain::Lookup::Failed(_) | domain::Lookup::NotYet)
         }
-        Action::LeaseLookup | Action::LookUpBy(_) | Action::Park { .. } => false,
+        Action::LeaseLookup | Action::LookUpBy(_) => false,
         Action::Pay(_) | Action::Result(_) | Action::Refund(_) | Action::RefundResult(_) | Action::LeaseAttempt => false,
-        Action::Retry | Action::Resolve { .. } | Action::Settle(_) => false,
+        Action::Retry | Action::Park { .. } | Action::Resolve { .. } | Action::Settle(_) => false,
     }
 }
 

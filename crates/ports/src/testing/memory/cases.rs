@@ -113,7 +113,7 @@ impl CancellationStore for MemoryStore {
         let open = self.reversals(ReversalFilter::Open, &everything).await?;
         let since = |case: &Case| case.reversal.as_ref().map(|reversal| (reversal.opened_at, case.id.clone()));
         let deferred = self.deferred(&everything).await?;
-        let waits = |case: &&Case| case.defer_reason() == Some(DeferReason::LookupFailed);
+        let waits = |case: &&Case| case.defer_reason() != Some(DeferReason::RefundRunning);
         let waiting = deferred.iter().filter(waits).filter_map(|case| Some((case.deferred_since()?, case.id.clone())));
         Ok(Backlog {
             oldest_deferred: waiting.min().map(|(since, id)| (id, since)),

@@ -8,8 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AccountId, Case, PaymentRequestId, Policy};
 use ports::testing::MemoryStore;
 use ports::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedLookup, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
-    UnavailableError,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedLookup, LeasedReversal, Page, ReceivedCommand,
+    ReversalFilter, UnavailableError,
 };
 use tokio::sync::Semaphore;
 

@@ -46,17 +46,21 @@ impl Dice {
 }
 
 fn some_action(dice: &mut Dice) -> Action {
-    let outcomes =
-        [ReversalOutcome::Done, ReversalOutcome::NothingToDo, ReversalOutcome::PartlyRefunded, ReversalOutcome::FullyRefunded];
+    let outcomes = [
+        ReversalOutcome::Done,
+        ReversalOutcome::NothingToDo,
+        ReversalOutcome::PartlyRefunded(Some(Wallet::yen(400)).filter(|_| dice.below(2) == 0)),
+        ReversalOutcome::FullyRefunded,
+    ];
     match dice.below(15) {
-        11 => Action::LeaseLookup,
-        12 => Action::Park { note: "look \"into\" it\n\u{1F4B8}".to_owned(), by: "operator".to_owned() },
+        12 => Action::LeaseLookup,
         13 => Action::LookUpBy(moment(0)),
         14 => Action::DecideDeferred(LookupEnd {
             lookup: Lookup::Failed("timeout\n\u{1F4B8}".to_owned()),
             attempt: LookupAttempt::FIRST,
         }),
         8 => Action::LeaseAttempt,
+        11 => Action::Park { note: "the core's team \0 looks".to_owned(), by: "operator".to_owned() },
         9..=10 => Action::Settle(DayClosing { first: day(0), day: day(0) }),
         0 => Action::Retry,
         1 => Action::Resolve { note: "by \"hand\" – ¥".to_owned(), by: "operator".to_owned() },
