@@ -12,7 +12,9 @@ use tracing::warn;
 use crate::engine::{Locked, SqlConnection};
 use crate::metrics::BatchMetrics;
 use crate::pool::unavailable;
-use crate::rows::{CaseKey, CaseRow, EntryRow, EventRow, LoadedCase, LoadedRows, RefundRow, ReversalRow, inconsistent};
+use crate::rows::{
+    CaseKey, CaseRow, DeferralRow, EntryRow, EventRow, LoadedCase, LoadedRows, ReceiptRow, RefundRow, ReversalRow, inconsistent,
+};
 use crate::sql::TableRow;
 use crate::store::SqlStore;
 use crate::transaction::in_transaction;
@@ -189,6 +191,7 @@ impl CaseInBatch {
                 Some(_) => {}
             }
         }
+        write_waiting(writes, key, (before, now));
         if let Some(reversal) = ReversalRow::of(key, now, *has_reversal_row) {
             if !has_reversal_row {
                 writes.reversals.new.push(reversal);
@@ -197,4 +200,19 @@ impl CaseInBatch {
             }
         }
     }
+}
+
+/// How a deferred cancel waits, and who else asked: rows that are there only as long as it waits.
+fn write_waiting<'a>(writes: &mut Writes<'a>, key: CaseKey<'a>, (before, now): (&'a Case, &'a Case)) {
+    match (&before.deferral, &now.deferral) {
+        (known, Some(deferral)) if known.as_ref() != Some(deferral) => {
+            writes.deferrals.written.push(DeferralRow::of(key, deferral));
+        }
+        (Some(known), None) => writes.deferrals.gone.push(DeferralRow::of(key, known)),
+        (None | Some(_), Some(_)) | (None, None) => {}
+    }
+    let written = now.receipts.iter().filter(|receipt| !before.receipts.contains(receipt));
+    writes.receipts.written.extend(written.map(|receipt| ReceiptRow::of(key, receipt)));
+    let is_gone = |receipt: &&domain::Receipt| now.receipts.iter().all(|known| known.acquirer_id != receipt.acquirer_id);
+    writes.receipts.gone.extend(before.receipts.iter().filter(is_gone).map(|receipt| ReceiptRow::of(key, receipt)));
 }

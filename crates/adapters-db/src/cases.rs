@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::result::Error as DieselError;
 use domain::{AccountId, Case, Currency, EntryKind, PaymentRequestId, ReversalStateName};
 use ports::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
+    AccountStatement, Backlog, CancellationStore, CaseFile, LeasedLookup, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
     UnavailableError,
 };
 
 use crate::batch::{Outcomes, decide_or_replay};
 use crate::engine::SqlConnection;
-use crate::leases::lease_due;
+use crate::leases::{hasten_lookups, lease_due, lease_lookups};
 use crate::pool::unavailable;
 use crate::rows::{CaseKey, EntryRow, EventRow, InconsistentRowError, RowRef, inconsistent};
 use crate::store::SqlStore;
@@ -68,6 +68,16 @@ impl<C: SqlConnection> CancellationStore for SqlStore<C> {
         self.writers.runner.blocking(move || lease_due(&store, now, limit)).await
     }
 
+    async fn lease_lookups(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedLookup>, UnavailableError> {
+        let store = self.clone();
+        self.writers.runner.blocking(move || lease_lookups(&store, now, limit)).await
+    }
+
+    async fn hasten_lookups(&self, now: DateTime<Utc>, within: TimeDelta, limit: u32) -> Result<u32, UnavailableError> {
+        let store = self.clone();
+        self.writers.runner.blocking(move || hasten_lookups(&store, (now, within), limit)).await
+    }
+
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
         let id = id.clone();
         let found = read(&self.readers, move |connection| {
@@ -95,36 +105,47 @@ impl<C: SqlConnection> CancellationStore for SqlStore<C> {
 
     async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         let page = page.clone();
-        read(&self.readers, move |connection| listed(connection, page, |connection, page| connection.reversal_ids(filter, page)))
-            .await
+        let ids = move |connection: &mut C, page: &Page| {
+            let mut ids = connection.reversal_ids(filter, page)?;
+            if filter == ReversalFilter::Parked {
+                ids.extend(connection.parked_deferral_ids(page)?);
+                ids.sort();
+                ids.truncate(page.limit as usize);
+            }
+            Ok(ids)
+        };
+        read(&self.readers, move |connection| listed(connection, page, ids)).await
     }
 
     async fn deferred(&self, page: &Page) -> Result<Vec<Case>, UnavailableError> {
         let page = page.clone();
-        read(&self.readers, move |connection| listed(connection, page, C::deferred_ids)).await
+        read(&self.readers, move |connection| listed(connection, page, |connection, page| connection.deferred_ids(page))).await
     }
 
     async fn backlog(&self) -> Result<Backlog, UnavailableError> {
-        let (deferred, unfinished, oldest) = read(&self.readers, |connection| {
-            Ok((connection.count_deferred()?, connection.count_unfinished()?, connection.oldest_open()?))
+        let (counts, unfinished, oldest, oldest_deferred) = read(&self.readers, |connection| {
+            let (counts, unfinished) = (connection.count_deferred()?, connection.count_unfinished()?);
+            Ok((counts, unfinished, connection.oldest_open()?, connection.oldest_deferred()?))
         })
         .await?;
         let count = |state: ReversalStateName| {
             let counted = unfinished.iter().find(|(of, _)| of == state.as_str());
             counted.map_or(0, |(_, count)| *count)
         };
-        let oldest_open = oldest.map(|(id, opened_at)| {
-            let row = RowRef { table: "reversals", id: &id };
-            let (id, opened_at) =
-                (row.parsed("payment_request_id", PaymentRequestId::parse(row.id))?, row.moment("opened_at", opened_at)?);
-            Ok::<_, InconsistentRowError>((id, opened_at))
-        });
+        let since = |table, column, (id, since): (String, i64)| {
+            let row = RowRef { table, id: &id };
+            let (id, since) = (row.parsed("payment_request_id", PaymentRequestId::parse(row.id))?, row.moment(column, since)?);
+            Ok::<_, InconsistentRowError>((id, since))
+        };
+        let oldest_open = oldest.map(|oldest| since("reversals", "opened_at", oldest));
+        let oldest_deferred = oldest_deferred.map(|oldest| since("deferrals", "since", oldest));
         let whole = |count: i64| u64::try_from(count).unwrap_or_default();
         Ok(Backlog {
-            deferred: whole(deferred),
+            deferred: whole(counts.deferred - counts.parked),
             open: whole(count(ReversalStateName::Open)),
-            parked: whole(count(ReversalStateName::Parked)),
+            parked: whole(count(ReversalStateName::Parked) + counts.parked),
             oldest_open: oldest_open.transpose().map_err(inconsistent)?,
+            oldest_deferred: oldest_deferred.transpose().map_err(inconsistent)?,
         })
     }
 

@@ -17,17 +17,17 @@ use crate::pool::Pools;
 use crate::rows::{CaseKey, LoadedRows};
 use crate::runner::Runner;
 use crate::settings::{DatabaseError, DatabaseSettings};
-use crate::tables::{CaseTables, DayTables};
+use crate::tables::{CaseTables, DayTables, DeferralTables};
 use crate::transaction::Transactions;
 use crate::writes::Writes;
 
 /// A connection that a store works on. What it does is the same for every engine behind it.
 pub(crate) trait SqlConnection:
-    R2D2Connection + Transactions + CaseTables + DayTables + DeploymentTable + 'static
+    R2D2Connection + Transactions + CaseTables + DayTables + DeferralTables + DeploymentTable + 'static
 {
 }
 
-impl<C: R2D2Connection + Transactions + CaseTables + DayTables + DeploymentTable + 'static> SqlConnection for C {}
+impl<C: R2D2Connection + Transactions + CaseTables + DayTables + DeferralTables + DeploymentTable + 'static> SqlConnection for C {}
 
 /// An engine: its functions on one type of connection. It is a value and not a trait of the connection, so that several engines share
 /// a type of connection, and one that differs from another in a few functions names only those: `Engine { write, ..POSTGRES }`.
@@ -55,6 +55,9 @@ pub(crate) struct Engine<C: SqlConnection> {
     /// Locks at most `limit` cases whose reversal is due in this window and leased to nobody, the earliest due first. It passes over
     /// those that somebody else has locked.
     pub(crate) lock_due: fn(connection: &mut C, window: &DueWindow, limit: u32) -> QueryResult<Vec<String>>,
+    /// Locks at most `limit` cases of which such a lookup is due by then, the earliest due first. It passes over those that somebody else
+    /// has locked.
+    pub(crate) lock_lookups: fn(connection: &mut C, wanted: Lookups, at: DateTime<Utc>, limit: u32) -> QueryResult<Vec<String>>,
     /// Writes what a batch decided.
     pub(crate) write: fn(connection: &mut C, writes: &Writes<'_>) -> QueryResult<()>,
     /// Copies the database to a new file, beside processes that serve it; `None` where the engine's own tools are for that.
@@ -72,6 +75,15 @@ pub(crate) struct DueWindow {
     pub(crate) lease_ended: i64,
     /// And so is one that ends later than that: the clock that it was taken by has been set back.
     pub(crate) lease_impossible: i64,
+}
+
+/// Which lookups that deferred cancels wait for are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lookups {
+    /// Those that are due at the moment.
+    Due,
+    /// Those that are due later.
+    Later,
 }
 
 /// Cases under their locks.

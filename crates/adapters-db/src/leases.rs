@@ -1,70 +1,181 @@
-//! What the worker takes: reversals that are due, leased to the process that asks.
+//! What the worker takes: attempts and lookups that are due, leased to the process that asks.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::result::Error as DieselError;
-use domain::{Action, CLOCKS_APART, Case, Command, LONGEST_WAIT, LeaseReply, Reply};
-use ports::{Decided, LeasedReversal, UnavailableError};
+use domain::{Action, CLOCKS_APART, Case, Command, LONGEST_WAIT, LeaseReply, Reply, spread};
+use ports::{Decided, LeasedLookup, LeasedReversal, UnavailableError};
 use tracing::{error, warn};
 
 use crate::batch::decide_all;
-use crate::engine::{DueWindow, Locked, SqlConnection};
+use crate::engine::{DueWindow, Locked, Lookups, SqlConnection};
 use crate::pool::unavailable;
 use crate::rows::CaseKey;
 use crate::store::SqlStore;
 use crate::transaction::in_transaction;
 
-/// How long reversals are leased one by one: the worker comes again soon.
+/// How long what is due is leased one by one: the worker comes again soon.
 const ONE_BY_ONE_WITHIN: Duration = Duration::from_secs(3);
 
-/// Leases what is due in one transaction, or each by itself where that fails: one that cannot be leased holds up no other.
+/// Leases the attempts that are due.
 pub(crate) fn lease_due<C: SqlConnection>(
     store: &SqlStore<C>,
     now: DateTime<Utc>,
     limit: u32,
 ) -> Result<Vec<LeasedReversal>, UnavailableError> {
-    let together = in_transaction(&mut *store.writers.take()?, |connection| {
-        let (now, ids) = lock_due(store, connection, (now, limit))?;
-        lease(store, connection, now, ids)
-    });
-    together.or_else(|failed| {
-        warn!(error = %failed, "leasing the due reversals together failed: they are leased one by one");
-        // A connection of its own: the last one may be lost.
-        let due = in_transaction(&mut *store.writers.take()?, |connection| lock_due(store, connection, (now, limit)));
-        one_by_one(store, due.map_err(|error| unavailable(&error))?)
-    })
+    let attempt = Due { wanted: Wanted::Attempts, action: |_| Action::LeaseAttempt };
+    let leased = attempt.decide(store, (now, TimeDelta::zero()), limit)?;
+    let leased = leased.into_iter().filter_map(|(case, reply)| Some((case.reversal_request()?, reply)));
+    let leased = leased.filter_map(|(request, reply)| Some(LeasedReversal { request, attempt: leased_attempt(reply)? }));
+    Ok(leased.collect())
 }
 
-fn one_by_one<C: SqlConnection>(
+/// Leases the lookups that are due.
+pub(crate) fn lease_lookups<C: SqlConnection>(
     store: &SqlStore<C>,
-    (now, due): (DateTime<Utc>, Vec<String>),
-) -> Result<Vec<LeasedReversal>, UnavailableError> {
-    let begun = store.instant();
-    let mut leased = Vec::new();
-    for id in due {
-        if store.writers.runner.since(begun) > ONE_BY_ONE_WITHIN {
-            break;
-        }
-        let alone = in_transaction(&mut *store.writers.take()?, |connection| lease(store, connection, now, vec![id.clone()]));
-        match alone {
-            Ok(alone) => leased.extend(alone),
-            Err(error) => {
-                error!(payment_request_id = %id, %error, "a due reversal could not be leased: it is not tried (repair its rows)");
+    now: DateTime<Utc>,
+    limit: u32,
+) -> Result<Vec<LeasedLookup>, UnavailableError> {
+    let lookup = Due { wanted: Wanted::Lookups(Lookups::Due), action: |_| Action::LeaseLookup };
+    let leased = lookup.decide(store, (now, TimeDelta::zero()), limit)?;
+    let leased =
+        leased.into_iter().filter_map(|(case, reply)| Some(LeasedLookup { id: case.id, attempt: leased_attempt(reply)? }));
+    Ok(leased.collect())
+}
+
+/// Makes lookups that are due later due within a time, spread evenly.
+pub(crate) fn hasten_lookups<C: SqlConnection>(
+    store: &SqlStore<C>,
+    (now, within): (DateTime<Utc>, TimeDelta),
+    limit: u32,
+) -> Result<u32, UnavailableError> {
+    let later = Due { wanted: Wanted::Lookups(Lookups::Later), action: Action::LookUpBy };
+    let hastened = later.decide(store, (now, within), limit)?;
+    Ok(u32::try_from(hastened.len()).unwrap_or(u32::MAX))
+}
+
+fn leased_attempt(reply: Reply) -> Option<u32> {
+    match reply {
+        Reply::Lease(LeaseReply::Leased(attempt)) => Some(attempt),
+        Reply::Lease(LeaseReply::NotDue) | Reply::Cancel(_) | Reply::Command(_) | Reply::Attempt(_) => None,
+    }
+}
+
+/// What is due, and what is decided of each case where it is. The action is told the case's moment within the time over which they are
+/// spread.
+struct Due {
+    wanted: Wanted,
+    action: fn(DateTime<Utc>) -> Action,
+}
+
+/// What has to be due of the cases.
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    /// An attempt of a reversal that is leased to nobody.
+    Attempts,
+    /// A lookup that a deferred cancel waits for.
+    Lookups(Lookups),
+}
+
+impl Due {
+    /// Decides what is due in one transaction, or each by itself where that fails: one that cannot be decided holds up no other.
+    fn decide<C: SqlConnection>(
+        &self,
+        store: &SqlStore<C>,
+        (now, within): (DateTime<Utc>, TimeDelta),
+        limit: u32,
+    ) -> Result<Vec<(Case, Reply)>, UnavailableError> {
+        let together = in_transaction(&mut *store.writers.take()?, |connection| {
+            let (now, ids) = self.lock(store, connection, ((now, within), limit))?;
+            self.decide_locked(store, connection, (now, within), ids)
+        });
+        together.or_else(|failed| {
+            warn!(error = %failed, "leasing what is due together failed: it is leased one by one");
+            // A connection of its own: the last one may be lost.
+            let lock = |connection: &mut C| self.lock(store, connection, ((now, within), limit));
+            let due = in_transaction(&mut *store.writers.take()?, lock);
+            let (now, ids) = due.map_err(|error| unavailable(&error))?;
+            self.one_by_one(store, (now, within), ids)
+        })
+    }
+
+    fn one_by_one<C: SqlConnection>(
+        &self,
+        store: &SqlStore<C>,
+        (now, within): (DateTime<Utc>, TimeDelta),
+        due: Vec<String>,
+    ) -> Result<Vec<(Case, Reply)>, UnavailableError> {
+        let begun = store.instant();
+        let mut decided = Vec::new();
+        for id in due {
+            if store.writers.runner.since(begun) > ONE_BY_ONE_WITHIN {
+                break;
+            }
+            let alone = in_transaction(&mut *store.writers.take()?, |connection| {
+                self.decide_locked(store, connection, (now, within), vec![id.clone()])
+            });
+            match alone {
+                Ok(alone) => decided.extend(alone),
+                Err(error) => {
+                    error!(payment_request_id = %id, %error, "what is due of a case could not be leased: it is not tried (repair its rows)");
+                }
             }
         }
+        Ok(decided)
     }
-    Ok(leased)
+
+    /// What is due by the earlier of the caller's clock and the engine's, and that moment: a fast clock must not end the leases of
+    /// others.
+    fn lock<C: SqlConnection>(
+        &self,
+        store: &SqlStore<C>,
+        connection: &mut C,
+        ((now, within), limit): ((DateTime<Utc>, TimeDelta), u32),
+    ) -> Result<(DateTime<Utc>, Vec<String>), DieselError> {
+        let now = (store.engine.clock)(connection)?.map_or(now, |clock| now.min(clock));
+        let due = match self.wanted {
+            Wanted::Attempts => lock_attempts(store, connection, now, limit)?,
+            Wanted::Lookups(wanted) => (store.engine.lock_lookups)(connection, wanted, now + within, limit)?,
+        };
+        Ok((now, due))
+    }
+
+    /// Locks these cases, loads them, and decides. The cases are as they were before, in the order in which they are due.
+    fn decide_locked<C: SqlConnection>(
+        &self,
+        store: &SqlStore<C>,
+        connection: &mut C,
+        (now, within): (DateTime<Utc>, TimeDelta),
+        due: Vec<String>,
+    ) -> Result<Vec<(Case, Reply)>, DieselError> {
+        let place = |case: &Case| due.iter().position(|id| id == case.id.as_str()).unwrap_or(due.len());
+        let mut ids = due.clone();
+        ids.sort();
+        let Locked { rows, now: _ } = (store.engine.lock_and_load)(connection, &CaseKey::of_all(&ids), &[])?;
+        let cases = rows.clone().into_readable("what is due of it is not tried");
+        let command = |case: &Case| {
+            let moment = now + spread(within, (place(case), due.len()));
+            Command { id: case.id.clone(), at: now, action: (self.action)(moment) }
+        };
+        let commands: Vec<_> = cases.iter().map(command).collect();
+        let decided = decide_all(&store.policy, rows, &commands);
+        store.engine.record(connection, &decided.writes())?;
+        let outcomes = cases.into_iter().zip(decided.outcomes);
+        let known = |(case, outcome): (Case, Result<Decided, UnavailableError>)| Some((case, outcome.ok()?.reply));
+        let mut decided: Vec<_> = outcomes.filter_map(known).collect();
+        decided.sort_by_key(|(case, _)| place(case));
+        Ok(decided)
+    }
 }
 
-/// What is due by the earlier of the caller's clock and the engine's, and that moment: a fast clock must not end the leases of others.
-/// Due is also what waits for longer than any wait lasts, as [`domain::Reversal::is_due`] says.
-fn lock_due<C: SqlConnection>(
+/// Attempts that are due; also those that wait for longer than any wait lasts, as [`domain::Reversal::is_due`] says.
+fn lock_attempts<C: SqlConnection>(
     store: &SqlStore<C>,
     connection: &mut C,
-    (now, limit): (DateTime<Utc>, u32),
-) -> Result<(DateTime<Utc>, Vec<String>), DieselError> {
-    let now = (store.engine.clock)(connection)?.map_or(now, |clock| now.min(clock));
+    now: DateTime<Utc>,
+    limit: u32,
+) -> Result<Vec<String>, DieselError> {
     let micros = |moment: DateTime<Utc>| moment.timestamp_micros();
     let is_due = DueWindow {
         after: i64::MIN,
@@ -79,32 +190,5 @@ fn lock_due<C: SqlConnection>(
         let waits_too_long = DueWindow { after: micros(now + LONGEST_WAIT + CLOCKS_APART), until: i64::MAX, ..is_due };
         due.extend((store.engine.lock_due)(connection, &waits_too_long, left)?);
     }
-    Ok((now, due))
-}
-
-/// Locks these cases, loads them, and leases the next attempt of those that are still due.
-fn lease<C: SqlConnection>(
-    store: &SqlStore<C>,
-    connection: &mut C,
-    now: DateTime<Utc>,
-    due: Vec<String>,
-) -> Result<Vec<LeasedReversal>, DieselError> {
-    let mut ids = due.clone();
-    ids.sort();
-    let Locked { rows, now: _ } = (store.engine.lock_and_load)(connection, &CaseKey::of_all(&ids), &[])?;
-    let cases = rows.clone().into_readable("its due reversal is not tried");
-    let attempt = |case: &Case| Command { id: case.id.clone(), at: now, action: Action::LeaseAttempt };
-    let commands: Vec<_> = cases.iter().map(attempt).collect();
-    let decided = decide_all(&store.policy, rows, &commands);
-    store.engine.record(connection, &decided.writes())?;
-    let leased = |(case, outcome): (Case, Result<Decided, UnavailableError>)| match (case.reversal_request(), outcome) {
-        (Some(request), Ok(Decided { reply: Reply::Lease(LeaseReply::Leased(attempt)), .. })) => {
-            Some(LeasedReversal { request, attempt })
-        }
-        (Some(_) | None, Ok(_) | Err(_)) => None,
-    };
-    let mut leased: Vec<_> = cases.into_iter().zip(decided.outcomes).filter_map(leased).collect();
-    // Locked in the order of ids, and begun in the order in which they are due.
-    leased.sort_by_key(|leased| due.iter().position(|id| id == leased.request.id.as_str()));
-    Ok(leased)
+    Ok(due)
 }

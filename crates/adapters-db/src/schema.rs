@@ -67,6 +67,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    deferrals (bucket, payment_request_id) {
+        bucket -> SmallInt,
+        payment_request_id -> Text,
+        since -> BigInt,
+        state -> Text,
+        attempts -> Integer,
+        next_attempt_at -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    receipts (bucket, payment_request_id, acquirer_id) {
+        bucket -> SmallInt,
+        payment_request_id -> Text,
+        acquirer_id -> Text,
+        received_at -> BigInt,
+    }
+}
+
+diesel::table! {
     events (bucket, payment_request_id, number) {
         bucket -> SmallInt,
         payment_request_id -> Text,

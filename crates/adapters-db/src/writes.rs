@@ -2,7 +2,7 @@
 
 use diesel::result::Error as DieselError;
 
-use crate::rows::{CaseRow, EntryRow, EventRow, RefundRow, ReversalRow};
+use crate::rows::{CaseRow, DeferralRow, EntryRow, EventRow, ReceiptRow, RefundRow, ReversalRow};
 use crate::sql::Groups;
 
 /// Rows of one table.
@@ -19,6 +19,19 @@ impl<R> Default for RowWrites<R> {
     }
 }
 
+/// Rows of a table whose rows go again. Those that are written may be there already.
+#[derive(Debug)]
+pub(crate) struct PassingRows<R> {
+    pub(crate) written: Vec<R>,
+    pub(crate) gone: Vec<R>,
+}
+
+impl<R> Default for PassingRows<R> {
+    fn default() -> Self {
+        Self { written: Vec::new(), gone: Vec::new() }
+    }
+}
+
 /// What has to be written. A case's row is there before, and is written whenever anything else of the case is.
 #[derive(Debug, Default)]
 pub(crate) struct Writes<'a> {
@@ -27,6 +40,8 @@ pub(crate) struct Writes<'a> {
     pub(crate) groups: Groups,
     pub(crate) refunds: RowWrites<RefundRow<'a>>,
     pub(crate) reversals: RowWrites<ReversalRow<'a>>,
+    pub(crate) deferrals: PassingRows<DeferralRow<'a>>,
+    pub(crate) receipts: PassingRows<ReceiptRow<'a>>,
     pub(crate) events: Vec<EventRow<'a>>,
     pub(crate) entries: Vec<EntryRow<'a>>,
 }

@@ -75,6 +75,9 @@ impl CoreReply {
     pub(crate) async fn object<T: DeserializeOwned>(self) -> Result<T, CallError> {
         let status = self.status().as_u16();
         let body = self.body().await?;
+        if let Some(instead) = instead_of_json(&body) {
+            return Err(CallError::new(format!("status {status} with {instead}")));
+        }
         serde_json::from_slice(&body).map(|CoreObject(members)| members).map_err(|error| {
             // The parser's own text would quote the body.
             let place = format!("line {}, column {}", error.line(), error.column());
@@ -87,7 +90,13 @@ impl CoreReply {
     pub(crate) async fn absence(self) -> Result<(), CallError> {
         let body = self.body().await?;
         let of_the_core = body.trim_ascii().is_empty() || serde_json::from_slice::<CoreObject<IgnoredAny>>(&body).is_ok();
-        if of_the_core { Ok(()) } else { Err(CallError::new("status 404 with a page in its body, which is not the core's own")) }
+        if of_the_core {
+            Ok(())
+        } else {
+            Err(CallError::new(
+                "status 404 with a page in its body, which is not the core's own: look at the proxy and at the address",
+            ))
+        }
     }
 
     async fn body(mut self) -> Result<Vec<u8>, CallError> {
@@ -99,6 +108,19 @@ impl CoreReply {
             body.extend_from_slice(&part);
         }
         Ok(body)
+    }
+}
+
+/// What stands where JSON should, in words for an operator; `None` where nothing of it is plain at the first byte.
+fn instead_of_json(body: &[u8]) -> Option<&'static str> {
+    const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+    if body.starts_with(BYTE_ORDER_MARK) {
+        return Some("a byte order mark before the JSON, which the core has to leave out");
+    }
+    match body.trim_ascii_start().first() {
+        None => Some("an empty body"),
+        Some(b'<') => Some("a page in its body, which is not the core's own: look at the proxy and at the address"),
+        Some(_) => None,
     }
 }
 

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use chrono::SecondsFormat;
 use clap::{Args, Parser, Subcommand};
 use domain::{Action, ClearingDay, PaymentRequestId};
-use ports::ReversalFilter;
 
 use crate::output::{CliError, print_line};
+use crate::reversals::ListedState;
 use crate::settings::{Settings, Sources};
 use crate::wiring::{Backup, Migrated};
 use crate::{demo, explain, health, keys, reversals, serve, settlement, wiring};
@@ -122,6 +122,9 @@ enum ReversalsCommand {
         /// Those that an operator has to decide about, and not those that are tried
         #[arg(long)]
         parked: bool,
+        /// Cancels that cannot be decided yet
+        #[arg(long, conflicts_with = "parked")]
+        deferred: bool,
         /// Prints each as a JSON object, with the members of the wallet API's list
         #[arg(long)]
         json: bool,
@@ -206,9 +209,13 @@ pub(crate) fn run() -> Result<ExitCode, CliError> {
 
 fn run_reversals(settings: Settings, command: ReversalsCommand) -> Result<ExitCode, CliError> {
     let (id, action, words) = match command {
-        ReversalsCommand::List { parked, json } => {
-            let filter = if parked { ReversalFilter::Parked } else { ReversalFilter::Open };
-            return on_runtime(reversals::list(settings, filter, json));
+        ReversalsCommand::List { parked, deferred, json } => {
+            let list = match (parked, deferred) {
+                (_, true) => ListedState::Deferred,
+                (true, false) => ListedState::Parked,
+                (false, false) => ListedState::Open,
+            };
+            return on_runtime(reversals::list(settings, list, json));
         }
         ReversalsCommand::Retry { id } => (id, Action::Retry, ["is open again and due at once", "is not tried again"]),
         ReversalsCommand::Park { id, act: ActArgs { note, by } } => {

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::{
-    Action, Answer, Cancel, CancelReply, CancellationState, Case, Command, DeferReason, FinalAnswer, Lookup, Payment,
-    PaymentRequestId, PaymentStatus, Policy, RefundState, RefundedElsewhere, Refusal, ReversalState, Rule, RuleRow, Settlement,
-    decide,
+    Action, Answer, Cancel, CancelReply, CancellationState, Case, Command, DeferReason, Deferral, DeferralState, FinalAnswer,
+    Lookup, Payment, PaymentRequestId, PaymentStatus, Policy, Receipt, RefundState, RefundedElsewhere, Refusal, ReversalState,
+    Rule, RuleRow, Settlement, decide,
 };
 use ports::{CaseFile, Clock, TimelineEntry};
 
@@ -72,6 +72,10 @@ fn known(policy: &Policy, case: &Case) -> Vec<String> {
         let received = time(cancellation.first_received_at);
         lines.push(format!("cancel       from acquirer {}, first received at {received}", cancellation.acquirer_id));
     }
+    for Receipt { acquirer_id, received_at } in &case.receipts {
+        lines.push(format!("cancel       also from acquirer {acquirer_id}, first received at {}", time(*received_at)));
+    }
+    lines.extend(case.deferral.as_ref().map(about_deferral));
     if let Some(reversal) = &case.reversal {
         let amount = reversal.amount.map_or_else(|| "whatever was taken".to_owned(), |amount| amount.to_string());
         lines.push(format!("reversal     of {amount}, {}", about_reversal(&reversal.state)));
@@ -99,6 +103,17 @@ fn about_payment(policy: &Policy, payment: &Payment) -> Vec<String> {
         format!("acquirer     {}", payment.acquirer_id),
         format!("initiated    {}, can be cancelled until {end} (exclusive)", time(payment.initiated_at)),
     ]
+}
+
+fn about_deferral(Deferral { since, attempts, state }: &Deferral) -> String {
+    let since = time(*since);
+    match state {
+        DeferralState::Parked { reason } => format!("deferred     since {since}, parked: {reason}"),
+        DeferralState::Waiting { next_attempt_at, last_error } => {
+            let met = last_error.as_ref().map_or_else(String::new, |met| format!("; the last one met: {met}"));
+            format!("deferred     since {since}, {attempts} lookups, the next one from {} on{met}", time(*next_attempt_at))
+        }
+    }
 }
 
 fn about_reversal(state: &ReversalState) -> String {
@@ -145,13 +160,18 @@ fn refused_by(refusal: Refusal) -> Rule {
 
 /// What a cancel from the recorded acquirer would be answered at `now`: the very decision that would be made, not recorded.
 fn answer(policy: &Policy, case: &Case, now: DateTime<Utc>) -> String {
+    if case.defer_reason().is_some() {
+        return format!("U UNKNOWN_EXCEPTION, because {}", why(case));
+    }
     let Some(acquirer_id) = case.acquirer_id().cloned() else { return "not known: no acquirer is recorded".to_owned() };
     let action = Action::Cancel(Cancel::now(acquirer_id, Lookup::Recorded));
     let decision = decide(policy, case, &Command { id: case.id.clone(), at: now, action });
     let answer = match CancelReply::try_from(decision.reply) {
         Ok(CancelReply::Answered(Answer::Cancelled)) => "S SUCCESS".to_owned(),
         Ok(CancelReply::Answered(Answer::Refused(refusal))) => format!("F {}", refusal.code()),
-        Ok(CancelReply::Answered(Answer::Pending) | CancelReply::ReversalPending { .. }) => "U UNKNOWN_EXCEPTION".to_owned(),
+        Ok(CancelReply::Answered(Answer::Pending) | CancelReply::ReversalPending { .. } | CancelReply::LookUp { .. }) => {
+            "U UNKNOWN_EXCEPTION".to_owned()
+        }
         Err(mismatch) => mismatch.to_string(),
     };
     format!("{answer}, because {}", why(case))
@@ -159,6 +179,7 @@ fn answer(policy: &Policy, case: &Case, now: DateTime<Utc>) -> String {
 
 fn why(case: &Case) -> &'static str {
     match case.cancellation.as_ref().map(|cancellation| cancellation.state) {
+        Some(CancellationState::Deferred(_)) if case.has_parked_deferral() => "its cancel is parked and an operator decides",
         None => "no cancel came yet and this is what the rules say to one that comes now",
         Some(CancellationState::Deferred(DeferReason::RefundRunning)) => "a refund of the wallet's own has no result yet",
         Some(CancellationState::Deferred(DeferReason::LookupFailed)) => "the wallet core did not say what it knows",
@@ -178,6 +199,9 @@ fn why(case: &Case) -> &'static str {
 fn next(case: &Case) -> String {
     let reversal = case.reversal.as_ref().map(|reversal| &reversal.state);
     let next = match (case.cancellation.as_ref().map(|cancellation| cancellation.state), reversal) {
+        (Some(CancellationState::Deferred(_)), _) if case.has_parked_deferral() => {
+            "An operator decides: has it decided again, or ends it once the money went back by hand."
+        }
         (_, Some(ReversalState::Parked { .. })) => {
             "An operator decides: has it tried again, or ends it once the money went back by hand."
         }

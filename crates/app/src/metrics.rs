@@ -75,7 +75,7 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
         "rescind_parked_reversals",
         Kind::Gauge,
         Unit::Count,
-        "Reversals that an operator has to decide about, in all processes together.",
+        "Reversals and deferred cancels that an operator has to decide about, in all processes together.",
     ),
     (
         "rescind_oldest_open_reversal_seconds",
@@ -83,7 +83,18 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
         Unit::Seconds,
         "For how long the oldest open reversal is open; 0 where none is.",
     ),
-    ("rescind_deferred_cancels", Kind::Gauge, Unit::Count, "Cancels that cannot be decided yet, in all processes together."),
+    (
+        "rescind_deferred_cancels",
+        Kind::Gauge,
+        Unit::Count,
+        "Cancels that cannot be decided yet and are not parked, in all processes together.",
+    ),
+    (
+        "rescind_oldest_deferred_cancel_seconds",
+        Kind::Gauge,
+        Unit::Seconds,
+        "For how long the oldest deferred cancel waits for a lookup of its payment; 0 where none waits.",
+    ),
     ("rescind_reversal_attempts_total", Kind::Counter, Unit::Count, "Attempts to give money back that ended, by outcome."),
     (
         "rescind_contradictions_total",

@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use domain::{Action, Case, CommandReply, PaymentRequestId, Reversal, ReversalState};
+use chrono::{DateTime, Utc};
+use domain::{
+    Action, Case, CommandReply, DeferReason, DeferralState, Money, PaymentRequestId, ReversalState, ReversalStateName, Taken,
+};
 use ports::{Page, ReversalFilter};
 use serde_json::{Value, json};
 use use_cases::operate;
@@ -15,18 +18,31 @@ use crate::wiring;
 /// How many are read at once.
 const AT_ONCE: u32 = 500;
 
-/// Prints the reversals that are open or parked, one a line.
-pub(crate) async fn list(settings: Settings, filter: ReversalFilter, as_json: bool) -> Result<ExitCode, CliError> {
+/// Which list is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ListedState {
+    /// Tried until the money is back.
+    Open,
+    /// Left to an operator.
+    Parked,
+    /// Not decidable yet.
+    Deferred,
+}
+
+/// Prints what is in a list, one a line.
+pub(crate) async fn list(settings: Settings, state: ListedState, as_json: bool) -> Result<ExitCode, CliError> {
     let store = wiring::deployment_store(&settings)?;
     let mut after = None;
     loop {
         let page = Page { limit: AT_ONCE, after };
-        let cases = store.reversals(filter, &page).await;
+        let cases = match state {
+            ListedState::Open => store.reversals(ReversalFilter::Open, &page).await,
+            ListedState::Parked => store.reversals(ReversalFilter::Parked, &page).await,
+            ListedState::Deferred => store.deferred(&page).await,
+        };
         let cases = cases.map_err(|error| CliError::new(format!("the database cannot be asked: {error}")))?;
-        for case in &cases {
-            if let Some(reversal) = &case.reversal {
-                print_line(if as_json { in_json(case, reversal).to_string() } else { in_words(case, reversal) })?;
-            }
+        for listed in cases.iter().filter_map(ListedCase::of) {
+            print_line(if as_json { listed.in_json().to_string() } else { listed.in_words() })?;
         }
         after = cases.last().map(|case| case.id.to_string());
         if cases.len() < AT_ONCE as usize {
@@ -35,38 +51,77 @@ pub(crate) async fn list(settings: Settings, filter: ReversalFilter, as_json: bo
     }
 }
 
-/// When the next attempt is due, and what an operator has to know.
-fn state_of(reversal: &Reversal) -> (Option<String>, Option<&str>) {
-    match &reversal.state {
-        ReversalState::Open { next_attempt_at, last_error, .. } => (Some(next_attempt_at.to_rfc3339()), last_error.as_deref()),
-        ReversalState::Parked { reason } => (None, Some(reason)),
-        ReversalState::Done { .. } => (None, None),
+/// A reversal, or a deferred cancel, as it is listed.
+struct ListedCase<'a> {
+    case: &'a Case,
+    /// In the words of the wallet API.
+    state: &'static str,
+    taken: Taken,
+    amount: Option<Money>,
+    since: DateTime<Utc>,
+    attempts: u32,
+    next_attempt_at: Option<DateTime<Utc>>,
+    /// What was met last, or why it is parked.
+    last_error: Option<&'a str>,
+}
+
+impl<'a> ListedCase<'a> {
+    fn of(case: &'a Case) -> Option<Self> {
+        case.defer_reason().map_or_else(|| Self::of_reversal(case), |reason| Self::of_deferred(case, reason))
     }
-}
 
-fn in_words(case: &Case, reversal: &Reversal) -> String {
-    let amount = reversal.amount.map_or_else(|| "whatever was taken".to_owned(), |amount| amount.to_string());
-    let since = reversal.opened_at.to_rfc3339();
-    let (_, error) = state_of(reversal);
-    let error = error.map(|error| format!(": {error}")).unwrap_or_default();
-    format!("{}  {}  {amount}  since {since}  {} attempts{error}", case.id, reversal.state.name(), reversal.attempts)
-}
+    fn of_deferred(case: &'a Case, reason: DeferReason) -> Option<Self> {
+        let (state, last_error) = match case.deferral.as_ref().map(|deferral| &deferral.state) {
+            Some(DeferralState::Parked { reason }) => (ReversalStateName::Parked.as_str(), Some(reason.as_str())),
+            Some(DeferralState::Waiting { last_error, .. }) => (reason.as_str(), last_error.as_deref()),
+            None => (reason.as_str(), None),
+        };
+        let attempts = case.deferral.as_ref().map_or(0, |deferral| deferral.attempts);
+        let (since, next_attempt_at) = (case.deferred_since()?, case.lookup_due_at());
+        Some(Self { case, state, taken: Taken::NothingKnown, amount: None, since, attempts, next_attempt_at, last_error })
+    }
 
-/// The members of the wallet API's list.
-fn in_json(case: &Case, reversal: &Reversal) -> Value {
-    let (next_attempt_at, last_error) = state_of(reversal);
-    let amount =
-        reversal.amount.map(|amount| json!({ "value": amount.minor().to_string(), "currency": amount.currency().code() }));
-    json!({
-        "reversalId": case.id.as_str(),
-        "taken": reversal.taken.as_str(),
-        "amount": amount,
-        "state": reversal.state.name().as_str(),
-        "attempts": reversal.attempts,
-        "openedAt": reversal.opened_at.to_rfc3339(),
-        "nextAttemptAt": next_attempt_at,
-        "lastError": last_error,
-    })
+    fn of_reversal(case: &'a Case) -> Option<Self> {
+        let reversal = case.reversal.as_ref()?;
+        let (next_attempt_at, last_error) = match &reversal.state {
+            ReversalState::Open { next_attempt_at, last_error, .. } => (Some(*next_attempt_at), last_error.as_deref()),
+            ReversalState::Parked { reason } => (None, Some(reason.as_str())),
+            ReversalState::Done { .. } => (None, None),
+        };
+        Some(Self {
+            case,
+            state: reversal.state.name().as_str(),
+            taken: reversal.taken,
+            amount: reversal.amount,
+            since: reversal.opened_at,
+            attempts: reversal.attempts,
+            next_attempt_at,
+            last_error,
+        })
+    }
+
+    fn in_words(&self) -> String {
+        let Self { case, state, amount, since, attempts, last_error, .. } = self;
+        let amount = amount.map_or_else(|| "whatever was taken".to_owned(), |amount| amount.to_string());
+        let error = last_error.map(|error| format!(": {error}")).unwrap_or_default();
+        format!("{}  {state}  {amount}  since {}  {attempts} attempts{error}", case.id, since.to_rfc3339())
+    }
+
+    /// The members of the wallet API's list of reversals.
+    fn in_json(&self) -> Value {
+        let amount =
+            self.amount.map(|amount| json!({ "value": amount.minor().to_string(), "currency": amount.currency().code() }));
+        json!({
+            "reversalId": self.case.id.as_str(),
+            "taken": self.taken.as_str(),
+            "amount": amount,
+            "state": self.state,
+            "attempts": self.attempts,
+            "openedAt": self.since.to_rfc3339(),
+            "nextAttemptAt": self.next_attempt_at.map(|at| at.to_rfc3339()),
+            "lastError": self.last_error,
+        })
+    }
 }
 
 /// Has an operator's act recorded, which the processes that serve the database go on from, and says what came of it.

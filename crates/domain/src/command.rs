@@ -3,7 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    AcquirerId, CorePayment, DayClosing, Jitter, Money, Payment, PaymentId, PaymentRequestId, RefundRequestId, ReversalOutcome,
+    AcquirerId, CorePayment, DayClosing, Jitter, LookupAttempt, Money, Payment, PaymentId, PaymentRequestId, RefundRequestId,
+    ReversalOutcome,
 };
 
 /// One command on one case: every endpoint and worker comes down to it.
@@ -50,6 +51,12 @@ pub enum Action {
         /// Who did it.
         by: String,
     },
+    /// A worker wants to look up the payment of a deferred cancel, if that is due.
+    LeaseLookup,
+    /// The payment of a deferred cancel was looked up.
+    DecideDeferred(LookupEnd),
+    /// The wallet core answers again: the next lookup of a deferred cancel is due at this moment, unless it is due before.
+    LookUpBy(DateTime<Utc>),
     /// A day is closed, which accounts for what completed and is not accounted for yet.
     Settle(DayClosing),
 }
@@ -63,6 +70,7 @@ impl Action {
             Self::Result(_) | Self::Refund(_) | Self::RefundResult(_) => false,
             Self::LeaseAttempt | Self::CompleteAttempt(_) | Self::Settle(_) => false,
             Self::Retry | Self::Park { .. } | Self::Resolve { .. } => false,
+            Self::LeaseLookup | Self::DecideDeferred(_) | Self::LookUpBy(_) => false,
         }
     }
 }
@@ -87,14 +95,25 @@ pub struct Cancel {
     pub lookup: Lookup,
     /// For how long it has waited since it was received: the right to an attempt counts from the decision.
     pub waited: TimeDelta,
+    /// Which lookup it was.
+    pub attempt: LookupAttempt,
 }
 
 impl Cancel {
     /// One that is decided in the moment of its receipt.
     #[must_use]
     pub fn now(acquirer_id: AcquirerId, lookup: Lookup) -> Self {
-        Self { acquirer_id, lookup, waited: TimeDelta::zero() }
+        Self { acquirer_id, lookup, waited: TimeDelta::zero(), attempt: LookupAttempt::FIRST }
     }
+}
+
+/// The end of a lookup that nobody's cancel waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookupEnd {
+    /// What it came to.
+    pub lookup: Lookup,
+    /// Which lookup it was.
+    pub attempt: LookupAttempt,
 }
 
 /// What asking the wallet core for the payment came to, before the decision.
@@ -102,8 +121,10 @@ impl Cancel {
 pub enum Lookup {
     /// What is recorded is all there is: the wallet announces its payments, or the core has never heard of this one.
     Recorded,
-    /// The core was asked and did not say.
-    Failed,
+    /// The core will be asked: first the receipt is recorded, because the user's right hangs on it.
+    NotYet,
+    /// The core was asked and did not say; this was met instead.
+    Failed(String),
     /// The core was asked and has this payment.
     Found(Box<CorePayment>),
 }

@@ -19,18 +19,20 @@ mod spelling;
 
 pub(crate) use case::NOTHING_OF_A_SUCCESS;
 pub use case::{
-    Answer, CLOCKS_APART, Cancellation, CancellationState, CancellationStateName, Case, CorePayment, DeferReason, Event,
-    EventKind, FinalAnswer, Inquiry, Jitter, LONGEST_WAIT, Lease, Payment, PaymentKind, PaymentStatus, PaymentStatusName, Refund,
-    RefundState, RefundStateName, RefundedElsewhere, RefundedElsewhereName, Refusal, RefusalCode, RefusalName, Reversal,
-    ReversalOutcome, ReversalOutcomeName, ReversalRequest, ReversalState, ReversalStateName, Settlement, Taken, Told,
-    retry_delay,
+    Answer, CLOCKS_APART, Cancellation, CancellationState, CancellationStateName, Case, CorePayment, DeferReason, Deferral,
+    DeferralState, DeferralStateName, Event, EventKind, FinalAnswer, Inquiry, Jitter, LONGEST_WAIT, Lease, LookupAttempt,
+    Payment, PaymentKind, PaymentStatus, PaymentStatusName, Receipt, Refund, RefundState, RefundStateName, RefundedElsewhere,
+    RefundedElsewhereName, Refusal, RefusalCode, RefusalName, Reversal, ReversalOutcome, ReversalOutcomeName, ReversalRequest,
+    ReversalState, ReversalStateName, Settlement, Taken, Told, retry_delay, spread,
 };
 pub use clearing::{
     ClearingDay, ClearingDayError, DayClosing, DayStatement, Examination, Excluded, ExclusionReason, Finding, GateState,
     LineClass, Listed, ListedAmount, ListedKind, Mismatch, NetAmount, Scope, StatementRow, SummaryAmount, Totals, UnknownLines,
     cutoff, doubt_about_id, examine, fee_differs, listed_twice, missing, not_known,
 };
-pub use command::{Action, AttemptEnd, Cancel, Command, Lookup, PayResult, RefundRequest, RefundResult, ReportedResult};
+pub use command::{
+    Action, AttemptEnd, Cancel, Command, Lookup, LookupEnd, PayResult, RefundRequest, RefundResult, ReportedResult,
+};
 pub use decide::{Change, Decision, decide};
 pub use identifiers::{AccountId, AcquirerId, IdentifierError, PaymentId, PaymentRequestId, PspId, RefundRequestId};
 pub use ledger::{Entry, EntryKind};

@@ -8,11 +8,11 @@ use crate::{Answer, spelling::spelled};
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
-    /// To [`crate::Action::Cancel`].
+    /// To [`crate::Action::Cancel`] and [`crate::Action::DecideDeferred`].
     Cancel(CancelReply),
-    /// To the commands of the wallet, of operators, and of a day that is closed.
+    /// To the commands of the wallet, of operators, and of a day that is closed, and to [`crate::Action::LookUpBy`].
     Command(CommandReply),
-    /// To [`crate::Action::LeaseAttempt`].
+    /// To [`crate::Action::LeaseAttempt`] and [`crate::Action::LeaseLookup`].
     Lease(LeaseReply),
     /// To [`crate::Action::CompleteAttempt`]: what the cancel is answered from now on.
     Attempt(Answer),
@@ -24,6 +24,11 @@ pub enum Reply {
 pub enum CancelReply {
     /// The answer is known.
     Answered(Answer),
+    /// The receipt is recorded, and nothing is decided: the caller looks the payment up and asks again.
+    LookUp {
+        /// The number of that lookup.
+        attempt: u32,
+    },
     /// The payment is cancelled and its money is not back yet: the answer is U until it is.
     ReversalPending {
         /// The attempt that this commit leased to the caller; `None` where another caller holds the lease or an operator decides.
@@ -49,13 +54,13 @@ pub enum CommandReply {
     RefundedElsewhere,
 }
 
-/// The reply to a request for the next attempt.
+/// The reply to a request for the next attempt, or for the next lookup.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseReply {
-    /// The caller may make the attempt with this number.
+    /// The caller may make the attempt, or the lookup, with this number.
     Leased(u32),
-    /// The reversal is not due, not open, or leased to another caller.
+    /// It is not due, not waited for, or leased to another caller.
     NotDue,
 }
 

@@ -93,6 +93,22 @@ pub trait CancellationStore: Send + Sync {
     ///   has been set back ([`domain::Lease::holds`], [`domain::Reversal::is_due`]).
     async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError>;
 
+    /// Leases the next lookup of at most `limit` deferred cancels whose payment is to be looked up by `now`, the earliest due first, in
+    /// one transaction, as [`domain::Action::LeaseLookup`] decides it for each.
+    ///
+    /// - A case that somebody else has locked MUST be passed over and not waited for.
+    /// - Where the store's own clock is behind `now`, it MUST count instead.
+    /// - A cancel that waits for a lookup and has no schedule, as an older version records it, MUST come in its turn too.
+    /// - A lease MUST be durable: nobody else leases the lookup before it ends.
+    async fn lease_lookups(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedLookup>, UnavailableError>;
+
+    /// Makes at most `limit` of the lookups that are due later than `within` from `now` due within that time, spread evenly, as
+    /// [`domain::Action::LookUpBy`] decides it for each. Tells how many: fewer than `limit` means that none is left.
+    ///
+    /// - A lookup MUST NOT become due later than it was.
+    /// - A case that somebody else has locked MUST be passed over and not waited for.
+    async fn hasten_lookups(&self, now: DateTime<Utc>, within: TimeDelta, limit: u32) -> Result<u32, UnavailableError>;
+
     /// The case with its timeline in order, as last committed; `None` where nothing is known of it.
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError>;
 
@@ -100,10 +116,11 @@ pub trait CancellationStore: Send + Sync {
     /// the entries in the order they were booked. An account without entries has an empty statement.
     async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError>;
 
-    /// One page of the cases whose reversal is open or parked, in the order of their ids.
+    /// One page of the cases whose reversal is open or parked, in the order of their ids. Among the parked MUST be the deferred cancels
+    /// that are parked.
     async fn reversals(&self, filter: ReversalFilter, page: &Page) -> Result<Vec<Case>, UnavailableError>;
 
-    /// One page of the cases whose cancel is deferred, in the order of their ids.
+    /// One page of the cases whose cancel is deferred and not parked, in the order of their ids.
     async fn deferred(&self, page: &Page) -> Result<Vec<Case>, UnavailableError>;
 
     /// How much is waiting, and for how long.
@@ -120,6 +137,15 @@ pub struct LeasedReversal {
     /// What the core is asked to reverse.
     pub request: ReversalRequest,
     /// The attempt's number, which its end has to quote.
+    pub attempt: u32,
+}
+
+/// The right to look up the payment of a deferred cancel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeasedLookup {
+    /// The case.
+    pub id: PaymentRequestId,
+    /// The lookup's number, which its end has to quote.
     pub attempt: u32,
 }
 
@@ -156,14 +182,16 @@ pub struct Page {
 /// How much is waiting.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// Cancels that could not be decided yet.
+    /// Cancels that could not be decided yet, and that no operator has parked.
     pub deferred: u64,
     /// Reversals that are tried until the money is back.
     pub open: u64,
-    /// Reversals that an operator has to decide about.
+    /// Reversals, and deferred cancels, that an operator has to decide about.
     pub parked: u64,
     /// The open reversal that has waited longest, and since when.
     pub oldest_open: Option<(PaymentRequestId, DateTime<Utc>)>,
+    /// The deferred cancel that has waited longest for a lookup that decides it, and since when.
+    pub oldest_deferred: Option<(PaymentRequestId, DateTime<Utc>)>,
 }
 
 /// Which reversals are wanted.

@@ -16,8 +16,8 @@ mod wallet_core;
 use std::fmt;
 
 pub use cases::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, PostedEntry, ReceivedCommand,
-    ReversalFilter, TimelineEntry,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedLookup, LeasedReversal, Page, PostedEntry,
+    ReceivedCommand, ReversalFilter, TimelineEntry,
 };
 pub use clock::Clock;
 pub use days::{ClosedDay, DuePosition, SettlementStore, Step, StepOutcome};

@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ::ports::ReceivedCommand;
+use ::ports::{Decided, ReceivedCommand};
 use chrono::{DateTime, Utc};
-use domain::{AcquirerId, Action, Answer, Cancel, CancelReply, Command, Lookup, PaymentRequestId, Refusal, Rule};
+use domain::{AcquirerId, Action, Answer, Cancel, CancelReply, Command, Lookup, LookupAttempt, PaymentRequestId, Refusal, Rule};
 use metrics::counter;
 use tracing::{error, instrument, warn};
 
-use crate::reversal::{attempt_inline, await_or_attempt, look_up_before_cancel, report_contradiction};
+use crate::reversal::{attempt_inline, await_or_attempt, look_up_for_cancel, report_contradiction};
 use crate::{Ports, SubmitError};
 
 /// A cancel whose signature is verified.
@@ -67,22 +67,39 @@ pub async fn cancel(ports: &Arc<Ports>, cancel: ReceivedCancel, deadline: Instan
     })
 }
 
-async fn decide(ports: &Arc<Ports>, cancel: ReceivedCancel) -> Result<CancelAnswer, OverloadedError> {
+/// What one submission of a cancel came to; `None` where that is not known.
+async fn ask(
+    ports: &Ports,
+    cancel: &ReceivedCancel,
+    (lookup, attempt): (Lookup, LookupAttempt),
+) -> Result<Option<Decided<CancelReply>>, OverloadedError> {
     let ReceivedCancel { id, acquirer_id, received_at, arrived } = cancel;
-    let lookup = match &ports.core {
-        None => Lookup::Recorded,
-        Some(core) => look_up_before_cancel(ports, core, &id).await,
-    };
-    let action = Action::Cancel(Cancel::now(acquirer_id.clone(), lookup));
-    let received = ReceivedCommand { command: Command { id: id.clone(), at: received_at, action }, arrived };
-    let decided = match ports.lanes.submit::<CancelReply>(received).await {
-        Ok(decided) => decided,
-        Err(SubmitError::Overloaded) => return Err(OverloadedError),
+    let action = Action::Cancel(Cancel { attempt, ..Cancel::now(acquirer_id.clone(), lookup) });
+    let received = ReceivedCommand { command: Command { id: id.clone(), at: *received_at, action }, arrived: *arrived };
+    match ports.lanes.submit::<CancelReply>(received).await {
+        Ok(decided) => Ok(Some(decided)),
+        Err(SubmitError::Overloaded) => Err(OverloadedError),
         Err(error @ (SubmitError::Stopping | SubmitError::Unavailable(_))) => {
             error!(payment_request_id = %id, %error, "the cancel is answered U: it is not known whether it was decided (Alipay+ repeats it)");
-            return Ok(CancelAnswer::NOT_KNOWN);
+            Ok(None)
         }
-    };
+    }
+}
+
+/// Where the payment has to be looked up the receipt is recorded first: the user's right hangs on it, however long a lookup takes.
+async fn ask_and_look_up(ports: &Ports, cancel: &ReceivedCancel) -> Result<Option<Decided<CancelReply>>, OverloadedError> {
+    let has_lookup = ports.core.as_ref().is_some_and(|core| core.payments.is_some());
+    let first = if has_lookup { Lookup::NotYet } else { Lookup::Recorded };
+    let received = ask(ports, cancel, (first, LookupAttempt::FIRST)).await?;
+    let Some(CancelReply::LookUp { attempt }) = received.as_ref().map(|decided| decided.reply) else { return Ok(received) };
+    let Some(looked_up) = look_up_for_cancel(ports, &cancel.id, attempt).await else { return Ok(None) };
+    // Too much at once is no reason to say that nothing was touched: the receipt is recorded.
+    Ok(ask(ports, cancel, looked_up).await.unwrap_or(None))
+}
+
+async fn decide(ports: &Arc<Ports>, cancel: ReceivedCancel) -> Result<CancelAnswer, OverloadedError> {
+    let Some(decided) = ask_and_look_up(ports, &cancel).await? else { return Ok(CancelAnswer::NOT_KNOWN) };
+    let ReceivedCancel { id, acquirer_id, .. } = cancel;
     report_contradiction(&id, &decided);
     let answer = match decided.reply {
         CancelReply::Answered(answer) => {
@@ -93,6 +110,7 @@ async fn decide(ports: &Arc<Ports>, cancel: ReceivedCancel) -> Result<CancelAnsw
         }
         CancelReply::ReversalPending { attempt: Some(attempt) } => attempt_inline(ports, &id, attempt).await,
         CancelReply::ReversalPending { attempt: None } => await_or_attempt(ports, &id, &acquirer_id).await,
+        CancelReply::LookUp { .. } => Answer::Pending,
     };
     Ok(CancelAnswer { answer, rule: decided.rule })
 }

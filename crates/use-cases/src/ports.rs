@@ -8,11 +8,14 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::Lanes;
+use crate::reversal::LookupHealth;
 
 /// How many attempts to give money back may go on at once for the callers of cancels, as many for the worker, and as many questions for
 /// payments. One slow wallet core cannot use up the process, and what the worker has to catch up on takes nothing away from those who
 /// wait.
 const ATTEMPTS: u32 = 256;
+/// How many payments of deferred cancels may be looked up at once.
+const LOOKUPS_OF_WORKER: u32 = 64;
 
 /// The ports of one process, with what runs between them.
 pub struct Ports {
@@ -26,8 +29,10 @@ pub struct Ports {
     pub core: Option<Core>,
     pub(crate) attempts_of_cancels: Arc<Semaphore>,
     pub(crate) attempts_of_worker: Arc<Semaphore>,
-    /// For asking the core about a payment before its cancel is decided.
-    pub(crate) lookups: Semaphore,
+    /// For asking the core about a payment whose cancel's caller waits.
+    pub(crate) lookups_of_cancels: Semaphore,
+    pub(crate) lookups_of_worker: Arc<Semaphore>,
+    pub(crate) lookup_health: LookupHealth,
     pub(crate) runtime: Handle,
 }
 
@@ -45,13 +50,27 @@ impl Ports {
     #[must_use]
     pub fn new(lanes: Lanes, store: Arc<dyn CancellationStore>, clock: Arc<dyn Clock>, core: Option<Core>) -> Self {
         let [attempts_of_cancels, attempts_of_worker] = [(); 2].map(|()| Arc::new(Semaphore::new(ATTEMPTS as usize)));
-        let lookups = Semaphore::new(ATTEMPTS as usize);
-        Self { lanes, store, clock, core, attempts_of_cancels, attempts_of_worker, lookups, runtime: Handle::current() }
+        let (lookups_of_cancels, lookups_of_worker) =
+            (Semaphore::new(ATTEMPTS as usize), Arc::new(Semaphore::new(LOOKUPS_OF_WORKER as usize)));
+        Self {
+            lanes,
+            store,
+            clock,
+            core,
+            attempts_of_cancels,
+            attempts_of_worker,
+            lookups_of_cancels,
+            lookups_of_worker,
+            lookup_health: LookupHealth::default(),
+            runtime: Handle::current(),
+        }
     }
 
-    /// Takes no more work and returns once everything taken before is done: first the attempts, since each ends with a command.
+    /// Takes no more work and returns once everything taken before is done: first the lookups, since one may begin an attempt, then the
+    /// attempts, since each ends with a command.
     pub async fn stop(&self) {
         // The semaphores are never closed, so this only ever waits.
+        let _all_ended = self.lookups_of_worker.acquire_many(LOOKUPS_OF_WORKER).await;
         let _all_ended = self.attempts_of_worker.acquire_many(ATTEMPTS).await;
         let _all_ended = self.attempts_of_cancels.acquire_many(ATTEMPTS).await;
         self.lanes.stop().await;

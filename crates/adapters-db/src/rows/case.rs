@@ -10,7 +10,7 @@ use domain::{
 };
 
 use super::reversal::{booked, booked_at};
-use super::{CaseKey, InconsistentRowError, RefundRow, ReversalRow, RowRef, code};
+use super::{CaseKey, DeferralRow, InconsistentRowError, ReceiptRow, RefundRow, ReversalRow, RowRef, code};
 use crate::schema::cases;
 use crate::sql::{Groups, columns};
 
@@ -81,6 +81,11 @@ impl<'a> CaseRow<'a> {
     /// A case of which nothing is known.
     pub(crate) fn unknown(bucket: i16, id: impl Into<Cow<'a, str>>) -> Self {
         Self { bucket, payment_request_id: id.into(), ..Self::default() }
+    }
+
+    /// Whether its cancel waits, so that other tables say how.
+    pub(crate) fn is_deferred(&self) -> bool {
+        self.defer_reason.is_some()
     }
 
     pub(crate) fn key(&self) -> CaseKey<'_> {
@@ -158,6 +163,7 @@ impl<'a> CaseRow<'a> {
         self,
         refunds: Vec<RefundRow<'_>>,
         reversal: Option<ReversalRow<'_>>,
+        (deferral, receipts): (Option<DeferralRow<'_>>, Vec<ReceiptRow<'_>>),
     ) -> Result<Case, InconsistentRowError> {
         let row = RowRef { table: "cases", id: &self.payment_request_id };
         let id = row.parsed("payment_request_id", PaymentRequestId::parse(row.id))?;
@@ -169,8 +175,11 @@ impl<'a> CaseRow<'a> {
             Some(reversal) => Some(reversal.into_reversal()?),
             None => self.returned_at.map(|at| self.booked(payment.as_ref(), at)).transpose()?,
         };
+        let deferral = deferral.map(|deferral| deferral.deferral()).transpose()?;
+        let mut receipts = receipts.iter().map(ReceiptRow::receipt).collect::<Result<Vec<_>, _>>()?;
+        receipts.sort_by(|one, other| one.acquirer_id.cmp(&other.acquirer_id));
         let (told, refunded_elsewhere) = (self.told(row)?, self.refunded_elsewhere(row)?);
-        Ok(Case { id, payment, refunds, cancellation, reversal, settlement, told, refunded_elsewhere })
+        Ok(Case { id, payment, refunds, cancellation, receipts, deferral, reversal, settlement, told, refunded_elsewhere })
     }
 
     fn booked(&self, payment: Option<&Payment>, returned_at: i64) -> Result<Reversal, InconsistentRowError> {

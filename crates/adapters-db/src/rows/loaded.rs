@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::Case;
 use tracing::error;
 
-use super::{CaseRow, InconsistentRowError, RefundRow, ReversalRow};
+use super::{CaseRow, DeferralRow, InconsistentRowError, ReceiptRow, RefundRow, ReversalRow};
 
 /// The rows of some cases, in any order.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +13,8 @@ pub(crate) struct LoadedRows {
     pub(crate) cases: Vec<CaseRow<'static>>,
     pub(crate) refunds: Vec<RefundRow<'static>>,
     pub(crate) reversals: Vec<ReversalRow<'static>>,
+    pub(crate) deferrals: Vec<DeferralRow<'static>>,
+    pub(crate) receipts: Vec<ReceiptRow<'static>>,
 }
 
 /// A case as loaded.
@@ -37,13 +39,21 @@ impl LoadedRows {
         }
         let mut reversals: BTreeMap<_, _> =
             self.reversals.into_iter().map(|reversal| (reversal.payment_request_id.clone(), reversal)).collect();
+        let mut deferrals: BTreeMap<_, _> =
+            self.deferrals.into_iter().map(|deferral| (deferral.payment_request_id.clone(), deferral)).collect();
+        let mut receipts: BTreeMap<_, Vec<ReceiptRow<'_>>> = BTreeMap::new();
+        for receipt in self.receipts {
+            receipts.entry(receipt.payment_request_id.clone()).or_default().push(receipt);
+        }
         let case = |row: CaseRow<'_>| {
             let (id, bucket, last_event) = (row.payment_request_id.clone().into_owned(), row.bucket, row.last_event);
             let mut refunds = refunds.remove(id.as_str()).unwrap_or_default();
             refunds.sort_by_key(|refund| refund.place);
             let reversal = reversals.remove(id.as_str());
             let has_reversal_row = reversal.is_some();
-            LoadedCase { bucket, last_event, has_reversal_row, case: row.into_case(refunds, reversal), id }
+            let receipts = receipts.remove(id.as_str()).unwrap_or_default();
+            let waiting = (deferrals.remove(id.as_str()), receipts);
+            LoadedCase { bucket, last_event, has_reversal_row, case: row.into_case(refunds, reversal, waiting), id }
         };
         self.cases.into_iter().map(case).collect()
     }

@@ -2,6 +2,7 @@
 
 mod case;
 mod day;
+mod deferral;
 mod event;
 mod key;
 mod ledger;
@@ -18,6 +19,7 @@ use ports::UnavailableError;
 
 pub(crate) use case::CaseRow;
 pub(crate) use day::DayRow;
+pub(crate) use deferral::{DeferralRow, ReceiptRow};
 pub(crate) use event::EventRow;
 pub(crate) use key::{BUCKETS, CaseKey};
 pub(crate) use ledger::EntryRow;

@@ -37,7 +37,7 @@ columns! {
 }
 
 /// Attempts are counted in 31 bits: at one a minute they last four thousand years.
-fn counted(attempts: u32) -> i32 {
+pub(crate) fn counted(attempts: u32) -> i32 {
     i32::try_from(attempts).unwrap_or(i32::MAX)
 }
 

@@ -11,4 +11,4 @@ pub(crate) use columns::{Cell, Column, Groups, TableRow, WriteMode, columns};
 pub(crate) use json::json_of;
 pub(crate) use keyed::{KeyArrays, KeysJson, OfCases};
 pub(crate) use statement::{PARAMETER, SqlStatement, SqlText};
-pub(crate) use written::{each_name, insert, update};
+pub(crate) use written::{KEYS_ONLY, delete, each_name, insert, update, upsert};

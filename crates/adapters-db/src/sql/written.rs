@@ -13,6 +13,21 @@ pub(crate) fn insert<R: TableRow>(rows: &str) -> String {
     format!("insert into {} ({}) {rows}", R::TABLE, each_name(R::names(WriteMode::Insert), str::to_owned))
 }
 
+/// Inserts rows, or writes over those of the same keys.
+pub(crate) fn upsert<R: TableRow>(rows: &str) -> String {
+    let written = each_name(R::changing(Groups::ALL), |name| format!("{name} = excluded.{name}"));
+    // `where true` keeps SQLite from taking `on` for that of a join.
+    format!("{} where true on conflict ({}) do update set {written}", insert::<R>(rows), R::KEY.join(", "))
+}
+
+/// Deletes the rows of these keys.
+pub(crate) fn delete<R: TableRow>(rows: &str) -> String {
+    format!("delete from {} where ({}) in ({rows})", R::TABLE, R::KEY.join(", "))
+}
+
+/// How a statement says which rows it deletes: by their keys alone.
+pub(crate) const KEYS_ONLY: WriteMode = WriteMode::Update(Groups::numbered(0));
+
 /// Writes the columns of these groups in rows that are there already.
 pub(crate) fn update<R: TableRow>(groups: Groups, rows: &str) -> String {
     let table = R::TABLE;

@@ -10,8 +10,8 @@ use diesel::sqlite::SqliteConnection;
 use domain::PaymentStatusName;
 use ports::{Page, ReversalFilter};
 
-use crate::rows::{CaseKey, CaseRow, EntryRow, EventRow, LoadedRows, RefundRow, ReversalRow};
-use crate::schema::{cases, events, ledger_entries, reversals};
+use crate::rows::{CaseKey, CaseRow, DeferralRow, EntryRow, EventRow, LoadedRows, ReceiptRow, RefundRow, ReversalRow};
+use crate::schema::{events, ledger_entries, reversals};
 use crate::sql::{KeyArrays, KeysJson, OfCases, TableRow};
 
 /// What is open. Written out, because an index of a part of a table is of use only where the plan knows, without any value, that it
@@ -59,8 +59,6 @@ pub(crate) trait CaseTables {
     fn entries(&mut self, account: &str, after: i64, limit: i64) -> Result<Vec<EntryRow<'static>>, DieselError>;
     fn half_balances(&mut self, account: &str) -> Result<Vec<HalfBalance>, DieselError>;
     fn reversal_ids(&mut self, filter: ReversalFilter, page: &Page) -> Result<Vec<String>, DieselError>;
-    fn deferred_ids(&mut self, page: &Page) -> Result<Vec<String>, DieselError>;
-    fn count_deferred(&mut self) -> Result<i64, DieselError>;
     /// How many reversals are in each state but done.
     fn count_unfinished(&mut self) -> Result<Vec<(String, i64)>, DieselError>;
     /// The reversal that has been open for longest, and since when, in microseconds since 1970.
@@ -71,14 +69,15 @@ macro_rules! case_tables {
     ($connection:ty, $keys:ty) => {
         impl CaseTables for $connection {
             fn load_belongings(&mut self, rows: &mut LoadedRows) -> Result<(), DieselError> {
-                let (succeeded, cancelling) = {
+                let (succeeded, cancelling, deferred) = {
                     let keys = |has: fn(&CaseRow<'_>) -> bool| -> Vec<CaseKey<'_>> {
                         rows.cases.iter().filter(|case| has(case)).map(CaseRow::key).collect()
                     };
-                    // Only what succeeded can have refunds, only what a cancel came for a reversal.
+                    // Only what succeeded can have refunds, only what a cancel came for a reversal, only what is deferred waits.
                     (
                         keys(|case| case.status.as_deref() == Some(PaymentStatusName::Succeeded.as_str())),
                         keys(|case| case.cancellation.is_some()),
+                        keys(|case| case.is_deferred()),
                     )
                 };
                 if !succeeded.is_empty() {
@@ -88,6 +87,12 @@ macro_rules! case_tables {
                 if !cancelling.is_empty() {
                     let (keys, selection) = (<$keys>::from(&*cancelling), ReversalRow::as_select());
                     rows.reversals = OfCases::<_, _> { keys, table: ReversalRow::TABLE, selection }.load(self)?;
+                }
+                if !deferred.is_empty() {
+                    let (keys, selection) = (<$keys>::from(&*deferred), DeferralRow::as_select());
+                    rows.deferrals = OfCases::<_, _> { keys, table: DeferralRow::TABLE, selection }.load(self)?;
+                    let (keys, selection) = (<$keys>::from(&*deferred), ReceiptRow::as_select());
+                    rows.receipts = OfCases::<_, _> { keys, table: ReceiptRow::TABLE, selection }.load(self)?;
                 }
                 Ok(())
             }
@@ -125,17 +130,6 @@ macro_rules! case_tables {
                 let listed = state.and(reversals::payment_request_id.gt(after));
                 let page = reversals::table.filter(listed).order(reversals::payment_request_id).limit(page.limit.into());
                 page.select(reversals::payment_request_id).load(self)
-            }
-
-            fn deferred_ids(&mut self, page: &Page) -> Result<Vec<String>, DieselError> {
-                let after = page.after.as_deref().unwrap_or_default();
-                let listed = cases::defer_reason.is_not_null().and(cases::payment_request_id.gt(after));
-                let page = cases::table.filter(listed).order(cases::payment_request_id).limit(page.limit.into());
-                page.select(cases::payment_request_id).load(self)
-            }
-
-            fn count_deferred(&mut self) -> Result<i64, DieselError> {
-                cases::table.filter(cases::defer_reason.is_not_null()).count().get_result(self)
             }
 
             fn count_unfinished(&mut self) -> Result<Vec<(String, i64)>, DieselError> {

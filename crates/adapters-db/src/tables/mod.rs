@@ -2,6 +2,8 @@
 
 mod cases;
 mod days;
+mod deferrals;
 
 pub(crate) use cases::{CaseTables, HalfBalance, is_unfinished};
 pub(crate) use days::{DayTables, Due};
+pub(crate) use deferrals::{DUE_LOOKUPS, DeferralTables, LATER_LOOKUPS, UNSCHEDULED_LOOKUPS};

@@ -83,7 +83,7 @@ async fn the_books_stay_what_they_are_while_a_cancel_waits_for_them(database: &i
     served.check_deployment(&by_core).unwrap();
     let store = served.store(core_policy());
     let wallet = Wallet::of("unsure");
-    decided(&store, vec![wallet.is_cancelled_by("acquirer-1", Lookup::Failed)]).await;
+    decided(&store, vec![wallet.is_cancelled_by("acquirer-1", Lookup::Failed("no answer".to_owned()))]).await;
     for other in [with_a_core(), deployment_policy()] {
         let sentence = served.adopt(&other).unwrap_err().to_string();
         assert!(sentence.contains("while cancels are deferred"), "{sentence}");

@@ -161,22 +161,8 @@ fn migrations_are_written_in_lower_case() {
 type Tables = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Places that no statement of the program names, on both engines.
-const PLACES: [&str; 14] = [
-    "cases failure_reason Nullable<Text>",
-    "deferrals attempts Integer",
-    "deferrals bucket SmallInt",
-    "deferrals last_error Nullable<Text>",
-    "deferrals next_attempt_at Nullable<BigInt>",
-    "deferrals payment_request_id Text",
-    "deferrals since BigInt",
-    "deferrals state Text",
-    "events digest Nullable<Binary>",
-    "receipts acquirer_id Text",
-    "receipts bucket SmallInt",
-    "receipts payment_request_id Text",
-    "receipts received_at BigInt",
-    "receipts requested_at Nullable<BigInt>",
-];
+const PLACES: [&str; 3] =
+    ["cases failure_reason Nullable<Text>", "events digest Nullable<Binary>", "receipts requested_at Nullable<BigInt>"];
 
 /// What the engines fill by themselves.
 const OF_THE_FEED: &str = "served_terms feed_generation BigInt";

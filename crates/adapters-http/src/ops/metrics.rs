@@ -24,15 +24,19 @@ pub(crate) async fn metrics_text(operations: web::Data<Operations>) -> HttpRespo
 
 /// What could not be looked up is set to NaN: an old number would look like a new one.
 fn set_gauges(report: &ReadinessReport) {
-    let ReadinessReport { reason, backlog, database_clock_ahead, oldest_open_for } = report;
+    let ReadinessReport { reason, backlog, database_clock_ahead, oldest_open_for, oldest_deferred_for } = report;
     let number = |count: Option<u64>| count.map_or(f64::NAN, |count| count as f64);
     let backlog = backlog.as_ref();
     gauge!("rescind_ready").set(if reason.is_none() { 1.0 } else { 0.0 });
     gauge!("rescind_deferred_cancels").set(number(backlog.map(|backlog| backlog.deferred)));
     gauge!("rescind_open_reversals").set(number(backlog.map(|backlog| backlog.open)));
     gauge!("rescind_parked_reversals").set(number(backlog.map(|backlog| backlog.parked)));
-    let age = oldest_open_for.map_or(0.0, |age| age.as_seconds_f64());
-    gauge!("rescind_oldest_open_reversal_seconds").set(if backlog.is_some() { age } else { f64::NAN });
+    let age = |age: &Option<chrono::TimeDelta>| {
+        let seconds = age.map_or(0.0, |age| age.as_seconds_f64());
+        if backlog.is_some() { seconds } else { f64::NAN }
+    };
+    gauge!("rescind_oldest_open_reversal_seconds").set(age(oldest_open_for));
+    gauge!("rescind_oldest_deferred_cancel_seconds").set(age(oldest_deferred_for));
     let ahead = database_clock_ahead.map_or(f64::NAN, |ahead| ahead.as_seconds_f64());
     gauge!("rescind_database_clock_ahead_seconds").set(ahead);
 }

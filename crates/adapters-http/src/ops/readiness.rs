@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::PaymentRequestId;
 use ports::{Backlog, UnavailableError};
 use serde::Serialize;
 use use_cases::Ports;
@@ -49,7 +50,7 @@ impl Readiness {
 pub(crate) struct Operations {
     pub(crate) ports: Arc<Ports>,
     pub(crate) readiness: Readiness,
-    /// How long a reversal may be open.
+    /// How long a reversal may be open, and a deferred cancel wait for a lookup.
     pub(crate) oldest_open_reversal: TimeDelta,
     /// How long a call may take.
     pub(crate) call_budget: Duration,
@@ -67,6 +68,8 @@ pub(super) struct ReadinessReport {
     pub(super) database_clock_ahead: Option<TimeDelta>,
     /// The age of the oldest open reversal.
     pub(super) oldest_open_for: Option<TimeDelta>,
+    /// The age of the deferred cancel that has waited longest for a lookup.
+    pub(super) oldest_deferred_for: Option<TimeDelta>,
 }
 
 /// Whether the process wants more work, and what waits in all processes together. What waits is absent where the database does not
@@ -95,6 +98,10 @@ struct ReadinessBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     oldest_open_reversal: Option<OldestReversal>,
+    /// The deferred cancel that has waited longest for a lookup; absent where none waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    oldest_deferred: Option<OldestDeferred>,
 }
 
 /// The open reversal that has waited longest.
@@ -106,6 +113,16 @@ struct OldestReversal {
     reversal_id: String,
     #[schema(format = DateTime)]
     opened_at: String,
+}
+
+/// The deferred cancel that has waited longest for a lookup of its payment.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct OldestDeferred {
+    #[schema(min_length = 1, max_length = 64)]
+    payment_request_id: String,
+    #[schema(format = DateTime)]
+    since: String,
 }
 
 /// Whether more work should be sent here.
@@ -141,8 +158,9 @@ impl Operations {
         let now = self.ports.clock.now();
         let database_clock_ahead = database_clock.map(|clock| clock - now);
         let oldest_open_for = backlog.oldest_open.as_ref().map(|(_, opened_at)| now - *opened_at);
+        let oldest_deferred_for = backlog.oldest_deferred.as_ref().map(|(_, since)| now - *since);
         let reason = clocks_apart(database_clock_ahead).or_else(|| too_old(&backlog, self.oldest_open_reversal, now));
-        ReadinessReport { reason, backlog: Some(backlog), database_clock_ahead, oldest_open_for }
+        ReadinessReport { reason, backlog: Some(backlog), database_clock_ahead, oldest_open_for, oldest_deferred_for }
     }
 }
 
@@ -151,10 +169,14 @@ fn clocks_apart(database_clock_ahead: Option<TimeDelta>) -> Option<String> {
     (apart > CLOCKS_APART).then(|| format!("clocks: this one and the database's are {} s apart", apart.num_seconds()))
 }
 
-/// A reversal that is open for too long needs an operator, whichever side is at fault.
+/// What is open, or waits for a lookup, for too long needs an operator, whichever side is at fault.
 fn too_old(backlog: &Backlog, limit: TimeDelta, now: DateTime<Utc>) -> Option<String> {
-    let (id, opened_at) = backlog.oldest_open.as_ref().filter(|(_, opened_at)| now - *opened_at > limit)?;
-    Some(format!("reversals: {id} has been open since {}", timestamps::format(*opened_at)))
+    let is_too_old = |(_, since): &&(PaymentRequestId, DateTime<Utc>)| now - *since > limit;
+    if let Some((id, opened_at)) = backlog.oldest_open.as_ref().filter(is_too_old) {
+        return Some(format!("reversals: {id} has been open since {}", timestamps::format(*opened_at)));
+    }
+    let (id, since) = backlog.oldest_deferred.as_ref().filter(is_too_old)?;
+    Some(format!("deferred: {id} has waited for a lookup since {}", timestamps::format(*since)))
 }
 
 impl From<ReadinessReport> for ReadinessBody {
@@ -163,8 +185,12 @@ impl From<ReadinessReport> for ReadinessBody {
         let oldest = backlog.as_ref().and_then(|backlog| backlog.oldest_open.as_ref());
         let oldest_open_reversal = oldest
             .map(|(id, opened_at)| OldestReversal { reversal_id: id.to_string(), opened_at: timestamps::format(*opened_at) });
+        let waits_longest = backlog.as_ref().and_then(|backlog| backlog.oldest_deferred.as_ref());
+        let oldest_deferred = waits_longest
+            .map(|(id, since)| OldestDeferred { payment_request_id: id.to_string(), since: timestamps::format(*since) });
         Self {
             ready: reason.is_none(),
+            oldest_deferred,
             deferred: count(|backlog| backlog.deferred),
             open_reversals: count(|backlog| backlog.open),
             parked_reversals: count(|backlog| backlog.parked),

@@ -86,8 +86,8 @@ texts! {
     );
     DeferReasonText => "DeferReason": one_of(
         DeferReason::ALL.iter().map(|value| value.as_str()),
-        "refund-running: a refund by the wallet has no result. lookup-failed: the payment could not be looked up at the wallet core. \
-         contradiction: the wallet core's lookup contradicts what it said before, or cannot be true.",
+        "refund-running: a refund by the wallet has no result. lookup-failed: the payment is not looked up at the wallet core yet, or \
+         could not be. contradiction: the wallet core's lookup contradicts what it said before, or cannot be true.",
     );
     ExclusionReasonText => "ExclusionReason": one_of(
         ExclusionReason::ALL.iter().map(|value| value.as_str()),

@@ -194,7 +194,7 @@ fn deferred_cancels_are_listed_page_by_page_and_counted() {
         assert_eq!(api.reserve_refund(id, "r1", "400"), "proceed");
         api.decide(Wallet::of(id).is_cancelled());
     }
-    api.decide(Wallet::of("p4").is_cancelled_by("acquirer-1", Lookup::Failed));
+    api.decide(Wallet::of("p4").is_cancelled_by("acquirer-1", Lookup::Failed("no answer".to_owned())));
     let item = |id, reason| {
         let received = "2026-03-01T04:00:00Z";
         json!({"paymentRequestId": id, "acquirerId": "acquirer-1", "reason": reason, "firstReceivedAt": received})
@@ -212,7 +212,7 @@ fn deferred_cancels_are_listed_page_by_page_and_counted() {
 fn a_page_has_a_hundred_items_or_as_many_as_are_asked_for() {
     let api = Api::with_ledger();
     for number in 0..1000 {
-        api.decide(Wallet::of(&format!("p{number:04}")).is_cancelled_by("acquirer-1", Lookup::Failed));
+        api.decide(Wallet::of(&format!("p{number:04}")).is_cancelled_by("acquirer-1", Lookup::Failed("no answer".to_owned())));
     }
     let length = |page: &Value| page["deferred"].as_array().map(Vec::len);
     let (most, default) = (api.get("/wallet/v1/deferred?limit=1000").json(), api.get("/wallet/v1/deferred").json());

@@ -91,9 +91,9 @@ impl Refusal {
 /// A cancel that was received for a case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cancellation {
-    /// The acquirer that asked first.
+    /// The acquirer that asked first; once it is decided, the one that is answered.
     pub acquirer_id: AcquirerId,
-    /// The earliest moment at which a cancel of this case was received; decides about the period, however late a retry comes.
+    /// The earliest moment at which a cancel of this acquirer was received; decides about the period, however late a retry comes.
     pub first_received_at: DateTime<Utc>,
     /// Where it stands.
     pub state: CancellationState,
@@ -133,7 +133,7 @@ spelled! {
     DeferReason {
         /// A refund by the wallet has no result.
         RefundRunning = "refund-running",
-        /// The payment could not be looked up.
+        /// The payment is not looked up yet, or could not be.
         LookupFailed = "lookup-failed",
         /// The wallet core's lookup contradicts what it said before, or cannot be true.
         Contradiction = "contradiction",

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{ClearingDay, Money, RefundRequestId, RefundedElsewhere, Refusal, ReversalOutcome, Rule};
+use crate::{AcquirerId, ClearingDay, Money, RefundRequestId, RefundedElsewhere, Refusal, ReversalOutcome, Rule};
 
 /// One line of a case's timeline; written in the commit that made it true.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub enum EventKind {
     RefundFailed(RefundRequestId),
     /// A cancel came for the first time.
     CancelReceived,
+    /// A cancel came from one more acquirer, while nobody knew whose payment it is.
+    FurtherCancelReceived(AcquirerId),
     /// The payment is cancelled by this rule.
     Cancelled(Rule),
     /// The cancel is refused.
@@ -83,7 +85,7 @@ impl EventKind {
             Self::RefundReserved(..) => "refund-reserved",
             Self::RefundSucceeded(_) => "refund-succeeded",
             Self::RefundFailed(_) => "refund-failed",
-            Self::CancelReceived => "cancel-received",
+            Self::CancelReceived | Self::FurtherCancelReceived(_) => "cancel-received",
             Self::Cancelled(_) => "cancelled",
             Self::Refused(_) => "refused",
             Self::ReversalOpened(_) => "reversal-opened",
@@ -109,6 +111,7 @@ impl EventKind {
             | Self::RefundSucceeded(_)
             | Self::RefundFailed(_)
             | Self::CancelReceived
+            | Self::FurtherCancelReceived(_)
             | Self::Cancelled(_)
             | Self::Refused(_)
             | Self::ReversalOpened(_)
@@ -127,6 +130,7 @@ impl EventKind {
             Self::PaymentRecorded(amount) | Self::ReversalOpened(Some(amount)) => vec![("amount", amount.to_string())],
             Self::RefundReserved(id, amount) => vec![("refundRequestId", id.to_string()), ("amount", amount.to_string())],
             Self::RefundSucceeded(id) | Self::RefundFailed(id) => vec![("refundRequestId", id.to_string())],
+            Self::FurtherCancelReceived(acquirer_id) => vec![("acquirerId", acquirer_id.to_string())],
             Self::Cancelled(rule) => vec![("rule", rule.name().to_owned())],
             Self::Refused(refusal) => {
                 vec![("reason", refusal.name().to_string()), ("resultCode", refusal.code().to_string())]

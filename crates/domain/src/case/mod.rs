@@ -1,6 +1,7 @@
 //! All that is known of one payment request.
 
 mod cancellation;
+mod deferral;
 mod event;
 mod payment;
 mod refund;
@@ -13,6 +14,7 @@ pub use cancellation::{
     Answer, Cancellation, CancellationState, CancellationStateName, DeferReason, FinalAnswer, Refusal, RefusalCode, RefusalName,
     Told,
 };
+pub use deferral::{Deferral, DeferralState, DeferralStateName, LookupAttempt, Receipt, spread};
 pub use event::{Event, EventKind};
 pub use payment::{CorePayment, Payment, PaymentKind, PaymentStatus, PaymentStatusName};
 pub use refund::{Refund, RefundState, RefundStateName, RefundedElsewhere, RefundedElsewhereName};
@@ -37,6 +39,10 @@ pub struct Case {
     pub refunds: Vec<Refund>,
     /// The cancellation, if one was received.
     pub cancellation: Option<Cancellation>,
+    /// The cancels of further acquirers, where more than one asked before the payment was known; only while the cancel is deferred.
+    pub receipts: Vec<Receipt>,
+    /// How a deferred cancel waits.
+    pub deferral: Option<Deferral>,
     /// The duty to give money back, if it ever arose.
     pub reversal: Option<Reversal>,
     /// How a day's statement accounts for the payment, once one does.
@@ -71,6 +77,8 @@ impl Case {
             payment: None,
             refunds: Vec::new(),
             cancellation: None,
+            receipts: Vec::new(),
+            deferral: None,
             reversal: None,
             settlement: None,
             told: None,

@@ -2,109 +2,176 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Decision;
-use super::contradiction;
 use super::update::CaseUpdate;
+use super::{Decision, contradiction};
 use crate::{
-    Answer, Cancel, CancelReply, Cancellation, CancellationState, Case, CorePayment, DeferReason, EventKind, FinalAnswer,
-    FundsKind, Lookup, NeverReceived, OtherAcquirer, PaymentStatus, PeriodOver, Policy, RefundedElsewhere, Refusal, RefusalCode,
-    Rule,
+    AcquirerId, Answer, Cancel, CancelReply, Cancellation, CancellationState, Case, CorePayment, DeferReason, EventKind,
+    FinalAnswer, FundsKind, Lookup, LookupAttempt, LookupEnd, NeverReceived, OtherAcquirer, PaymentStatus, PeriodOver, Policy,
+    Receipt, RefundedElsewhere, Refusal, RefusalCode, Rule,
 };
 
-/// A cancel with the moment that decides about its period.
-struct Receipt<'a> {
-    cancel: &'a Cancel,
-    received_at: DateTime<Utc>,
-    /// In what its lookup contradicts the record, or itself.
-    contradiction: Option<String>,
+/// What asking the wallet core came to, and when that was known.
+pub(super) struct LookedUp<'a> {
+    pub(super) lookup: &'a Lookup,
+    pub(super) attempt: LookupAttempt,
+    pub(super) now: DateTime<Utc>,
 }
 
-impl Receipt<'_> {
+impl LookedUp<'_> {
     fn found(&self) -> Option<&CorePayment> {
-        match &self.cancel.lookup {
+        match self.lookup {
             Lookup::Found(found) => Some(found),
-            Lookup::Recorded | Lookup::Failed => None,
+            Lookup::Recorded | Lookup::NotYet | Lookup::Failed(_) => None,
         }
     }
 
-    /// Whether the core says that the payment is the asking acquirer's, against what is recorded: nobody is refused on doubt.
-    fn may_be_its_own(&self) -> bool {
-        self.contradiction.is_some() && self.found().is_some_and(|found| found.payment.acquirer_id == self.cancel.acquirer_id)
+    /// In what the lookup contradicts the record, or itself.
+    fn contradiction(&self, case: &Case) -> Option<String> {
+        self.found().and_then(|found| contradiction::of_lookup(case, found, self.now))
     }
 }
 
 pub(super) fn cancel(policy: &Policy, case: &Case, cancel: &Cancel, at: DateTime<Utc>) -> Decision {
-    // Two processes may commit in another order than they received: the earliest receipt counts, not the first one recorded.
-    let received_at = case.cancellation.as_ref().map_or(at, |known| known.first_received_at.min(at));
-    let found = match &cancel.lookup {
-        Lookup::Found(found) => Some(found),
-        Lookup::Recorded | Lookup::Failed => None,
-    };
-    let contradiction = found.and_then(|found| contradiction::of_lookup(case, found, at + cancel.waited));
-    let receipt = Receipt { cancel, received_at, contradiction };
+    let Cancel { acquirer_id, lookup, waited, attempt } = cancel;
     let mut update = CaseUpdate::of(case, at);
-    if let Some(found) = found.filter(|_| !case.is_decided()) {
-        match receipt.contradiction {
-            None => update.merge_lookup(found),
-            // Of refunds the highest word counts, so that none goes on that the core may have made already.
-            Some(_) if case.payment.is_some() => update.merge_refunds(found),
-            Some(_) => {}
+    let looked_up = LookedUp { lookup, attempt: *attempt, now: at + *waited };
+    if let Some((rule, reply)) = repeat(policy, case, (acquirer_id, &looked_up)) {
+        if let (true, Some(reason)) = (rule != Rule::DifferentAcquirer, looked_up.contradiction(case)) {
+            update.park_contradicted(policy, &reason);
         }
+        let decision = if rule == Rule::ReversalPending {
+            lease_inline(policy, case, update, *waited)
+        } else {
+            update.finish_if_changed(case, reply)
+        };
+        return decision.by(rule);
     }
-    let rule = select_rule(policy, &update.case, &receipt);
-    // What the lookup said of the payment is recorded even where the asking acquirer is refused for it: a core that forgets the payment
-    // must not give the acquirer another answer later. The cancel itself is not recorded.
-    let reply = apply(rule, policy, &receipt, &mut update);
+    update.receive(acquirer_id, at);
+    if let (true, Some(reason)) = (case.has_parked_deferral(), case.defer_reason()) {
+        return update.finish_if_changed(case, CancelReply::Answered(Answer::Pending)).by(Rule::Deferred(reason));
+    }
+    if *lookup == Lookup::NotYet {
+        let reply = CancelReply::LookUp { attempt: update.await_lookup(policy, looked_up.now) };
+        return update.finish_if_changed(case, reply);
+    }
+    let (rule, reply) = conclude(policy, &mut update, &looked_up);
+    if rule != Rule::Deferred(DeferReason::Contradiction) && !may_cancel(policy, &update.case, acquirer_id) {
+        let reply = CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest));
+        return update.finish_if_changed(case, reply).by(Rule::DifferentAcquirer);
+    }
     if matches!(reply, CancelReply::ReversalPending { .. }) {
-        return lease_inline(policy, case, update, cancel.waited).by(rule);
+        return lease_inline(policy, case, update, *waited).by(rule);
     }
-    let decision = if update.case == *case { Decision::unchanged(reply) } else { update.finish(reply) };
-    decision.by(rule)
+    update.finish_if_changed(case, reply).by(rule)
 }
 
-/// Decides a deferred cancel again once a refund's result is known, and names the rule; any other case is left as it is.
+/// Decides a deferred cancel whose payment a worker looked up. Nobody waits for the reply but the worker, which makes the attempt.
+pub(super) fn decide_looked_up(policy: &Policy, case: &Case, end: &LookupEnd, at: DateTime<Utc>) -> Decision {
+    if case.lookup_due_at().is_none() {
+        let answer = case.cancellation.as_ref().and_then(Cancellation::final_answer).map_or(Answer::Pending, Answer::from);
+        return Decision::unchanged(CancelReply::Answered(answer));
+    }
+    let mut update = CaseUpdate::of(case, at);
+    let (rule, reply) = conclude(policy, &mut update, &LookedUp { lookup: &end.lookup, attempt: end.attempt, now: at });
+    if matches!(reply, CancelReply::ReversalPending { .. }) {
+        return lease_inline(policy, case, update, TimeDelta::zero()).by(rule);
+    }
+    update.finish_if_changed(case, reply).by(rule)
+}
+
+/// Decides a deferred cancel again once a refund's result is known, and names the rule; any other case is left as it is. One that
+/// waits for a lookup too is looked up at once, and a parked one waits for its operator.
 pub(super) fn decide_deferred(policy: &Policy, update: &mut CaseUpdate) -> Option<Rule> {
-    let deferred = update.case.cancellation.as_ref()?;
-    if deferred.state != CancellationState::Deferred(DeferReason::RefundRunning) {
+    if update.case.defer_reason() != Some(DeferReason::RefundRunning) || update.case.has_parked_deferral() {
         return None;
     }
-    let cancel = Cancel::now(deferred.acquirer_id.clone(), Lookup::Recorded);
-    let receipt = Receipt { cancel: &cancel, received_at: deferred.first_received_at, contradiction: None };
-    let rule = select_rule(policy, &update.case, &receipt);
+    let now = update.at;
+    if let Some(waiting) = update.case.deferral.take().filter(|_| !update.case.has_running_refund()) {
+        update.case.deferral = Some(waiting.due_at(now));
+        update.move_to(CancellationState::Deferred(DeferReason::LookupFailed));
+        return None;
+    }
+    let looked_up = LookedUp { lookup: &Lookup::Recorded, attempt: LookupAttempt::FIRST, now };
     // No caller waits for this reply: Alipay+ asks again and is answered then, and the worker makes the attempt.
-    let _ = apply(rule, policy, &receipt, update);
+    let (rule, _) = conclude(policy, update, &looked_up);
     Some(rule)
 }
 
-/// The rule table: flat guards in order of precedence (`docs/develop/decisions.md`).
-fn select_rule(policy: &Policy, case: &Case, receipt: &Receipt<'_>) -> Rule {
-    let looks_at_acquirer = policy.results.other_acquirer == OtherAcquirer::ParamIllegal;
-    if looks_at_acquirer && case.is_foreign_to(&receipt.cancel.acquirer_id) && !receipt.may_be_its_own() {
-        return Rule::DifferentAcquirer;
+/// What a cancel is answered without looking at anything but what is decided: the first three rows of the table. Nobody is refused on
+/// doubt: not where the core says that the payment is the asking acquirer's, against what is recorded.
+fn repeat(policy: &Policy, case: &Case, (acquirer_id, looked_up): (&AcquirerId, &LookedUp<'_>)) -> Option<(Rule, CancelReply)> {
+    let may_be_its_own = looked_up.found().is_some_and(|found| found.payment.acquirer_id == *acquirer_id)
+        || case.defer_reason() == Some(DeferReason::Contradiction);
+    if looks_at_acquirer(policy) && case.is_foreign_to(acquirer_id) && !may_be_its_own {
+        return Some((Rule::DifferentAcquirer, CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest))));
     }
     if let Some(answer) = case.cancellation.as_ref().and_then(Cancellation::final_answer) {
-        return Rule::AnswerRecorded(answer);
+        return Some((Rule::AnswerRecorded(answer), CancelReply::Answered(answer.into())));
     }
-    if case.is_cancelled() {
-        return Rule::ReversalPending;
+    case.is_cancelled().then_some((Rule::ReversalPending, CancelReply::ReversalPending { attempt: None }))
+}
+
+fn looks_at_acquirer(policy: &Policy) -> bool {
+    policy.results.other_acquirer == OtherAcquirer::ParamIllegal
+}
+
+/// Whether what the case came to is also the answer to this acquirer: it belongs to it, or nobody knows yet whose it is.
+fn may_cancel(policy: &Policy, case: &Case, acquirer_id: &AcquirerId) -> bool {
+    !looks_at_acquirer(policy) || !case.is_foreign_to(acquirer_id)
+}
+
+/// Whose cancel decides, and when it came. Where the payment is known it is its acquirer's own, where there is none the earliest. A
+/// cancel that waits for a refund was once let in whoever sent it.
+pub(super) fn entitled(policy: &Policy, case: &Case) -> Option<Receipt> {
+    let Some(payment) = case.payment.as_ref().filter(|_| looks_at_acquirer(policy)) else { return case.earliest_receipt() };
+    let own = case.received_from(&payment.acquirer_id);
+    let own = own.map(|received_at| Receipt { acquirer_id: payment.acquirer_id.clone(), received_at });
+    let is_let_in = case.defer_reason() == Some(DeferReason::RefundRunning);
+    own.or_else(|| case.earliest_receipt().filter(|_| is_let_in))
+}
+
+/// Applies the rules to a case that nothing is decided of, after a look for its payment.
+fn conclude(policy: &Policy, update: &mut CaseUpdate, looked_up: &LookedUp<'_>) -> (Rule, CancelReply) {
+    let contradiction = looked_up.contradiction(&update.case);
+    if contradiction.is_some() || is_still_contradicted(&update.case, looked_up) {
+        update.move_to(CancellationState::Deferred(DeferReason::Contradiction));
+        update.wait_again(looked_up, contradiction);
+        return (Rule::Deferred(DeferReason::Contradiction), CancelReply::Answered(Answer::Pending));
     }
-    if receipt.contradiction.is_some() || is_still_contradicted(case, receipt) {
-        return Rule::Deferred(DeferReason::Contradiction);
+    if let Some(found) = looked_up.found() {
+        update.merge_lookup(found);
     }
+    let Some(receipt) = entitled(policy, &update.case) else {
+        update.turn_away();
+        return (Rule::DifferentAcquirer, CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest)));
+    };
+    let rule = select_rule(policy, &update.case, (&receipt, looked_up));
+    // As long as nobody knows whose it is, each of them waits with a receipt of its own.
+    let is_known_whose = looks_at_acquirer(policy) && update.case.payment.is_some();
+    if is_known_whose || !matches!(rule, Rule::Deferred(_)) {
+        update.assign_to(receipt);
+    }
+    let reply = apply(rule, policy, looked_up, update);
+    (rule, reply)
+}
+
+/// The rest of the rule table, for what nothing is decided of: flat guards in order of precedence (`docs/develop/decisions.md`).
+fn select_rule(policy: &Policy, case: &Case, (receipt, looked_up): (&Receipt, &LookedUp<'_>)) -> Rule {
     let Some(payment) = &case.payment else {
-        return match receipt.cancel.lookup {
+        return match looked_up.lookup {
             Lookup::Recorded | Lookup::Found(_) => Rule::NeverReceived,
-            Lookup::Failed => Rule::Deferred(DeferReason::LookupFailed),
+            Lookup::Failed(_) | Lookup::NotYet => Rule::Deferred(DeferReason::LookupFailed),
         };
     };
     if case.is_settled() || !policy.period.includes(payment.initiated_at, receipt.received_at) {
         return Rule::PeriodOver;
     }
-    if case.has_running_refund() || receipt.found().is_some_and(|found| found.refund_running) {
+    if case.has_running_refund() || looked_up.found().is_some_and(|found| found.refund_running) {
         return Rule::Deferred(DeferReason::RefundRunning);
     }
-    if receipt.cancel.lookup == Lookup::Failed {
-        return Rule::Deferred(DeferReason::LookupFailed);
+    match looked_up.lookup {
+        Lookup::Failed(_) | Lookup::NotYet => return Rule::Deferred(DeferReason::LookupFailed),
+        Lookup::Recorded | Lookup::Found(_) => {}
     }
     match (&payment.status, case.refunded_in_all()) {
         (PaymentStatus::InProgress | PaymentStatus::Failed { .. }, _) => Rule::NothingTaken,
@@ -115,62 +182,56 @@ fn select_rule(policy: &Policy, case: &Case, receipt: &Receipt<'_>) -> Rule {
 }
 
 /// Only a lookup that agrees with the record ends the doubt.
-fn is_still_contradicted(case: &Case, receipt: &Receipt<'_>) -> bool {
-    let state = case.cancellation.as_ref().map(|known| known.state);
-    state == Some(CancellationState::Deferred(DeferReason::Contradiction)) && receipt.found().is_none()
+fn is_still_contradicted(case: &Case, looked_up: &LookedUp<'_>) -> bool {
+    case.defer_reason() == Some(DeferReason::Contradiction) && looked_up.found().is_none()
 }
 
 /// Records what the rule says, and replies.
-fn apply(rule: Rule, policy: &Policy, receipt: &Receipt<'_>, update: &mut CaseUpdate) -> CancelReply {
+fn apply(rule: Rule, policy: &Policy, looked_up: &LookedUp<'_>, update: &mut CaseUpdate) -> CancelReply {
     match rule {
         Rule::DifferentAcquirer => CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest)),
-        Rule::AnswerRecorded(answer) => {
-            update.park_if_contradicted(policy, receipt);
-            CancelReply::Answered(answer.into())
-        }
-        Rule::ReversalPending => {
-            update.park_if_contradicted(policy, receipt);
-            CancelReply::ReversalPending { attempt: None }
-        }
+        Rule::AnswerRecorded(answer) => CancelReply::Answered(answer.into()),
+        Rule::ReversalPending => CancelReply::ReversalPending { attempt: None },
         Rule::PeriodOver => {
             let code = match policy.results.period_over {
                 PeriodOver::ProcessFail => RefusalCode::ProcessFail,
                 PeriodOver::CancelWindowExceed => RefusalCode::CancelWindowExceed,
             };
-            refuse(update, receipt, Refusal::PeriodOver(code))
+            refuse(update, Refusal::PeriodOver(code))
         }
         Rule::Deferred(reason) => {
-            update.receive(receipt, CancellationState::Deferred(reason));
+            update.move_to(CancellationState::Deferred(reason));
+            update.wait_again(looked_up, None);
             CancelReply::Answered(Answer::Pending)
         }
         Rule::FullyRefunded => {
-            update.receive(receipt, CancellationState::AlreadyRefunded { never_seen: false });
+            update.decide(CancellationState::AlreadyRefunded { never_seen: false });
             CancelReply::Answered(Answer::Cancelled)
         }
-        Rule::PartlyRefunded => refuse(update, receipt, Refusal::PartlyRefunded),
-        Rule::NeverReceived | Rule::NothingTaken | Rule::MoneyTaken => close(policy, update, receipt, rule),
+        Rule::PartlyRefunded => refuse(update, Refusal::PartlyRefunded),
+        Rule::NeverReceived | Rule::NothingTaken | Rule::MoneyTaken => close(policy, update, rule),
     }
 }
 
-fn refuse(update: &mut CaseUpdate, receipt: &Receipt<'_>, refusal: Refusal) -> CancelReply {
-    update.receive(receipt, CancellationState::Refused { refusal });
+fn refuse(update: &mut CaseUpdate, refusal: Refusal) -> CancelReply {
+    update.decide(CancellationState::Refused { refusal });
     update.record_event(EventKind::Refused(refusal));
     CancelReply::Answered(Answer::Refused(refusal))
 }
 
 /// Cancels: the payment is closed, and what it took goes back. A wallet core is asked even where nothing is known to be taken: it
 /// may have debited and died before it reported that.
-fn close(policy: &Policy, update: &mut CaseUpdate, receipt: &Receipt<'_>, rule: Rule) -> CancelReply {
+fn close(policy: &Policy, update: &mut CaseUpdate, rule: Rule) -> CancelReply {
     let cancelled_at = update.at;
     let reply = match policy.funds {
         FundsKind::Ledger => {
             let never_received = rule == Rule::NeverReceived && policy.results.never_received == NeverReceived::OrderNotExist;
             let answer = if never_received { FinalAnswer::Refused(Refusal::NeverReceived) } else { FinalAnswer::Cancelled };
-            update.receive(receipt, CancellationState::Cancelled { cancelled_at, answer });
+            update.decide(CancellationState::Cancelled { cancelled_at, answer });
             CancelReply::Answered(answer.into())
         }
         FundsKind::Http => {
-            update.receive(receipt, CancellationState::Open { cancelled_at });
+            update.decide(CancellationState::Open { cancelled_at });
             CancelReply::ReversalPending { attempt: None }
         }
     };
@@ -189,30 +250,5 @@ fn lease_inline(policy: &Policy, before: &Case, mut update: CaseUpdate, waited: 
     if begun.is_some() {
         update.case.reversal = begun;
     }
-    let reply = CancelReply::ReversalPending { attempt };
-    if update.case == *before { Decision::unchanged(reply) } else { update.finish(reply) }
-}
-
-impl CaseUpdate {
-    fn park_if_contradicted(&mut self, policy: &Policy, receipt: &Receipt<'_>) {
-        if let Some(reason) = &receipt.contradiction {
-            self.park_contradicted(policy, reason);
-        }
-    }
-
-    /// Records where the cancellation stands. Only the first receipt has a line in the timeline. Before the payment could be looked
-    /// up any acquirer may have asked; the case becomes that of the acquirer that is answered.
-    fn receive(&mut self, receipt: &Receipt<'_>, state: CancellationState) {
-        let first_received_at = receipt.received_at;
-        self.case.cancellation = Some(match self.case.cancellation.take() {
-            Some(known) if known.waits_for_lookup() => {
-                Cancellation { acquirer_id: receipt.cancel.acquirer_id.clone(), first_received_at, state }
-            }
-            Some(known) => Cancellation { first_received_at, state, ..known },
-            None => {
-                self.record_event(EventKind::CancelReceived);
-                Cancellation { acquirer_id: receipt.cancel.acquirer_id.clone(), first_received_at, state }
-            }
-        });
-    }
+    update.finish_if_changed(before, CancelReply::ReversalPending { attempt })
 }

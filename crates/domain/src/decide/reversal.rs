@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Decision;
-use super::contradiction;
 use super::update::CaseUpdate;
+use super::{Decision, contradiction, deferral};
 use crate::{
     Answer, AttemptEnd, CancellationState, Case, CommandReply, Disposition, EventKind, FinalAnswer, LeaseReply, NeverReceived,
     Policy, RefundedElsewhere, Refusal, Reversal, ReversalOutcome, ReversalState, retry_delay,
@@ -62,7 +61,10 @@ pub(super) fn complete_attempt(policy: &Policy, case: &Case, end: &AttemptEnd, a
 }
 
 /// Has a parked reversal tried again.
-pub(super) fn retry(case: &Case, at: DateTime<Utc>) -> Decision {
+pub(super) fn retry(policy: &Policy, case: &Case, at: DateTime<Utc>) -> Decision {
+    if case.defer_reason().is_some() {
+        return deferral::retry(policy, case, at);
+    }
     let reversal = match parked(case) {
         Ok(reversal) => reversal,
         Err(reply) => return Decision::unchanged(reply),
@@ -75,6 +77,9 @@ pub(super) fn retry(case: &Case, at: DateTime<Utc>) -> Decision {
 
 /// Leaves an open reversal to an operator. What an attempt is doing at this moment is not stopped by it, so it has to end before.
 pub(super) fn park(case: &Case, (note, by): (&str, &str), at: DateTime<Utc>) -> Decision {
+    if case.defer_reason().is_some() {
+        return deferral::park(case, (note, by), at);
+    }
     let Some(reversal) = &case.reversal else {
         return Decision::unchanged(CommandReply::NotFound { fenced: false });
     };
@@ -90,7 +95,10 @@ pub(super) fn park(case: &Case, (note, by): (&str, &str), at: DateTime<Utc>) -> 
 }
 
 /// Ends a parked reversal that was paid by hand.
-pub(super) fn resolve(case: &Case, (note, by): (&str, &str), at: DateTime<Utc>) -> Decision {
+pub(super) fn resolve(policy: &Policy, case: &Case, (note, by): (&str, &str), at: DateTime<Utc>) -> Decision {
+    if case.defer_reason().is_some() {
+        return deferral::resolve(policy, case, (note, by), at);
+    }
     let reversal = match parked(case) {
         Ok(reversal) => reversal,
         Err(reply) => return Decision::unchanged(reply),

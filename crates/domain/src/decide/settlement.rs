@@ -15,7 +15,11 @@ pub(super) fn settle(policy: &Policy, case: &Case, closing: &DayClosing, at: Dat
     }
     let state = case.cancellation.as_ref().map(|cancellation| cancellation.state);
     if let Some(CancellationState::Deferred(_)) = state {
-        return Decision::unchanged(CommandReply::Conflict("its cancel is deferred"));
+        return Decision::unchanged(CommandReply::Conflict(if case.has_parked_deferral() {
+            "its cancel is parked; an operator has to resolve it or have it tried again"
+        } else {
+            "its cancel is deferred"
+        }));
     }
     let mut update = CaseUpdate::of(case, at);
     let day = closing.day;

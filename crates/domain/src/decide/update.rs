@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::{Change, Decision};
 use crate::{
-    Cancellation, CancellationState, Case, CorePayment, Entry, EntryKind, Event, EventKind, FinalAnswer, FundsKind, Payment,
-    PaymentStatus, Policy, Refund, RefundedElsewhere, Reply, Reversal, ReversalState, Taken, Told,
+    Cancellation, CancellationState, Case, CorePayment, Entry, EntryKind, Event, EventKind, FinalAnswer, FundsKind, Money,
+    Payment, PaymentStatus, Policy, Refund, RefundedElsewhere, Reply, Reversal, ReversalState, Taken, Told,
 };
 
 pub(super) struct CaseUpdate {
@@ -125,6 +125,13 @@ impl CaseUpdate {
     pub(super) fn book_refund(&mut self, payment: &Payment, refund: &Refund) {
         let kind = EntryKind::returning(payment.kind);
         self.entries.push(Entry { refund: Some(refund.id.clone()), amount: refund.amount, ..entry(payment, kind, self.at) });
+    }
+
+    /// Books what refunds left of the payment.
+    pub(super) fn book_rest(&mut self, payment: &Payment, left: i64) {
+        if let Ok(amount) = Money::new(left, payment.amount.currency()) {
+            self.entries.push(Entry { amount, ..entry(payment, EntryKind::returning(payment.kind), self.at) });
+        }
     }
 
     /// Returns what the payment took: booked at once by the ledger; for a wallet core the case's one reversal is

@@ -73,7 +73,7 @@ fn f58_a_second_answer_that_contradicts_the_first_is_u_until_the_core_agrees_aga
         assert_eq!(story.decides(looked_up(found(other.clone(), 0))), U, "{other:?}");
         assert_eq!((story.state(), story.case.payment.clone()), (CONTRADICTED, recorded), "the first answer stands");
         assert_eq!(story.case.inquiry(), Inquiry::InProcess);
-        for lookup in [found(other, 0), Lookup::Failed, Lookup::Recorded] {
+        for lookup in [found(other, 0), Lookup::Failed("no answer".to_owned()), Lookup::Recorded] {
             assert_eq!((story.unmoved_by(looked_up(lookup)), story.state()), (U, CONTRADICTED));
         }
         assert_eq!(story.refunds("r1", 1), REFUSED);
@@ -188,7 +188,7 @@ fn a_core_that_forgets_a_payment_changes_no_refusal() {
     let by_other = |lookup| Action::Cancel(Cancel::now(acquirer(OTHER_ACQUIRER), lookup));
     assert_eq!(story.decides(by_other(found(succeeded(), 0))), f(Refusal::DifferentRequest));
     assert_eq!(story.case.cancellation, None, "a stranger's cancel is not recorded");
-    for lookup in [Lookup::Recorded, Lookup::Failed, found(succeeded(), 0)] {
+    for lookup in [Lookup::Recorded, Lookup::Failed("no answer".to_owned()), found(succeeded(), 0)] {
         assert_eq!(story.unmoved_by(by_other(lookup)), f(Refusal::DifferentRequest));
     }
     assert_eq!(story.cancels(), leased(1), "it is the acquirer's whose payment it is");
@@ -197,7 +197,7 @@ fn a_core_that_forgets_a_payment_changes_no_refusal() {
 #[test]
 fn f52_an_inquiry_denies_nothing_that_nobody_could_look_up() {
     let mut story = nothing(CORE);
-    assert_eq!((story.case.inquiry(), story.decides(looked_up(Lookup::Failed))), (Inquiry::Unknown, U));
+    assert_eq!((story.case.inquiry(), story.decides(looked_up(Lookup::Failed("no answer".to_owned())))), (Inquiry::Unknown, U));
     assert_eq!(story.case.inquiry(), Inquiry::InProcess);
     assert_eq!((story.decides(looked_up(Lookup::Recorded)), story.case.inquiry()), (leased(1), Inquiry::InProcess));
     assert_eq!(story.closes(1, PARTLY), f(Refusal::PartlyRefunded));

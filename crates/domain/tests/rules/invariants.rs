@@ -2,8 +2,8 @@
 
 use domain::{
     Action, Answer, AttemptEnd, Cancel, CancelReply, CancellationState, Case, Command, CommandReply, CorePayment, Decision,
-    DeferReason, Disposition, FinalAnswer, FundsKind, LeaseReply, Lookup, OtherAcquirer, PayResult, PaymentStatus, Policy,
-    Refusal, Reply, ReportedResult, ReversalOutcome, ReversalState, Settlement,
+    DeferReason, Disposition, FinalAnswer, FundsKind, LeaseReply, Lookup, LookupEnd, OtherAcquirer, PayResult, PaymentStatus,
+    Policy, Refusal, Reply, ReportedResult, ReversalOutcome, ReversalState, Settlement,
 };
 
 /// [`domain::decide`], or one with a planted bug.
@@ -26,14 +26,18 @@ impl Step<'_> {
     /// What the wallet core said of the payment, where a cancel had it looked up.
     pub(crate) fn found(&self) -> Option<&CorePayment> {
         match self.action() {
-            Action::Cancel(Cancel { lookup: Lookup::Found(found), .. }) => Some(found),
-            Action::Cancel(Cancel { lookup: Lookup::Recorded | Lookup::Failed, .. })
+            Action::Cancel(Cancel { lookup: Lookup::Found(found), .. })
+            | Action::DecideDeferred(LookupEnd { lookup: Lookup::Found(found), .. }) => Some(found),
+            Action::Cancel(Cancel { lookup: Lookup::Recorded | Lookup::NotYet | Lookup::Failed(_), .. })
+            | Action::DecideDeferred(LookupEnd { lookup: Lookup::Recorded | Lookup::NotYet | Lookup::Failed(_), .. })
             | Action::Pay(_)
             | Action::Result(_)
             | Action::Refund(_)
             | Action::RefundResult(_)
             | Action::LeaseAttempt
             | Action::CompleteAttempt(_)
+            | Action::LeaseLookup
+            | Action::LookUpBy(_)
             | Action::Retry
             | Action::Park { .. }
             | Action::Resolve { .. }
@@ -50,19 +54,18 @@ pub(crate) fn recorded_answer(case: &Case) -> Option<FinalAnswer> {
     case.cancellation.as_ref().and_then(domain::Cancellation::final_answer)
 }
 
-/// Whether a cancel waits for its lookup under the name of another acquirer, which asked before. Its repeat takes the name over, so
-/// it writes once more.
+/// Whether a cancel waits for its lookup and has no receipt of its own.
 pub(crate) fn waits_in_anothers_name(step: &Step<'_>) -> bool {
     let Action::Cancel(cancel) = step.action() else { return false };
-    let waiting = step.after.cancellation.as_ref().filter(|cancellation| cancellation.waits_for_lookup());
-    step.decision.change.is_some() && waiting.is_some_and(|waiting| waiting.acquirer_id != cancel.acquirer_id)
+    let waits = step.after.cancellation.as_ref().is_some_and(|cancellation| cancellation.waits_for_lookup());
+    waits && step.after.received_from(&cancel.acquirer_id).is_none()
 }
 
 /// The same command once more on what it left behind: nothing is written, and the same is said, but for a lease, which is given
 /// once, and for an operator's word, which finds the reversal not parked any more. Where nothing was written, that deciding is a
 /// function says the same.
 fn once_is_enough(decide: Decide, step: &Step<'_>) {
-    if step.decision.change.is_none() || waits_in_anothers_name(step) {
+    if step.decision.change.is_none() {
         return;
     }
     let Decision { reply, rule: _, change } = decide(step.policy, step.after, step.command);
@@ -73,9 +76,9 @@ fn once_is_enough(decide: Decide, step: &Step<'_>) {
             assert_eq!(reply, Reply::Cancel(CancelReply::ReversalPending { attempt: None }))
         }
         Reply::Command(CommandReply::Done(Disposition::Reopened | Disposition::Resolved | Disposition::Parked)) => {
-            assert!(matches!(reply, Reply::Command(CommandReply::Conflict(_))))
+            assert!(matches!(reply, Reply::Command(CommandReply::Conflict(_) | CommandReply::NotFound { .. })))
         }
-        Reply::Cancel(CancelReply::Answered(_))
+        Reply::Cancel(CancelReply::Answered(_) | CancelReply::LookUp { .. })
         | Reply::Command(CommandReply::Done(_))
         | Reply::Command(CommandReply::NotFound { .. })
         | Reply::Command(CommandReply::Conflict(_) | CommandReply::RefundedElsewhere)
@@ -99,15 +102,22 @@ fn a_refusal_is_proven(step: &Step<'_>) {
     let case = step.before;
     match refusal {
         Refusal::DifferentRequest => {
-            let Action::Cancel(cancel) = step.action() else { panic!("only a cancel has an acquirer") };
+            let Action::Cancel(cancel) = step.action() else {
+                assert!(matches!(step.action(), Action::DecideDeferred(_)), "only a cancel has an acquirer");
+                assert!(step.after.cancellation.is_none(), "the payment's acquirer did not ask");
+                return;
+            };
             assert_eq!(step.policy.results.other_acquirer, OtherAcquirer::ParamIllegal);
             let found = step.found().filter(|_| !case.is_decided()).map(|found| &found.payment);
             let of_payment = case.payment.as_ref().or(found).map(|payment| &payment.acquirer_id);
             let of_cancel = case.cancellation.as_ref().filter(|cancellation| !cancellation.waits_for_lookup());
             let of_cancel = of_cancel.map(|cancellation| &cancellation.acquirer_id);
-            assert!(of_payment.or(of_cancel).is_some(), "somebody is recorded");
+            let is_fence_of_another = step.after.payment.is_none() && step.after.is_foreign_to(&cancel.acquirer_id);
+            assert!(is_fence_of_another || of_payment.or(of_cancel).is_some(), "somebody is recorded");
             assert!(of_payment != Some(&cancel.acquirer_id) && of_cancel != Some(&cancel.acquirer_id));
-            assert_eq!(step.after.cancellation, case.cancellation, "a stranger's cancel is not recorded");
+            let is_its_own = step.after.cancellation.as_ref().is_some_and(|known| known.acquirer_id == cancel.acquirer_id);
+            let is_left = is_its_own || !step.after.receipts.is_empty();
+            assert!(!is_left || step.decision.change.is_none(), "a stranger's cancel is not recorded");
         }
         Refusal::PeriodOver(_) => {
             let payment = step.after.payment.as_ref().expect("a payment that is known");
@@ -195,10 +205,14 @@ fn a_refund_fits_what_the_core_left(step: &Step<'_>) {
 fn a_cancel_is_never_undone(step: &Step<'_>) {
     let (before, after) = (&step.before.cancellation, &step.after.cancellation);
     if let (Some(before), Some(after)) = (before, after) {
-        assert!(before.acquirer_id == after.acquirer_id || before.waits_for_lookup());
-        assert!(after.first_received_at <= before.first_received_at, "the earliest receipt");
+        assert!(before.acquirer_id == after.acquirer_id || before.state.defer_reason().is_some());
+        let known = step.before.received_from(&after.acquirer_id);
+        assert!(known.is_none_or(|known| after.first_received_at <= known), "the earliest receipt");
     }
-    assert!(before.is_none() || after.is_some());
+    let is_turned_away = before.as_ref().is_some_and(|before| before.waits_for_lookup())
+        && step.after.payment.as_ref().is_some_and(|payment| step.before.received_from(&payment.acquirer_id).is_none());
+    assert!(before.is_none() || after.is_some() || is_turned_away);
+    a_deferral_is_of_what_waits(step.after);
     let refunded = match step.action() {
         Action::CompleteAttempt(AttemptEnd { outcome: ReversalOutcome::PartlyRefunded(_), .. }) => !is_promised(step.before),
         Action::CompleteAttempt(AttemptEnd { outcome: ReversalOutcome::FullyRefunded, .. }) => true,
@@ -222,9 +236,18 @@ fn a_cancel_is_never_undone(step: &Step<'_>) {
         );
         assert!(!step.after.has_running_refund(), "no refund runs beside a cancellation");
     }
-    let waits = after.as_ref().is_some_and(|known| known.state == CancellationState::Deferred(DeferReason::RefundRunning));
+    let waits = after.as_ref().is_some_and(|known| known.state == CancellationState::Deferred(DeferReason::RefundRunning))
+        && !step.after.has_parked_deferral();
     let ended = matches!(step.action(), Action::RefundResult(_)) && step.before.has_running_refund();
     assert!(!waits || !ended || step.after.has_running_refund(), "nobody waits for a refund that has ended");
+}
+
+/// What is decided waits for nothing, and only where more than one acquirer waits there are further receipts.
+fn a_deferral_is_of_what_waits(case: &Case) {
+    let waits = case.defer_reason().is_some();
+    assert!(waits || (case.deferral.is_none() && case.receipts.is_empty()), "what is decided waits for nothing");
+    let has_end = case.lookup_due_at().is_some() || case.has_parked_deferral() || case.has_running_refund();
+    assert!(!waits || has_end, "what waits is due, parked, or waits for a refund");
 }
 
 fn a_reversal_goes_its_way_only(step: &Step<'_>) {

@@ -142,7 +142,7 @@ fn outcomes(story: &Story) -> Vec<(&'static str, Action)> {
         ("not known", end(ReversalOutcome::Unknown("status 500".into()))),
         ("lookup: the payment, succeeded", looked_up(found(succeeded(), false))),
         ("lookup: not found", looked_up(Lookup::Recorded)),
-        ("lookup: failed", looked_up(Lookup::Failed)),
+        ("lookup: failed", looked_up(Lookup::Failed("no answer".to_owned()))),
         ("lookup: another amount", looked_up(changed())),
     ]
 }
@@ -155,7 +155,7 @@ fn answer_in_words(reply: Reply) -> String {
             Answer::Pending => "U".into(),
         },
         Reply::Cancel(CancelReply::ReversalPending { attempt: Some(_) }) => "U, and the core is asked at once".into(),
-        Reply::Cancel(CancelReply::ReversalPending { attempt: None }) => "U".into(),
+        Reply::Cancel(CancelReply::ReversalPending { attempt: None } | CancelReply::LookUp { .. }) => "U".into(),
         Reply::Command(_) | Reply::Lease(_) => panic!("not the core's word: {reply:?}"),
     }
 }

@@ -104,7 +104,7 @@ fn case_with(faults: Faults) -> Case {
 
 fn cancel_with(faults: Faults) -> domain::Command {
     let asks = if faults.other_acquirer { OTHER_ACQUIRER } else { ACQUIRER };
-    let lookup = if faults.lookup_failed { Lookup::Failed } else { Lookup::Recorded };
+    let lookup = if faults.lookup_failed { Lookup::Failed("no answer".to_owned()) } else { Lookup::Recorded };
     let action = domain::Action::Cancel(Cancel::now(acquirer(asks), lookup));
     let at = if faults.too_late { at(TOO_LATE) } else { at(IN_TIME) };
     domain::Command { id: case_with(faults).id, at, action }

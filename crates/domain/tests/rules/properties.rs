@@ -93,7 +93,7 @@ fn any_lookup() -> impl Strategy<Value = Lookup> {
         let payment = Payment { status, initiated_at, ..payment };
         Lookup::Found(Box::new(CorePayment { payment, refunded, refund_running }))
     });
-    prop_oneof![4 => Just(Lookup::Recorded), 1 => Just(Lookup::Failed), 3 => found]
+    prop_oneof![4 => Just(Lookup::Recorded), 1 => Just(Lookup::Failed("no answer".to_owned())), 3 => found]
 }
 
 fn any_action() -> impl Strategy<Value = Action> {
@@ -167,12 +167,13 @@ fn money_goes_back_once_and_never_more_than_is_left(story: &Story) {
 
 /// Each of these is told once in a case's life.
 fn the_timeline_repeats_nothing(story: &Story) {
-    for what in ["payment-recorded", "succeeded", "failed", "cancel-received", "cancelled", "refused"] {
+    // A cancel that is turned away, because the payment is another acquirer's, leaves its lines too.
+    for what in ["payment-recorded", "succeeded", "failed", "cancelled"] {
         let times = story.timeline().into_iter().filter(|name| *name == what).count();
         assert!(times <= 1, "{what} {times} times");
     }
     let said = |what: &str| story.timeline().contains(&what);
-    assert_eq!(said("cancel-received"), story.case.cancellation.is_some());
+    assert!(said("cancel-received") || story.case.cancellation.is_none());
     assert!(said("cancelled") || !story.case.is_cancelled());
     assert_eq!(said("succeeded"), has_succeeded(&story.case));
     let ended = |refund: &&domain::Refund| refund.state != RefundState::Reserved;
@@ -184,7 +185,7 @@ fn the_timeline_repeats_nothing(story: &Story) {
 /// The ledger keeps the money of a wallet that announces its payments: nothing is looked up there.
 fn as_it_can_be(funds: FundsKind, action: &Action) -> Action {
     match action {
-        Action::Cancel(Cancel { acquirer_id, lookup: Lookup::Found(_), waited: _ }) if funds == FundsKind::Ledger => {
+        Action::Cancel(Cancel { acquirer_id, lookup: Lookup::Found(_), waited: _, attempt: _ }) if funds == FundsKind::Ledger => {
             Action::Cancel(Cancel::now(acquirer_id.clone(), Lookup::Recorded))
         }
         action => action.clone(),
@@ -223,7 +224,7 @@ proptest! {
                 Happening::Asked(when, action) => match asks(&mut story, when, action) {
                     Reply::Cancel(CancelReply::ReversalPending { attempt }) => attempt,
                     Reply::Lease(LeaseReply::Leased(attempt)) => Some(attempt),
-                    Reply::Cancel(CancelReply::Answered(_)) | Reply::Command(_) | Reply::Lease(LeaseReply::NotDue) | Reply::Attempt(_) => None,
+                    Reply::Cancel(CancelReply::Answered(_) | CancelReply::LookUp { .. }) | Reply::Command(_) | Reply::Lease(LeaseReply::NotDue) | Reply::Attempt(_) => None,
                 },
                 Happening::WorkerBegins(when) => story.moment(when).worker_begins(),
                 Happening::DayCloses => {

@@ -217,7 +217,7 @@ fn a_lookup_that_failed_defers_the_cancel_until_it_succeeds() {
 #[test]
 fn until_the_payment_is_looked_up_nobody_is_another_acquirer() {
     let cancel = |of: &str, lookup: Lookup| Action::Cancel(Cancel::now(acquirer(of), lookup));
-    let failed = |of: &str| cancel(of, Lookup::Failed);
+    let failed = |of: &str| cancel(of, Lookup::Failed("no answer".to_owned()));
     let payment = paid(CORE).case.payment.unwrap();
     let found = |of: &str| {
         let payment = payment.clone();
@@ -228,7 +228,7 @@ fn until_the_payment_is_looked_up_nobody_is_another_acquirer() {
     assert_eq!(story.decides(failed(ACQUIRER)), U, "a refusal would not be proven");
     assert_eq!(story.decides(found(OTHER_ACQUIRER)), f(Refusal::DifferentRequest));
     assert_eq!(story.unmoved_by(failed(OTHER_ACQUIRER)), f(Refusal::DifferentRequest), "a core that forgets changes no answer");
-    assert_eq!(story.decides(found(ACQUIRER)), leased(1));
+    assert_eq!(story.decides(found(ACQUIRER)), leased(1), "its own receipt was decided by the same lookup");
     assert_eq!(story.closes(1, ReversalOutcome::Done), S);
     assert_eq!(story.unmoved_by(cancel_by(OTHER_ACQUIRER)), f(Refusal::DifferentRequest));
     assert_eq!(story.unmoved_by(cancel_by(ACQUIRER)), S);

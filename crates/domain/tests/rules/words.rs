@@ -114,6 +114,7 @@ fn only_a_cancel_and_an_announced_payment_open_a_case() {
         refund_ended("r1", domain::ReportedResult::Failed),
         Action::LeaseAttempt,
         closing(1, ReversalOutcome::Done),
+        Action::LeaseLookup,
         Action::Retry,
         park(),
         Action::Resolve { note, by },

@@ -35,7 +35,7 @@ async fn attempt(ports: &Ports, leased: LeasedReversal) -> Answer {
 
 /// The part of the next attempt's delay that spreads a backlog. It depends on the reversal and on the attempt alone: every process
 /// says the same, and a run that is repeated repeats it.
-fn jitter_of(id: &PaymentRequestId, attempt: u32) -> Jitter {
+pub(super) fn jitter_of(id: &PaymentRequestId, attempt: u32) -> Jitter {
     let hash = stable_hash(&[id.as_str().as_bytes(), &attempt.to_be_bytes()]);
     Jitter(u32::try_from(hash >> 32).unwrap_or_default())
 }
@@ -121,11 +121,13 @@ pub(crate) async fn await_or_attempt(ports: &Arc<Ports>, id: &PaymentRequestId, 
         if let Some(answer) = await_lease_end(ports, id).await {
             return answer;
         }
-        let cancel = Cancel::now(acquirer_id.clone(), Lookup::Recorded);
+        let cancel = Cancel::now(acquirer_id.clone(), Lookup::NotYet);
         let decided = ports.lanes.submit::<CancelReply>(ports.received(id.clone(), Action::Cancel(cancel))).await;
         match decided.map(|decided| decided.reply) {
             Ok(CancelReply::Answered(answer)) => return answer,
             Ok(CancelReply::ReversalPending { attempt: Some(attempt) }) => return attempt_inline(ports, id, attempt).await,
+            // What is cancelled needs no lookup; whoever finds otherwise asks again.
+            Ok(CancelReply::LookUp { .. }) => return Answer::Pending,
             Ok(CancelReply::ReversalPending { attempt: None }) => {}
             Err(error) => {
                 warn!(payment_request_id = %id, %error, "the cancel is answered U: its reversal could not be resumed (Alipay+ repeats it)");

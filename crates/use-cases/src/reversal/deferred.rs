@@ -1,72 +1,128 @@
 //! Cancels that were received while the payment could not be looked up are decided once the wallet core answers.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ::ports::{Page, Payments};
-use domain::{Action, Cancel, CancelReply, Cancellation, Case};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tracing::{error, info, warn};
+use ::ports::{LeasedLookup, Payments};
+use chrono::TimeDelta;
+use domain::{Action, Answer, CancelReply, LookupEnd};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tracing::{debug, error, info, warn};
 
 use super::attempt::attempt_inline;
 use super::contradiction::report_contradiction;
-use super::lookup::look_up;
+use super::lookup::{look_up, lookup_attempt};
 use super::supervise::stops_within;
 use crate::Ports;
 
-/// How often the core is asked again about payments that it could not name.
-const LOOK_UP_EVERY: Duration = Duration::from_secs(1);
-/// How many deferred cases are looked up at once.
+/// How often it is looked for lookups that are due.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How many lookups are leased at once.
 const AT_ONCE: u32 = 64;
+/// Over how long the lookups are spread that a core which answers again makes due. It is not asked more often than that.
+const HASTEN_WITHIN: Duration = Duration::from_secs(10);
+/// How many of them one transaction makes due.
+const HASTENED_AT_ONCE: u32 = 500;
 
-/// Looks every deferred case up again, page by page and round and round. Those of a page are looked up at once, so that a slow one
-/// delays the others by no more than its own timeout.
+/// Makes the lookups that are due, each by itself, until it has to stop. The first that succeeds after others had failed makes all that
+/// wait due soon.
 pub(super) async fn decide_deferred(ports: Arc<Ports>, mut stop: watch::Receiver<bool>) {
     let Some(payments) = ports.core.as_ref().and_then(|core| core.payments.clone()) else { return };
-    let mut after: Option<String> = None;
+    let mut hastened_at: Option<Instant> = None;
     loop {
-        // Between two pages of one round there is nothing to wait for.
-        let pause = if after.is_none() { LOOK_UP_EVERY } else { Duration::ZERO };
+        let pause = if lease_and_spawn(&ports, &payments).await.is_break() { LOOK_EVERY } else { Duration::ZERO };
         if stops_within(&mut stop, pause).await {
             return;
         }
-        let page = Page { limit: AT_ONCE, after: after.take() };
-        let cases = ports.store.deferred(&page).await.unwrap_or_else(|error| {
-            warn!(%error, "the deferred cancels could not be listed (they are looked for again soon)");
-            Vec::new()
-        });
-        after = cases.last().filter(|_| cases.len() >= AT_ONCE as usize).map(|case| case.id.to_string());
-        let mut running = JoinSet::new();
-        for case in cases {
-            running.spawn(decide_again(Arc::clone(&ports), Arc::clone(&payments), case));
-        }
-        // One by one: a panic in one of them leaves the others of the page to be decided.
-        while let Some(ended) = running.join_next().await {
-            if let Err(died) = ended {
-                error!(error = %died, "a deferred cancel was not decided: its task ended by a panic (report this as a defect)");
-            }
+        let now = ports.clock.instant();
+        ports.lookup_health.tell(now);
+        let may_hasten = hastened_at.is_none_or(|hastened_at| now.saturating_duration_since(hastened_at) >= HASTEN_WITHIN);
+        if may_hasten && ports.lookup_health.take_recovered() {
+            hastened_at = Some(now);
+            hasten(&ports).await;
         }
     }
 }
 
-async fn decide_again(ports: Arc<Ports>, payments: Arc<dyn Payments>, case: Case) {
-    let Some(Cancellation { acquirer_id, .. }) = case.cancellation else { return };
-    let Some(lookup) = look_up(ports.clock.as_ref(), payments.as_ref(), &case.id).await else { return };
-    let cancel = ports.received(case.id.clone(), Action::Cancel(Cancel::now(acquirer_id, lookup)));
-    match ports.lanes.submit::<CancelReply>(cancel).await {
-        Ok(decided) => {
-            report_contradiction(&case.id, &decided);
-            let answer = match decided.reply {
-                CancelReply::ReversalPending { attempt: Some(attempt) } => Some(attempt_inline(&ports, &case.id, attempt).await),
+/// Breaks where nothing more is due, or nothing more can be begun now.
+async fn lease_and_spawn(ports: &Arc<Ports>, payments: &Arc<dyn Payments>) -> ControlFlow<()> {
+    let free = u32::try_from(ports.lookups_of_worker.available_permits()).unwrap_or(AT_ONCE).min(AT_ONCE);
+    if free == 0 {
+        return ControlFlow::Break(());
+    }
+    let leased = match ports.store.lease_lookups(ports.clock.now(), free).await {
+        Ok(leased) => leased,
+        Err(error) => {
+            warn!(%error, "the lookups that are due could not be leased (they are looked for again soon)");
+            return ControlFlow::Break(());
+        }
+    };
+    let is_last = leased.len() < free as usize;
+    for lookup in leased {
+        if let Ok(permit) = Arc::clone(&ports.lookups_of_worker).try_acquire_owned() {
+            spawn_lookup(ports, payments, (lookup, permit));
+        }
+    }
+    if is_last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+/// A panic in one of them leaves the others to be decided.
+fn spawn_lookup(ports: &Arc<Ports>, payments: &Arc<dyn Payments>, (lookup, permit): (LeasedLookup, OwnedSemaphorePermit)) {
+    let deciding = ports.runtime.spawn(decide_again(Arc::clone(ports), Arc::clone(payments), lookup));
+    ports.runtime.spawn(async move {
+        if let Err(died) = deciding.await {
+            error!(error = %died, "a deferred cancel was not decided: its task ended by a panic (report this as a defect)");
+        }
+        drop(permit);
+    });
+}
+
+async fn decide_again(ports: Arc<Ports>, payments: Arc<dyn Payments>, LeasedLookup { id, attempt }: LeasedLookup) {
+    let lookup = look_up(&ports, payments.as_ref(), &id).await;
+    let end = LookupEnd { lookup, attempt: lookup_attempt(&id, attempt) };
+    let ended = ports.lanes.submit_patiently::<CancelReply>(ports.received(id.clone(), Action::DecideDeferred(end))).await;
+    if let Ok(decided) = &ended {
+        report_contradiction(&id, decided);
+    }
+    let (rule, answer) = match ended {
+        Ok(decided) => (
+            decided.rule,
+            match decided.reply {
+                CancelReply::ReversalPending { attempt: Some(attempt) } => Some(attempt_inline(&ports, &id, attempt).await),
+                CancelReply::Answered(Answer::Pending) | CancelReply::LookUp { .. } => return,
                 CancelReply::ReversalPending { attempt: None } => None,
                 CancelReply::Answered(answer) => Some(answer),
-            };
-            let rule = decided.rule.map(domain::Rule::name);
-            info!(payment_request_id = %case.id, rule, ?answer, "a deferred cancel was looked up again");
-        }
+            },
+        ),
         Err(error) => {
-            warn!(payment_request_id = %case.id, %error, "a deferred cancel was not decided (it is looked up again soon)");
+            warn!(payment_request_id = %id, %error, "a deferred cancel was not decided (it is looked up again soon)");
+            return;
         }
+    };
+    ports.lookup_health.decides(ports.clock.instant());
+    debug!(payment_request_id = %id, rule = rule.map(domain::Rule::name), ?answer, "a deferred cancel was decided after a lookup");
+}
+
+/// The core answers again: nobody waits for the end of a long pause.
+async fn hasten(ports: &Ports) {
+    let within = TimeDelta::from_std(HASTEN_WITHIN).unwrap_or_default();
+    let mut all = 0;
+    loop {
+        match ports.store.hasten_lookups(ports.clock.now(), within, HASTENED_AT_ONCE).await {
+            Ok(hastened) => {
+                all += hastened;
+                if hastened < HASTENED_AT_ONCE {
+                    break;
+                }
+            }
+            Err(error) => {
+                warn!(%error, "the lookups that wait could not be made due (each comes at its own time)");
+                break;
+            }
+        }
+    }
+    if all > 0 {
+        info!(waiting = all, "the wallet core answers lookups again: the deferred cancels are looked up within 10 s");
     }
 }

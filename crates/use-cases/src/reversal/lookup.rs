@@ -1,42 +1,124 @@
 //! Asking the wallet core for a payment that the wallet does not announce.
 
-use ::ports::{Clock, Payments};
-use domain::{Lookup, PaymentRequestId};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use ::ports::Payments;
+use domain::{Lookup, LookupAttempt, PaymentRequestId};
 use metrics::{counter, histogram};
-use tracing::warn;
+use tracing::{info, warn};
 
-use crate::{Core, Ports};
+use super::attempt::jitter_of;
+use crate::Ports;
 
-/// What the core says of the payment; `None` where it cannot be asked now.
-pub(super) async fn look_up(clock: &dyn Clock, payments: &dyn Payments, id: &PaymentRequestId) -> Option<Lookup> {
-    let began = clock.instant();
-    let found = payments.look_up(id).await;
-    histogram!("rescind_wallet_core_seconds", "call" => "look-up").record(clock.instant().saturating_duration_since(began));
-    let outcome = found.as_ref().map_or("unavailable", |found| if found.is_some() { "found" } else { "not-found" });
-    counter!("rescind_payment_lookups_total", "outcome" => outcome).increment(1);
-    match found {
-        Ok(found) => Some(found.map_or(Lookup::Recorded, |found| Lookup::Found(Box::new(found)))),
-        Err(error) => {
-            warn!(payment_request_id = %id, %error, "the payment could not be looked up at the wallet core (its cancel is deferred)");
-            None
+/// How often lookups that fail are told of in the log, all of them in one line.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
+/// What lookups have come to lately. A core that is away fails them by the thousand: they are told of together.
+#[derive(Debug, Default)]
+pub(crate) struct LookupHealth(Mutex<LookupCounts>);
+
+#[derive(Debug, Default)]
+struct LookupCounts {
+    /// The last lookup failed.
+    is_failing: bool,
+    /// A lookup succeeded after others had failed, and nobody has acted on it.
+    has_recovered: bool,
+    /// Since the last line of the log.
+    failed: u64,
+    /// Deferred cancels that a lookup decided, since the last line.
+    decided: u64,
+    last_error: String,
+    told_at: Option<Instant>,
+}
+
+impl LookupHealth {
+    fn counts(&self) -> MutexGuard<'_, LookupCounts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fails(&self, error: &str, now: Instant) {
+        let mut counts = self.counts();
+        counts.is_failing = true;
+        counts.failed += 1;
+        error.clone_into(&mut counts.last_error);
+        counts.tell(now);
+    }
+
+    fn succeeds(&self) {
+        let mut counts = self.counts();
+        counts.has_recovered |= counts.is_failing;
+        counts.is_failing = false;
+    }
+
+    /// A lookup decided a deferred cancel.
+    pub(super) fn decides(&self, now: Instant) {
+        let mut counts = self.counts();
+        counts.decided += 1;
+        counts.tell(now);
+    }
+
+    /// Tells what was counted, if it is time.
+    pub(super) fn tell(&self, now: Instant) {
+        self.counts().tell(now);
+    }
+
+    /// Whether a lookup succeeded after others had failed, since this was asked last.
+    pub(super) fn take_recovered(&self) -> bool {
+        std::mem::take(&mut self.counts().has_recovered)
+    }
+}
+
+impl LookupCounts {
+    fn tell(&mut self, now: Instant) {
+        let is_due = self.told_at.is_none_or(|told_at| now.saturating_duration_since(told_at) >= TELL_EVERY);
+        if !is_due || (self.failed, self.decided) == (0, 0) {
+            return;
+        }
+        self.told_at = Some(now);
+        let (failed, decided) = (std::mem::take(&mut self.failed), std::mem::take(&mut self.decided));
+        if failed > 0 {
+            let error = &self.last_error;
+            warn!(failed, %error, "payments could not be looked up at the wallet core: the last one's error is given (their cancels wait and are looked up again)");
+        }
+        if decided > 0 {
+            info!(decided, "deferred cancels were decided: the wallet core named their payments");
         }
     }
 }
 
-/// What has to be known of the payment before a cancel is decided. The case is read first, because a decided case needs no lookup.
-/// Where too many lookups are running the cancel is recorded without one and decided later: the user's right hangs on its receipt.
-pub(crate) async fn look_up_before_cancel(ports: &Ports, core: &Core, id: &PaymentRequestId) -> Lookup {
-    let Some(payments) = &core.payments else { return Lookup::Recorded };
-    let Ok(_running) = ports.lookups.try_acquire() else {
-        counter!("rescind_payment_lookups_total", "outcome" => "not-begun").increment(1);
-        return Lookup::Failed;
-    };
-    match ports.store.find(id).await {
-        Ok(Some(file)) if file.case.is_decided() => Lookup::Recorded,
-        Ok(_) => look_up(ports.clock.as_ref(), payments.as_ref(), id).await.unwrap_or(Lookup::Failed),
+/// The lookup with this number, whose delay after it depends on the case and the number alone.
+pub(super) fn lookup_attempt(id: &PaymentRequestId, number: u32) -> LookupAttempt {
+    LookupAttempt { number, jitter: jitter_of(id, number) }
+}
+
+/// What the core says of the payment.
+pub(super) async fn look_up(ports: &Ports, payments: &dyn Payments, id: &PaymentRequestId) -> Lookup {
+    let began = ports.clock.instant();
+    let found = payments.look_up(id).await;
+    let now = ports.clock.instant();
+    histogram!("rescind_wallet_core_seconds", "call" => "look-up").record(now.saturating_duration_since(began));
+    let outcome = found.as_ref().map_or("unavailable", |found| if found.is_some() { "found" } else { "not-found" });
+    counter!("rescind_payment_lookups_total", "outcome" => outcome).increment(1);
+    match found {
+        Ok(found) => {
+            ports.lookup_health.succeeds();
+            found.map_or(Lookup::Recorded, |found| Lookup::Found(Box::new(found)))
+        }
         Err(error) => {
-            warn!(payment_request_id = %id, %error, "the case could not be read before the lookup of its payment (its cancel is deferred)");
-            Lookup::Failed
+            let error = error.to_string();
+            ports.lookup_health.fails(&error, now);
+            Lookup::Failed(error)
         }
     }
+}
+
+/// Looks up the payment of a cancel whose receipt is recorded. `None` where too many lookups are running: a worker makes this one.
+pub(crate) async fn look_up_for_cancel(ports: &Ports, id: &PaymentRequestId, number: u32) -> Option<(Lookup, LookupAttempt)> {
+    let payments = ports.core.as_ref()?.payments.as_ref()?;
+    let Ok(_running) = ports.lookups_of_cancels.try_acquire() else {
+        counter!("rescind_payment_lookups_total", "outcome" => "not-begun").increment(1);
+        return None;
+    };
+    Some((look_up(ports, payments.as_ref(), id).await, lookup_attempt(id, number)))
 }

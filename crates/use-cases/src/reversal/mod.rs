@@ -10,5 +10,5 @@ mod worker;
 
 pub(crate) use attempt::{attempt_inline, await_or_attempt};
 pub(crate) use contradiction::report_contradiction;
-pub(crate) use lookup::look_up_before_cancel;
+pub(crate) use lookup::{LookupHealth, look_up_for_cancel};
 pub use worker::run_worker;

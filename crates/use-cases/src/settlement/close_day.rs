@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use ::ports::{CancellationStore, ClosedDay, DuePosition, Page, Step, StepOutcome, UnavailableError};
+use ::ports::{CancellationStore, ClosedDay, DuePosition, Page, ReversalFilter, Step, StepOutcome, UnavailableError};
 use chrono::{DateTime, Utc};
 use domain::{ClearingDay, DayClosing, DayStatement, PaymentRequestId, cutoff};
 
@@ -31,6 +31,8 @@ pub enum CloseDayError {
         first: Vec<PaymentRequestId>,
         /// How many there are.
         count: usize,
+        /// How many of them wait for an operator.
+        parked: usize,
     },
     /// A case must not be assigned to a day yet.
     Blocked {
@@ -55,10 +57,14 @@ impl fmt::Display for CloseDayError {
             Self::TooEarly { cutoff } => {
                 write!(f, "its payments can be cancelled until {} (exclusive)", ClearingDay::cycle_time(*cutoff))
             }
-            Self::Deferred { first, count } => {
+            Self::Deferred { first, count, parked } => {
                 let names: Vec<_> = first.iter().map(PaymentRequestId::as_str).collect();
                 let more = if *count > first.len() { ", …" } else { "" };
-                write!(f, "the cancels of {count} of its payments are not decided yet ({}{more})", names.join(", "))
+                write!(f, "the cancels of {count} of its payments are not decided yet ({}{more})", names.join(", "))?;
+                match parked {
+                    0 => Ok(()),
+                    parked => write!(f, "; {parked} of them are parked until `rescind reversals` resolves or retries them"),
+                }
             }
             Self::Blocked { id, why } => write!(f, "the payment request {id} does not settle yet: {why}"),
             Self::Unavailable(unavailable) => unavailable.fmt(f),
@@ -116,22 +122,24 @@ async fn now(settlement: &SettlementPorts) -> Result<DateTime<Utc>, UnavailableE
 }
 
 async fn refuse_deferred(cases: &dyn CancellationStore, closing: &DayClosing) -> Result<(), CloseDayError> {
-    let (mut first, mut count) = (Vec::new(), 0);
-    let mut page = Page { limit: PAGE, after: None };
-    loop {
-        let deferred = cases.deferred(&page).await?;
-        for case in deferred.iter().filter(|case| case.prevents_closing(closing)) {
-            count += 1;
-            if first.len() < NAMED {
-                first.push(case.id.clone());
+    let (mut first, mut count, mut parked) = (Vec::new(), 0, 0);
+    for is_parked in [false, true] {
+        let mut page = Page { limit: PAGE, after: None };
+        loop {
+            let waiting =
+                if is_parked { cases.reversals(ReversalFilter::Parked, &page).await? } else { cases.deferred(&page).await? };
+            for case in waiting.iter().filter(|case| case.prevents_closing(closing)) {
+                count += 1;
+                parked += usize::from(is_parked);
+                if first.len() < NAMED {
+                    first.push(case.id.clone());
+                }
             }
-        }
-        match deferred.last() {
-            Some(last) => page.after = Some(last.id.to_string()),
-            None if count == 0 => return Ok(()),
-            None => return Err(CloseDayError::Deferred { first, count }),
+            let Some(last) = waiting.last() else { break };
+            page.after = Some(last.id.to_string());
         }
     }
+    if count == 0 { Ok(()) } else { Err(CloseDayError::Deferred { first, count, parked }) }
 }
 
 /// Assigns what is due until nothing is. Returns the day's revision then, or `None` where another process has closed it.

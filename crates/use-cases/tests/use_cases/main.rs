@@ -4,6 +4,7 @@
 mod fakes;
 
 mod lanes;
+mod lookups;
 mod others;
 mod receipts;
 mod settlement;

@@ -12,12 +12,12 @@ use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text};
 
-use crate::engine::{DueWindow, Engine, Locked};
+use crate::engine::{DueWindow, Engine, Locked, Lookups};
 use crate::pool::{Connections, Pools};
 use crate::rows::{CaseKey, CaseRow, LoadedRows};
 use crate::settings::{DatabaseError, DatabaseSettings};
-use crate::sql::{Column, Groups, KeyArrays, OfCases, SqlStatement, TableRow, WriteMode};
-use crate::tables::CaseTables;
+use crate::sql::{Column, Groups, KEYS_ONLY, KeyArrays, OfCases, SqlStatement, SqlText, TableRow, WriteMode};
+use crate::tables::{CaseTables, DUE_LOOKUPS, DeferralTables, LATER_LOOKUPS, UNSCHEDULED_LOOKUPS};
 use crate::writes::{Writes, ensure_written};
 
 /// A server that any number of processes share.
@@ -33,6 +33,7 @@ pub(crate) const POSTGRES: Engine<PgConnection> = Engine {
     take_time,
     lock_and_load,
     lock_due,
+    lock_lookups,
     write,
     back_up: None,
 };
@@ -145,6 +146,19 @@ fn lock_due(connection: &mut PgConnection, window: &DueWindow, limit: u32) -> Qu
     Ok(due.load::<Id>(connection)?.into_iter().map(|row| row.payment_request_id).collect())
 }
 
+fn lock_lookups(connection: &mut PgConnection, wanted: Lookups, at: DateTime<Utc>, limit: u32) -> QueryResult<Vec<String>> {
+    let lookups = |connection: &mut PgConnection, query| {
+        connection.lookups(query, "for update of cases skip locked", (at.timestamp_micros(), limit))
+    };
+    match wanted {
+        Lookups::Due => {
+            let due = lookups(connection, DUE_LOOKUPS)?;
+            if due.is_empty() { lookups(connection, UNSCHEDULED_LOOKUPS) } else { Ok(due) }
+        }
+        Lookups::Later => lookups(connection, LATER_LOOKUPS),
+    }
+}
+
 /// The parts of [`sql::write`] that a batch needs, with their parameters.
 #[derive(Default)]
 struct WriteParts<'a> {
@@ -181,7 +195,24 @@ fn write(connection: &mut PgConnection, writes: &Writes<'_>) -> QueryResult<()> 
         _ => Counted::<0>::new(text, columns).get_result(connection)?,
     };
     let mut table_by_table = parts.expected.iter().zip(written.into_iter().map(Some).chain(std::iter::repeat(None)));
-    table_by_table.try_for_each(|((table, expected), written)| ensure_written(table, *expected, written.unwrap_or(-1)))
+    table_by_table.try_for_each(|((table, expected), written)| ensure_written(table, *expected, written.unwrap_or(-1)))?;
+    // Few cancels ever wait, so that these are statements of their own.
+    write_rows(connection, &sql::UPSERT_DEFERRALS, (&writes.deferrals.written, WriteMode::Insert))?;
+    write_rows(connection, &sql::DELETE_DEFERRALS, (&writes.deferrals.gone, KEYS_ONLY))?;
+    write_rows(connection, &sql::UPSERT_RECEIPTS, (&writes.receipts.written, WriteMode::Insert))?;
+    write_rows(connection, &sql::DELETE_RECEIPTS, (&writes.receipts.gone, KEYS_ONLY))
+}
+
+fn write_rows<R: TableRow>(
+    connection: &mut PgConnection,
+    statement: &'static SqlText,
+    (rows, writing): (&[R], WriteMode),
+) -> QueryResult<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let written = SqlStatement::<_>::new(statement, R::columns(rows, writing)).execute(connection)?;
+    ensure_written(R::TABLE, rows.len(), written)
 }
 
 #[cfg(test)]

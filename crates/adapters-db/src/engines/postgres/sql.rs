@@ -1,14 +1,16 @@
 //! The statements of PostgreSQL.
 
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{SmallInt, Text, Timestamptz};
 use diesel::{QueryResult, RunQueryDsl};
 
-use crate::rows::{CaseRow, EntryRow, EventRow, RefundRow, ReversalRow};
-use crate::sql::{Groups, KeyArrays, PARAMETER, SqlText, TableRow, WriteMode, each_name, insert, update};
+use crate::rows::{CaseRow, DeferralRow, EntryRow, EventRow, ReceiptRow, RefundRow, ReversalRow};
+use crate::sql::{
+    Groups, KEYS_ONLY, KeyArrays, PARAMETER, SqlText, TableRow, WriteMode, delete, each_name, insert, update, upsert,
+};
 
 /// The timeouts leave room for an answer within Alipay+'s patience; a lock is waited for only so long that the rest of its batch
 /// can still be decided without it. Durability and isolation are set by name, because the server's configuration may say
@@ -111,9 +113,25 @@ fn text_of_write(shape: usize) -> String {
     format!("with {} select array[{}]", writing.join(", "), counting.join(", "))
 }
 
+pub(super) static UPSERT_DEFERRALS: LazyLock<SqlText> =
+    LazyLock::new(|| SqlText::of(&upsert::<DeferralRow<'_>>(&whole_rows::<DeferralRow<'_>>())));
+pub(super) static DELETE_DEFERRALS: LazyLock<SqlText> = LazyLock::new(deleted::<DeferralRow<'_>>);
+pub(super) static UPSERT_RECEIPTS: LazyLock<SqlText> =
+    LazyLock::new(|| SqlText::of(&upsert::<ReceiptRow<'_>>(&whole_rows::<ReceiptRow<'_>>())));
+pub(super) static DELETE_RECEIPTS: LazyLock<SqlText> = LazyLock::new(deleted::<ReceiptRow<'_>>);
+
 fn inserted<R: TableRow>() -> String {
+    insert::<R>(&whole_rows::<R>())
+}
+
+/// A query for whole rows.
+fn whole_rows<R: TableRow>() -> String {
     let names = R::names(WriteMode::Insert);
-    insert::<R>(&format!("select {} from ({}) as w", each_name(names.iter().copied(), str::to_owned), unnested(names)))
+    format!("select {} from ({}) as w", each_name(names.iter().copied(), str::to_owned), unnested(names))
+}
+
+fn deleted<R: TableRow>() -> SqlText {
+    SqlText::of(&delete::<R>(&unnested(R::names(KEYS_ONLY))))
 }
 
 fn updated<R: TableRow>(groups: Groups) -> String {

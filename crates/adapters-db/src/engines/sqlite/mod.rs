@@ -13,14 +13,14 @@ use diesel::result::Error as DieselError;
 use diesel::sqlite::SqliteConnection;
 use domain::ReversalStateName;
 
-use crate::engine::{DueWindow, Engine, Locked};
+use crate::engine::{DueWindow, Engine, Locked, Lookups};
 use crate::file::DatabaseFile;
 use crate::pool::{Connections, Pools};
 use crate::rows::{CaseKey, CaseRow};
 use crate::schema::reversals;
 use crate::settings::{DatabaseError, DatabaseSettings};
-use crate::sql::{Groups, KeysJson, SqlStatement, SqlText, TableRow, WriteMode, json_of};
-use crate::tables::CaseTables;
+use crate::sql::{Groups, KEYS_ONLY, KeysJson, SqlStatement, SqlText, TableRow, WriteMode, json_of};
+use crate::tables::{CaseTables, DUE_LOOKUPS, DeferralTables, LATER_LOOKUPS, UNSCHEDULED_LOOKUPS};
 use crate::transaction::Transactions;
 use crate::writes::{Writes, ensure_written};
 
@@ -38,6 +38,7 @@ pub(crate) const SQLITE: Engine<SqliteConnection> = Engine {
     take_time: |_| Ok(()),
     lock_and_load,
     lock_due,
+    lock_lookups,
     write,
     back_up: Some(backup::back_up),
 };
@@ -75,6 +76,17 @@ fn lock_due(connection: &mut SqliteConnection, window: &DueWindow, limit: u32) -
     due.select(reversals::payment_request_id).load(connection)
 }
 
+fn lock_lookups(connection: &mut SqliteConnection, wanted: Lookups, at: DateTime<Utc>, limit: u32) -> QueryResult<Vec<String>> {
+    let now = at.timestamp_micros();
+    match wanted {
+        Lookups::Due => {
+            let due = connection.lookups(DUE_LOOKUPS, "", (now, limit))?;
+            if due.is_empty() { connection.lookups(UNSCHEDULED_LOOKUPS, "", (now, limit)) } else { Ok(due) }
+        }
+        Lookups::Later => connection.lookups(LATER_LOOKUPS, "", (now, limit)),
+    }
+}
+
 /// The write lock that the transaction began with locks every case.
 fn lock_and_load(connection: &mut SqliteConnection, keys: &[CaseKey<'_>], opening: &[CaseKey<'_>]) -> QueryResult<Locked> {
     let mut rows = connection.load(keys)?;
@@ -90,13 +102,17 @@ fn lock_and_load(connection: &mut SqliteConnection, keys: &[CaseKey<'_>], openin
 }
 
 fn write(connection: &mut SqliteConnection, writes: &Writes<'_>) -> QueryResult<()> {
-    let Writes { cases, groups, refunds, reversals, events, entries } = writes;
+    let Writes { cases, groups, refunds, reversals, deferrals, receipts, events, entries } = writes;
     let (insert, update) = (WriteMode::Insert, WriteMode::Update(Groups::ALL));
     write_rows(connection, sql::update_cases(*groups), (cases, WriteMode::Update(*groups)))?;
     write_rows(connection, &sql::INSERT_REFUNDS, (&refunds.new, insert))?;
     write_rows(connection, &sql::UPDATE_REFUNDS, (&refunds.changed, update))?;
     write_rows(connection, &sql::INSERT_REVERSALS, (&reversals.new, insert))?;
     write_rows(connection, &sql::UPDATE_REVERSALS, (&reversals.changed, update))?;
+    write_rows(connection, &sql::UPSERT_DEFERRALS, (&deferrals.written, insert))?;
+    write_rows(connection, &sql::DELETE_DEFERRALS, (&deferrals.gone, KEYS_ONLY))?;
+    write_rows(connection, &sql::UPSERT_RECEIPTS, (&receipts.written, insert))?;
+    write_rows(connection, &sql::DELETE_RECEIPTS, (&receipts.gone, KEYS_ONLY))?;
     write_rows(connection, &sql::INSERT_EVENTS, (events, insert))?;
     write_rows(connection, &sql::INSERT_ENTRIES, (entries, insert))
 }

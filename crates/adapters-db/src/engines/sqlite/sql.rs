@@ -2,8 +2,8 @@
 
 use std::sync::{LazyLock, OnceLock};
 
-use crate::rows::{CaseRow, EntryRow, EventRow, RefundRow, ReversalRow};
-use crate::sql::{Groups, PARAMETER, SqlText, TableRow, WriteMode, each_name, insert, update};
+use crate::rows::{CaseRow, DeferralRow, EntryRow, EventRow, ReceiptRow, RefundRow, ReversalRow};
+use crate::sql::{Groups, KEYS_ONLY, PARAMETER, SqlText, TableRow, WriteMode, delete, each_name, insert, update, upsert};
 
 /// `synchronous = full`, because a commit that a power failure takes back is a lie. The busy timeout is first: switching to WAL
 /// needs a lock already.
@@ -24,6 +24,10 @@ pub(super) static INSERT_REFUNDS: LazyLock<SqlText> = LazyLock::new(inserted::<R
 pub(super) static UPDATE_REFUNDS: LazyLock<SqlText> = LazyLock::new(|| updated::<RefundRow<'_>>(Groups::ALL));
 pub(super) static INSERT_REVERSALS: LazyLock<SqlText> = LazyLock::new(inserted::<ReversalRow<'_>>);
 pub(super) static UPDATE_REVERSALS: LazyLock<SqlText> = LazyLock::new(|| updated::<ReversalRow<'_>>(Groups::ALL));
+pub(super) static UPSERT_DEFERRALS: LazyLock<SqlText> = LazyLock::new(upserted::<DeferralRow<'_>>);
+pub(super) static DELETE_DEFERRALS: LazyLock<SqlText> = LazyLock::new(deleted::<DeferralRow<'_>>);
+pub(super) static UPSERT_RECEIPTS: LazyLock<SqlText> = LazyLock::new(upserted::<ReceiptRow<'_>>);
+pub(super) static DELETE_RECEIPTS: LazyLock<SqlText> = LazyLock::new(deleted::<ReceiptRow<'_>>);
 pub(super) static INSERT_EVENTS: LazyLock<SqlText> = LazyLock::new(inserted::<EventRow<'_>>);
 pub(super) static INSERT_ENTRIES: LazyLock<SqlText> = LazyLock::new(inserted::<EntryRow<'_>>);
 
@@ -43,6 +47,14 @@ fn given(names: Vec<&'static str>) -> String {
 
 fn inserted<R: TableRow>() -> SqlText {
     SqlText::of(&insert::<R>(&given(R::names(WriteMode::Insert))))
+}
+
+fn upserted<R: TableRow>() -> SqlText {
+    SqlText::of(&upsert::<R>(&given(R::names(WriteMode::Insert))))
+}
+
+fn deleted<R: TableRow>() -> SqlText {
+    SqlText::of(&delete::<R>(&given(R::names(KEYS_ONLY))))
 }
 
 fn updated<R: TableRow>(groups: Groups) -> SqlText {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Answer, Cancellation, Case, Inquiry, Money, PaymentStatus, Refund, RefundedElsewhere, Reversal, ReversalState,
-    ReversalStateName,
+    Answer, Cancellation, Case, Deferral, DeferralState, Inquiry, Money, PaymentStatus, Refund, RefundedElsewhere, Reversal,
+    ReversalState, ReversalStateName, Taken,
 };
 use ports::{CaseFile, TimelineEntry};
 use serde::Serialize;
@@ -73,7 +73,7 @@ pub(super) struct ReversalView {
     amount: Option<Amount>,
     #[schema(value_type = ReversalStateText)]
     state: &'static str,
-    /// How many attempts began.
+    /// How many attempts began; of a deferred cancel that is parked, how many lookups.
     attempts: u32,
     #[schema(format = DateTime)]
     opened_at: String,
@@ -137,7 +137,7 @@ impl From<CaseFile> for CaseView {
             status,
             amount: case.payment.as_ref().map(|payment| payment.amount.into()),
             cancellation: case.cancellation.as_ref().map(CancellationView::from),
-            reversal: case.reversal.as_ref().map(|reversal| ReversalView::of(&case, reversal)),
+            reversal: ReversalView::of_case(&case),
             refunds: case.refunds.iter().map(RefundView::from).collect(),
             refunded_elsewhere: case.refunded_elsewhere.map(|said| RefundedElsewhereView::of(&case, said)),
             inquiry: case.inquiry().into(),
@@ -160,7 +160,27 @@ impl From<&Cancellation> for CancellationView {
 }
 
 impl ReversalView {
-    pub(super) fn of(case: &Case, reversal: &Reversal) -> Self {
+    /// A deferred cancel that is parked is shown as a reversal that is: an operator ends both in the same way.
+    pub(super) fn of_case(case: &Case) -> Option<Self> {
+        let parked = case.deferral.as_ref().filter(|deferral| deferral.is_parked());
+        let of_deferral = parked.map(|deferral| Self::of_parked_deferral(case, deferral));
+        of_deferral.or_else(|| case.reversal.as_ref().map(|reversal| Self::of(case, reversal)))
+    }
+
+    fn of_parked_deferral(case: &Case, deferral: &Deferral) -> Self {
+        Self {
+            reversal_id: case.id.to_string(),
+            taken: Taken::NothingKnown.as_str(),
+            amount: None,
+            state: ReversalStateName::Parked.as_str(),
+            attempts: deferral.attempts,
+            opened_at: timestamps::format(deferral.since),
+            next_attempt_at: None,
+            last_error: last_error(deferral),
+        }
+    }
+
+    fn of(case: &Case, reversal: &Reversal) -> Self {
         let (next_attempt_at, last_error) = match &reversal.state {
             ReversalState::Open { next_attempt_at, last_error, .. } => {
                 (Some(timestamps::format(*next_attempt_at)), last_error.clone())
@@ -221,5 +241,13 @@ fn shown_state(state: &ReversalState) -> &'static str {
     match state.name() {
         ReversalStateName::Done | ReversalStateName::Resolved => ReversalStateName::Done.as_str(),
         name @ (ReversalStateName::Open | ReversalStateName::Parked) => name.as_str(),
+    }
+}
+
+/// What the last lookup met, or why it is parked.
+pub(super) fn last_error(deferral: &Deferral) -> Option<String> {
+    match &deferral.state {
+        DeferralState::Waiting { last_error, .. } => last_error.clone(),
+        DeferralState::Parked { reason } => Some(reason.clone()),
     }
 }

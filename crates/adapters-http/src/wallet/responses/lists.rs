@@ -5,7 +5,7 @@ use ports::{AccountStatement, PostedEntry};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::case::ReversalView;
+use super::case::{ReversalView, last_error};
 use crate::timestamps;
 use crate::wallet::amounts::{Amount, Sum};
 use crate::wallet::schemas::{DeferReasonText, EntryKindText, Identifier};
@@ -71,6 +71,17 @@ struct DeferredCancel {
     reason: &'static str,
     #[schema(format = DateTime)]
     first_received_at: String,
+    /// Since when it waits.
+    #[schema(format = DateTime)]
+    since: String,
+    /// How many lookups of its payment ended without a decision.
+    attempts: u32,
+    /// When the payment is looked up again; null where the result of a refund is waited for.
+    #[schema(format = DateTime, required)]
+    next_attempt_at: Option<String>,
+    /// What the last lookup met, if it failed.
+    #[schema(required)]
+    last_error: Option<String>,
 }
 
 impl AccountView {
@@ -98,8 +109,10 @@ impl From<PostedEntry> for EntryView {
 impl ReversalList {
     /// From a page of at most `limit` cases.
     pub(in crate::wallet) fn of(cases: &[Case], limit: u32) -> Self {
-        let unfinished = |case: &Case| Some(ReversalView::of(case, case.reversal.as_ref()?));
-        Self { reversals: cases.iter().filter_map(unfinished).collect(), next: next(cases, limit, |case| case.id.to_string()) }
+        Self {
+            reversals: cases.iter().filter_map(ReversalView::of_case).collect(),
+            next: next(cases, limit, |case| case.id.to_string()),
+        }
     }
 }
 
@@ -119,6 +132,10 @@ impl DeferredCancel {
             acquirer_id: cancellation.acquirer_id.to_string(),
             reason,
             first_received_at: timestamps::format(cancellation.first_received_at),
+            since: timestamps::format(case.deferred_since()?),
+            attempts: case.deferral.as_ref().map_or(0, |deferral| deferral.attempts),
+            next_attempt_at: case.lookup_due_at().map(timestamps::format),
+            last_error: case.deferral.as_ref().and_then(last_error),
         })
     }
 }

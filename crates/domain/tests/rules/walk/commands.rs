@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 use domain::{
-    Action, Cancel, Command, CorePayment, FundsKind, Lookup, PayResult, Payment, PaymentId, PaymentRequestId, PaymentStatus,
-    Policy, ReportedResult, ReversalOutcome,
+    Action, Cancel, Command, CorePayment, FundsKind, Lookup, LookupAttempt, LookupEnd, PayResult, Payment, PaymentId,
+    PaymentRequestId, PaymentStatus, Policy, ReportedResult, ReversalOutcome,
 };
 
 use crate::fixtures::{
@@ -68,6 +68,13 @@ impl World {
         actions.extend(ids.iter().flat_map(|id| ends.map(|end| refund_ended(id, end))));
         let cancels = |id| self.lookups().into_iter().map(move |lookup| Action::Cancel(Cancel::now(acquirer(id), lookup)));
         actions.extend([ACQUIRER, OTHER_ACQUIRER].into_iter().flat_map(cancels));
+        actions.push(Action::Park { note: "look into it".into(), by: "ann".into() });
+        if self.looks_up {
+            let decided = self.lookups().into_iter().filter(|lookup| *lookup != Lookup::NotYet);
+            let ended = |lookup| Action::DecideDeferred(LookupEnd { lookup, attempt: LookupAttempt::FIRST });
+            actions.push(Action::LeaseLookup);
+            actions.extend(decided.map(ended));
+        }
         actions
     }
 
@@ -84,8 +91,9 @@ impl World {
         }
         let running = CorePayment { payment: whole_succeeded(), refunded: 0, refund_running: true };
         vec![
+            Lookup::NotYet,
             Lookup::Recorded,
-            Lookup::Failed,
+            Lookup::Failed("no answer".into()),
             found(whole(), 0),
             found(Payment { status: PaymentStatus::Failed { completed_at: at(NOON) }, ..whole() }, 0),
             found(whole_succeeded(), 0),
@@ -165,6 +173,9 @@ pub(super) fn in_words(command: &Command) -> String {
         Action::RefundResult(result) => format!("refund {} {:?}", result.id, result.result),
         Action::LeaseAttempt => "a worker asks for the next attempt".into(),
         Action::CompleteAttempt(end) => format!("attempt {} ends: {}", end.attempt, end.outcome.name()),
+        Action::LeaseLookup => "a worker asks for the next lookup".into(),
+        Action::DecideDeferred(end) => format!("lookup of a worker {}", lookup_in_words(&end.lookup)),
+        Action::LookUpBy(_) => "the next lookup comes sooner".into(),
         Action::Retry => "retry".into(),
         Action::Park { .. } => "park".into(),
         Action::Resolve { .. } => "resolve".into(),
@@ -176,7 +187,8 @@ pub(super) fn in_words(command: &Command) -> String {
 fn lookup_in_words(lookup: &Lookup) -> String {
     match lookup {
         Lookup::Recorded => "finds nothing new".into(),
-        Lookup::Failed => "failed".into(),
+        Lookup::NotYet => "to come".into(),
+        Lookup::Failed(_) => "failed".into(),
         Lookup::Found(found) => {
             let running = if found.refund_running { ", a refund running" } else { "" };
             let CorePayment { payment, refunded, .. } = &**found;

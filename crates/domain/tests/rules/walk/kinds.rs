@@ -24,13 +24,14 @@ pub(super) enum Kind {
     InquiryTakenBack,
     /// The core says that a part was refunded, after S was recorded, and the reversal counts as done.
     PartlyRefundedAfterSuccess,
-    /// An acquirer's cancel that waits for its lookup is replaced by that of another, whose payment it is not.
+    /// An acquirer's cancel that waits for its lookup is replaced by that of another, whose payment it is not and which did not ask
+    /// before it.
     AskerReplaced,
-    /// A cancel that waits for its lookup is recorded under the name of another acquirer, which asked before.
+    /// A cancel that waits for its lookup has no receipt of its own.
     WaitsInAnothersName,
     /// An inquiry says that there is no such payment, while nobody could look.
     UnknownInDoubt,
-    /// A cancel that came in time is refused as too late.
+    /// A cancel whose receipt in time is durable is refused as too late.
     InTimeAndTooLate,
     /// The wallet reported a success, the core says that nothing was ever taken, and S stands.
     NothingOfASuccess,
@@ -67,9 +68,10 @@ impl Kind {
             | Self::PartlyRefundedAfterSuccess
             | Self::UnknownInDoubt
             | Self::NothingOfASuccess
-            | Self::DecidedOnTwoAmounts => None,
-            Self::AskerReplaced | Self::WaitsInAnothersName => Some("F51: one receipt for all acquirers that ask"),
-            Self::InTimeAndTooLate => Some("F55: the receipt is not durable before the decision"),
+            | Self::DecidedOnTwoAmounts
+            | Self::AskerReplaced
+            | Self::WaitsInAnothersName
+            | Self::InTimeAndTooLate => None,
         }
     }
 }
@@ -109,7 +111,8 @@ fn is_partly_refunded_after_success(step: &Step<'_>) -> bool {
 fn asker_is_replaced(step: &Step<'_>) -> bool {
     let (Some(before), Some(after)) = (&step.before.cancellation, &step.after.cancellation) else { return false };
     let of_payment = step.after.payment.as_ref().map(|payment| &payment.acquirer_id);
-    before.acquirer_id != after.acquirer_id && of_payment != Some(&after.acquirer_id)
+    let asked_before = step.after.cancellation.as_ref().is_some_and(|after| after.first_received_at < before.first_received_at);
+    before.acquirer_id != after.acquirer_id && of_payment != Some(&after.acquirer_id) && !asked_before
 }
 
 fn is_unknown_in_doubt(step: &Step<'_>) -> bool {
@@ -119,7 +122,10 @@ fn is_unknown_in_doubt(step: &Step<'_>) -> bool {
 
 fn is_in_time_and_too_late(step: &Step<'_>) -> bool {
     let Reply::Cancel(CancelReply::Answered(Answer::Refused(Refusal::PeriodOver(_)))) = step.decision.reply else { return false };
-    let in_time = |payment: &domain::Payment| step.policy.period.includes(payment.initiated_at, step.command.at);
+    let received_at = asker(step.action()).and_then(|asker| step.before.received_from(asker));
+    let in_time = |payment: &domain::Payment| {
+        received_at.is_some_and(|received_at| step.policy.period.includes(payment.initiated_at, received_at))
+    };
     !step.after.is_settled() && step.after.payment.as_ref().is_some_and(in_time)
 }
 

@@ -133,7 +133,7 @@ fn nobody_gets_an_attempt(policy: &Policy, case: &Case, command: &Command) -> De
             let decision = Decision { reply: pending, ..decision };
             with_case(decision, |after| after.reversal = after.reversal.take().map(opened))
         }
-        Reply::Cancel(CancelReply::Answered(_)) | Reply::Command(_) | Reply::Attempt(_) => decision,
+        Reply::Cancel(CancelReply::Answered(_) | CancelReply::LookUp { .. }) | Reply::Command(_) | Reply::Attempt(_) => decision,
     }
 }
 

@@ -60,7 +60,7 @@ impl Says {
         let action = step.action();
         let answered = match step.decision.reply {
             Reply::Cancel(CancelReply::Answered(answer)) | Reply::Attempt(answer) => Some(Heard::from(answer)),
-            Reply::Cancel(CancelReply::ReversalPending { .. }) => Some(Heard::NothingFinal),
+            Reply::Cancel(CancelReply::ReversalPending { .. } | CancelReply::LookUp { .. }) => Some(Heard::NothingFinal),
             Reply::Command(_) | Reply::Lease(_) => None,
         };
         // The answer of an attempt goes to the acquirer whose cancel waits for it.
@@ -103,7 +103,10 @@ fn refunded(step: &Step<'_>) -> i64 {
 fn needs_core(action: &Action, looks_up: bool) -> bool {
     match action {
         Action::CompleteAttempt(end) => !matches!(end.outcome, ReversalOutcome::Unknown(_)),
-        Action::Cancel(cancel) => looks_up && cancel.lookup != domain::Lookup::Failed,
+        Action::Cancel(domain::Cancel { lookup, .. }) | Action::DecideDeferred(domain::LookupEnd { lookup, .. }) => {
+            looks_up && !matches!(lookup, domain::Lookup::Failed(_) | domain::Lookup::NotYet)
+        }
+        Action::LeaseLookup | Action::LookUpBy(_) => false,
         Action::Pay(_) | Action::Result(_) | Action::Refund(_) | Action::RefundResult(_) | Action::LeaseAttempt => false,
         Action::Retry | Action::Park { .. } | Action::Resolve { .. } | Action::Settle(_) => false,
     }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use domain::{AccountId, Action, CancellationState, Case, LeaseReply, PaymentRequestId, Reply, ReversalState};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{AccountId, Action, Case, Command, DeferReason, LeaseReply, PaymentRequestId, Reply, ReversalState, spread};
 
 use super::clock::timer_instant;
 use super::store::MemoryStore;
 use crate::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, PostedEntry, ReceivedCommand,
-    ReversalFilter, UnavailableError,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedLookup, LeasedReversal, Page, PostedEntry,
+    ReceivedCommand, ReversalFilter, UnavailableError,
 };
 
 #[async_trait]
@@ -37,7 +37,7 @@ impl CancellationStore for MemoryStore {
         due.sort();
         let mut leased = Vec::new();
         for (_, id) in due.into_iter().take(limit as usize) {
-            let command = domain::Command { id: id.clone(), at: now, action: Action::LeaseAttempt };
+            let command = Command { id: id.clone(), at: now, action: Action::LeaseAttempt };
             // A damaged case is passed over, so that it holds up no other.
             if let Ok(Decided { reply: Reply::Lease(LeaseReply::Leased(attempt)), .. }) = kept.decide(&self.policy, &command) {
                 let request = kept.cases.get(&id).and_then(|file| file.case.reversal_request());
@@ -45,6 +45,31 @@ impl CancellationStore for MemoryStore {
             }
         }
         Ok(leased)
+    }
+
+    async fn lease_lookups(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedLookup>, UnavailableError> {
+        let mut kept = self.kept();
+        let now = self.own_now().map_or(now, |own_now| now.min(own_now));
+        let due = kept.lookups(|due_at| due_at <= now);
+        let mut leased = Vec::new();
+        for (_, id) in due.into_iter().take(limit as usize) {
+            let command = Command { id: id.clone(), at: now, action: Action::LeaseLookup };
+            if let Ok(Decided { reply: Reply::Lease(LeaseReply::Leased(attempt)), .. }) = kept.decide(&self.policy, &command) {
+                leased.push(LeasedLookup { id, attempt });
+            }
+        }
+        Ok(leased)
+    }
+
+    async fn hasten_lookups(&self, now: DateTime<Utc>, within: TimeDelta, limit: u32) -> Result<u32, UnavailableError> {
+        let mut kept = self.kept();
+        let mut late = kept.lookups(|due_at| due_at > now + within);
+        late.truncate(limit as usize);
+        for (place, (_, id)) in late.iter().enumerate() {
+            let action = Action::LookUpBy(now + spread(within, (place, late.len())));
+            let _ = kept.decide(&self.policy, &Command { id: id.clone(), at: now, action });
+        }
+        Ok(u32::try_from(late.len()).unwrap_or(u32::MAX))
     }
 
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
@@ -74,25 +99,26 @@ impl CancellationStore for MemoryStore {
         let wanted = |case: &Case| match (case.reversal.as_ref().map(|reversal| &reversal.state), filter) {
             (Some(ReversalState::Open { .. }), ReversalFilter::Open) => true,
             (Some(ReversalState::Parked { .. }), ReversalFilter::Parked) => true,
+            (None, ReversalFilter::Parked) => case.has_parked_deferral(),
             (Some(ReversalState::Open { .. } | ReversalState::Parked { .. } | ReversalState::Done { .. }) | None, _) => false,
         };
         Ok(self.page_of_cases(page, wanted))
     }
 
     async fn deferred(&self, page: &Page) -> Result<Vec<Case>, UnavailableError> {
-        let deferred = |case: &Case| {
-            let state = case.cancellation.as_ref().map(|cancellation| cancellation.state);
-            matches!(state, Some(CancellationState::Deferred(_)))
-        };
-        Ok(self.page_of_cases(page, deferred))
+        Ok(self.page_of_cases(page, |case| case.defer_reason().is_some() && !case.has_parked_deferral()))
     }
 
     async fn backlog(&self) -> Result<Backlog, UnavailableError> {
         let everything = Page { limit: u32::MAX, after: None };
         let open = self.reversals(ReversalFilter::Open, &everything).await?;
         let since = |case: &Case| case.reversal.as_ref().map(|reversal| (reversal.opened_at, case.id.clone()));
+        let deferred = self.deferred(&everything).await?;
+        let waits = |case: &&Case| case.defer_reason() != Some(DeferReason::RefundRunning);
+        let waiting = deferred.iter().filter(waits).filter_map(|case| Some((case.deferred_since()?, case.id.clone())));
         Ok(Backlog {
-            deferred: self.deferred(&everything).await?.len() as u64,
+            oldest_deferred: waiting.min().map(|(since, id)| (id, since)),
+            deferred: deferred.len() as u64,
             parked: self.reversals(ReversalFilter::Parked, &everything).await?.len() as u64,
             oldest_open: open.iter().filter_map(since).min().map(|(opened_at, id)| (id, opened_at)),
             open: open.len() as u64,

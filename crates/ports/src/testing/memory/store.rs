@@ -91,6 +91,14 @@ impl Kept {
         Ok(decided)
     }
 
+    /// The deferred cancels whose lookup is due at such a moment, the earliest first.
+    pub(super) fn lookups(&self, is_wanted: impl Fn(DateTime<Utc>) -> bool) -> Vec<(DateTime<Utc>, PaymentRequestId)> {
+        let due = self.cases.values().filter_map(|file| Some((file.case.lookup_due_at()?, file.case.id.clone())));
+        let mut wanted: Vec<_> = due.filter(|(due_at, _)| is_wanted(*due_at)).collect();
+        wanted.sort();
+        wanted
+    }
+
     fn record(&mut self, Change { case, events, entries }: Change) {
         let id = case.id.clone();
         let known = self.cases.remove(&id).map(|file| file.timeline);

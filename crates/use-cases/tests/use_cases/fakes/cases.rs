@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AccountId, Case, PaymentRequestId, Policy};
 use ports::testing::MemoryStore;
 use ports::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
-    UnavailableError,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedLookup, LeasedReversal, Page, ReceivedCommand,
+    ReversalFilter, UnavailableError,
 };
 use tokio::sync::Semaphore;
 
@@ -53,6 +53,12 @@ impl<G: Gate> CancellationStore for Gated<G> {
     }
     async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError> {
         self.reached()?.lease_due(now, limit).await
+    }
+    async fn lease_lookups(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedLookup>, UnavailableError> {
+        self.reached()?.lease_lookups(now, limit).await
+    }
+    async fn hasten_lookups(&self, now: DateTime<Utc>, within: TimeDelta, limit: u32) -> Result<u32, UnavailableError> {
+        self.reached()?.hasten_lookups(now, within, limit).await
     }
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
         self.reached()?.find(id).await

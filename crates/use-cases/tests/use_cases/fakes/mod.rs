@@ -3,7 +3,9 @@
 mod cases;
 mod core;
 mod days;
+mod payments;
 
 pub(crate) use self::cases::{Away, Gated, HoldsBatches};
 pub(crate) use self::core::{AwayCore, HoldingCore};
 pub(crate) use self::days::FailsOnce;
+pub(crate) use self::payments::PaymentsCore;

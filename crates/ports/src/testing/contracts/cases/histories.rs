@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use domain::{
-    AccountId, Action, AttemptEnd, Command, DayClosing, Jitter, Lookup, PaymentKind, Policy, ReportedResult, ReversalOutcome,
+    AccountId, Action, AttemptEnd, Command, DayClosing, Jitter, Lookup, LookupAttempt, LookupEnd, PaymentKind, Policy,
+    ReportedResult, ReversalOutcome,
 };
 
 use crate::testing::contracts::store::Subject;
-use crate::testing::{MemoryStore, Wallet, core_policy, day, id, ledger_policy};
+use crate::testing::{MemoryStore, Wallet, core_policy, day, id, ledger_policy, moment};
 use crate::{CancellationStore, Page, ReceivedCommand, ReversalFilter};
 
 contract! {
@@ -51,7 +52,13 @@ fn some_action(dice: &mut Dice) -> Action {
         ReversalOutcome::PartlyRefunded(Some(Wallet::yen(400)).filter(|_| dice.below(2) == 0)),
         ReversalOutcome::FullyRefunded,
     ];
-    match dice.below(12) {
+    match dice.below(15) {
+        12 => Action::LeaseLookup,
+        13 => Action::LookUpBy(moment(0)),
+        14 => Action::DecideDeferred(LookupEnd {
+            lookup: Lookup::Failed("timeout\n\u{1F4B8}".to_owned()),
+            attempt: LookupAttempt::FIRST,
+        }),
         8 => Action::LeaseAttempt,
         11 => Action::Park { note: "the core's team \0 looks".to_owned(), by: "operator".to_owned() },
         9..=10 => Action::Settle(DayClosing { first: day(0), day: day(0) }),
@@ -80,7 +87,11 @@ fn some_command(dice: &mut Dice, step: i64) -> ReceivedCommand {
         5 => wallet.refunds(refund, dice.one_of(&[400, 600, 1000])),
         6 => wallet.reports_refund(refund, result),
         7..=9 => {
-            let lookup = if dice.below(4) == 0 { Lookup::Failed } else { Lookup::Recorded };
+            let lookup = match dice.below(5) {
+                0 => Lookup::Failed("no answer".to_owned()),
+                1 => Lookup::NotYet,
+                _ => Lookup::Recorded,
+            };
             wallet.is_cancelled_by(dice.one_of(&["acquirer-1", "acquirer-1", "acquirer-1", "acquirer-2"]), lookup)
         }
         _ => wallet.does(some_action(dice)),

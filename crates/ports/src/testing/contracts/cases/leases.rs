@@ -111,9 +111,11 @@ contract! {
         let store = subject.open(core_policy());
         assert_eq!(store.backlog().await, Ok(Backlog::default()));
         let wallets = opened(&store, "open", 3).await;
-        decided(&store, vec![Wallet::of("unsure").is_cancelled_by("acquirer-1", Lookup::Failed)]).await;
+        decided(&store, vec![Wallet::of("unsure").is_cancelled_by("acquirer-1", Lookup::Failed("no answer".to_owned()))]).await;
         let oldest_open = Some((id("open-0"), moment(0)));
-        assert_eq!(store.backlog().await, Ok(Backlog { deferred: 1, open: 3, parked: 0, oldest_open }));
+        let oldest_deferred = Some((id("unsure"), moment(0)));
+        let backlog = Backlog { deferred: 1, open: 3, parked: 0, oldest_open, oldest_deferred: oldest_deferred.clone() };
+        assert_eq!(store.backlog().await, Ok(backlog));
         assert_eq!(leased(&store, 3).await.len(), 3);
         let outcomes = [
             ReversalOutcome::Done,
@@ -124,7 +126,7 @@ contract! {
             decided(&store, vec![wallet.does(Action::CompleteAttempt(AttemptEnd { attempt: 2, outcome, jitter: Jitter(0) }))]).await;
         }
         let oldest_open = Some((id("open-2"), moment(2)));
-        assert_eq!(store.backlog().await, Ok(Backlog { deferred: 1, open: 1, parked: 1, oldest_open }));
+        assert_eq!(store.backlog().await, Ok(Backlog { deferred: 1, open: 1, parked: 1, oldest_open, oldest_deferred }));
     }
 }
 

@@ -18,7 +18,7 @@ contract! {
             let wallet = Wallet::of(name);
             decided(&store, vec![wallet.is_cancelled()]).await;
             let unsure = Wallet::of(&format!("deferred-{name}"));
-            decided(&store, vec![unsure.is_cancelled_by("acquirer-1", Lookup::Failed)]).await;
+            decided(&store, vec![unsure.is_cancelled_by("acquirer-1", Lookup::Failed("no answer".to_owned()))]).await;
         }
         let first = Page { limit: 5, after: None };
         let rest = Page { limit: 5, after: Some("list-4".to_owned()) };

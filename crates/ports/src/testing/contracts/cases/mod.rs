@@ -1,6 +1,7 @@
 //! The promises of [`CancellationStore`](crate::CancellationStore).
 
 pub mod batches;
+pub mod deferrals;
 pub mod histories;
 pub mod identity;
 pub mod leases;
@@ -60,6 +61,7 @@ suite! {
     /// ```
     ($) cases_contract! of
     batches as __cases_batches!,
+    deferrals as __cases_deferrals!,
     identity as __cases_identity!,
     leases as __cases_leases!,
     lists as __cases_lists!,
