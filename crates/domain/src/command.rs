@@ -79,13 +79,49 @@ pub struct Cancel {
     pub lookup: Lookup,
     /// For how long it has waited since it was received: the right to an attempt counts from the decision.
     pub waited: TimeDelta,
+    /// Who besides our own clocks says when it was received.
+    pub witness: Witness,
+}
+
+/// Who says when a cancel was received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Witness {
+    /// Our own clocks alone.
+    OurClocks,
+    /// Our own clocks, and the signed `Request-Time` of the message.
+    RequestTime(DateTime<Utc>),
+    /// Our own clocks, which are known to be right: they judge a receipt that was in doubt.
+    TrustedClocks,
+}
+
+/// How far `Request-Time` may be from our clocks. It counts if it is at most so much earlier. Beyond it, one of the clocks is wrong.
+pub const REQUEST_TIME_APART: TimeDelta = TimeDelta::minutes(5);
+
+impl Witness {
+    /// When a cancel was received that came at `at` by our clocks: the earlier of the two, where they can both be right.
+    #[must_use]
+    pub fn received_at(self, at: DateTime<Utc>) -> DateTime<Utc> {
+        match self {
+            Self::RequestTime(claimed) if claimed < at && at - claimed <= REQUEST_TIME_APART => claimed,
+            Self::RequestTime(_) | Self::OurClocks | Self::TrustedClocks => at,
+        }
+    }
+
+    /// The `Request-Time`, where it is so far from `at` that one of the clocks is wrong.
+    #[must_use]
+    pub fn contradiction(self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self {
+            Self::RequestTime(claimed) => Some(claimed).filter(|claimed| (*claimed - at).abs() > REQUEST_TIME_APART),
+            Self::OurClocks | Self::TrustedClocks => None,
+        }
+    }
 }
 
 impl Cancel {
     /// One that is decided in the moment of its receipt.
     #[must_use]
     pub fn now(acquirer_id: AcquirerId, lookup: Lookup) -> Self {
-        Self { acquirer_id, lookup, waited: TimeDelta::zero() }
+        Self { acquirer_id, lookup, waited: TimeDelta::zero(), witness: Witness::OurClocks }
     }
 }
 

@@ -44,6 +44,8 @@ pub enum CommandReply {
     },
     /// The command contradicts the record, for this reason; nothing changed.
     Conflict(&'static str),
+    /// The wallet core keeps the payments, so nobody else announces or reports them; nothing changed.
+    PaymentsAreTheCores,
 }
 
 /// The reply to a request for the next attempt.

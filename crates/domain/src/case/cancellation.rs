@@ -132,6 +132,8 @@ spelled! {
         RefundRunning = "refund-running",
         /// The payment could not be looked up.
         LookupFailed = "lookup-failed",
+        /// Our clocks and the signed `Request-Time` disagree about the period.
+        ClocksDisagree = "clocks-disagree",
     }
 }
 
@@ -202,6 +204,12 @@ impl Cancellation {
     #[must_use]
     pub fn waits_for_lookup(&self) -> bool {
         self.state == CancellationState::Deferred(DeferReason::LookupFailed)
+    }
+
+    /// Whether it is in doubt which clock is right about the moment at which it was received.
+    #[must_use]
+    pub fn is_of_doubtful_time(&self) -> bool {
+        self.state == CancellationState::Deferred(DeferReason::ClocksDisagree)
     }
 
     /// The recorded final answer, if there is one.

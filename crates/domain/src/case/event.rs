@@ -1,6 +1,6 @@
 //! What happened to a case, in the words of its timeline.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::{ClearingDay, Money, RefundRequestId, Refusal, ReversalOutcome, Rule};
 
@@ -30,6 +30,13 @@ pub enum EventKind {
     RefundFailed(RefundRequestId),
     /// A cancel came for the first time.
     CancelReceived,
+    /// Two clocks disagree about whether it came within the period, so that neither decides yet.
+    ClocksDisagree {
+        /// When it came by our own clocks.
+        received_at: DateTime<Utc>,
+        /// When it was sent, by its signed `Request-Time`.
+        requested_at: DateTime<Utc>,
+    },
     /// The payment is cancelled by this rule.
     Cancelled(Rule),
     /// The cancel is refused.
@@ -80,6 +87,7 @@ impl EventKind {
             Self::RefundSucceeded(_) => "refund-succeeded",
             Self::RefundFailed(_) => "refund-failed",
             Self::CancelReceived => "cancel-received",
+            Self::ClocksDisagree { .. } => "clocks-disagree",
             Self::Cancelled(_) => "cancelled",
             Self::Refused(_) => "refused",
             Self::ReversalOpened(_) => "reversal-opened",
@@ -99,6 +107,10 @@ impl EventKind {
             Self::PaymentRecorded(amount) | Self::ReversalOpened(Some(amount)) => vec![("amount", amount.to_string())],
             Self::RefundReserved(id, amount) => vec![("refundRequestId", id.to_string()), ("amount", amount.to_string())],
             Self::RefundSucceeded(id) | Self::RefundFailed(id) => vec![("refundRequestId", id.to_string())],
+            Self::ClocksDisagree { received_at, requested_at } => {
+                let text = |at: &DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+                vec![("receivedAt", text(received_at)), ("requestTime", text(requested_at))]
+            }
             Self::Cancelled(rule) => vec![("rule", rule.name().to_owned())],
             Self::Refused(refusal) => {
                 vec![("reason", refusal.name().to_string()), ("resultCode", refusal.code().to_string())]

@@ -3,22 +3,16 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Decision;
+use super::receipt::{Receipt, Timeliness};
 use super::update::CaseUpdate;
 use crate::{
     Answer, Cancel, CancelReply, Cancellation, CancellationState, Case, DeferReason, EventKind, FinalAnswer, FundsKind, Lookup,
-    NeverReceived, OtherAcquirer, PaymentStatus, PeriodOver, Policy, Refusal, RefusalCode, Rule,
+    NeverReceived, OtherAcquirer, PaymentStatus, PeriodOver, Policy, Refusal, RefusalCode, Rule, Witness,
 };
 
-/// A cancel with the moment that decides about its period.
-struct Receipt<'a> {
-    cancel: &'a Cancel,
-    received_at: DateTime<Utc>,
-}
 
 pub(super) fn cancel(policy: &Policy, case: &Case, cancel: &Cancel, at: DateTime<Utc>) -> Decision {
-    // Two processes may commit in another order than they received: the earliest receipt counts, not the first one recorded.
-    let received_at = case.cancellation.as_ref().map_or(at, |known| known.first_received_at.min(at));
-    let receipt = Receipt { cancel, received_at };
+    let receipt = Receipt::of(cancel, case.cancellation.as_ref(), at);
     let mut update = CaseUpdate::of(case, at);
     if let Lookup::Found(found) = &cancel.lookup
         && !case.is_decided()
@@ -45,11 +39,23 @@ pub(super) fn decide_deferred(policy: &Policy, update: &mut CaseUpdate) -> Optio
         return None;
     }
     let cancel = Cancel::now(deferred.acquirer_id.clone(), Lookup::Recorded);
-    let receipt = Receipt { cancel: &cancel, received_at: deferred.first_received_at };
+    Some(decide_as_received(policy, update, &cancel))
+}
+
+/// Decides a cancel of doubtful time by our clocks alone, because its payment's day is being closed, and names the rule.
+pub(super) fn decide_by_our_clocks(policy: &Policy, update: &mut CaseUpdate) -> Option<Rule> {
+    let doubtful = update.case.cancellation.as_ref().filter(|known| known.is_of_doubtful_time())?;
+    let now = Cancel::now(doubtful.acquirer_id.clone(), Lookup::Recorded);
+    Some(decide_as_received(policy, update, &Cancel { witness: Witness::TrustedClocks, ..now }))
+}
+
+fn decide_as_received(policy: &Policy, update: &mut CaseUpdate, cancel: &Cancel) -> Rule {
+    let first_received_at = update.case.cancellation.as_ref().map_or(update.at, |known| known.first_received_at);
+    let receipt = Receipt::of(cancel, update.case.cancellation.as_ref(), first_received_at);
     let rule = select_rule(policy, &update.case, &receipt);
     // No caller waits for this reply: Alipay+ asks again and is answered then, and the worker makes the attempt.
     let _ = apply(rule, policy, &receipt, update);
-    Some(rule)
+    rule
 }
 
 /// The rule table: flat guards in order of precedence (`docs/develop/decisions.md`).
@@ -67,11 +73,17 @@ fn select_rule(policy: &Policy, case: &Case, receipt: &Receipt<'_>) -> Rule {
     let Some(payment) = &case.payment else {
         return match receipt.cancel.lookup {
             Lookup::Recorded | Lookup::Found(_) => Rule::NeverReceived,
+            Lookup::Failed if receipt.is_of_doubtful_time() => Rule::Deferred(DeferReason::ClocksDisagree),
             Lookup::Failed => Rule::Deferred(DeferReason::LookupFailed),
         };
     };
-    if case.is_settled() || !policy.period.includes(payment.initiated_at, receipt.received_at) {
+    if case.is_settled() {
         return Rule::PeriodOver;
+    }
+    match receipt.timeliness(|moment| policy.period.includes(payment.initiated_at, moment)) {
+        Timeliness::InTime => {}
+        Timeliness::TooLate => return Rule::PeriodOver,
+        Timeliness::Doubtful => return Rule::Deferred(DeferReason::ClocksDisagree),
     }
     let (refunded_elsewhere, refund_running_elsewhere) = match &receipt.cancel.lookup {
         Lookup::Found(found) => (found.refunded, found.refund_running),
@@ -106,7 +118,14 @@ fn apply(rule: Rule, policy: &Policy, receipt: &Receipt<'_>, update: &mut CaseUp
             refuse(update, receipt, Refusal::PeriodOver(code))
         }
         Rule::Deferred(reason) => {
+            let was_doubtful = update.case.cancellation.as_ref().is_some_and(Cancellation::is_of_doubtful_time);
             update.receive(receipt, CancellationState::Deferred(reason));
+            if let Some(requested_at) = receipt.contradiction
+                && reason == DeferReason::ClocksDisagree
+                && !was_doubtful
+            {
+                update.record_event(EventKind::ClocksDisagree { received_at: receipt.own, requested_at });
+            }
             CancelReply::Answered(Answer::Pending)
         }
         Rule::FullyRefunded => {
@@ -162,9 +181,9 @@ impl CaseUpdate {
     /// Records where the cancellation stands. Only the first receipt has a line in the timeline. Before the payment could be looked
     /// up any acquirer may have asked; the case becomes that of the acquirer that is answered.
     fn receive(&mut self, receipt: &Receipt<'_>, state: CancellationState) {
-        let first_received_at = receipt.received_at;
+        let first_received_at = receipt.first_received_at(state);
         self.case.cancellation = Some(match self.case.cancellation.take() {
-            Some(known) if known.waits_for_lookup() => {
+            Some(known) if known.waits_for_lookup() || known.is_of_doubtful_time() => {
                 Cancellation { acquirer_id: receipt.cancel.acquirer_id.clone(), first_received_at, state }
             }
             Some(known) => Cancellation { first_received_at, state, ..known },

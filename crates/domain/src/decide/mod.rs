@@ -1,6 +1,8 @@
 //! The one decision behind every endpoint and worker.
 
 mod cancel;
+mod ownership;
+mod receipt;
 mod reversal;
 mod settlement;
 mod update;
@@ -45,6 +47,9 @@ impl Decision {
 /// that failed is simply run again.
 pub fn decide(policy: &Policy, case: &Case, command: &Command) -> Decision {
     let at = command.at;
+    if let Some(decision) = ownership::of_core(policy, case, command) {
+        return decision;
+    }
     match &command.action {
         Action::Cancel(cancel) => cancel::cancel(policy, case, cancel, at),
         Action::Pay(payment) => wallet::pay(policy, case, payment, at),

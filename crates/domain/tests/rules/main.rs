@@ -1,6 +1,7 @@
 //! The rule book, held to its tables.
 
 #[cfg(test)]
+mod clocks;
 mod decisions_page;
 #[cfg(test)]
 mod fixtures;
@@ -9,6 +10,7 @@ mod invariants;
 #[cfg(test)]
 mod money_back;
 #[cfg(test)]
+mod ownership;
 mod period;
 #[cfg(test)]
 mod precedence;
