@@ -9,7 +9,8 @@ use diesel_migrations::EmbeddedMigrations;
 use domain::Policy;
 use ports::{CancellationStore, SettlementStore};
 
-use crate::deployment::DeploymentTable;
+use crate::adoption::AdoptionRequest;
+use crate::deployment::{DeploymentPolicy, DeploymentTable};
 use crate::migrations::{Migrated, MigrationError, MigrationRun};
 use crate::pool::Pools;
 use crate::rows::{CaseKey, LoadedRows};
@@ -101,6 +102,8 @@ pub(crate) trait OpenDatabase: Send + Sync {
 
     /// Runs `work` on a connection to a database that is migrated and takes writes.
     fn ready(&self, work: &dyn Fn(&mut dyn DeploymentTable) -> Result<(), DatabaseError>) -> Result<(), DatabaseError>;
+
+    fn adopt(&self, policy: &DeploymentPolicy, request: &AdoptionRequest) -> Result<(), DatabaseError>;
 
     fn cases(&self, policy: Policy) -> Arc<dyn CancellationStore>;
 

@@ -5,6 +5,7 @@
 //! every engine: lock, load, decide, record, commit. What an engine does in its own way is in its folder of `engines`; the rows and
 //! what these mean are shared.
 
+mod adoption;
 mod batch;
 mod cases;
 mod database;
@@ -27,6 +28,7 @@ mod tables;
 mod transaction;
 mod writes;
 
+pub use adoption::{Acceptance, AdoptionRequest};
 pub use database::Database;
 pub use deployment::DeploymentPolicy;
 pub use migrations::{Migrated, MigrationRun};

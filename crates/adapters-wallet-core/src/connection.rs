@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use domain::PaymentRequestId;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::dns::Resolve;
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, Method, Url, redirect, retry};
 use serde::Serialize;
 
@@ -256,7 +256,7 @@ fn identity(url: &Url, identity_pem: Option<&[u8]>) -> Result<Option<Identity>, 
     if url.scheme() == "http" {
         return Err(CoreError("A client certificate is set, but the wallet core's URL does not begin with https://."));
     }
-    Identity::from_pem(pem).map(Some).map_err(|_| {
-        CoreError("The client certificate and its private key must both be in PEM, the key without a passphrase.")
-    })
+    Identity::from_pem(pem)
+        .map(Some)
+        .map_err(|_| CoreError("The client certificate and its private key must both be in PEM, the key without a passphrase."))
 }

@@ -145,6 +145,9 @@ fn why(case: &Case) -> &'static str {
         None => "no cancel came yet and this is what the rules say to one that comes now",
         Some(CancellationState::Deferred(DeferReason::RefundRunning)) => "a refund of the wallet's own has no result yet",
         Some(CancellationState::Deferred(DeferReason::LookupFailed)) => "the wallet core did not say what it knows",
+        Some(CancellationState::Deferred(DeferReason::ClocksDisagree)) => {
+            "our clock and the signed Request-Time disagree about the period"
+        }
         Some(CancellationState::Open { .. }) => "it is cancelled and the money is not known to be back",
         Some(CancellationState::Cancelled { answer: FinalAnswer::Cancelled, .. }) => {
             "it is cancelled; this answer is recorded and given for ever"
@@ -167,6 +170,9 @@ fn next(case: &Case) -> String {
             "The cancel is decided in the commit that records the refund's result."
         }
         (Some(CancellationState::Deferred(DeferReason::LookupFailed)), _) => "The wallet core is asked again.",
+        (Some(CancellationState::Deferred(DeferReason::ClocksDisagree)), _) => {
+            "It is decided once our clock is known to be right, at the latest when the payment's day closes."
+        }
         (Some(CancellationState::Refused { .. } | CancellationState::AlreadyRefunded), _) => "Nothing: the answer is final.",
         (Some(CancellationState::Open { .. } | CancellationState::Cancelled { .. }), Some(ReversalState::Done { .. })) => {
             "Nothing: the money is back."

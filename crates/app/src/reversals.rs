@@ -22,6 +22,7 @@ pub(crate) async fn retry(settings: Settings, id: PaymentRequestId) -> Result<Ex
             Ok(ExitCode::SUCCESS)
         }
         CommandReply::NotFound { fenced: _ } => Err(CliError::new(format!("there is no reversal {id}"))),
+        CommandReply::PaymentsAreTheCores => Err(CliError::new(format!("the reversal {id} is not tried again"))),
         CommandReply::Conflict(why) => Err(CliError::new(format!("the reversal {id} is not tried again: {why}"))),
     }
 }

@@ -43,6 +43,8 @@ pub enum Action {
         /// Who did it.
         by: String,
     },
+    /// An operator has the deployment served with other settings, while the payment can still be cancelled.
+    Adopt(Adoption),
     /// A day is closed, which accounts for what completed and is not accounted for yet.
     Settle(DayClosing),
 }
@@ -54,9 +56,23 @@ impl Action {
         match self {
             Self::Cancel(_) | Self::Pay(_) => true,
             Self::Result(_) | Self::Refund(_) | Self::RefundResult(_) => false,
-            Self::LeaseAttempt | Self::CompleteAttempt(_) | Self::Retry | Self::Resolve { .. } | Self::Settle(_) => false,
+            Self::LeaseAttempt | Self::CompleteAttempt(_) | Self::Retry | Self::Resolve { .. } => false,
+            Self::Settle(_) | Self::Adopt(_) => false,
         }
     }
+}
+
+/// Other settings that a deployment is served with from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    /// Where funds and payments were.
+    pub from: String,
+    /// Where they are.
+    pub to: String,
+    /// Why the payment may go on under them.
+    pub note: String,
+    /// Who said so.
+    pub by: String,
 }
 
 /// The end of one attempt to give the money back.

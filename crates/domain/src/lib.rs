@@ -18,17 +18,20 @@ mod rule;
 mod spelling;
 
 pub use case::{
-    Answer, CLOCKS_APART, Cancellation, CancellationState, CancellationStateName, Case, CorePayment, DeferReason, Event, EventKind,
-    FinalAnswer, Inquiry, Jitter, LONGEST_WAIT, Lease, Payment, PaymentKind, PaymentStatus, PaymentStatusName, Refund, RefundState,
-    RefundStateName, Refusal, RefusalCode, RefusalName, Reversal, ReversalOutcome, ReversalOutcomeName, ReversalRequest,
-    ReversalState, ReversalStateName, Settlement, Taken, retry_delay,
+    Answer, CLOCKS_APART, Cancellation, CancellationState, CancellationStateName, Case, CorePayment, DeferReason, Event,
+    EventKind, FinalAnswer, Inquiry, Jitter, LONGEST_WAIT, Lease, Payment, PaymentKind, PaymentStatus, PaymentStatusName, Refund,
+    RefundState, RefundStateName, Refusal, RefusalCode, RefusalName, Reversal, ReversalOutcome, ReversalOutcomeName,
+    ReversalRequest, ReversalState, ReversalStateName, Settlement, Taken, retry_delay,
 };
 pub use clearing::{
     ClearingDay, ClearingDayError, DayClosing, DayStatement, Examination, Excluded, ExclusionReason, Finding, GateState,
     LineClass, Listed, ListedAmount, ListedKind, Mismatch, NetAmount, Scope, StatementRow, SummaryAmount, Totals, UnknownLines,
     cutoff, doubt_about_id, examine, fee_differs, listed_twice, missing, not_known,
 };
-pub use command::{Action, AttemptEnd, Cancel, Command, Lookup, PayResult, REQUEST_TIME_APART, RefundRequest, RefundResult, ReportedResult, Witness};
+pub use command::{
+    Action, Adoption, AttemptEnd, Cancel, Command, Lookup, PayResult, REQUEST_TIME_APART, RefundRequest, RefundResult,
+    ReportedResult, Witness,
+};
 pub use decide::{Change, Decision, decide};
 pub use identifiers::{AccountId, AcquirerId, IdentifierError, PaymentId, PaymentRequestId, PspId, RefundRequestId};
 pub use ledger::{Entry, EntryKind};

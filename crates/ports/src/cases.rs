@@ -6,8 +6,8 @@ use std::time::Instant;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    AccountId, Action, CLOCKS_APART, Case, Command, Currency, Decision, Entry, PaymentRequestId, Reply, ReplyMismatchError, ReversalRequest,
-    Rule, Witness,
+    AccountId, Action, CLOCKS_APART, Case, Command, Currency, Decision, Entry, PaymentRequestId, Reply, ReplyMismatchError,
+    ReversalRequest, Rule, Witness,
 };
 
 use crate::UnavailableError;

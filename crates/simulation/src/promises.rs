@@ -122,7 +122,10 @@ impl ToldPage {
             CommandReply::Done(Disposition::Proceed) if self.closed => {
                 Some(taken_back(Disposition::Closed.as_str(), Disposition::Proceed.as_str()))
             }
-            CommandReply::Done(_) | CommandReply::NotFound { .. } | CommandReply::Conflict(_) => None,
+            CommandReply::Done(_)
+            | CommandReply::NotFound { .. }
+            | CommandReply::Conflict(_)
+            | CommandReply::PaymentsAreTheCores => None,
         }
     }
 
@@ -137,7 +140,10 @@ impl ToldPage {
                 self.succeeded = true;
                 self.reversed.then(|| taken_back(Disposition::Reversed.as_str(), Disposition::Stands.as_str()))
             }
-            CommandReply::Done(_) | CommandReply::NotFound { .. } | CommandReply::Conflict(_) => None,
+            CommandReply::Done(_)
+            | CommandReply::NotFound { .. }
+            | CommandReply::Conflict(_)
+            | CommandReply::PaymentsAreTheCores => None,
         }
     }
 

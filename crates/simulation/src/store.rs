@@ -97,6 +97,7 @@ fn name(command: &Command) -> &'static str {
         Action::Retry => "retry",
         Action::Resolve { .. } => "resolve",
         Action::Settle(_) => "settle",
+        Action::Adopt(_) => "adopt",
     }
 }
 

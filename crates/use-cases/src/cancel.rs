@@ -6,10 +6,13 @@ use std::time::Instant;
 
 use ::ports::ReceivedCommand;
 use chrono::{DateTime, Utc};
-use domain::{AcquirerId, Action, Answer, Cancel, CancelReply, Command, Lookup, PaymentRequestId, Refusal, Rule};
+use domain::{
+    AcquirerId, Action, Answer, Cancel, CancelReply, Command, DeferReason, Lookup, PaymentRequestId, Refusal, Rule, Witness,
+};
 use metrics::counter;
-use tracing::{error, instrument, warn};
+use tracing::{error, field, instrument, warn};
 
+use crate::doubtful::DoubtfulReceipt;
 use crate::reversal::{attempt_inline, await_or_attempt, look_up_before_cancel};
 use crate::{Ports, SubmitError};
 
@@ -22,6 +25,8 @@ pub struct ReceivedCancel {
     pub acquirer_id: AcquirerId,
     /// When the head of the HTTP request had arrived.
     pub received_at: DateTime<Utc>,
+    /// The signed `Request-Time`, where it can be read.
+    pub request_time: Option<DateTime<Utc>>,
     /// The same moment on the monotonic clock.
     pub arrived: Instant,
 }
@@ -68,12 +73,13 @@ pub async fn cancel(ports: &Arc<Ports>, cancel: ReceivedCancel, deadline: Instan
 }
 
 async fn decide(ports: &Arc<Ports>, cancel: ReceivedCancel) -> Result<CancelAnswer, OverloadedError> {
-    let ReceivedCancel { id, acquirer_id, received_at, arrived } = cancel;
+    let ReceivedCancel { id, acquirer_id, received_at, request_time, arrived } = cancel;
     let lookup = match &ports.core {
         None => Lookup::Recorded,
         Some(core) => look_up_before_cancel(ports, core, &id).await,
     };
-    let action = Action::Cancel(Cancel::now(acquirer_id.clone(), lookup));
+    let witness = request_time.map_or(Witness::OurClocks, Witness::RequestTime);
+    let action = Action::Cancel(Cancel { witness, ..Cancel::now(acquirer_id.clone(), lookup) });
     let received = ReceivedCommand { command: Command { id: id.clone(), at: received_at, action }, arrived };
     let decided = match ports.lanes.submit::<CancelReply>(received).await {
         Ok(decided) => decided,
@@ -83,6 +89,10 @@ async fn decide(ports: &Arc<Ports>, cancel: ReceivedCancel) -> Result<CancelAnsw
             return Ok(CancelAnswer::NOT_KNOWN);
         }
     };
+    if decided.rule == Some(Rule::Deferred(DeferReason::ClocksDisagree)) {
+        warn!(payment_request_id = %id, request_time = request_time.map(field::display), "the cancel is deferred: a clock disagrees with its Request-Time about the period (look at the clocks)");
+        ports.doubtful.remember(id.clone(), DoubtfulReceipt { acquirer_id: acquirer_id.clone(), arrived });
+    }
     let answer = match decided.reply {
         CancelReply::Answered(answer) => {
             if answer == Answer::Refused(Refusal::PartlyRefunded) {

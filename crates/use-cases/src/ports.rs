@@ -7,7 +7,8 @@ use domain::{Action, Command, PaymentRequestId};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use crate::Lanes;
+use crate::doubtful::DoubtfulReceipts;
+use crate::{Lanes, RequestTimes};
 
 /// How many attempts to give money back may go on at once for the callers of cancels, as many for the worker, and as many questions for
 /// payments. One slow wallet core cannot use up the process, and what the worker has to catch up on takes nothing away from those who
@@ -24,6 +25,10 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// The wallet core; `None` where the embedded ledger has the money.
     pub core: Option<Core>,
+    /// What requests say about the clock.
+    pub request_times: RequestTimes,
+    /// What waits until the clock is known to be right.
+    pub(crate) doubtful: DoubtfulReceipts,
     pub(crate) attempts_of_cancels: Arc<Semaphore>,
     pub(crate) attempts_of_worker: Arc<Semaphore>,
     /// For asking the core about a payment before its cancel is decided.
@@ -46,7 +51,9 @@ impl Ports {
     pub fn new(lanes: Lanes, store: Arc<dyn CancellationStore>, clock: Arc<dyn Clock>, core: Option<Core>) -> Self {
         let [attempts_of_cancels, attempts_of_worker] = [(); 2].map(|()| Arc::new(Semaphore::new(ATTEMPTS as usize)));
         let lookups = Semaphore::new(ATTEMPTS as usize);
-        Self { lanes, store, clock, core, attempts_of_cancels, attempts_of_worker, lookups, runtime: Handle::current() }
+        let (request_times, doubtful) = (RequestTimes::default(), DoubtfulReceipts::default());
+        let runtime = Handle::current();
+        Self { lanes, store, clock, core, request_times, doubtful, attempts_of_cancels, attempts_of_worker, lookups, runtime }
     }
 
     /// Takes no more work and returns once everything taken before is done: first the attempts, since each ends with a command.

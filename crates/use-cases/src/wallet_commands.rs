@@ -24,7 +24,10 @@ pub async fn submit(lanes: &Lanes, received: ReceivedCommand) -> Result<CommandR
         CommandReply::Conflict(why) if reports_result => {
             warn!(payment_request_id = %id, why, "a result contradicts the record and was refused (check what the wallet did)");
         }
-        CommandReply::Done(_) | CommandReply::NotFound { fenced: false } | CommandReply::Conflict(_) => {}
+        CommandReply::Done(_)
+        | CommandReply::NotFound { fenced: false }
+        | CommandReply::Conflict(_)
+        | CommandReply::PaymentsAreTheCores => {}
     }
     Ok(decided.reply)
 }

@@ -1,8 +1,8 @@
 //! A core whose name leads to another machine from one moment to the next, while calls go on.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use adapters_wallet_core::{CoreSettings, WalletCore};
@@ -58,7 +58,8 @@ async fn f71_no_call_goes_to_the_old_address_once_a_connection_may_have_been_old
     let (old, new, names) = (saying(done()), saying(done()), Arc::new(Names::default()));
     names.lead_to(&old);
     let reached = CoreSettings { max_connection_age: age, ..settings("http://core.example/core") };
-    let core = WalletCore::resolving(&CoreSettings { timeout: Duration::from_secs(15), ..reached }, Arc::clone(&names) as _).unwrap();
+    let core =
+        WalletCore::resolving(&CoreSettings { timeout: Duration::from_secs(15), ..reached }, Arc::clone(&names) as _).unwrap();
     let load = async |calls: usize| {
         let calling = (0..callers).map(|_| {
             let core = core.clone();
@@ -74,7 +75,10 @@ async fn f71_no_call_goes_to_the_old_address_once_a_connection_may_have_been_old
     };
     load(50).await;
     let kept = old.received();
-    assert!(kept.iter().map(|request| request.connection).max() < Some(kept.len() / 2), "connections are kept while they are young");
+    assert!(
+        kept.iter().map(|request| request.connection).max() < Some(kept.len() / 2),
+        "connections are kept while they are young"
+    );
     names.lead_to(&new);
     let moving = tokio::time::Instant::now();
     while moving.elapsed() < age {
@@ -124,7 +128,8 @@ async fn f71_answers_in_the_contract_keep_the_connection_and_others_end_it() {
     let payment = "{\"status\":\"U\",\"acquirerId\":\"a\",\"account\":\"u\",\"amount\":{\"value\":\"1\",\"currency\":\"JPY\"},\
                    \"kind\":\"payment\",\"initiatedAt\":\"2026-03-01T12:00:00+08:00\"}";
     let wrong = payment.replace("\"U\"", "\"X\"");
-    let script = [answer(200, payment), answer(404, ""), answer(200, &wrong), answer(200, payment), answer(503, ""), answer(404, "{}")];
+    let script =
+        [answer(200, payment), answer(404, ""), answer(200, &wrong), answer(200, payment), answer(503, ""), answer(404, "{}")];
     let server = Server::start(script.map(Act::Say));
     let core = core_at(&server.url());
     let mut known = Vec::new();

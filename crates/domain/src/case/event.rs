@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::{ClearingDay, Money, RefundRequestId, Refusal, ReversalOutcome, Rule};
+use crate::{Adoption, ClearingDay, Money, RefundRequestId, Refusal, ReversalOutcome, Rule};
 
 /// One line of a case's timeline; written in the commit that made it true.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,8 @@ pub enum EventKind {
         /// Who did it.
         by: String,
     },
+    /// The deployment is served with other settings from now on.
+    SettingsAdopted(Adoption),
     /// A day's statement accounts for the payment, or for a refund, as something that settles.
     Settled {
         /// The day whose statement it stands in.
@@ -95,6 +97,7 @@ impl EventKind {
             Self::ReversalParked { .. } => "reversal-parked",
             Self::ReversalDone => "reversal-done",
             Self::ReversalResolved { .. } => "reversal-resolved",
+            Self::SettingsAdopted(_) => "settings-adopted",
             Self::Settled { .. } => "settled",
         }
     }
@@ -124,6 +127,9 @@ impl EventKind {
             }
             Self::ReversalParked { reason } => vec![("reason", reason.clone())],
             Self::ReversalResolved { note, by } => vec![("note", note.clone()), ("by", by.clone())],
+            Self::SettingsAdopted(Adoption { from, to, note, by }) => {
+                vec![("from", from.clone()), ("to", to.clone()), ("note", note.clone()), ("by", by.clone())]
+            }
             Self::Settled { day, late_from, refund } => {
                 let of_refund = refund.iter().map(|id| ("refundRequestId", id.to_string()));
                 let late = late_from.iter().map(|own| ("lateFrom", own.to_string()));

@@ -16,8 +16,8 @@ pub use event::{Event, EventKind};
 pub use payment::{CorePayment, Payment, PaymentKind, PaymentStatus, PaymentStatusName};
 pub use refund::{Refund, RefundState, RefundStateName};
 pub use reversal::{
-    CLOCKS_APART, Jitter, LONGEST_WAIT, Lease, Reversal, ReversalOutcome, ReversalOutcomeName, ReversalRequest, ReversalState, ReversalStateName, Taken,
-    retry_delay,
+    CLOCKS_APART, Jitter, LONGEST_WAIT, Lease, Reversal, ReversalOutcome, ReversalOutcomeName, ReversalRequest, ReversalState,
+    ReversalStateName, Taken, retry_delay,
 };
 pub use settlement::Settlement;
 

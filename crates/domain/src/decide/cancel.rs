@@ -10,7 +10,6 @@ use crate::{
     NeverReceived, OtherAcquirer, PaymentStatus, PeriodOver, Policy, Refusal, RefusalCode, Rule, Witness,
 };
 
-
 pub(super) fn cancel(policy: &Policy, case: &Case, cancel: &Cancel, at: DateTime<Utc>) -> Decision {
     let receipt = Receipt::of(cancel, case.cancellation.as_ref(), at);
     let mut update = CaseUpdate::of(case, at);

@@ -60,6 +60,7 @@ pub fn decide(policy: &Policy, case: &Case, command: &Command) -> Decision {
         Action::CompleteAttempt(end) => reversal::complete_attempt(policy, case, end, at),
         Action::Retry => reversal::retry(case, at),
         Action::Resolve { note, by } => reversal::resolve(case, (note, by), at),
+        Action::Adopt(adoption) => wallet::adopt(case, adoption, at),
         Action::Settle(closing) => settlement::settle(policy, case, closing, at),
     }
 }

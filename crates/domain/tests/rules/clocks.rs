@@ -6,7 +6,9 @@ use domain::{
     PaymentStatus, Refusal, RefusalCode, Reply, ReversalOutcome, Settlement, Witness,
 };
 
-use crate::fixtures::{ACQUIRER, PROCEED, S, STANDS, Story, U, acquirer, announced, at, closing_of, day, f, leased, nothing, paid};
+use crate::fixtures::{
+    ACQUIRER, PROCEED, S, STANDS, Story, U, acquirer, announced, at, closing_of, day, f, leased, nothing, paid,
+};
 
 /// The end of the period of the payment of these stories.
 const END: &str = "2026-03-01T16:30:00Z";

@@ -36,7 +36,8 @@ impl Step<'_> {
             | Action::CompleteAttempt(_)
             | Action::Retry
             | Action::Resolve { .. }
-            | Action::Settle(_) => None,
+            | Action::Settle(_)
+            | Action::Adopt(_) => None,
         }
     }
 }

@@ -4,7 +4,9 @@ use domain::{
     Action, CommandReply, Disposition, FundsKind, PaymentsKind, Policy, Reply, ReportedResult, ReversalOutcome, ReversalState,
 };
 
-use crate::fixtures::{PROCEED, S, STANDS, Story, announced, failure, leased, nothing, paid, payment, policy, refund_ended, refund_of, success};
+use crate::fixtures::{
+    PROCEED, S, STANDS, Story, announced, failure, leased, nothing, paid, payment, policy, refund_ended, refund_of, success,
+};
 
 const THE_CORES: Reply = Reply::Command(CommandReply::PaymentsAreTheCores);
 const REVERSED: Reply = Reply::Command(CommandReply::Done(Disposition::Reversed));

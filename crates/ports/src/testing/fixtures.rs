@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use domain::{
     AccountId, AcquirerId, Action, Cancel, CancellablePeriod, ClearingDay, Command, Currency, FundsKind, Lookup, Money,
-    NeverReceived, OtherAcquirer, PayResult, Payment, PaymentKind, PaymentRequestId, PaymentStatus, PaymentsKind, PeriodOver, Policy,
-    RefundRequest, RefundRequestId, RefundResult, Reply, ReportedResult, Results,
+    NeverReceived, OtherAcquirer, PayResult, Payment, PaymentKind, PaymentRequestId, PaymentStatus, PaymentsKind, PeriodOver,
+    Policy, RefundRequest, RefundRequestId, RefundResult, Reply, ReportedResult, Results,
 };
 use sha2::{Digest, Sha256};
 

@@ -50,7 +50,9 @@ pub(super) async fn decide_deferred(ports: Arc<Ports>, mut stop: watch::Receiver
 }
 
 async fn decide_again(ports: Arc<Ports>, payments: Arc<dyn Payments>, case: Case) {
-    let Some(Cancellation { acquirer_id, .. }) = case.cancellation else { return };
+    // What waits for the clocks is not decided by asking the core, once it has named the payment.
+    let waits_for_clocks = case.cancellation.as_ref().is_some_and(Cancellation::is_of_doubtful_time) && case.payment.is_some();
+    let Some(Cancellation { acquirer_id, .. }) = case.cancellation.filter(|_| !waits_for_clocks) else { return };
     let Some(lookup) = look_up(ports.clock.as_ref(), payments.as_ref(), &case.id).await else { return };
     let cancel = ports.received(case.id.clone(), Action::Cancel(Cancel::now(acquirer_id, lookup)));
     match ports.lanes.submit::<CancelReply>(cancel).await {

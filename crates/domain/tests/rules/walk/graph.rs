@@ -38,6 +38,7 @@ fn cause(step: &Step<'_>) -> &'static str {
         Action::Retry => "retry",
         Action::Resolve { .. } => "resolve",
         Action::Settle(_) => "day closed",
+        Action::Adopt(_) => "other settings",
     }
 }
 

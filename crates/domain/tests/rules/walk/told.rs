@@ -105,7 +105,7 @@ fn needs_core(action: &Action, looks_up: bool) -> bool {
         Action::CompleteAttempt(end) => !matches!(end.outcome, ReversalOutcome::Unknown(_)),
         Action::Cancel(cancel) => looks_up && cancel.lookup != domain::Lookup::Failed,
         Action::Pay(_) | Action::Result(_) | Action::Refund(_) | Action::RefundResult(_) | Action::LeaseAttempt => false,
-        Action::Retry | Action::Resolve { .. } | Action::Settle(_) => false,
+        Action::Retry | Action::Resolve { .. } | Action::Settle(_) | Action::Adopt(_) => false,
     }
 }
 

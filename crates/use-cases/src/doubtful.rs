@@ -1,0 +1,134 @@
+//! Cancels about whose moment two clocks disagree are decided once this process's clock is known to be right.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use ::ports::{Page, ReceivedCommand};
+use chrono::TimeDelta;
+use domain::{AcquirerId, Action, Cancel, CancelReply, Cancellation, Case, Command, Lookup, PaymentRequestId, Witness};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::Ports;
+use crate::reversal::{attempt_inline, look_up_before_cancel, stops_within};
+
+/// How often it is looked whether the clock is right.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often it is looked for those that another process received, or this one before it was started again.
+const LIST_EVERY: u32 = 60;
+/// How many receipts are remembered. Those beyond wait for a repeat, or for the day to close.
+const REMEMBERED: usize = 10_000;
+const AT_ONCE: u32 = 64;
+
+/// The cancels that this process received and that are in doubt. What the monotonic clock says of them is known here only.
+#[derive(Debug, Default)]
+pub(crate) struct DoubtfulReceipts(Mutex<BTreeMap<PaymentRequestId, DoubtfulReceipt>>);
+
+#[derive(Debug, Clone)]
+pub(crate) struct DoubtfulReceipt {
+    pub(crate) acquirer_id: AcquirerId,
+    pub(crate) arrived: Instant,
+}
+
+impl DoubtfulReceipts {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PaymentRequestId, DoubtfulReceipt>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers a receipt, unless an earlier one of the case is remembered.
+    pub(crate) fn remember(&self, id: PaymentRequestId, receipt: DoubtfulReceipt) {
+        let mut remembered = self.lock();
+        if remembered.len() < REMEMBERED {
+            remembered.entry(id).or_insert(receipt);
+        }
+    }
+
+    fn take_all(&self) -> BTreeMap<PaymentRequestId, DoubtfulReceipt> {
+        std::mem::take(&mut self.lock())
+    }
+}
+
+/// Decides what is in doubt, until it has to stop.
+pub(crate) async fn decide_doubtful(ports: Arc<Ports>, mut stop: watch::Receiver<bool>) {
+    let mut rounds = 0;
+    while !stops_within(&mut stop, LOOK_EVERY).await {
+        if !ports.request_times.is_clock_right(ports.clock.as_ref()) {
+            continue;
+        }
+        for (id, receipt) in ports.doubtful.take_all() {
+            if !judge(&ports, &id, &receipt).await {
+                ports.doubtful.remember(id, receipt);
+            }
+        }
+        if rounds % LIST_EVERY == 0 {
+            ask_again(&ports).await;
+        }
+        rounds += 1;
+    }
+}
+
+/// Decides by the moment at which the cancel came on the clock as it is now; whether it is decided.
+async fn judge(ports: &Arc<Ports>, id: &PaymentRequestId, receipt: &DoubtfulReceipt) -> bool {
+    let lookup = look_up(ports, id).await;
+    let ago = TimeDelta::from_std(ports.clock.instant().saturating_duration_since(receipt.arrived)).unwrap_or_default();
+    let at = ports.clock.now() - ago;
+    // The clock may have been set since it was looked at.
+    if !ports.request_times.is_clock_right(ports.clock.as_ref()) {
+        return false;
+    }
+    let cancel = Cancel { witness: Witness::TrustedClocks, ..Cancel::now(receipt.acquirer_id.clone(), lookup) };
+    let command = Command { id: id.clone(), at, action: Action::Cancel(cancel) };
+    submit(ports, ReceivedCommand { command, arrived: receipt.arrived }).await
+}
+
+/// Those whose receipt this process does not remember. Where even now is in time, they came in time.
+async fn ask_again(ports: &Arc<Ports>) {
+    let mut after = None;
+    loop {
+        let page = Page { limit: AT_ONCE, after: after.take() };
+        let cases = ports.store.deferred(&page).await.unwrap_or_else(|error| {
+            warn!(%error, "the deferred cancels could not be listed (they are looked for again soon)");
+            Vec::new()
+        });
+        let last = cases.last().filter(|_| cases.len() >= AT_ONCE as usize).map(|case| case.id.to_string());
+        for case in cases {
+            ask_once(ports, case).await;
+        }
+        match last {
+            Some(last) => after = Some(last),
+            None => return,
+        }
+    }
+}
+
+async fn ask_once(ports: &Arc<Ports>, case: Case) {
+    let Some(known) = case.cancellation.filter(Cancellation::is_of_doubtful_time) else { return };
+    let cancel = Cancel::now(known.acquirer_id, look_up(ports, &case.id).await);
+    submit(ports, ports.received(case.id, Action::Cancel(cancel))).await;
+}
+
+async fn look_up(ports: &Arc<Ports>, id: &PaymentRequestId) -> Lookup {
+    match &ports.core {
+        None => Lookup::Recorded,
+        Some(core) => look_up_before_cancel(ports, core, id).await,
+    }
+}
+
+async fn submit(ports: &Arc<Ports>, received: ReceivedCommand) -> bool {
+    let id = received.command.id.clone();
+    match ports.lanes.submit::<CancelReply>(received).await {
+        Ok(decided) => {
+            let rule = decided.rule.map(domain::Rule::name);
+            if let CancelReply::ReversalPending { attempt: Some(attempt) } = decided.reply {
+                let _ = attempt_inline(ports, &id, attempt).await;
+            }
+            info!(payment_request_id = %id, rule, "a cancel of doubtful time was decided again");
+            true
+        }
+        Err(error) => {
+            warn!(payment_request_id = %id, %error, "a cancel of doubtful time was not decided (it is tried again soon)");
+            false
+        }
+    }
+}
