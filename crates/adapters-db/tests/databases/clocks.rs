@@ -128,8 +128,18 @@ async fn paid_at(store: &Arc<dyn CancellationStore>, name: &str, at: DateTime<Ut
 /// A cancel that comes now, by a process whose clock is so far ahead, with the right `Request-Time`.
 fn asked(wallet: &Wallet, (now, ahead): (DateTime<Utc>, TimeDelta)) -> ReceivedCommand {
     let Command { id, .. } = wallet.is_cancelled().command;
-    let cancel = Cancel { witness: Witness::RequestTime(now), ..Cancel::now(AcquirerId::parse("acquirer-1").unwrap(), Lookup::Recorded) };
+    let cancel =
+        Cancel { witness: Witness::RequestTime(now), ..Cancel::now(AcquirerId::parse("acquirer-1").unwrap(), Lookup::Recorded) };
     ReceivedCommand { command: Command { id, at: now + ahead, action: Action::Cancel(cancel) }, arrived: Instant::now() }
+}
+
+/// The time by the database's clock, which with SQLite is this machine's.
+fn now_of(database: &impl TestDatabase) -> DateTime<Utc> {
+    let now = database.in_its_sql(
+        "select (extract(epoch from clock_timestamp()) * 1000000)::bigint::text as value",
+        "select cast(cast(unixepoch('subsec') * 1000000 as integer) as text) as value",
+    );
+    DateTime::from_timestamp_micros(database.number(now)).unwrap()
 }
 
 const CANCELLED: Reply = Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
@@ -140,11 +150,14 @@ fn jumps() -> [TimeDelta; 4] {
     [TimeDelta::hours(25), TimeDelta::hours(-25), TimeDelta::hours(1), TimeDelta::hours(-1)]
 }
 
-/// A period that ends in a minute, so that an hour ahead is too late.
+/// How long periods of these tests go on: longer than any test takes, and an hour ahead is too late.
+const HALF_AN_HOUR: TimeDelta = TimeDelta::minutes(30);
+
+/// A period that ends in half an hour, for payments initiated a day before its end.
 fn ending_soon(now: DateTime<Utc>) -> Policy {
-    let zone = chrono_tz::UTC;
-    let closes_next_day_at = (now + TimeDelta::minutes(1)).time();
-    Policy { period: CancellablePeriod { closes_next_day_at, zone, grace: TimeDelta::zero() }, ..ledger_policy() }
+    let policy = ledger_policy();
+    let closes_next_day_at = (now + HALF_AN_HOUR).with_timezone(&policy.period.zone).time();
+    Policy { period: CancellablePeriod { closes_next_day_at, ..policy.period }, ..policy }
 }
 
 for_each_engine!(
@@ -153,11 +166,10 @@ for_each_engine!(
 );
 
 async fn f63_a_wrong_clock_refuses_no_payment_inside_its_period(database: &impl TestDatabase) {
-    let now = Utc::now();
+    let now = now_of(database);
     let store = database.open(ending_soon(now));
     for (n, ahead) in jumps().into_iter().enumerate() {
-        // Its period ends in a minute.
-        let wallet = paid_at(&store, &format!("inside-{n}"), now - TimeDelta::days(1)).await;
+        let wallet = paid_at(&store, &format!("inside-{n}"), now + HALF_AN_HOUR - TimeDelta::days(1)).await;
         let first = decided(&store, vec![asked(&wallet, (now, ahead))]).await;
         assert!(first == [CANCELLED] || first == [NOT_KNOWN], "{ahead}: {first:?}");
         assert_eq!(decided(&store, vec![asked(&wallet, (now, TimeDelta::zero()))]).await, [CANCELLED], "{ahead}");
@@ -165,11 +177,11 @@ async fn f63_a_wrong_clock_refuses_no_payment_inside_its_period(database: &impl 
 }
 
 async fn f63_a_wrong_clock_cancels_no_payment_outside_of_its_period(database: &impl TestDatabase) {
-    let now = Utc::now();
+    let now = now_of(database);
     let store = database.open(ending_soon(now));
     for (n, ahead) in jumps().into_iter().enumerate() {
-        // Its period ended twenty-four hours less a minute ago.
-        let wallet = paid_at(&store, &format!("outside-{n}"), now - TimeDelta::days(2)).await;
+        // Its period ended twenty-three and a half hours ago.
+        let wallet = paid_at(&store, &format!("outside-{n}"), now + HALF_AN_HOUR - TimeDelta::days(2)).await;
         let first = decided(&store, vec![asked(&wallet, (now, ahead))]).await;
         let answer = if ahead == TimeDelta::hours(-25) { NOT_KNOWN } else { LATE };
         assert_eq!(first, [answer], "{ahead}");
@@ -184,7 +196,7 @@ async fn f63_postgres_and_a_process_that_agree_do_not_ask_the_header() {
     let database = Postgres::migrated();
     let now = database_now(&database);
     let store = database.open(ending_soon(now));
-    let wallet = paid_at(&store, "odd-header", now - TimeDelta::days(1)).await;
+    let wallet = paid_at(&store, "odd-header", now + HALF_AN_HOUR - TimeDelta::days(1)).await;
     let mut odd = asked(&wallet, (now, TimeDelta::zero()));
     if let Action::Cancel(cancel) = &mut odd.command.action {
         cancel.witness = Witness::RequestTime(now + TimeDelta::hours(25));

@@ -81,7 +81,8 @@ texts! {
     );
     DeferReasonText => "DeferReason": one_of(
         DeferReason::ALL.iter().map(|value| value.as_str()),
-        "refund-running: a refund by the wallet has no result. lookup-failed: the payment could not be looked up at the wallet core.",
+        "refund-running: a refund by the wallet has no result. lookup-failed: the payment could not be looked up at the wallet core. \
+         clocks-disagree: our clock and the signed Request-Time disagree about the period.",
     );
     ExclusionReasonText => "ExclusionReason": one_of(
         ExclusionReason::ALL.iter().map(|value| value.as_str()),
