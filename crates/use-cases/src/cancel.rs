@@ -12,7 +12,7 @@ use domain::{
 use metrics::counter;
 use tracing::{error, field, instrument, warn};
 
-use crate::doubtful::DoubtfulReceipt;
+use crate::doubtful_receipts::DoubtfulReceipt;
 use crate::reversal::{attempt_inline, await_or_attempt, look_up_before_cancel};
 use crate::{Ports, SubmitError};
 

@@ -4,7 +4,7 @@
 //! lane: a caller that goes away, or whose patience ends, changes nothing about it.
 
 mod cancel;
-mod doubtful;
+mod doubtful_receipts;
 mod lanes;
 mod operator;
 mod ports;

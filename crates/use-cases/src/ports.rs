@@ -7,7 +7,7 @@ use domain::{Action, Command, PaymentRequestId};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use crate::doubtful::DoubtfulReceipts;
+use crate::doubtful_receipts::DoubtfulReceipts;
 use crate::{Lanes, RequestTimes};
 
 /// How many attempts to give money back may go on at once for the callers of cancels, as many for the worker, and as many questions for

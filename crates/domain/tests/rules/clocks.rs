@@ -241,3 +241,28 @@ fn f56_a_wait_longer_than_any_is_over() {
         assert_eq!(reply == Reply::Lease(LeaseReply::Leased(2)), is_due, "{now}");
     }
 }
+
+/// Every moment around the end, every clock, and a header that is right: F says a proven fact, and S is for those who came in time. A clock
+/// that is up to five minutes behind is the only one that says S a little too late.
+#[test]
+fn f63_no_clock_refuses_what_came_in_time_or_cancels_what_came_too_late() {
+    let seconds = [-90_000, -3_600, -301, -300, -299, -60, -1, 0, 1, 60, 299, 300, 301, 3_600, 90_000];
+    let clocks = [-90_000, -3_600, -301, -300, -60, -1, 0, 1, 60, 300, 301, 3_600, 90_000];
+    let mut doubtful = 0;
+    for came in seconds {
+        for ahead in clocks {
+            let moment = |offset: i64| (at(END) + TimeDelta::seconds(offset)).to_rfc3339();
+            let mut story = paid(FundsKind::Ledger);
+            let answer = story.is_asked(&moment(came + ahead), &moment(came));
+            let in_time = came < 0;
+            assert!(answer == U || in_time || answer == f(OVER) || (-300..0).contains(&ahead), "S, {came} by a clock {ahead}");
+            assert!(answer == U || !in_time || answer == S, "{answer:?}, {came} by a clock {ahead}");
+            doubtful += usize::from(answer == U);
+            // Once the clock is right, each has the answer of its moment.
+            let right = if in_time { S } else { f(OVER) };
+            let judged = story.is_judged(&moment(came));
+            assert!(judged == right || judged == answer && answer == S, "{judged:?}, {came} by a clock {ahead}");
+        }
+    }
+    assert!(doubtful > 0);
+}

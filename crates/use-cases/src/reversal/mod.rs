@@ -3,11 +3,11 @@
 
 mod attempt;
 mod deferred;
+mod doubtful;
 mod lookup;
 mod supervise;
 mod worker;
 
 pub(crate) use attempt::{attempt_inline, await_or_attempt};
 pub(crate) use lookup::look_up_before_cancel;
-pub(crate) use supervise::stops_within;
 pub use worker::run_worker;

@@ -27,6 +27,6 @@ where
 }
 
 /// Whether the loop has to stop, now or during the pause. A sender that is gone means the same.
-pub(crate) async fn stops_within(stop: &mut watch::Receiver<bool>, pause: Duration) -> bool {
+pub(super) async fn stops_within(stop: &mut watch::Receiver<bool>, pause: Duration) -> bool {
     tokio::time::timeout(pause, stop.wait_for(|stop| *stop)).await.is_ok()
 }

@@ -9,9 +9,9 @@ use tracing::warn;
 
 use super::attempt::spawn_attempt;
 use super::deferred::decide_deferred;
+use super::doubtful::decide_doubtful;
 use super::supervise::{stops_within, supervise};
 use crate::Ports;
-use crate::doubtful::decide_doubtful;
 
 /// How often the worker looks for what is due: soon enough that the first repair of an unknown outcome begins within a second.
 const LOOK_EVERY: Duration = Duration::from_millis(250);

@@ -1,56 +1,28 @@
 //! Cancels about whose moment two clocks disagree are decided once this process's clock is known to be right.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use ::ports::{Page, ReceivedCommand};
 use chrono::TimeDelta;
-use domain::{AcquirerId, Action, Cancel, CancelReply, Cancellation, Case, Command, Lookup, PaymentRequestId, Witness};
+use domain::{Action, Cancel, CancelReply, Cancellation, Case, Command, Lookup, PaymentRequestId, Witness};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use super::attempt::attempt_inline;
+use super::lookup::look_up_before_cancel;
+use super::supervise::stops_within;
 use crate::Ports;
-use crate::reversal::{attempt_inline, look_up_before_cancel, stops_within};
+use crate::doubtful_receipts::DoubtfulReceipt;
 
 /// How often it is looked whether the clock is right.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often it is looked for those that another process received, or this one before it was started again.
 const LIST_EVERY: u32 = 60;
-/// How many receipts are remembered. Those beyond wait for a repeat, or for the day to close.
-const REMEMBERED: usize = 10_000;
 const AT_ONCE: u32 = 64;
 
-/// The cancels that this process received and that are in doubt. What the monotonic clock says of them is known here only.
-#[derive(Debug, Default)]
-pub(crate) struct DoubtfulReceipts(Mutex<BTreeMap<PaymentRequestId, DoubtfulReceipt>>);
-
-#[derive(Debug, Clone)]
-pub(crate) struct DoubtfulReceipt {
-    pub(crate) acquirer_id: AcquirerId,
-    pub(crate) arrived: Instant,
-}
-
-impl DoubtfulReceipts {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<PaymentRequestId, DoubtfulReceipt>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Remembers a receipt, unless an earlier one of the case is remembered.
-    pub(crate) fn remember(&self, id: PaymentRequestId, receipt: DoubtfulReceipt) {
-        let mut remembered = self.lock();
-        if remembered.len() < REMEMBERED {
-            remembered.entry(id).or_insert(receipt);
-        }
-    }
-
-    fn take_all(&self) -> BTreeMap<PaymentRequestId, DoubtfulReceipt> {
-        std::mem::take(&mut self.lock())
-    }
-}
-
 /// Decides what is in doubt, until it has to stop.
-pub(crate) async fn decide_doubtful(ports: Arc<Ports>, mut stop: watch::Receiver<bool>) {
+pub(super) async fn decide_doubtful(ports: Arc<Ports>, mut stop: watch::Receiver<bool>) {
     let mut rounds = 0;
     while !stops_within(&mut stop, LOOK_EVERY).await {
         if !ports.request_times.is_clock_right(ports.clock.as_ref()) {
