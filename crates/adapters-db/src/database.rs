@@ -6,8 +6,9 @@ use std::sync::Arc;
 use domain::Policy;
 use ports::{CancellationStore, SettlementStore};
 
+use crate::adoption::{AdoptionRequest, adopt_policy};
 use crate::backup::Backup;
-use crate::deployment::{DeploymentPolicy, DeploymentTable, adopt_policy, check_policy};
+use crate::deployment::{DeploymentPolicy, DeploymentTable, check_policy};
 use crate::engine::{AnyEngine, Engine, OpenDatabase, SqlConnection};
 use crate::engines::ENGINES;
 use crate::migrations::{Migrated, MigrationRun};
@@ -95,10 +96,10 @@ impl Database {
     /// Accepts this policy from now on.
     ///
     /// # Errors
-    /// [`DatabaseError`] as for [`Self::check_deployment`]; also where funds or payments would change while reversals or deferred
-    /// cancels depend on them.
-    pub fn adopt(&self, policy: &DeploymentPolicy) -> Result<(), DatabaseError> {
-        self.0.ready(&|connection| adopt_policy(connection, policy))
+    /// [`DatabaseError`] as for [`Self::check_deployment`]. Also where funds or payments would change while reversals, deferred cancels or
+    /// refunds depend on them, or payments can still be cancelled whose number the request does not accept.
+    pub fn adopt(&self, policy: &DeploymentPolicy, request: &AdoptionRequest) -> Result<(), DatabaseError> {
+        self.0.adopt(policy, request)
     }
 
     /// The cases as a store that decides under this policy.
@@ -177,6 +178,11 @@ impl<C: SqlConnection> OpenDatabase for Opened<C> {
         let connection = self.pools.readers.take();
         let mut connection = connection.map_err(|error| DatabaseError(format!("{}: {error}", self.pools.unreachable)))?;
         back_up(&mut *connection, out)
+    }
+
+    fn adopt(&self, policy: &DeploymentPolicy, request: &AdoptionRequest) -> Result<(), DatabaseError> {
+        self.ready(&|_| Ok(()))?;
+        adopt_policy(&self.store(request.policy.clone()), policy, request)
     }
 
     fn cases(&self, policy: Policy) -> Arc<dyn CancellationStore> {

@@ -2,13 +2,16 @@
 
 use std::fmt;
 
+use diesel::dsl::{count_star, max, sql};
+use diesel::expression::SqlLiteral;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::SqliteConnection;
+use domain::{RefundStateName, ReversalStateName};
 
-use crate::schema::{cases, reversals, served_terms};
+use crate::schema::{cases, refunds, reversals, served_terms};
 use crate::settings::DatabaseError;
 use crate::tables::is_unfinished;
 
@@ -38,10 +41,13 @@ pub(crate) trait DeploymentTable {
     fn recorded_policy(&mut self) -> Result<Option<DeploymentPolicy>, DieselError>;
     /// Remembers `policy`, unless another is remembered and `instead` is false.
     fn remember_policy(&mut self, policy: &DeploymentPolicy, instead: bool) -> Result<(), DieselError>;
-    /// Whether any reversal is open or parked.
-    fn has_open_reversal(&mut self) -> Result<bool, DieselError>;
-    /// Whether any cancel is deferred.
-    fn has_deferred_cancel(&mut self) -> Result<bool, DieselError>;
+    /// How many reversals are open, how many are parked, how many cancels are deferred, and how many refunds have no result.
+    fn unfinished(&mut self) -> Result<[i64; 4], DieselError>;
+    /// The payments that were initiated since then, and are in progress or succeeded without a cancel: how many, and when the last one
+    /// was initiated.
+    fn alive_since(&mut self, initiated: i64) -> Result<(i64, Option<i64>), DieselError>;
+    /// A page of their ids, in order.
+    fn alive_ids(&mut self, initiated: i64, after: &str, limit: i64) -> Result<Vec<String>, DieselError>;
 }
 
 /// Refuses another policy than the recorded one, and records the first.
@@ -57,26 +63,6 @@ pub(crate) fn check_policy(connection: &mut dyn DeploymentTable, policy: &Deploy
             )))
         }
     }
-}
-
-/// Records this policy instead of another, where nothing depends on what changes.
-pub(crate) fn adopt_policy(connection: &mut dyn DeploymentTable, policy: &DeploymentPolicy) -> Result<(), DatabaseError> {
-    let recorded = connection.recorded_policy().map_err(DatabaseError::failed)?;
-    let changes = |of: fn(&DeploymentPolicy) -> &String| recorded.as_ref().is_some_and(|recorded| of(recorded) != of(policy));
-    let (funds, payments) = (changes(|policy| &policy.funds), changes(|policy| &policy.payments));
-    if funds && connection.has_open_reversal().map_err(DatabaseError::failed)? {
-        return Err(DatabaseError(format!(
-            "funds.kind cannot become {} while reversals are open or parked: finish or resolve them first",
-            policy.funds
-        )));
-    }
-    // Decided by other books than those it waits for, such a cancel would be a fence: S, and nothing given back.
-    if (funds || payments) && connection.has_deferred_cancel().map_err(DatabaseError::failed)? {
-        return Err(DatabaseError(
-            "funds.kind and payments.kind cannot change while cancels are deferred: wait until they are decided".to_owned(),
-        ));
-    }
-    connection.remember_policy(policy, true).map_err(DatabaseError::failed)
 }
 
 macro_rules! deployment_table {
@@ -102,16 +88,35 @@ macro_rules! deployment_table {
                 Ok(())
             }
 
-            fn has_open_reversal(&mut self) -> Result<bool, DieselError> {
-                diesel::select(diesel::dsl::exists(reversals::table.filter(is_unfinished()))).get_result(self)
+            fn unfinished(&mut self) -> Result<[i64; 4], DieselError> {
+                let mut reversals_in = |state: ReversalStateName| {
+                    // Spelled out, because an index of a part of the table serves only what names that part.
+                    let unfinished = reversals::table.filter(is_unfinished()).filter(reversals::state.eq(state.as_str()));
+                    unfinished.count().get_result::<i64>(self)
+                };
+                let (open, parked) = (reversals_in(ReversalStateName::Open)?, reversals_in(ReversalStateName::Parked)?);
+                let deferred = cases::table.filter(cases::defer_reason.is_not_null()).count().get_result(self)?;
+                let running = refunds::table.filter(refunds::state.eq(RefundStateName::Reserved.as_str()));
+                Ok([open, parked, deferred, running.count().get_result(self)?])
             }
 
-            fn has_deferred_cancel(&mut self) -> Result<bool, DieselError> {
-                let deferred = cases::table.filter(cases::defer_reason.is_not_null());
-                diesel::select(diesel::dsl::exists(deferred)).get_result(self)
+            fn alive_since(&mut self, initiated: i64) -> Result<(i64, Option<i64>), DieselError> {
+                let alive = cases::table.filter(is_alive()).filter(cases::initiated_at.ge(initiated));
+                alive.select((count_star(), max(cases::initiated_at))).get_result(self)
+            }
+
+            fn alive_ids(&mut self, initiated: i64, after: &str, limit: i64) -> Result<Vec<String>, DieselError> {
+                let alive = cases::table.filter(is_alive()).filter(cases::initiated_at.ge(initiated));
+                let page = alive.filter(cases::payment_request_id.gt(after)).order(cases::payment_request_id).limit(limit);
+                page.select(cases::payment_request_id).load(self)
             }
         }
     };
+}
+
+/// What may still be cancelled, or still succeed: the rest has its final answer, or failed.
+fn is_alive() -> SqlLiteral<Bool> {
+    sql("(status = 'in-progress' or (status = 'succeeded' and cancellation is null))")
 }
 
 deployment_table!(PgConnection);

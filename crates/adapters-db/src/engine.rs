@@ -10,8 +10,9 @@ use diesel_migrations::EmbeddedMigrations;
 use domain::Policy;
 use ports::{CancellationStore, SettlementStore};
 
+use crate::adoption::AdoptionRequest;
 use crate::backup::Backup;
-use crate::deployment::DeploymentTable;
+use crate::deployment::{DeploymentPolicy, DeploymentTable};
 use crate::migrations::{Migrated, MigrationError, MigrationRun};
 use crate::pool::Pools;
 use crate::rows::{CaseKey, LoadedRows};
@@ -119,6 +120,8 @@ pub(crate) trait OpenDatabase: Send + Sync {
     fn ready(&self, work: &dyn Fn(&mut dyn DeploymentTable) -> Result<(), DatabaseError>) -> Result<(), DatabaseError>;
 
     fn back_up(&self, out: &Path) -> Result<Backup, DatabaseError>;
+
+    fn adopt(&self, policy: &DeploymentPolicy, request: &AdoptionRequest) -> Result<(), DatabaseError>;
 
     fn cases(&self, policy: Policy) -> Arc<dyn CancellationStore>;
 

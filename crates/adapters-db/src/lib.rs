@@ -5,6 +5,7 @@
 //! every engine: lock, load, decide, record, commit. What an engine does in its own way is in its folder of `engines`; the rows and
 //! what these mean are shared.
 
+mod adoption;
 mod backup;
 mod batch;
 mod cases;
@@ -28,6 +29,7 @@ mod tables;
 mod transaction;
 mod writes;
 
+pub use adoption::{Acceptance, AdoptionRequest};
 pub use backup::Backup;
 pub use database::Database;
 pub use deployment::DeploymentPolicy;

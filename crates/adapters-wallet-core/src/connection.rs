@@ -1,13 +1,17 @@
 //! Where the wallet core is, how it is reached, and how long a call may take.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::PaymentRequestId;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::dns::Resolve;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Certificate, Client, ClientBuilder, Identity, RequestBuilder, Url, redirect, retry};
+use reqwest::{Certificate, Client, ClientBuilder, Identity, Method, Url, redirect, retry};
+use serde::Serialize;
 
+use crate::generation::{Generation, Generations};
 use crate::reply::{CallError, CoreReply};
 
 /// How long an idle connection is kept: less than the 60 s or more after which servers and balancers close theirs, so that a
@@ -24,6 +28,8 @@ pub struct CoreSettings {
     pub url: String,
     /// How long one whole call may take, from connecting to the last byte of the reply.
     pub timeout: Duration,
+    /// How old a connection may be when a call begins on it. Before it is 60 s old it has ended in any case.
+    pub max_connection_age: Duration,
     /// The bearer token that calls carry.
     pub token: Option<String>,
     /// The only authorities that the core's certificate may come from, in PEM; without them, those of the system.
@@ -51,11 +57,11 @@ impl fmt::Display for CoreError {
 
 impl std::error::Error for CoreError {}
 
-/// A wallet core. Clones share one pool of connections.
+/// A wallet core. Clones share their connections.
 #[derive(Debug, Clone)]
 pub struct WalletCore {
-    http: Client,
-    base: String,
+    generations: Arc<Generations>,
+    recipe: Arc<Recipe>,
 }
 
 impl WalletCore {
@@ -64,14 +70,115 @@ impl WalletCore {
     /// # Errors
     /// [`CoreError`] where a setting cannot be used.
     pub fn new(settings: &CoreSettings) -> Result<Self, CoreError> {
+        Self::made(settings, None)
+    }
+
+    /// The same, with names looked up there and not by the system.
+    ///
+    /// # Errors
+    /// [`CoreError`] as for [`Self::new`].
+    pub fn resolving(settings: &CoreSettings, resolver: Arc<dyn Resolve>) -> Result<Self, CoreError> {
+        Self::made(settings, Some(resolver))
+    }
+
+    fn made(settings: &CoreSettings, resolver: Option<Arc<dyn Resolve>>) -> Result<Self, CoreError> {
+        let recipe = Recipe::read(settings, resolver)?;
+        let first = recipe.client()?;
+        let generations = Generations::beginning_with(first, settings.max_connection_age, settings.timeout);
+        Ok(Self { generations: Arc::new(generations), recipe: Arc::new(recipe) })
+    }
+
+    /// Begins a call.
+    pub(crate) fn call(&self) -> Call<'_> {
+        Call { core: self, generation: self.generations.present(|| self.recipe.client().ok()) }
+    }
+}
+
+/// One call, on the connections of one generation.
+pub(crate) struct Call<'a> {
+    core: &'a WalletCore,
+    generation: Generation,
+}
+
+impl Call<'_> {
+    /// Asks for one thing of a collection, once.
+    pub(crate) async fn get(&self, collection: &str, id: &PaymentRequestId) -> Result<CoreReply, CallError> {
+        self.send(Method::GET, (collection, id), None::<&()>).await
+    }
+
+    /// Puts one thing into a collection, once.
+    pub(crate) async fn put(
+        &self,
+        collection: &str,
+        id: &PaymentRequestId,
+        body: &impl Serialize,
+    ) -> Result<CoreReply, CallError> {
+        self.send(Method::PUT, (collection, id), Some(body)).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        (collection, id): (&str, &PaymentRequestId),
+        body: Option<&impl Serialize>,
+    ) -> Result<CoreReply, CallError> {
+        let url = format!("{}/{collection}/{}", self.core.recipe.base, utf8_percent_encode(id.as_str(), ENCODED));
+        let request = self.generation.http.request(method, url);
+        let request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        request.send().await.map(CoreReply::new).map_err(|error| CallError::without_reply(&error))
+    }
+
+    /// Ends the call's connection where what came back is outside of the contract: it may lead to a machine that is the core no
+    /// longer. What a client's pool holds besides may lead there too.
+    pub(crate) fn ended<T>(&self, end: Result<T, CallError>) -> Result<T, CallError> {
+        if end.as_ref().is_err_and(CallError::ends_connection) {
+            self.core.generations.end(&self.generation);
+        }
+        end
+    }
+}
+
+/// What every generation's client is made of.
+struct Recipe {
+    base: String,
+    timeout: Duration,
+    headers: HeaderMap,
+    authorities: Option<Vec<Certificate>>,
+    identity: Option<Identity>,
+    resolver: Option<Arc<dyn Resolve>>,
+}
+
+/// Shows nothing that may be secret.
+impl fmt::Debug for Recipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recipe").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+impl Recipe {
+    fn read(settings: &CoreSettings, resolver: Option<Arc<dyn Resolve>>) -> Result<Self, CoreError> {
         let url = parse_base(&settings.url)?;
         if settings.timeout.is_zero() {
             return Err(CoreError("The wallet core's timeout must be longer than zero."));
         }
+        Ok(Self {
+            timeout: settings.timeout,
+            headers: headers(settings.token.as_deref())?,
+            authorities: authorities(&url, settings.ca_pem.as_deref())?,
+            identity: identity(&url, settings.client_identity_pem.as_deref())?,
+            resolver,
+            base: url.as_str().trim_end_matches('/').to_owned(),
+        })
+    }
+
+    fn client(&self) -> Result<Client, CoreError> {
         let client = Client::builder()
-            .timeout(settings.timeout)
+            .timeout(self.timeout)
             // The other half is left for the reply, or for a second address of the same name.
-            .connect_timeout(settings.timeout / 2)
+            .connect_timeout(self.timeout / 2)
             .pool_idle_timeout(IDLE)
             .http1_only()
             // A redirect or a proxy named by the environment would send orders about money to where no setting says.
@@ -80,33 +187,25 @@ impl WalletCore {
             // Attempts are counted and recorded elsewhere, and only there is decided whether to call again.
             .retry(retry::never())
             .user_agent(concat!("rescind/", env!("CARGO_PKG_VERSION")))
-            .default_headers(headers(settings.token.as_deref())?);
-        let client = trust_authorities(client, &url, settings.ca_pem.as_deref())?;
-        let client = show_certificate(client, &url, settings.client_identity_pem.as_deref())?;
-        let http = client.build().map_err(|_| {
+            .default_headers(self.headers.clone());
+        let trust = |client: ClientBuilder| match &self.authorities {
+            Some(authorities) => client.tls_certs_only(authorities.clone()),
+            None => client,
+        };
+        let show = |client: ClientBuilder| match &self.identity {
+            Some(identity) => client.identity(identity.clone()),
+            None => client,
+        };
+        let resolve = |client: ClientBuilder| match &self.resolver {
+            Some(resolver) => client.dns_resolver(Arc::clone(resolver)),
+            None => client,
+        };
+        resolve(show(trust(client))).build().map_err(|_| {
             CoreError(
                 "TLS cannot be prepared: the certificates and the private key do not fit, or the system has no authorities.",
             )
-        })?;
-        Ok(Self { http, base: url.as_str().trim_end_matches('/').to_owned() })
+        })
     }
-
-    pub(crate) fn get(&self, collection: &str, id: &PaymentRequestId) -> RequestBuilder {
-        self.http.get(self.url_of(collection, id))
-    }
-
-    pub(crate) fn put(&self, collection: &str, id: &PaymentRequestId) -> RequestBuilder {
-        self.http.put(self.url_of(collection, id))
-    }
-
-    fn url_of(&self, collection: &str, id: &PaymentRequestId) -> String {
-        format!("{}/{collection}/{}", self.base, utf8_percent_encode(id.as_str(), ENCODED))
-    }
-}
-
-/// Sends one request, once.
-pub(crate) async fn send(request: RequestBuilder) -> Result<CoreReply, CallError> {
-    request.send().await.map(CoreReply::new).map_err(|error| CallError::without_reply(&error))
 }
 
 fn parse_base(url: &str) -> Result<Url, CoreError> {
@@ -136,29 +235,28 @@ fn headers(token: Option<&str>) -> Result<HeaderMap, CoreError> {
     Ok(headers)
 }
 
-fn trust_authorities(client: ClientBuilder, url: &Url, ca_pem: Option<&[u8]>) -> Result<ClientBuilder, CoreError> {
-    let authorities = match ca_pem {
+/// The only authorities that are trusted; `None` are those of the system.
+fn authorities(url: &Url, ca_pem: Option<&[u8]>) -> Result<Option<Vec<Certificate>>, CoreError> {
+    match ca_pem {
         // So that a machine without any authorities can call a core without TLS.
-        None if url.scheme() == "http" => Vec::new(),
-        None => return Ok(client),
+        None => Ok((url.scheme() == "http").then(Vec::new)),
         Some(_) if url.scheme() == "http" => {
-            return Err(CoreError("A certificate authority is set, but the wallet core's URL does not begin with https://."));
+            Err(CoreError("A certificate authority is set, but the wallet core's URL does not begin with https://."))
         }
-        Some(pem) => Certificate::from_pem_bundle(pem)
-            .ok()
-            .filter(|found| !found.is_empty())
-            .ok_or(CoreError("The wallet core's file of certificate authorities does not hold certificates in PEM."))?,
-    };
-    Ok(client.tls_certs_only(authorities))
+        Some(pem) => {
+            let found = Certificate::from_pem_bundle(pem).ok().filter(|found| !found.is_empty());
+            let refused = CoreError("The wallet core's file of certificate authorities does not hold certificates in PEM.");
+            found.map(Some).ok_or(refused)
+        }
+    }
 }
 
-fn show_certificate(client: ClientBuilder, url: &Url, identity_pem: Option<&[u8]>) -> Result<ClientBuilder, CoreError> {
-    let Some(pem) = identity_pem else { return Ok(client) };
+fn identity(url: &Url, identity_pem: Option<&[u8]>) -> Result<Option<Identity>, CoreError> {
+    let Some(pem) = identity_pem else { return Ok(None) };
     if url.scheme() == "http" {
         return Err(CoreError("A client certificate is set, but the wallet core's URL does not begin with https://."));
     }
-    let identity = Identity::from_pem(pem);
-    identity
-        .map(|identity| client.identity(identity))
+    Identity::from_pem(pem)
+        .map(Some)
         .map_err(|_| CoreError("The client certificate and its private key must both be in PEM, the key without a passphrase."))
 }

@@ -5,6 +5,7 @@
 //! a closed connection, another status or half a reply, is not known, and Rescind calls again later with the same id.
 
 mod connection;
+mod generation;
 mod payments;
 mod reply;
 mod reversals;

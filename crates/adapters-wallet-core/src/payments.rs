@@ -15,18 +15,19 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::WalletCore;
-use crate::connection::send;
+use crate::connection::Call;
 use crate::reply::{CallError, CoreObject};
 
 #[async_trait]
 impl Payments for WalletCore {
     async fn look_up(&self, id: &PaymentRequestId) -> Result<Option<CorePayment>, UnavailableError> {
-        look_up(self, id).await.map_err(|error| UnavailableError::because(error.to_string()))
+        let call = self.call();
+        call.ended(look_up(&call, id).await).map_err(|error| UnavailableError::because(error.to_string()))
     }
 }
 
-async fn look_up(core: &WalletCore, id: &PaymentRequestId) -> Result<Option<CorePayment>, CallError> {
-    let reply = send(core.get("payments", id)).await?;
+async fn look_up(call: &Call<'_>, id: &PaymentRequestId) -> Result<Option<CorePayment>, CallError> {
+    let reply = call.get("payments", id).await?;
     match reply.status() {
         StatusCode::OK => reply.object::<PaymentBody>().await?.payment().map(Some),
         StatusCode::NOT_FOUND => reply.absence().await.map(|()| None),

@@ -12,13 +12,27 @@ use serde::{Deserialize, Deserializer};
 /// A reply's longest body in bytes; a longer one is outside of the contract and is not read.
 const LONGEST_BODY: usize = 64 * 1024;
 
-/// Why a call has no reply in the contract. For logs and timelines: one short line, and never a body or a credential.
+/// Why a call's end is not known. For logs and timelines: one short line, and never a body or a credential.
 #[derive(Debug)]
-pub(crate) struct CallError(String);
+pub(crate) struct CallError {
+    text: String,
+    ends_connection: bool,
+}
 
 impl CallError {
+    /// What came back is outside of the contract, or is not whole.
     pub(crate) fn new(text: impl AsRef<str>) -> Self {
-        Self(one_line(text.as_ref(), 200))
+        Self { text: one_line(text.as_ref(), 200), ends_connection: true }
+    }
+
+    /// The core has said, within the contract, that it does not know yet.
+    pub(crate) fn in_contract(text: impl AsRef<str>) -> Self {
+        Self { ends_connection: false, ..Self::new(text) }
+    }
+
+    /// Whether the connection may lead to something that is not the core.
+    pub(crate) fn ends_connection(&self) -> bool {
+        self.ends_connection
     }
 
     /// Why there is no reply, or not all of it. Only the cause at the root is quoted: the libraries' outer texts name URLs.
@@ -27,7 +41,7 @@ impl CallError {
         while let Some(deeper) = cause.source() {
             cause = deeper;
         }
-        Self::new(if error.is_timeout() {
+        let text = if error.is_timeout() {
             if error.is_connect() { "timeout while connecting".to_owned() } else { "timeout".to_owned() }
         } else if error.is_connect() {
             format!("no connection: {cause}")
@@ -35,13 +49,15 @@ impl CallError {
             format!("the answer broke off: {cause}")
         } else {
             format!("no answer: {cause}")
-        })
+        };
+        // Where no connection was made there is none to end.
+        Self { ends_connection: !error.is_connect(), ..Self::new(text) }
     }
 }
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 

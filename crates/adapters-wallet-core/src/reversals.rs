@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::WalletCore;
-use crate::connection::send;
+use crate::connection::Call;
 use crate::reply::{CallError, CoreObject, one_line};
 
 /// How much of the core's reason for "impossible" is kept, in characters.
@@ -16,15 +16,16 @@ const LONGEST_REASON: usize = 500;
 #[async_trait]
 impl FundsGateway for WalletCore {
     async fn reverse(&self, reversal_request: &ReversalRequest) -> ReversalOutcome {
-        reverse(self, reversal_request).await.unwrap_or_else(|error| ReversalOutcome::Unknown(error.to_string()))
+        let call = self.call();
+        call.ended(reverse(&call, reversal_request).await).unwrap_or_else(|error| ReversalOutcome::Unknown(error.to_string()))
     }
 }
 
-async fn reverse(core: &WalletCore, reversal_request: &ReversalRequest) -> Result<ReversalOutcome, CallError> {
-    let reply = send(core.put("reversals", &reversal_request.id).json(&ReversalBody::of(reversal_request))).await?;
+async fn reverse(call: &Call<'_>, reversal_request: &ReversalRequest) -> Result<ReversalOutcome, CallError> {
+    let reply = call.put("reversals", &reversal_request.id, &ReversalBody::of(reversal_request)).await?;
     match reply.status() {
         StatusCode::OK => reply.object::<EndBody>().await?.outcome(),
-        StatusCode::ACCEPTED => Err(CallError::new("status 202: the core has not finished")),
+        StatusCode::ACCEPTED => Err(CallError::in_contract("status 202: the core has not finished")),
         StatusCode::UNPROCESSABLE_ENTITY => reply.object::<ImpossibleBody>().await?.outcome(),
         _ => Err(reply.unexpected()),
     }

@@ -11,7 +11,7 @@ use domain::{Action, ClearingDay, PaymentRequestId};
 use crate::output::{CliError, print_line};
 use crate::reversals::ListedState;
 use crate::settings::{Settings, Sources};
-use crate::wiring::{Backup, Migrated};
+use crate::wiring::{Acceptance, Backup, Migrated};
 use crate::{demo, explain, health, keys, reversals, serve, settlement, wiring};
 
 /// Answers Alipay+'s cancelPayment for a mobile wallet.
@@ -167,12 +167,25 @@ enum SettlementCommand {
     Check(settlement::CheckArgs),
 }
 
+#[derive(Args)]
+struct AdoptArgs {
+    /// So many payments that can still be cancelled go on under other funds or payments
+    #[arg(long, value_name = "N", requires = "note")]
+    accept: Option<u64>,
+    /// Why they may, such as that their balances were carried over; it stands in the timeline of each
+    #[arg(long, value_name = "TEXT", requires = "accept")]
+    note: Option<String>,
+    /// Who says so [default: the user of this command's environment, USER]
+    #[arg(long, value_name = "NAME", requires = "accept")]
+    by: Option<String>,
+}
+
 #[derive(Subcommand)]
 enum ConfigCommand {
     /// Prints the settings in force, without secrets, or what is wrong with them
     Check,
     /// Takes over a database that was last served with other terms
-    Adopt,
+    Adopt(AdoptArgs),
 }
 
 impl ServeArgs {
@@ -199,7 +212,7 @@ pub(crate) fn run() -> Result<ExitCode, CliError> {
         Command::Demo(args) => on_runtime(demo::run(args.dir, args.once)),
         Command::Keys(KeysCommand::Generate { dir }) => done(keys::generate(&dir)),
         Command::Config(ConfigCommand::Check) => done(check(&load(vec![])?)),
-        Command::Config(ConfigCommand::Adopt) => done(adopt(&load(vec![])?)),
+        Command::Config(ConfigCommand::Adopt(args)) => done(adopt(&load(vec![])?, args)),
         Command::Explain { id } => on_runtime(explain::explain(load(vec![])?, identifier(&id)?)),
         Command::Settlement(SettlementCommand::Export { day, out }) => on_runtime(settlement::export(load(vec![])?, day, &out)),
         Command::Settlement(SettlementCommand::Check(args)) => on_runtime(settlement::check(load(vec![])?, args)),
@@ -275,7 +288,8 @@ fn check(settings: &Settings) -> Result<(), CliError> {
     print_line("ok")
 }
 
-fn adopt(settings: &Settings) -> Result<(), CliError> {
-    wiring::open(settings)?.adopt(&wiring::deployment_policy(settings)).map_err(wiring::database_failure)?;
+fn adopt(settings: &Settings, AdoptArgs { accept, note, by }: AdoptArgs) -> Result<(), CliError> {
+    let by = by.or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "unknown".to_owned());
+    wiring::adopt(settings, accept.zip(note).map(|(count, note)| Acceptance { count, note, by }))?;
     print_line("the database is from now on served with these settings")
 }

@@ -184,6 +184,9 @@ fn why(case: &Case) -> &'static str {
         Some(CancellationState::Deferred(DeferReason::RefundRunning)) => "a refund of the wallet's own has no result yet",
         Some(CancellationState::Deferred(DeferReason::LookupFailed)) => "the wallet core did not say what it knows",
         Some(CancellationState::Deferred(DeferReason::Contradiction)) => "the wallet core contradicts itself",
+        Some(CancellationState::Deferred(DeferReason::ClocksDisagree)) => {
+            "our clock and the signed Request-Time disagree about the period"
+        }
         Some(CancellationState::Open { .. }) => "it is cancelled and the money is not known to be back",
         Some(CancellationState::Cancelled { answer: FinalAnswer::Cancelled, .. }) => {
             "it is cancelled; this answer is recorded and given for ever"
@@ -213,6 +216,9 @@ fn next(case: &Case) -> String {
         (Some(CancellationState::Deferred(DeferReason::LookupFailed)), _) => "The wallet core is asked again.",
         (Some(CancellationState::Deferred(DeferReason::Contradiction)), _) => {
             "The wallet core is asked again, and only a lookup that agrees with the record decides. An operator may have to."
+        }
+        (Some(CancellationState::Deferred(DeferReason::ClocksDisagree)), _) => {
+            "It is decided once our clock is known to be right, at the latest when the payment's day closes."
         }
         (Some(CancellationState::Refused { .. } | CancellationState::AlreadyRefunded { .. }), _) => {
             "Nothing: the answer is final."

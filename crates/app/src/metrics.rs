@@ -127,6 +127,12 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
         Unit::Seconds,
         "How far the database's clock is ahead of this process's.",
     ),
+    (
+        "rescind_request_times_apart_total",
+        Kind::Counter,
+        Unit::Count,
+        "Verified requests whose Request-Time is more than 5 minutes from this process's clock.",
+    ),
     ("rescind_ready", Kind::Gauge, Unit::Count, "1 where /readyz says yes, else 0."),
     ("rescind_build_info", Kind::Gauge, Unit::Count, "Always 1, by version."),
 ];
@@ -165,7 +171,12 @@ pub(crate) fn start() -> Result<impl Fn() -> String + Send + Sync + 'static, Cli
     for row in &Rule::TABLE {
         counter!("rescind_decisions_total", "rule" => row.name).absolute(0);
     }
-    for name in ["rescind_answers_out_of_time_total", "rescind_batch_replays_total", "rescind_repeats_total"] {
+    for name in [
+        "rescind_answers_out_of_time_total",
+        "rescind_batch_replays_total",
+        "rescind_repeats_total",
+        "rescind_request_times_apart_total",
+    ] {
         counter!(name).absolute(0);
     }
     gauge!("rescind_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);

@@ -141,6 +141,8 @@ pub(crate) async fn act(
         }
         CommandReply::NotFound { fenced: _ } => Err(CliError::new(format!("there is no reversal {id}"))),
         CommandReply::Conflict(why) => Err(CliError::new(format!("the reversal {id} {not_done}: {why}"))),
-        CommandReply::RefundedElsewhere => Err(CliError::new(format!("the reversal {id} {not_done}"))),
+        CommandReply::RefundedElsewhere | CommandReply::PaymentsAreTheCores => {
+            Err(CliError::new(format!("the reversal {id} {not_done}")))
+        }
     }
 }

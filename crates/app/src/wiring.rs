@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-pub(crate) use adapters_db::{Backup, Migrated};
-use adapters_db::{Database, DatabaseError, DatabaseSettings, DeploymentPolicy, MigrationRun};
+pub(crate) use adapters_db::{Acceptance, Backup, Migrated};
+use adapters_db::{AdoptionRequest, Database, DatabaseError, DatabaseSettings, DeploymentPolicy, MigrationRun};
 use adapters_http::{Callback, Listening, Readiness, WalletApi, serve_callback, serve_wallet_api};
 use adapters_keys::KeyPair;
 use chrono::TimeDelta;
@@ -22,6 +22,7 @@ use socket2::{Domain, Socket, Type};
 use tokio::task::JoinHandle;
 use use_cases::{LaneSettings, Lanes, Ports};
 
+use crate::clock::SystemClock;
 use crate::metrics;
 use crate::output::CliError;
 use crate::settings::Settings;
@@ -63,7 +64,7 @@ pub(crate) type Servers = [JoinHandle<io::Result<()>>; 2];
 /// Stops a service.
 pub(crate) struct Stop {
     handles: [ServerHandle; 2],
-    worker: Option<Worker>,
+    worker: Worker,
     ports: Arc<Ports>,
     readiness: Readiness,
 }
@@ -103,6 +104,12 @@ pub(crate) fn deployment_store(settings: &Settings) -> Result<Arc<dyn Cancellati
     let database = open(settings)?;
     database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
     Ok(database.store(settings.policy.clone()))
+}
+
+/// Has the database served with these settings from now on.
+pub(crate) fn adopt(settings: &Settings, acceptance: Option<Acceptance>) -> Result<(), CliError> {
+    let request = AdoptionRequest { at: SystemClock.now(), policy: settings.policy.clone(), acceptance };
+    open(settings)?.adopt(&deployment_policy(settings), &request).map_err(database_failure)
 }
 
 pub(crate) fn database_failure(error: DatabaseError) -> CliError {
@@ -180,7 +187,7 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
     let answering = serve_callback(listening, answers).map_err(|error| cannot_serve("callback", &error))?;
     let listening = Listening { listener: wallet_listener, tls: certificates.wallet_api };
     let recording = serve_wallet_api(listening, api).map_err(|error| cannot_serve("wallet_api", &error))?;
-    let worker = ports.core.is_some().then(|| Worker::start(&ports));
+    let worker = Worker::start(&ports);
     let stop = Stop { handles: [answering.handle(), recording.handle()], worker, ports, readiness };
     Ok(Service { callback, wallet_api, servers: [answering, recording].map(tokio::spawn), stop, keys })
 }
@@ -192,9 +199,7 @@ impl Stop {
         let [callback, wallet_api] = self.handles;
         callback.stop(true).await;
         let finish = async {
-            if let Some(worker) = self.worker {
-                worker.stop().await;
-            }
+            self.worker.stop().await;
             self.ports.stop().await;
         };
         let finished = tokio::time::timeout(FINISH_WITHIN, finish).await.is_ok();

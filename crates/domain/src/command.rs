@@ -57,6 +57,8 @@ pub enum Action {
     DecideDeferred(LookupEnd),
     /// The wallet core answers again: the next lookup of a deferred cancel is due at this moment, unless it is due before.
     LookUpBy(DateTime<Utc>),
+    /// An operator has the deployment served with other settings, while the payment can still be cancelled.
+    Adopt(Adoption),
     /// A day is closed, which accounts for what completed and is not accounted for yet.
     Settle(DayClosing),
 }
@@ -68,11 +70,24 @@ impl Action {
         match self {
             Self::Cancel(_) | Self::Pay(_) => true,
             Self::Result(_) | Self::Refund(_) | Self::RefundResult(_) => false,
-            Self::LeaseAttempt | Self::CompleteAttempt(_) | Self::Settle(_) => false,
+            Self::LeaseAttempt | Self::CompleteAttempt(_) | Self::Settle(_) | Self::Adopt(_) => false,
             Self::Retry | Self::Park { .. } | Self::Resolve { .. } => false,
             Self::LeaseLookup | Self::DecideDeferred(_) | Self::LookUpBy(_) => false,
         }
     }
+}
+
+/// Other settings that a deployment is served with from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    /// Where funds and payments were.
+    pub from: String,
+    /// Where they are.
+    pub to: String,
+    /// Why the payment may go on under them.
+    pub note: String,
+    /// Who said so.
+    pub by: String,
 }
 
 /// The end of one attempt to give the money back.
@@ -97,13 +112,50 @@ pub struct Cancel {
     pub waited: TimeDelta,
     /// Which lookup it was.
     pub attempt: LookupAttempt,
+    /// Who besides our own clocks says when it was received.
+    pub witness: Witness,
+}
+
+/// Who says when a cancel was received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Witness {
+    /// Our own clocks alone.
+    OurClocks,
+    /// Our own clocks, and the signed `Request-Time` of the message.
+    RequestTime(DateTime<Utc>),
+    /// Our own clocks, which are known to be right: they judge a receipt that was in doubt.
+    TrustedClocks,
+}
+
+/// How far `Request-Time` may be from our clocks. It counts if it is at most so much earlier. Beyond it, one of the clocks is wrong.
+pub const REQUEST_TIME_APART: TimeDelta = TimeDelta::minutes(5);
+
+impl Witness {
+    /// When a cancel was received that came at `at` by our clocks: the earlier of the two, where they can both be right.
+    #[must_use]
+    pub fn received_at(self, at: DateTime<Utc>) -> DateTime<Utc> {
+        match self {
+            Self::RequestTime(claimed) if claimed < at && at - claimed <= REQUEST_TIME_APART => claimed,
+            Self::RequestTime(_) | Self::OurClocks | Self::TrustedClocks => at,
+        }
+    }
+
+    /// The `Request-Time`, where it is so far from `at` that one of the clocks is wrong.
+    #[must_use]
+    pub fn contradiction(self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self {
+            Self::RequestTime(claimed) => Some(claimed).filter(|claimed| (*claimed - at).abs() > REQUEST_TIME_APART),
+            Self::OurClocks | Self::TrustedClocks => None,
+        }
+    }
 }
 
 impl Cancel {
     /// One that is decided in the moment of its receipt.
     #[must_use]
     pub fn now(acquirer_id: AcquirerId, lookup: Lookup) -> Self {
-        Self { acquirer_id, lookup, waited: TimeDelta::zero(), attempt: LookupAttempt::FIRST }
+        let (attempt, witness) = (LookupAttempt::FIRST, Witness::OurClocks);
+        Self { acquirer_id, lookup, waited: TimeDelta::zero(), attempt, witness }
     }
 }
 

@@ -31,13 +31,14 @@ pub use clearing::{
     cutoff, doubt_about_id, examine, fee_differs, listed_twice, missing, not_known,
 };
 pub use command::{
-    Action, AttemptEnd, Cancel, Command, Lookup, LookupEnd, PayResult, RefundRequest, RefundResult, ReportedResult,
+    Action, Adoption, AttemptEnd, Cancel, Command, Lookup, LookupEnd, PayResult, REQUEST_TIME_APART, RefundRequest, RefundResult,
+    ReportedResult, Witness,
 };
 pub use decide::{Change, Decision, decide};
 pub use identifiers::{AccountId, AcquirerId, IdentifierError, PaymentId, PaymentRequestId, PspId, RefundRequestId};
 pub use ledger::{Entry, EntryKind};
 pub use money::{Currency, Money, MoneyError};
 pub use period::CancellablePeriod;
-pub use policy::{FundsKind, NeverReceived, OtherAcquirer, PeriodOver, Policy, Results};
+pub use policy::{FundsKind, NeverReceived, OtherAcquirer, PaymentsKind, PeriodOver, Policy, Results};
 pub use reply::{CancelReply, CommandReply, Disposition, LeaseReply, Reply, ReplyMismatchError};
 pub use rule::{Rule, RuleRow};

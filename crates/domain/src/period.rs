@@ -3,6 +3,9 @@
 use chrono::{DateTime, Days, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
+/// Settings allow seven days of grace; beyond this many nobody looks for payments.
+const LONGEST_GRACE_IN_DAYS: u32 = 30;
+
 /// The cancellable period: from the payment's initiation until a time of the next day, in a zone of its own (00:30 at UTC+8 in
 /// the Alipay+ contract). The host's zone plays no part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +25,21 @@ impl CancellablePeriod {
         let day = initiated_at.with_timezone(&self.zone).date_naive();
         let next = day.checked_add_days(Days::new(1)).unwrap_or(day);
         self.instant(next.and_time(self.closes_next_day_at)) + self.grace
+    }
+
+    /// The first moment of a day whose payments can still be cancelled at `now`. Those of every later moment can be, too.
+    #[must_use]
+    pub fn oldest_cancellable(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let mut day = now.with_timezone(&self.zone).date_naive();
+        // A day ends no earlier than the day before it. So many days are longer than any grace.
+        for _ in 0..LONGEST_GRACE_IN_DAYS {
+            let Some(before) = day.pred_opt() else { break };
+            if self.end(self.instant(before.and_time(NaiveTime::MIN))) <= now {
+                break;
+            }
+            day = before;
+        }
+        self.instant(day.and_time(NaiveTime::MIN))
     }
 
     /// Whether a cancel received at `received_at` is in time. The end is exclusive and there is no lower bound: a cancel that

@@ -11,6 +11,8 @@ pub struct Policy {
     pub period: CancellablePeriod,
     /// Where the money is.
     pub funds: FundsKind,
+    /// Where the payments come from.
+    pub payments: PaymentsKind,
     /// How long one attempt to give money back may hold its reversal (wallet core only).
     pub lease: TimeDelta,
     /// Where contracts differ about the answer.
@@ -24,6 +26,15 @@ pub enum FundsKind {
     Ledger,
     /// In the wallet core: it is asked after the commit, until it confirms that nothing is left debited or held.
     Http,
+}
+
+/// Where a case's payment comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaymentsKind {
+    /// The wallet announces it and reports its result.
+    Recorded,
+    /// The wallet core is asked for it. It needs [`FundsKind::Http`].
+    Core,
 }
 
 /// The answers that a contract may word differently.

@@ -52,6 +52,8 @@ pub enum CommandReply {
     /// Do not refund: the wallet core said that refunds which are not recorded here gave the money back, or a part of it that it did not
     /// name; nothing changed.
     RefundedElsewhere,
+    /// The wallet core keeps the payments, so nobody else announces or reports them; nothing changed.
+    PaymentsAreTheCores,
 }
 
 /// The reply to a request for the next attempt, or for the next lookup.

@@ -78,7 +78,7 @@ impl Rule {
         },
         RuleRow {
             name: "deferred",
-            when: "a refund by the wallet has no result yet, or the payment could not be looked up, or the lookup contradicts the record",
+            when: "a refund by the wallet has no result yet, the payment could not be looked up, the lookup contradicts the record, or the clocks disagree about the period",
             decision: "deferred: the receipt is recorded, new refunds are refused",
             answer: "U",
         },

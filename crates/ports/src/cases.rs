@@ -6,8 +6,8 @@ use std::time::Instant;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    AccountId, Action, Case, Command, Currency, Decision, Entry, EventKind, PaymentRequestId, Reply, ReplyMismatchError,
-    ReversalRequest, Rule,
+    AccountId, Action, CLOCKS_APART, Case, Command, Currency, Decision, Entry, EventKind, PaymentRequestId, Reply,
+    ReplyMismatchError, ReversalRequest, Rule, Witness,
 };
 
 use crate::UnavailableError;
@@ -24,15 +24,21 @@ pub struct ReceivedCommand {
 impl ReceivedCommand {
     /// The command as it has to be decided at `now`, where the store's own clock says `store_now`: it came at the earlier of the two
     /// clocks' readings. So neither a fast clock nor a long queue costs a user the right to a cancel, and no lease or back-off of a
-    /// process whose clock is ahead keeps the others away from a reversal.
+    /// process whose clock is ahead keeps the others away from a reversal. Where the two agree, nobody else is asked: two machines are
+    /// not wrong in the same way.
     #[must_use]
     pub fn as_received(&self, now: Instant, store_now: Option<DateTime<Utc>>) -> Command {
         let waited = TimeDelta::from_std(now.saturating_duration_since(self.arrived)).unwrap_or_default();
         let mut command = self.command.clone();
-        command.at = store_now.map_or(command.at, |store_now| command.at.min(store_now - waited));
+        let by_store = store_now.map(|store_now| store_now - waited);
         if let Action::Cancel(cancel) = &mut command.action {
             cancel.waited = waited;
+            let agree = by_store.is_some_and(|by_store| (by_store - command.at).abs() <= CLOCKS_APART);
+            if agree && matches!(cancel.witness, Witness::RequestTime(_)) {
+                cancel.witness = Witness::OurClocks;
+            }
         }
+        command.at = by_store.map_or(command.at, |by_store| command.at.min(by_store));
         command
     }
 }

@@ -115,7 +115,7 @@ impl Node {
         }
         let message = request.parsed()?;
         let (id, acquirer_id) = (message.payment_request_id, message.acquirer_id);
-        let received = ReceivedCancel { id, acquirer_id, received_at, arrived };
+        let received = ReceivedCancel { id, acquirer_id, received_at, request_time: None, arrived };
         let (answer, by_rule, code) = match cancel(&self.ports, received, arrived + ANSWER_BUDGET).await {
             Ok(known) => (known.answer, known.rule.is_some(), code_of(known.answer)),
             Err(use_cases::OverloadedError) => {

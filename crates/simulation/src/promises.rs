@@ -125,7 +125,8 @@ impl ToldPage {
             CommandReply::Done(_)
             | CommandReply::NotFound { .. }
             | CommandReply::Conflict(_)
-            | CommandReply::RefundedElsewhere => None,
+            | CommandReply::RefundedElsewhere
+            | CommandReply::PaymentsAreTheCores => None,
         }
     }
 
@@ -143,7 +144,8 @@ impl ToldPage {
             CommandReply::Done(_)
             | CommandReply::NotFound { .. }
             | CommandReply::Conflict(_)
-            | CommandReply::RefundedElsewhere => None,
+            | CommandReply::RefundedElsewhere
+            | CommandReply::PaymentsAreTheCores => None,
         }
     }
 

@@ -98,6 +98,7 @@ fn name(command: &Command) -> &'static str {
         Action::Park { .. } => "park",
         Action::Resolve { .. } => "resolve",
         Action::Settle(_) => "settle",
+        Action::Adopt(_) => "adopt",
     }
 }
 

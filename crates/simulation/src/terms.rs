@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{ClearingDay, NeverReceived, PeriodOver, Policy};
+use domain::{ClearingDay, NeverReceived, PaymentsKind, PeriodOver, Policy};
 use ports::testing::{core_policy, ledger_policy};
 
 use crate::faults::FaultKind;
@@ -84,7 +84,8 @@ impl Terms {
     pub(crate) fn policy(&self, random: &mut Random) -> Policy {
         let mut policy = match self.funds {
             FundsAt::Ledger => ledger_policy(),
-            FundsAt::Core | FundsAt::CoreWithPayments => core_policy(),
+            FundsAt::Core => core_policy(),
+            FundsAt::CoreWithPayments => Policy { payments: PaymentsKind::Core, ..core_policy() },
         };
         if random.chance(3_000) {
             policy.results.period_over = PeriodOver::CancelWindowExceed;

@@ -58,13 +58,21 @@ impl AlipayPlus {
 
     /// Cancels for another acquirer.
     pub async fn cancel_for(&self, acquirer: &str, id: &str) -> Result<SignedResult, String> {
-        self.send(&format!(r#"{{"acquirerId":"{acquirer}","pspId":"{PSP_ID}","paymentRequestId":"{id}"}}"#)).await
+        self.send(&body_of(acquirer, id)).await
+    }
+
+    /// Cancels for [`ACQUIRER`] with this `Request-Time`.
+    pub async fn cancel_at(&self, time: &str, id: &str) -> Result<SignedResult, String> {
+        self.send_at(time, &body_of(ACQUIRER, id)).await
     }
 
     /// Sends any body with a good signature.
     pub async fn send(&self, body: &str) -> Result<SignedResult, String> {
-        let time = now();
-        let signature = self.signer.sign(&content(&time, body.as_bytes())).await.unwrap();
+        self.send_at(&now(), body).await
+    }
+
+    async fn send_at(&self, time: &str, body: &str) -> Result<SignedResult, String> {
+        let signature = self.signer.sign(&content(time, body.as_bytes())).await.unwrap();
         let request = self.http.post(&self.url).header("Client-Id", CLIENT_ID).header("Request-Time", time);
         let request = request.header("Signature", header(&signature)).header("Content-Type", "application/json");
         let response = request.body(body.to_owned()).send().await.map_err(|error| error.to_string())?;
@@ -99,6 +107,10 @@ impl SignedResult {
     pub fn brief(&self) -> String {
         format!("{} {}", self.status, self.code)
     }
+}
+
+fn body_of(acquirer: &str, id: &str) -> String {
+    format!(r#"{{"acquirerId":"{acquirer}","pspId":"{PSP_ID}","paymentRequestId":"{id}"}}"#)
 }
 
 fn content(time: &str, body: &[u8]) -> Vec<u8> {

@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ::ports::{Decided, ReceivedCommand};
 use chrono::{DateTime, Utc};
-use domain::{AcquirerId, Action, Answer, Cancel, CancelReply, Command, Lookup, LookupAttempt, PaymentRequestId, Refusal, Rule};
+use domain::{AcquirerId, Answer, CancelReply, DeferReason, PaymentRequestId, Refusal, Rule, Witness};
 use metrics::counter;
-use tracing::{error, instrument, warn};
+use tracing::{error, field, instrument, warn};
 
-use crate::reversal::{attempt_inline, await_or_attempt, look_up_for_cancel, report_contradiction};
+use crate::doubtful_receipts::DoubtfulReceipt;
+use crate::reversal::{AskedCancel, attempt_inline, await_or_attempt, report_contradiction, submit_cancel};
 use crate::{Ports, SubmitError};
 
 /// A cancel whose signature is verified.
@@ -22,6 +22,8 @@ pub struct ReceivedCancel {
     pub acquirer_id: AcquirerId,
     /// When the head of the HTTP request had arrived.
     pub received_at: DateTime<Utc>,
+    /// The signed `Request-Time`, where it can be read.
+    pub request_time: Option<DateTime<Utc>>,
     /// The same moment on the monotonic clock.
     pub arrived: Instant,
 }
@@ -67,40 +69,25 @@ pub async fn cancel(ports: &Arc<Ports>, cancel: ReceivedCancel, deadline: Instan
     })
 }
 
-/// What one submission of a cancel came to; `None` where that is not known.
-async fn ask(
-    ports: &Ports,
-    cancel: &ReceivedCancel,
-    (lookup, attempt): (Lookup, LookupAttempt),
-) -> Result<Option<Decided<CancelReply>>, OverloadedError> {
-    let ReceivedCancel { id, acquirer_id, received_at, arrived } = cancel;
-    let action = Action::Cancel(Cancel { attempt, ..Cancel::now(acquirer_id.clone(), lookup) });
-    let received = ReceivedCommand { command: Command { id: id.clone(), at: *received_at, action }, arrived: *arrived };
-    match ports.lanes.submit::<CancelReply>(received).await {
-        Ok(decided) => Ok(Some(decided)),
-        Err(SubmitError::Overloaded) => Err(OverloadedError),
-        Err(error @ (SubmitError::Stopping | SubmitError::Unavailable(_))) => {
-            error!(payment_request_id = %id, %error, "the cancel is answered U: it is not known whether it was decided (Alipay+ repeats it)");
-            Ok(None)
-        }
-    }
-}
-
-/// Where the payment has to be looked up the receipt is recorded first: the user's right hangs on it, however long a lookup takes.
-async fn ask_and_look_up(ports: &Ports, cancel: &ReceivedCancel) -> Result<Option<Decided<CancelReply>>, OverloadedError> {
-    let has_lookup = ports.core.as_ref().is_some_and(|core| core.payments.is_some());
-    let first = if has_lookup { Lookup::NotYet } else { Lookup::Recorded };
-    let received = ask(ports, cancel, (first, LookupAttempt::FIRST)).await?;
-    let Some(CancelReply::LookUp { attempt }) = received.as_ref().map(|decided| decided.reply) else { return Ok(received) };
-    let Some(looked_up) = look_up_for_cancel(ports, &cancel.id, attempt).await else { return Ok(None) };
-    // Too much at once is no reason to say that nothing was touched: the receipt is recorded.
-    Ok(ask(ports, cancel, looked_up).await.unwrap_or(None))
-}
-
 async fn decide(ports: &Arc<Ports>, cancel: ReceivedCancel) -> Result<CancelAnswer, OverloadedError> {
-    let Some(decided) = ask_and_look_up(ports, &cancel).await? else { return Ok(CancelAnswer::NOT_KNOWN) };
-    let ReceivedCancel { id, acquirer_id, .. } = cancel;
+    let ReceivedCancel { id, acquirer_id, received_at, request_time, arrived } = cancel;
+    let witness = request_time.map_or(Witness::OurClocks, Witness::RequestTime);
+    let asked = AskedCancel { id, acquirer_id, at: received_at, arrived, witness };
+    let decided = match submit_cancel(ports, &asked).await {
+        Ok(Some(decided)) => decided,
+        Ok(None) => return Ok(CancelAnswer::NOT_KNOWN),
+        Err(SubmitError::Overloaded) => return Err(OverloadedError),
+        Err(error @ (SubmitError::Stopping | SubmitError::Unavailable(_))) => {
+            error!(payment_request_id = %asked.id, %error, "the cancel is answered U: it is not known whether it was decided (Alipay+ repeats it)");
+            return Ok(CancelAnswer::NOT_KNOWN);
+        }
+    };
+    let AskedCancel { id, acquirer_id, .. } = asked;
     report_contradiction(&id, &decided);
+    if decided.rule == Some(Rule::Deferred(DeferReason::ClocksDisagree)) {
+        warn!(payment_request_id = %id, request_time = request_time.map(field::display), "the cancel is deferred: a clock disagrees with its Request-Time about the period (look at the clocks)");
+        ports.doubtful.remember(id.clone(), DoubtfulReceipt { acquirer_id: acquirer_id.clone(), arrived });
+    }
     let answer = match decided.reply {
         CancelReply::Answered(answer) => {
             if answer == Answer::Refused(Refusal::PartlyRefunded) {

@@ -4,9 +4,11 @@
 //! lane: a caller that goes away, or whose patience ends, changes nothing about it.
 
 mod cancel;
+mod doubtful_receipts;
 mod lanes;
 mod operator;
 mod ports;
+mod request_times;
 mod reversal;
 mod settlement;
 mod stable_hash;
@@ -16,6 +18,7 @@ pub use cancel::{CancelAnswer, OverloadedError, ReceivedCancel, cancel};
 pub use lanes::{LaneSettings, Lanes, SubmitError};
 pub use operator::operate;
 pub use ports::{Core, Ports};
+pub use request_times::RequestTimes;
 pub use reversal::run_worker;
 pub use settlement::{
     CloseDayError, MissingSearch, ReconcileError, ReconcileRequest, Reconciliation, ReconciliationObserver, ReconciliationPorts,

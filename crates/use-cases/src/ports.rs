@@ -7,8 +7,9 @@ use domain::{Action, Command, PaymentRequestId};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use crate::Lanes;
+use crate::doubtful_receipts::DoubtfulReceipts;
 use crate::reversal::LookupHealth;
+use crate::{Lanes, RequestTimes};
 
 /// How many attempts to give money back may go on at once for the callers of cancels, as many for the worker, and as many questions for
 /// payments. One slow wallet core cannot use up the process, and what the worker has to catch up on takes nothing away from those who
@@ -27,6 +28,10 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// The wallet core; `None` where the embedded ledger has the money.
     pub core: Option<Core>,
+    /// What requests say about the clock.
+    pub request_times: RequestTimes,
+    /// What waits until the clock is known to be right.
+    pub(crate) doubtful: DoubtfulReceipts,
     pub(crate) attempts_of_cancels: Arc<Semaphore>,
     pub(crate) attempts_of_worker: Arc<Semaphore>,
     /// For asking the core about a payment whose cancel's caller waits.
@@ -57,6 +62,8 @@ impl Ports {
             store,
             clock,
             core,
+            request_times: RequestTimes::default(),
+            doubtful: DoubtfulReceipts::default(),
             attempts_of_cancels,
             attempts_of_worker,
             lookups_of_cancels,

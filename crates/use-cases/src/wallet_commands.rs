@@ -30,7 +30,10 @@ pub async fn submit(lanes: &Lanes, received: ReceivedCommand) -> Result<CommandR
         CommandReply::Done(_) if reports_result && decided.parks => {
             error!(payment_request_id = %id, "the reversal is parked again: the payment succeeded after it was resolved by hand (an operator has to decide)");
         }
-        CommandReply::Done(_) | CommandReply::NotFound { fenced: false } | CommandReply::Conflict(_) => {}
+        CommandReply::Done(_)
+        | CommandReply::NotFound { fenced: false }
+        | CommandReply::Conflict(_)
+        | CommandReply::PaymentsAreTheCores => {}
     }
     Ok(decided.reply)
 }

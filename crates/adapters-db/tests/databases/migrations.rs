@@ -9,6 +9,7 @@ use diesel::pg::Pg;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use ports::testing::ledger_policy;
 
+use crate::deployment::at_noon;
 use crate::fixtures::{Postgres, Sqlite, TestDatabase, decided, deployment_policy, for_each_engine, open, paid};
 
 pub(crate) const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
@@ -69,7 +70,7 @@ fn of_two_that_migrate_sqlite_at_once_one_does() {
 fn an_unmigrated_postgres_is_refused_and_left_alone() {
     let database = Postgres::create();
     let served = database.open_database(1);
-    for refused in [served.check_deployment(&deployment_policy()), served.adopt(&deployment_policy())] {
+    for refused in [served.check_deployment(&deployment_policy()), served.adopt(&deployment_policy(), &at_noon())] {
         let sentence = refused.unwrap_err().to_string();
         assert_eq!(sentence, "the database is not migrated: run `rescind migrate` first");
     }

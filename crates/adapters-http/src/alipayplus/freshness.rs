@@ -1,15 +1,15 @@
-//! The optional check that a message is not an old one.
+//! When a message was sent, by its signed `Request-Time`, and the optional check that it is not an old one.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Whether `Request-Time` is at most `tolerance` away from `now`, on either side. A time that cannot be read is not fresh.
-pub(super) fn is_fresh(request_time: &[u8], now: DateTime<Utc>, tolerance: TimeDelta) -> bool {
-    read(request_time).is_some_and(|claimed| claimed.signed_duration_since(now).abs() <= tolerance)
+pub(super) fn is_fresh(request_time: Option<DateTime<Utc>>, now: DateTime<Utc>, tolerance: TimeDelta) -> bool {
+    request_time.is_some_and(|claimed| claimed.signed_duration_since(now).abs() <= tolerance)
 }
 
 /// Every form that client libraries of Alipay+ send: RFC 3339 with any fraction, an offset without a colon, and milliseconds since
 /// 1970 as plain digits.
-fn read(time: &[u8]) -> Option<DateTime<Utc>> {
+pub(super) fn read(time: &[u8]) -> Option<DateTime<Utc>> {
     let text = std::str::from_utf8(time).ok()?;
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return DateTime::from_timestamp_millis(text.parse().ok()?);
@@ -53,7 +53,7 @@ mod tests {
             "9223372036854775807",
         ];
         for form in forms.map(str::as_bytes).into_iter().chain([b"\xff".as_slice()]) {
-            assert!(!is_fresh(form, now, TimeDelta::MAX), "{form:?}");
+            assert!(!is_fresh(read(form), now, TimeDelta::MAX), "{form:?}");
         }
     }
 
@@ -62,7 +62,7 @@ mod tests {
         let now = DateTime::from_timestamp_millis(1_000_000).unwrap();
         let tolerance = TimeDelta::milliseconds(500);
         for (time, fresh) in [("999499", false), ("999500", true), ("1000000", true), ("1000500", true), ("1000501", false)] {
-            assert_eq!(is_fresh(time.as_bytes(), now, tolerance), fresh, "{time}");
+            assert_eq!(is_fresh(read(time.as_bytes()), now, tolerance), fresh, "{time}");
         }
     }
 }

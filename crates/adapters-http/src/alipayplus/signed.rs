@@ -11,11 +11,12 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{FromRequest, HttpRequest};
 use chrono::{DateTime, Utc};
-use domain::PspId;
+use domain::{PspId, REQUEST_TIME_APART};
+use metrics::counter;
 use ports::{MessageVerifier, SignedText};
 
 use super::callback::{CallbackEndpoint, ResponseContext};
-use super::freshness::is_fresh;
+use super::freshness::{self, is_fresh};
 use super::rejection::Rejection;
 use super::result_codes::ApiResult;
 use super::signature_header::{ClaimedKey, Content, SignatureHeader};
@@ -40,6 +41,8 @@ pub trait Message: Sized + 'static {
 pub(super) struct Signed<M> {
     pub(super) message: M,
     pub(super) arrival: Arrival,
+    /// When it was sent, by its signed header, where that can be read.
+    pub(super) request_time: Option<DateTime<Utc>>,
     /// When the answer has to be known.
     pub(super) deadline: Instant,
     pub(super) context: ResponseContext,
@@ -93,14 +96,21 @@ async fn receive<M: Message>(
     let body = read_body(request, payload, deadline).await.map_err(Rejection::Body)?;
     let context = ResponseContext::of(request);
     let request_time = verify(callback.verifier.as_ref(), (&context, request.headers()), &body, arrival.at)?;
-    if callback.freshness.is_some_and(|tolerance| !is_fresh(request_time.as_bytes(), arrival.at, tolerance)) {
+    let request_time = freshness::read(request_time.as_bytes());
+    if let Some(requested_at) = request_time {
+        callback.ports.request_times.observe(requested_at, arrival.instant);
+        if (requested_at - arrival.at).abs() > REQUEST_TIME_APART {
+            counter!("rescind_request_times_apart_total").increment(1);
+        }
+    }
+    if callback.freshness.is_some_and(|tolerance| !is_fresh(request_time, arrival.at, tolerance)) {
         return Err(Rejection::NotFresh);
     }
     let message = M::parse(&body).ok_or(Rejection::Message(M::MALFORMED))?;
     if *message.psp_id() != callback.psp_id {
         return Err(Rejection::Psp);
     }
-    Ok(Signed { message, arrival, deadline, context })
+    Ok(Signed { message, arrival, request_time, deadline, context })
 }
 
 /// Whether the media type is JSON in UTF-8. `Accept` is not compared: Alipay+'s libraries do not list JSON there, and accept it.

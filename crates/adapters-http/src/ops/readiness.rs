@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::PaymentRequestId;
+use domain::{CLOCKS_APART, PaymentRequestId, REQUEST_TIME_APART};
 use ports::{Backlog, UnavailableError};
 use serde::Serialize;
 use use_cases::Ports;
@@ -15,8 +15,6 @@ use utoipa::ToSchema;
 
 use crate::timestamps;
 
-/// The largest difference between the clocks of process and database. Beyond it, it is uncertain which cancels are in time.
-const CLOCKS_APART: TimeDelta = TimeDelta::seconds(5);
 /// How long the database may take to say what waits; shorter than the usual timeout of a probe.
 const LOOK_WITHIN: Duration = Duration::from_secs(2);
 
@@ -159,7 +157,9 @@ impl Operations {
         let database_clock_ahead = database_clock.map(|clock| clock - now);
         let oldest_open_for = backlog.oldest_open.as_ref().map(|(_, opened_at)| now - *opened_at);
         let oldest_deferred_for = backlog.oldest_deferred.as_ref().map(|(_, since)| now - *since);
-        let reason = clocks_apart(database_clock_ahead).or_else(|| too_old(&backlog, self.oldest_open_reversal, now));
+        let clock_ahead = self.ports.request_times.clock_ahead(self.ports.clock.as_ref());
+        let reason = clocks_apart(database_clock_ahead).or_else(|| clock_wrong(clock_ahead));
+        let reason = reason.or_else(|| too_old(&backlog, self.oldest_open_reversal, now));
         ReadinessReport { reason, backlog: Some(backlog), database_clock_ahead, oldest_open_for, oldest_deferred_for }
     }
 }
@@ -167,6 +167,14 @@ impl Operations {
 fn clocks_apart(database_clock_ahead: Option<TimeDelta>) -> Option<String> {
     let apart = database_clock_ahead?.abs();
     (apart > CLOCKS_APART).then(|| format!("clocks: this one and the database's are {} s apart", apart.num_seconds()))
+}
+
+/// Alipay+'s clock against ours. One header proves nothing, and this is the median of many.
+fn clock_wrong(ahead: Option<TimeDelta>) -> Option<String> {
+    let ahead = ahead.filter(|ahead| ahead.abs() > REQUEST_TIME_APART)?;
+    let direction = if ahead > TimeDelta::zero() { "ahead of" } else { "behind" };
+    let apart = ahead.abs().num_seconds();
+    Some(format!("clocks: this one is {apart} s {direction} the Request-Times of the last requests"))
 }
 
 /// What is open, or waits for a lookup, for too long needs an operator, whichever side is at fault.

@@ -26,6 +26,8 @@ pub(super) enum Problem {
     NotFound,
     /// The call contradicts the record.
     Conflict,
+    /// The wallet core keeps the payments.
+    PaymentsAreTheCores,
     /// The body is too long.
     TooLarge,
     /// A member or parameter is missing or has a wrong value.
@@ -59,12 +61,13 @@ pub(super) struct ProblemDetails {
 }
 
 impl Problem {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Malformed,
         Self::Unauthorized,
         Self::Forbidden,
         Self::NotFound,
         Self::Conflict,
+        Self::PaymentsAreTheCores,
         Self::TooLarge,
         Self::NotAcceptable,
         Self::Unavailable,
@@ -77,6 +80,7 @@ impl Problem {
             Self::Forbidden => "forbidden",
             Self::NotFound => "not-found",
             Self::Conflict => "conflict",
+            Self::PaymentsAreTheCores => "payments-are-the-cores",
             Self::TooLarge => "too-large",
             Self::NotAcceptable => "not-acceptable",
             Self::Unavailable => "unavailable",
@@ -89,7 +93,7 @@ impl Problem {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Conflict => StatusCode::CONFLICT,
+            Self::Conflict | Self::PaymentsAreTheCores => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotAcceptable => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -130,6 +134,11 @@ impl ApiError {
 
     pub(crate) fn conflict(detail: impl Into<String>) -> Self {
         Problem::Conflict.with(detail)
+    }
+
+    pub(crate) fn payments_are_the_cores() -> Self {
+        Problem::PaymentsAreTheCores
+            .with("payments.kind is \"core\": the wallet core keeps the payments, and nobody announces them here")
     }
 
     /// The body is longer than `limit` bytes.

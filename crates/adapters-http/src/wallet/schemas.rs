@@ -87,7 +87,8 @@ texts! {
     DeferReasonText => "DeferReason": one_of(
         DeferReason::ALL.iter().map(|value| value.as_str()),
         "refund-running: a refund by the wallet has no result. lookup-failed: the payment is not looked up at the wallet core yet, or \
-         could not be. contradiction: the wallet core's lookup contradicts what it said before, or cannot be true.",
+         could not be. contradiction: the wallet core's lookup contradicts what it said before, or cannot be true. clocks-disagree: our \
+         clock and the signed Request-Time disagree about the period.",
     );
     ExclusionReasonText => "ExclusionReason": one_of(
         ExclusionReason::ALL.iter().map(|value| value.as_str()),

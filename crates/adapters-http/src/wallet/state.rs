@@ -71,6 +71,7 @@ fn disposition(reply: Result<CommandReply, SubmitError>) -> Result<(Disposition,
         Ok(CommandReply::RefundedElsewhere) => Ok((Disposition::Refused, Some("refunded-elsewhere"))),
         Ok(CommandReply::NotFound { fenced: _ }) => Err(ApiError::not_found("no such payment, refund or reversal is recorded")),
         Ok(CommandReply::Conflict(why)) => Err(ApiError::conflict(why)),
+        Ok(CommandReply::PaymentsAreTheCores) => Err(ApiError::payments_are_the_cores()),
         Err(SubmitError::Overloaded | SubmitError::Stopping) => {
             Err(ApiError::unavailable("nothing was recorded; repeat the call"))
         }

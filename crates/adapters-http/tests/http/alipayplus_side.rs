@@ -223,6 +223,12 @@ impl Service {
         response.code()
     }
 
+    /// Has commands of the wallet decided.
+    pub(crate) fn decide(&self, batch: Vec<ReceivedCommand>) {
+        let decided = self.runtime.block_on(self.store.decide(batch));
+        assert!(decided.iter().all(Result::is_ok), "{decided:?}");
+    }
+
     pub(crate) fn case(&self, id: &str) -> Option<CaseFile> {
         self.runtime.block_on(self.store.find(&PaymentRequestId::parse(id).unwrap())).unwrap()
     }

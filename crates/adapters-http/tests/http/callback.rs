@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapters_http::tls_config;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use ports::testing::Wallet;
 use use_cases::LaneSettings;
 
 use crate::alipayplus_side::{
@@ -456,5 +457,42 @@ fn tls_that_cannot_work_is_refused_in_one_sentence() {
     ] {
         let sentence = tls_config(certificate, key).err().unwrap();
         assert!(sentence.ends_with('.') && !sentence.contains("MII"), "{sentence}");
+    }
+}
+
+/// The service's clock shows half past seven in the evening of the first of January, UTC.
+const INITIATED: &str = "2025-12-31T12:00:00Z";
+
+/// A payment whose period ended at 16:30, by the clock three hours ago.
+fn paid_on_the_last_day(service: &Service) {
+    let initiated_at: DateTime<Utc> = INITIATED.parse().unwrap();
+    let wallet = Wallet { at: initiated_at, ..Wallet::of(ID) };
+    let mut pays = wallet.pays();
+    if let domain::Action::Pay(payment) = &mut pays.command.action {
+        payment.initiated_at = initiated_at;
+        payment.acquirer_id = domain::AcquirerId::parse("1022188000000000001").unwrap();
+    }
+    service.decide(vec![pays, wallet.reports(domain::ReportedResult::Succeeded)]);
+}
+
+#[test]
+fn f63_the_signed_request_time_bears_witness_against_our_clock() {
+    let service = Service::start();
+    paid_on_the_last_day(&service);
+    let in_time = Request { times: vec![b"2026-01-02T00:29:59+08:00".to_vec()], ..Request::valid() };
+    assert_eq!(service.code(&in_time), "UNKNOWN_EXCEPTION");
+    assert_eq!(service.timeline(ID), ["payment-recorded", "succeeded", "cancel-received", "clocks-disagree"]);
+    let entry = service.case(ID).unwrap().timeline.pop().unwrap();
+    assert_eq!(entry.details["requestTime"], "2026-01-01T16:29:59.000Z");
+    assert_eq!(entry.details["receivedAt"], "2026-01-01T19:04:06.789Z");
+}
+
+#[test]
+fn f63_a_request_time_that_agrees_with_our_clock_or_cannot_be_read_decides_nothing() {
+    for time in [TIME, "yesterday"] {
+        let service = Service::start();
+        paid_on_the_last_day(&service);
+        let late = Request { times: vec![time.as_bytes().to_vec()], ..Request::valid() };
+        assert_eq!(service.code(&late), "PROCESS_FAIL", "{time}");
     }
 }

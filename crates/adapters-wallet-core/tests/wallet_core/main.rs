@@ -3,6 +3,7 @@
 
 mod contract;
 mod documents;
+mod moves;
 mod payments;
 mod reversals;
 mod server;
@@ -15,10 +16,18 @@ use adapters_wallet_core::{CoreSettings, WalletCore};
 use domain::{AccountId, Money, PaymentId, PaymentRequestId, ReversalRequest, Taken};
 
 /// Long enough never to matter.
-const PATIENT: Duration = Duration::from_secs(60);
+const PATIENT: Duration = Duration::from_secs(30);
 
 fn settings(url: &str) -> CoreSettings {
-    CoreSettings { url: url.to_owned(), timeout: PATIENT, token: None, ca_pem: None, client_identity_pem: None }
+    let max_connection_age = Duration::from_secs(45);
+    CoreSettings {
+        url: url.to_owned(),
+        timeout: PATIENT,
+        max_connection_age,
+        token: None,
+        ca_pem: None,
+        client_identity_pem: None,
+    }
 }
 
 fn core_at(url: &str) -> WalletCore {

@@ -43,6 +43,7 @@ pub(crate) struct CoreSection {
 pub(crate) struct CoreSetting {
     pub(crate) url: String,
     pub(crate) timeout: Duration,
+    pub(crate) max_connection_age: Duration,
     pub(crate) token: Option<SettingFile>,
     pub(crate) ca: Option<SettingFile>,
     pub(crate) client_certificate: Option<SettingFile>,
@@ -95,6 +96,7 @@ impl CoreSetting {
         let setting = Self {
             url: section.or("url", "http://127.0.0.1:9090", &HTTP_URL)?,
             timeout: section.or("timeout", "2s", &TIMEOUT)?,
+            max_connection_age: section.or("max_connection_age", "45s", &TIMEOUT)?,
             token: SettingFile::optional(section, "token_file")?,
             ca: SettingFile::optional(section, "ca_file")?,
             client_certificate: SettingFile::optional(section, "client_certificate_file")?,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::{CancellablePeriod, FundsKind, NeverReceived, OtherAcquirer, PeriodOver, Policy, Results};
+use domain::{CancellablePeriod, FundsKind, NeverReceived, OtherAcquirer, PaymentsKind, PeriodOver, Policy, Results};
 
 use super::core::CoreSection;
 use super::section::{Kind, Section, SettingError};
@@ -34,7 +34,8 @@ const OTHER_ACQUIRER: Kind<OtherAcquirer> = Kind::new("\"PARAM_ILLEGAL\" or \"ig
 pub(super) fn read(root: &mut Section, core: &CoreSection) -> Result<Policy, SettingError> {
     let funds = if core.funds.is_some() { FundsKind::Http } else { FundsKind::Ledger };
     let lease = TimeDelta::from_std(core.attempt + LEASED_LONGER).unwrap_or(TimeDelta::MAX);
-    Ok(Policy { period: period(root)?, funds, lease, results: results(root)? })
+    let payments = if core.payments.is_some() { PaymentsKind::Core } else { PaymentsKind::Recorded };
+    Ok(Policy { period: period(root)?, funds, payments, lease, results: results(root)? })
 }
 
 fn period(root: &mut Section) -> Result<CancellablePeriod, SettingError> {

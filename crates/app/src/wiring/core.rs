@@ -29,6 +29,7 @@ fn reach(section: &str, setting: &CoreSetting) -> Result<WalletCore, CliError> {
     let reached = CoreSettings {
         url: setting.url.clone(),
         timeout: setting.timeout,
+        max_connection_age: setting.max_connection_age,
         token,
         ca_pem: read(&setting.ca)?,
         client_identity_pem: identity,

@@ -93,6 +93,36 @@ for_each_engine! {
     f01_a_success_that_crosses_nothing_to_do_is_given_back
     f23_an_impossible_reversal_is_an_operators
     every_line_of_a_cancel_names_its_payment
+    f59_payments_of_the_core_are_announced_by_nobody
+    f59_a_success_of_a_cancelled_payment_of_the_core_goes_back
+}
+
+async fn f59_payments_of_the_core_are_announced_by_nobody(engine: TestEngine) {
+    let wallet = Wallet::on(engine, "core").await;
+    let (paid, api) = (wallet.took("paid"), &wallet.process.wallet);
+    wallet.core.add_payment("paid", paid);
+    let refused = [
+        api.announce("paid", "somebody-else", 7).await,
+        api.report("paid", "S").await,
+        api.report("paid", "F").await,
+        api.refund("paid", "r-1", 7).await,
+        api.report_refund("paid", "r-1", "S").await,
+    ];
+    for answer in refused {
+        let problem = answer.unwrap_err();
+        assert!(problem.starts_with("409") && problem.contains("urn:rescind:problem:payments-are-the-cores"), "{problem}");
+    }
+    assert_eq!(wallet.cancel("paid").await, "S SUCCESS", "the core's own record decides");
+    assert_eq!(wallet.given_back(), ["paid"]);
+}
+
+async fn f59_a_success_of_a_cancelled_payment_of_the_core_goes_back(engine: TestEngine) {
+    let wallet = Wallet::on(engine, "core").await;
+    assert_eq!(wallet.cancel("late").await, "S SUCCESS", "nobody has heard of it");
+    wallet.core.debit("late", "user", 1000);
+    assert_eq!(wallet.process.wallet.report("late", "S").await.unwrap(), "reversed");
+    wallet.comes_to("late", "reversal", "done").await;
+    assert_eq!(wallet.cancel("late").await, "S SUCCESS");
 }
 
 async fn the_core_is_asked_for_payments_nobody_announced(engine: TestEngine) {

@@ -137,6 +137,8 @@ spelled! {
         LookupFailed = "lookup-failed",
         /// The wallet core's lookup contradicts what it said before, or cannot be true.
         Contradiction = "contradiction",
+        /// Our clocks and the signed `Request-Time` disagree about the period.
+        ClocksDisagree = "clocks-disagree",
     }
 }
 
@@ -226,6 +228,12 @@ impl Cancellation {
             | CancellationState::Refused { .. }
             | CancellationState::AlreadyRefunded { .. } => false,
         }
+    }
+
+    /// Whether it is in doubt which clock is right about the moment at which it was received.
+    #[must_use]
+    pub fn is_of_doubtful_time(&self) -> bool {
+        self.state == CancellationState::Deferred(DeferReason::ClocksDisagree)
     }
 
     /// The recorded final answer, if there is one.

@@ -140,7 +140,7 @@ impl Case {
         match (self.deferral.as_ref().map(|deferral| &deferral.state), reason) {
             (Some(DeferralState::Waiting { next_attempt_at, .. }), _) => Some(*next_attempt_at),
             (None, DeferReason::LookupFailed | DeferReason::Contradiction) => Some(*first_received_at),
-            (Some(DeferralState::Parked { .. }), _) | (None, DeferReason::RefundRunning) => None,
+            (Some(DeferralState::Parked { .. }), _) | (None, DeferReason::RefundRunning | DeferReason::ClocksDisagree) => None,
         }
     }
 

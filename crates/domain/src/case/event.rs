@@ -1,8 +1,8 @@
 //! What happened to a case, in the words of its timeline.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::{AcquirerId, ClearingDay, Money, RefundRequestId, RefundedElsewhere, Refusal, ReversalOutcome, Rule};
+use crate::{AcquirerId, Adoption, ClearingDay, Money, RefundRequestId, RefundedElsewhere, Refusal, ReversalOutcome, Rule};
 
 /// One line of a case's timeline; written in the commit that made it true.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,13 @@ pub enum EventKind {
     CancelReceived,
     /// A cancel came from one more acquirer, while nobody knew whose payment it is.
     FurtherCancelReceived(AcquirerId),
+    /// Two clocks disagree about whether it came within the period, so that neither decides yet.
+    ClocksDisagree {
+        /// When it came by our own clocks.
+        received_at: DateTime<Utc>,
+        /// When it was sent, by its signed `Request-Time`.
+        requested_at: DateTime<Utc>,
+    },
     /// The payment is cancelled by this rule.
     Cancelled(Rule),
     /// The cancel is refused.
@@ -63,6 +70,8 @@ pub enum EventKind {
         /// Who did it.
         by: String,
     },
+    /// The deployment is served with other settings from now on.
+    SettingsAdopted(Adoption),
     /// A day's statement accounts for the payment, or for a refund, as something that settles.
     Settled {
         /// The day whose statement it stands in.
@@ -86,6 +95,7 @@ impl EventKind {
             Self::RefundSucceeded(_) => "refund-succeeded",
             Self::RefundFailed(_) => "refund-failed",
             Self::CancelReceived | Self::FurtherCancelReceived(_) => "cancel-received",
+            Self::ClocksDisagree { .. } => "clocks-disagree",
             Self::Cancelled(_) => "cancelled",
             Self::Refused(_) => "refused",
             Self::ReversalOpened(_) => "reversal-opened",
@@ -94,6 +104,7 @@ impl EventKind {
             Self::ReversalParked { .. } => "reversal-parked",
             Self::ReversalDone => "reversal-done",
             Self::ReversalResolved { .. } => "reversal-resolved",
+            Self::SettingsAdopted(_) => "settings-adopted",
             Self::Settled { .. } => "settled",
         }
     }
@@ -131,6 +142,10 @@ impl EventKind {
             Self::RefundReserved(id, amount) => vec![("refundRequestId", id.to_string()), ("amount", amount.to_string())],
             Self::RefundSucceeded(id) | Self::RefundFailed(id) => vec![("refundRequestId", id.to_string())],
             Self::FurtherCancelReceived(acquirer_id) => vec![("acquirerId", acquirer_id.to_string())],
+            Self::ClocksDisagree { received_at, requested_at } => {
+                let text = |at: &DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+                vec![("receivedAt", text(received_at)), ("requestTime", text(requested_at))]
+            }
             Self::Cancelled(rule) => vec![("rule", rule.name().to_owned())],
             Self::Refused(refusal) => {
                 vec![("reason", refusal.name().to_string()), ("resultCode", refusal.code().to_string())]
@@ -157,6 +172,9 @@ impl EventKind {
                 [("reason", reason.clone())].into_iter().chain(by).collect()
             }
             Self::ReversalResolved { note, by } => vec![("note", note.clone()), ("by", by.clone())],
+            Self::SettingsAdopted(Adoption { from, to, note, by }) => {
+                vec![("from", from.clone()), ("to", to.clone()), ("note", note.clone()), ("by", by.clone())]
+            }
             Self::Settled { day, late_from, refund } => {
                 let of_refund = refund.iter().map(|id| ("refundRequestId", id.to_string()));
                 let late = late_from.iter().map(|own| ("lateFrom", own.to_string()));

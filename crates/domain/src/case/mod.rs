@@ -101,11 +101,12 @@ impl Case {
 
     /// Whether another acquirer asks than those the case is recorded for. Payment and first cancel can name two acquirers where the
     /// settings once said that the difference is not compared; what each of them was answered then stands. A cancel that waits for the
-    /// lookup of its payment does not count: it is not known yet whose payment it is.
+    /// lookup of its payment, or for the clocks, does not count: it may not be known yet whose payment it is.
     #[must_use]
     pub fn is_foreign_to(&self, acquirer_id: &AcquirerId) -> bool {
         let of_payment = self.payment.as_ref().map(|payment| &payment.acquirer_id);
-        let of_cancel = self.cancellation.as_ref().filter(|cancellation| !cancellation.waits_for_lookup());
+        let undecided = |cancellation: &&Cancellation| cancellation.waits_for_lookup() || cancellation.is_of_doubtful_time();
+        let of_cancel = self.cancellation.as_ref().filter(|cancellation| !undecided(cancellation));
         let of_cancel = of_cancel.map(|cancellation| &cancellation.acquirer_id);
         let mut recorded = of_payment.into_iter().chain(of_cancel).peekable();
         recorded.peek().is_some() && recorded.all(|known| known != acquirer_id)

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{CancellationState, Case, ClearingDay, DayClosing, PaymentStatus, Refund, RefundState};
+use crate::{Case, ClearingDay, DayClosing, DeferReason, PaymentStatus, Refund, RefundState};
 
 /// How the statement of a closed day accounts for a completed payment. It is in exactly one day's, as one or the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,11 +59,13 @@ impl Case {
         self.payment_is_due(closing) || self.refunds.iter().any(|refund| refund.is_due(closing))
     }
 
-    /// Whether the case keeps a closing from going on: what it has to account for is not decided yet.
+    /// Whether the case keeps a closing from going on: what it has to account for is not decided yet. What waits only for the clocks
+    /// to agree does not: the closing decides it.
     #[must_use]
     pub fn prevents_closing(&self, closing: &DayClosing) -> bool {
-        let state = self.cancellation.as_ref().map(|cancellation| cancellation.state);
-        matches!(state, Some(CancellationState::Deferred(_))) && self.is_due(closing)
+        let reason = self.cancellation.as_ref().and_then(|cancellation| cancellation.state.defer_reason());
+        let waits = reason.is_some_and(|reason| reason != DeferReason::ClocksDisagree || self.has_parked_deferral());
+        waits && self.is_due(closing)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::timing::{Timeliness, Timing};
 use super::update::CaseUpdate;
 use super::{Decision, contradiction};
 use crate::{
@@ -32,7 +33,7 @@ impl LookedUp<'_> {
 }
 
 pub(super) fn cancel(policy: &Policy, case: &Case, cancel: &Cancel, at: DateTime<Utc>) -> Decision {
-    let Cancel { acquirer_id, lookup, waited, attempt } = cancel;
+    let Cancel { acquirer_id, lookup, waited, attempt, witness } = cancel;
     let mut update = CaseUpdate::of(case, at);
     let looked_up = LookedUp { lookup, attempt: *attempt, now: at + *waited };
     if let Some((rule, reply)) = repeat(policy, case, (acquirer_id, &looked_up)) {
@@ -46,15 +47,23 @@ pub(super) fn cancel(policy: &Policy, case: &Case, cancel: &Cancel, at: DateTime
         };
         return decision.by(rule);
     }
-    update.receive(acquirer_id, at);
+    let timing = Timing::of_message(*witness, case, case.received_from(acquirer_id), at);
+    update.receive(acquirer_id, witness.received_at(at));
     if let (true, Some(reason)) = (case.has_parked_deferral(), case.defer_reason()) {
         return update.finish_if_changed(case, CancelReply::Answered(Answer::Pending)).by(Rule::Deferred(reason));
     }
     if *lookup == Lookup::NotYet {
+        if timing.is_doubtful() {
+            // Should the caller die, nobody takes the moment of a wrong clock for the truth.
+            update.doubt(&timing, at);
+        }
         let reply = CancelReply::LookUp { attempt: update.await_lookup(policy, looked_up.now) };
         return update.finish_if_changed(case, reply);
     }
-    let (rule, reply) = conclude(policy, &mut update, &looked_up);
+    let timing_of = |receipt: &Receipt| {
+        if receipt.acquirer_id == *acquirer_id { timing } else { Timing::of_receipt(case, receipt) }
+    };
+    let (rule, reply) = conclude(policy, &mut update, &looked_up, timing_of);
     if rule != Rule::Deferred(DeferReason::Contradiction) && !may_cancel(policy, &update.case, acquirer_id) {
         let reply = CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest));
         return update.finish_if_changed(case, reply).by(Rule::DifferentAcquirer);
@@ -72,7 +81,8 @@ pub(super) fn decide_looked_up(policy: &Policy, case: &Case, end: &LookupEnd, at
         return Decision::unchanged(CancelReply::Answered(answer));
     }
     let mut update = CaseUpdate::of(case, at);
-    let (rule, reply) = conclude(policy, &mut update, &LookedUp { lookup: &end.lookup, attempt: end.attempt, now: at });
+    let looked_up = LookedUp { lookup: &end.lookup, attempt: end.attempt, now: at };
+    let (rule, reply) = conclude(policy, &mut update, &looked_up, |receipt| Timing::of_receipt(case, receipt));
     if matches!(reply, CancelReply::ReversalPending { .. }) {
         return lease_inline(policy, case, update, TimeDelta::zero()).by(rule);
     }
@@ -91,10 +101,23 @@ pub(super) fn decide_deferred(policy: &Policy, update: &mut CaseUpdate) -> Optio
         update.move_to(CancellationState::Deferred(DeferReason::LookupFailed));
         return None;
     }
-    let looked_up = LookedUp { lookup: &Lookup::Recorded, attempt: LookupAttempt::FIRST, now };
+    let before = update.case.clone();
+    Some(conclude_recorded(policy, update, |receipt| Timing::of_receipt(&before, receipt)))
+}
+
+/// Decides a cancel of doubtful time by our clocks alone, because its payment's day is being closed, and names the rule.
+pub(super) fn decide_by_our_clocks(policy: &Policy, update: &mut CaseUpdate) -> Option<Rule> {
+    if update.case.defer_reason() != Some(DeferReason::ClocksDisagree) || update.case.has_parked_deferral() {
+        return None;
+    }
+    Some(conclude_recorded(policy, update, Timing::by_our_clocks))
+}
+
+fn conclude_recorded(policy: &Policy, update: &mut CaseUpdate, timing_of: impl Fn(&Receipt) -> Timing) -> Rule {
+    let looked_up = LookedUp { lookup: &Lookup::Recorded, attempt: LookupAttempt::FIRST, now: update.at };
     // No caller waits for this reply: Alipay+ asks again and is answered then, and the worker makes the attempt.
-    let (rule, _) = conclude(policy, update, &looked_up);
-    Some(rule)
+    let (rule, _) = conclude(policy, update, &looked_up, timing_of);
+    rule
 }
 
 /// What a cancel is answered without looking at anything but what is decided: the first three rows of the table. Nobody is refused on
@@ -130,8 +153,13 @@ pub(super) fn entitled(policy: &Policy, case: &Case) -> Option<Receipt> {
     own.or_else(|| case.earliest_receipt().filter(|_| is_let_in))
 }
 
-/// Applies the rules to a case that nothing is decided of, after a look for its payment.
-fn conclude(policy: &Policy, update: &mut CaseUpdate, looked_up: &LookedUp<'_>) -> (Rule, CancelReply) {
+/// Applies the rules to a case that nothing is decided of, after a look for its payment. `timing_of` says when a cancel was received.
+fn conclude(
+    policy: &Policy,
+    update: &mut CaseUpdate,
+    looked_up: &LookedUp<'_>,
+    timing_of: impl Fn(&Receipt) -> Timing,
+) -> (Rule, CancelReply) {
     let contradiction = looked_up.contradiction(&update.case);
     if contradiction.is_some() || is_still_contradicted(&update.case, looked_up) {
         update.move_to(CancellationState::Deferred(DeferReason::Contradiction));
@@ -145,7 +173,14 @@ fn conclude(policy: &Policy, update: &mut CaseUpdate, looked_up: &LookedUp<'_>) 
         update.turn_away();
         return (Rule::DifferentAcquirer, CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest)));
     };
-    let rule = select_rule(policy, &update.case, (&receipt, looked_up));
+    let timing = timing_of(&receipt);
+    let rule = select_rule(policy, &update.case, (&timing, looked_up));
+    let is_in_doubt = rule == Rule::Deferred(DeferReason::ClocksDisagree);
+    if is_in_doubt {
+        update.doubt(&timing, receipt.received_at);
+    }
+    let received_at = timing.first_received_at(is_in_doubt).unwrap_or(receipt.received_at);
+    let receipt = Receipt { received_at, ..receipt };
     // As long as nobody knows whose it is, each of them waits with a receipt of its own.
     let is_known_whose = looks_at_acquirer(policy) && update.case.payment.is_some();
     if is_known_whose || !matches!(rule, Rule::Deferred(_)) {
@@ -156,15 +191,21 @@ fn conclude(policy: &Policy, update: &mut CaseUpdate, looked_up: &LookedUp<'_>) 
 }
 
 /// The rest of the rule table, for what nothing is decided of: flat guards in order of precedence (`docs/develop/decisions.md`).
-fn select_rule(policy: &Policy, case: &Case, (receipt, looked_up): (&Receipt, &LookedUp<'_>)) -> Rule {
+fn select_rule(policy: &Policy, case: &Case, (timing, looked_up): (&Timing, &LookedUp<'_>)) -> Rule {
     let Some(payment) = &case.payment else {
         return match looked_up.lookup {
             Lookup::Recorded | Lookup::Found(_) => Rule::NeverReceived,
+            Lookup::Failed(_) | Lookup::NotYet if timing.is_doubtful() => Rule::Deferred(DeferReason::ClocksDisagree),
             Lookup::Failed(_) | Lookup::NotYet => Rule::Deferred(DeferReason::LookupFailed),
         };
     };
-    if case.is_settled() || !policy.period.includes(payment.initiated_at, receipt.received_at) {
+    if case.is_settled() {
         return Rule::PeriodOver;
+    }
+    match timing.timeliness(|moment| policy.period.includes(payment.initiated_at, moment)) {
+        Timeliness::InTime => {}
+        Timeliness::TooLate => return Rule::PeriodOver,
+        Timeliness::Doubtful => return Rule::Deferred(DeferReason::ClocksDisagree),
     }
     if case.has_running_refund() || looked_up.found().is_some_and(|found| found.refund_running) {
         return Rule::Deferred(DeferReason::RefundRunning);
@@ -251,4 +292,15 @@ fn lease_inline(policy: &Policy, before: &Case, mut update: CaseUpdate, waited: 
         update.case.reversal = begun;
     }
     update.finish_if_changed(before, CancelReply::ReversalPending { attempt })
+}
+
+impl CaseUpdate {
+    /// Two clocks contradict each other about when a cancel came, by ours at `received_at`: neither decides yet.
+    fn doubt(&mut self, timing: &Timing, received_at: DateTime<Utc>) {
+        let was_doubtful = self.case.defer_reason() == Some(DeferReason::ClocksDisagree);
+        self.move_to(CancellationState::Deferred(DeferReason::ClocksDisagree));
+        if let Some(requested_at) = timing.contradiction.filter(|_| !was_doubtful) {
+            self.record_event(EventKind::ClocksDisagree { received_at, requested_at });
+        }
+    }
 }

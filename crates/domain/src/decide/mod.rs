@@ -3,8 +3,10 @@
 mod cancel;
 mod contradiction;
 mod deferral;
+mod ownership;
 mod reversal;
 mod settlement;
+mod timing;
 mod update;
 mod wallet;
 
@@ -47,6 +49,9 @@ impl Decision {
 /// that failed is simply run again.
 pub fn decide(policy: &Policy, case: &Case, command: &Command) -> Decision {
     let at = command.at;
+    if let Some(decision) = ownership::of_core(policy, case, command) {
+        return decision;
+    }
     match &command.action {
         Action::Cancel(cancel) => cancel::cancel(policy, case, cancel, at),
         Action::Pay(payment) => wallet::pay(policy, case, payment, at),
@@ -61,6 +66,7 @@ pub fn decide(policy: &Policy, case: &Case, command: &Command) -> Decision {
         Action::LeaseLookup => deferral::lease_lookup(policy, case, at),
         Action::DecideDeferred(end) => cancel::decide_looked_up(policy, case, end, at),
         Action::LookUpBy(due_at) => deferral::look_up_by(case, *due_at, at),
+        Action::Adopt(adoption) => wallet::adopt(case, adoption, at),
         Action::Settle(closing) => settlement::settle(policy, case, closing, at),
     }
 }

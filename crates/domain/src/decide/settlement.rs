@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Decision;
+use super::cancel::decide_by_our_clocks;
 use super::update::CaseUpdate;
 use crate::{
     CancellationState, Case, ClearingDay, CommandReply, DayClosing, Disposition, EventKind, Policy, RefundRequestId, Settlement,
@@ -13,7 +14,10 @@ pub(super) fn settle(policy: &Policy, case: &Case, closing: &DayClosing, at: Dat
     if !case.is_due(closing) {
         return Decision::unchanged(CommandReply::Done(Disposition::Stands));
     }
-    let state = case.cancellation.as_ref().map(|cancellation| cancellation.state);
+    let mut update = CaseUpdate::of(case, at);
+    // It cannot wait any longer for the clocks: what settles has to be known.
+    let rule = decide_by_our_clocks(policy, &mut update);
+    let state = update.case.cancellation.as_ref().map(|cancellation| cancellation.state);
     if let Some(CancellationState::Deferred(_)) = state {
         return Decision::unchanged(CommandReply::Conflict(if case.has_parked_deferral() {
             "its cancel is parked; an operator has to resolve it or have it tried again"
@@ -21,11 +25,10 @@ pub(super) fn settle(policy: &Policy, case: &Case, closing: &DayClosing, at: Dat
             "its cancel is deferred"
         }));
     }
-    let mut update = CaseUpdate::of(case, at);
     let day = closing.day;
     if case.payment_is_due(closing) {
         let cancellable = |payment: &crate::Payment| policy.period.includes(payment.initiated_at, at);
-        if case.is_cancelled() {
+        if update.case.is_cancelled() {
             update.case.settlement = Some(Settlement::Excluded { day });
         } else if case.payment.as_ref().is_some_and(cancellable) {
             return Decision::unchanged(CommandReply::Conflict("it can still be cancelled"));
@@ -40,7 +43,8 @@ pub(super) fn settle(policy: &Policy, case: &Case, closing: &DayClosing, at: Dat
     for refund in update.case.refunds.iter_mut().filter(|refund| refund.is_due(closing)) {
         refund.settled_on = Some(day);
     }
-    update.finish(CommandReply::Done(Disposition::Stands))
+    let decision = update.finish(CommandReply::Done(Disposition::Stands));
+    Decision { rule, ..decision }
 }
 
 fn settled(day: ClearingDay, completed_at: Option<DateTime<Utc>>, refund: Option<RefundRequestId>) -> EventKind {

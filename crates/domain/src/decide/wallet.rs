@@ -6,8 +6,8 @@ use super::Decision;
 use super::cancel::decide_deferred;
 use super::update::CaseUpdate;
 use crate::{
-    CancellationState, Case, CommandReply, Disposition, EventKind, FundsKind, OtherAcquirer, PayResult, Payment, PaymentStatus,
-    Policy, Refund, RefundRequest, RefundResult, RefundState, ReportedResult, Told,
+    Adoption, CancellationState, Case, CommandReply, Disposition, EventKind, FundsKind, OtherAcquirer, PayResult, Payment,
+    PaymentStatus, Policy, Refund, RefundRequest, RefundResult, RefundState, ReportedResult, Told,
 };
 
 fn done(disposition: Disposition) -> CommandReply {
@@ -180,4 +180,14 @@ pub(super) fn refund_result(policy: &Policy, case: &Case, result: &RefundResult,
     let rule = decide_deferred(policy, &mut update);
     let decision = update.finish(done(Disposition::Stands));
     Decision { rule, ..decision }
+}
+
+/// Only the timeline says it: what the payment is does not depend on where its deployment keeps it.
+pub(super) fn adopt(case: &Case, adoption: &Adoption, at: DateTime<Utc>) -> Decision {
+    if case.payment.is_none() {
+        return Decision::unchanged(CommandReply::NotFound { fenced: case.cancellation.is_some() });
+    }
+    let mut update = CaseUpdate::of(case, at);
+    update.record_event(EventKind::SettingsAdopted(adoption.clone()));
+    update.finish(done(Disposition::Stands))
 }

@@ -1,6 +1,8 @@
 //! The rule book, held to its tables.
 
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
 mod contradictions;
 #[cfg(test)]
 mod decisions_page;
@@ -15,6 +17,7 @@ mod matrix;
 #[cfg(test)]
 mod money_back;
 #[cfg(test)]
+mod ownership;
 mod period;
 #[cfg(test)]
 mod precedence;

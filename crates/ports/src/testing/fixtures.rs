@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use domain::{
     AccountId, AcquirerId, Action, Cancel, CancellablePeriod, ClearingDay, Command, Currency, FundsKind, Lookup, Money,
-    NeverReceived, OtherAcquirer, PayResult, Payment, PaymentKind, PaymentRequestId, PaymentStatus, PeriodOver, Policy,
-    RefundRequest, RefundRequestId, RefundResult, Reply, ReportedResult, Results,
+    NeverReceived, OtherAcquirer, PayResult, Payment, PaymentKind, PaymentRequestId, PaymentStatus, PaymentsKind, PeriodOver,
+    Policy, RefundRequest, RefundRequestId, RefundResult, Reply, ReportedResult, Results,
 };
 use sha2::{Digest, Sha256};
 
@@ -24,7 +24,7 @@ pub fn ledger_policy() -> Policy {
     let closes_next_day_at = NaiveTime::from_hms_opt(0, 30, 0).unwrap_or_default();
     let zone = "Asia/Shanghai".parse().unwrap_or_default();
     let period = CancellablePeriod { closes_next_day_at, zone, grace: TimeDelta::zero() };
-    Policy { period, funds: FundsKind::Ledger, lease: TimeDelta::seconds(3), results }
+    Policy { period, funds: FundsKind::Ledger, payments: PaymentsKind::Recorded, lease: TimeDelta::seconds(3), results }
 }
 
 /// The default settings, with a wallet core.

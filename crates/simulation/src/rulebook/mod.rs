@@ -34,7 +34,7 @@ impl RuleBook {
             Action::Park { .. } => page.parks(*at).into(),
             Action::Resolve { .. } => page.resolves(*at).into(),
             // A day's steps are not single commands here: see `states`.
-            Action::Settle(_) => CommandReply::Done(Disposition::Stands).into(),
+            Action::Settle(_) | Action::Adopt(_) => CommandReply::Done(Disposition::Stands).into(),
         };
         if page.paid.is_some() || page.cancel.is_some() {
             self.0.insert(id.clone(), page);

@@ -3,13 +3,14 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ::ports::Payments;
-use domain::{Lookup, LookupAttempt, PaymentRequestId};
+use ::ports::{Decided, Payments, ReceivedCommand};
+use chrono::{DateTime, Utc};
+use domain::{AcquirerId, Action, Cancel, CancelReply, Command, Lookup, LookupAttempt, PaymentRequestId, Witness};
 use metrics::{counter, histogram};
 use tracing::{info, warn};
 
 use super::attempt::jitter_of;
-use crate::Ports;
+use crate::{Ports, SubmitError};
 
 /// How often lookups that fail are told of in the log, all of them in one line.
 const TELL_EVERY: Duration = Duration::from_secs(10);
@@ -113,8 +114,45 @@ pub(super) async fn look_up(ports: &Ports, payments: &dyn Payments, id: &Payment
     }
 }
 
+/// A cancel of an acquirer, to be decided.
+pub(crate) struct AskedCancel {
+    pub(crate) id: PaymentRequestId,
+    pub(crate) acquirer_id: AcquirerId,
+    /// When it was received, by this process's clock.
+    pub(crate) at: DateTime<Utc>,
+    /// The same moment on the monotonic clock.
+    pub(crate) arrived: Instant,
+    pub(crate) witness: Witness,
+}
+
+/// Has a cancel decided. Where its payment has to be looked up the receipt is recorded first: the user's right hangs on it, however long a
+/// lookup takes. `None` where the receipt is recorded and nothing is decided yet.
+pub(crate) async fn submit_cancel(ports: &Ports, asked: &AskedCancel) -> Result<Option<Decided<CancelReply>>, SubmitError> {
+    let has_lookup = ports.core.as_ref().is_some_and(|core| core.payments.is_some());
+    let first = if has_lookup { Lookup::NotYet } else { Lookup::Recorded };
+    let received = submit_once(ports, asked, (first, LookupAttempt::FIRST)).await?;
+    let CancelReply::LookUp { attempt } = received.reply else { return Ok(Some(received)) };
+    let Some(looked_up) = look_up_for_cancel(ports, &asked.id, attempt).await else { return Ok(None) };
+    match submit_once(ports, asked, looked_up).await {
+        // Too much at once is no reason to say that nothing was touched: the receipt is recorded.
+        Err(SubmitError::Overloaded) => Ok(None),
+        decided => decided.map(Some),
+    }
+}
+
+async fn submit_once(
+    ports: &Ports,
+    asked: &AskedCancel,
+    (lookup, attempt): (Lookup, LookupAttempt),
+) -> Result<Decided<CancelReply>, SubmitError> {
+    let AskedCancel { id, acquirer_id, at, arrived, witness } = asked;
+    let cancel = Cancel { attempt, witness: *witness, ..Cancel::now(acquirer_id.clone(), lookup) };
+    let command = Command { id: id.clone(), at: *at, action: Action::Cancel(cancel) };
+    ports.lanes.submit(ReceivedCommand { command, arrived: *arrived }).await
+}
+
 /// Looks up the payment of a cancel whose receipt is recorded. `None` where too many lookups are running: a worker makes this one.
-pub(crate) async fn look_up_for_cancel(ports: &Ports, id: &PaymentRequestId, number: u32) -> Option<(Lookup, LookupAttempt)> {
+async fn look_up_for_cancel(ports: &Ports, id: &PaymentRequestId, number: u32) -> Option<(Lookup, LookupAttempt)> {
     let payments = ports.core.as_ref()?.payments.as_ref()?;
     let Ok(_running) = ports.lookups_of_cancels.try_acquire() else {
         counter!("rescind_payment_lookups_total", "outcome" => "not-begun").increment(1);

@@ -4,11 +4,12 @@
 mod attempt;
 mod contradiction;
 mod deferred;
+mod doubtful;
 mod lookup;
 mod supervise;
 mod worker;
 
 pub(crate) use attempt::{attempt_inline, await_or_attempt};
 pub(crate) use contradiction::report_contradiction;
-pub(crate) use lookup::{LookupHealth, look_up_for_cancel};
+pub(crate) use lookup::{AskedCancel, LookupHealth, submit_cancel};
 pub use worker::run_worker;

@@ -9,6 +9,7 @@ use tracing::warn;
 
 use super::attempt::spawn_attempt;
 use super::deferred::decide_deferred;
+use super::doubtful::decide_doubtful;
 use super::supervise::{stops_within, supervise};
 use crate::Ports;
 
@@ -18,11 +19,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const AT_ONCE: u32 = 64;
 
 /// Gives back what is due, each reversal by itself, and decides deferred cancels again, until it has to stop. Any number of
-/// processes may run it.
+/// processes may run it. With the embedded ledger there is nothing to give back, and only the clocks are waited for.
 pub async fn run_worker(ports: Arc<Ports>, stop: watch::Receiver<bool>) {
+    let judging = supervise(stop.clone(), || decide_doubtful(Arc::clone(&ports), stop.clone()));
+    if ports.core.is_none() {
+        return judging.await;
+    }
     let reversing = supervise(stop.clone(), || reverse_what_is_due(Arc::clone(&ports), stop.clone()));
     let deciding = supervise(stop.clone(), || decide_deferred(Arc::clone(&ports), stop.clone()));
-    tokio::join!(reversing, deciding);
+    tokio::join!(reversing, deciding, judging);
 }
 
 async fn reverse_what_is_due(ports: Arc<Ports>, mut stop: watch::Receiver<bool>) {

@@ -41,7 +41,7 @@ fn now() -> Instant {
 
 fn received(name: &str) -> ReceivedCancel {
     let acquirer_id = AcquirerId::parse("acquirer-1").unwrap();
-    ReceivedCancel { id: ports::testing::id(name), acquirer_id, received_at: moment(0), arrived: now() }
+    ReceivedCancel { id: ports::testing::id(name), acquirer_id, received_at: moment(0), request_time: None, arrived: now() }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The functions between the doors and the ports, over stores and wallet cores that fail, wait or are away.
 #![cfg(test)]
 
+mod clocks;
 mod fakes;
 
 mod lanes;

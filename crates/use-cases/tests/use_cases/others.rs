@@ -32,7 +32,13 @@ impl Process {
     /// A cancel with a budget of six seconds.
     fn cancels(&self, name: &str) -> tokio::task::JoinHandle<Answer> {
         let (ports, acquirer_id) = (Arc::clone(&self.ports), AcquirerId::parse("acquirer-1").unwrap());
-        let received = ReceivedCancel { id: id(name), acquirer_id, received_at: moment(0), arrived: ports.clock.instant() };
+        let received = ReceivedCancel {
+            id: id(name),
+            acquirer_id,
+            received_at: moment(0),
+            request_time: None,
+            arrived: ports.clock.instant(),
+        };
         let deadline = ports.clock.instant() + Duration::from_secs(6);
         tokio::spawn(async move { cancel(&ports, received, deadline).await.expect("the queue is long enough").answer })
     }

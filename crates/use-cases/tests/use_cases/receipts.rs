@@ -45,7 +45,8 @@ impl Process {
 
     async fn cancel(&self) -> Answer {
         let (acquirer_id, received_at) = (AcquirerId::parse("acquirer-1").unwrap(), self.clock.now());
-        let received = ReceivedCancel { id: id("r"), acquirer_id, received_at, arrived: self.clock.instant() };
+        let received =
+            ReceivedCancel { id: id("r"), acquirer_id, received_at, request_time: None, arrived: self.clock.instant() };
         let deadline = self.clock.instant() + Duration::from_secs(6);
         cancel(&self.ports, received, deadline).await.expect("nothing else is asked").answer
     }

@@ -51,9 +51,10 @@ impl Message for CancelPayment {
 }
 
 pub(super) async fn answer(endpoint: Data<CallbackEndpoint>, signed: Signed<CancelPayment>) -> HttpResponse {
-    let Signed { message, arrival, deadline, context } = signed;
+    let Signed { message, arrival, request_time, deadline, context } = signed;
     let CancelPayment { acquirer_id, payment_request_id: id, psp_id: _ } = message;
-    let received = ReceivedCancel { id: id.clone(), acquirer_id, received_at: arrival.at, arrived: arrival.instant };
+    let (received_at, arrived) = (arrival.at, arrival.instant);
+    let received = ReceivedCancel { id: id.clone(), acquirer_id, received_at, request_time, arrived };
     let ports = &endpoint.callback().ports;
     let answer = cancel(ports, received, deadline).await;
     let rule = answer.ok().and_then(|known| known.rule).map(Rule::name);

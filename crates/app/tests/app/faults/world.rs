@@ -106,6 +106,7 @@ impl World {
             id: self.id.clone(),
             acquirer_id: AcquirerId::parse("acquirer-1").unwrap(),
             received_at: self.around.clock.now(),
+            request_time: None,
             arrived: Instant::now().into_std(),
         };
         let deadline = (Instant::now() + self.around.pace.budget).into_std();
@@ -209,9 +210,10 @@ impl World {
         match self.tells(process, |wallet| self.payment(wallet)).await {
             CommandReply::Done(Disposition::Proceed) => true,
             CommandReply::Done(Disposition::Closed) => false,
-            other @ (CommandReply::Done(_) | CommandReply::NotFound { .. } | CommandReply::Conflict(_)) => {
-                panic!("the wallet that announces receives {other:?}")
-            }
+            other @ (CommandReply::Done(_)
+            | CommandReply::NotFound { .. }
+            | CommandReply::Conflict(_)
+            | CommandReply::PaymentsAreTheCores) => panic!("the wallet that announces receives {other:?}"),
         }
     }
 

@@ -180,6 +180,7 @@ pub(super) fn in_words(command: &Command) -> String {
         Action::Park { .. } => "park".into(),
         Action::Resolve { .. } => "resolve".into(),
         Action::Settle(closing) => format!("close {}", closing.day),
+        Action::Adopt(_) => "adopt".into(),
     };
     format!("{} {what}", command.at.format("%H:%M:%S"))
 }

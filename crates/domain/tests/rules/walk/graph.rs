@@ -44,6 +44,7 @@ fn cause(step: &Step<'_>) -> &'static str {
         Action::Park { .. } => "park",
         Action::Resolve { .. } => "resolve",
         Action::Settle(_) => "day closed",
+        Action::Adopt(_) => "other settings",
     }
 }
 

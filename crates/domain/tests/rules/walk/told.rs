@@ -108,7 +108,7 @@ fn needs_core(action: &Action, looks_up: bool) -> bool {
         }
         Action::LeaseLookup | Action::LookUpBy(_) => false,
         Action::Pay(_) | Action::Result(_) | Action::Refund(_) | Action::RefundResult(_) | Action::LeaseAttempt => false,
-        Action::Retry | Action::Park { .. } | Action::Resolve { .. } | Action::Settle(_) => false,
+        Action::Retry | Action::Park { .. } | Action::Resolve { .. } | Action::Settle(_) | Action::Adopt(_) => false,
     }
 }
 
