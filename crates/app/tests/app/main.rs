@@ -11,6 +11,7 @@ mod broken_input;
 mod cli;
 mod concurrency;
 mod conformance;
+mod contradictions;
 mod core_cases;
 mod core_storm;
 mod demo;

@@ -5,6 +5,7 @@ pub mod histories;
 pub mod identity;
 pub mod leases;
 pub mod lists;
+pub mod promises;
 
 suite! {
     /// Makes one test for each promise of a [`CancellationStore`](crate::CancellationStore). The expression makes a fresh, empty
@@ -63,5 +64,6 @@ suite! {
     identity as __cases_identity!,
     leases as __cases_leases!,
     lists as __cases_lists!,
+    promises as __cases_promises!,
     histories as __cases_histories!
 }
