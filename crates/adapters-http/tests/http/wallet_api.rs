@@ -25,7 +25,7 @@ fn a_payment_is_followed_from_its_announcement_to_its_refunds() {
     let amount = |value: &str| json!({"value": value, "currency": "JPY"});
     let at = "2026-03-01T04:00:00Z";
     let expected = json!({
-        "paymentRequestId": "p1", "status": "S", "amount": amount("1000"), "cancellation": null, "reversal": null,
+        "paymentRequestId": "p1", "status": "S", "amount": amount("1000"), "cancellation": null, "refundedElsewhere": null, "reversal": null,
         "refunds": [
             {"refundRequestId": "r1", "amount": amount("300"), "state": "succeeded"},
             {"refundRequestId": "r3", "amount": amount("700"), "state": "failed"},
@@ -74,7 +74,7 @@ fn what_contradicts_the_record_is_a_conflict() {
         api.put("p1", &other("kind", json!("authorization"))),
         api.put("p1", &other("amount", json!({"value": "1001", "currency": "JPY"}))),
         api.put("p1", &other("settlementAmount", json!({"value": "1000", "currency": "JPY"}))),
-        api.put("p1", &other("initiatedAt", json!("2026-03-01T12:00:00.000001+08:00"))),
+        api.put("p1", &other("initiatedAt", json!("2026-03-01T12:00:01+08:00"))),
         api.post("p1/result", &failure()),
         api.post("p1/result", &changed(&success(), "paymentId", Some(json!("p-2")))),
         api.post("p1/refunds", &refund_of("r1", "301")),
@@ -124,7 +124,11 @@ fn f12_a_late_payment_of_a_fenced_request_is_closed_and_its_success_reversed() {
     }
     let known = api.case("p1");
     let amount = json!({"value": "1000", "currency": "JPY"});
-    let reversal = json!({"reversalId": "p1", "taken": "debit", "amount": amount, "state": "done", "attempts": 1});
+    let at = "2026-03-01T04:00:00Z";
+    let reversal = json!({
+        "reversalId": "p1", "taken": "debit", "amount": amount, "state": "done", "attempts": 1, "openedAt": at,
+        "nextAttemptAt": null, "lastError": null,
+    });
     assert_eq!((&known["status"], &known["reversal"]), (&json!("S"), &reversal));
     let expected = ["cancel-received", "cancelled", "payment-recorded", "succeeded", "reversal-opened", "reversal-done"];
     assert_eq!(names(&known["events"]), expected);

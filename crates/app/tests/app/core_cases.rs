@@ -9,16 +9,16 @@ use testkit::process::Process;
 use testkit::{ACQUIRER, Deployment, TestEngine, for_each_engine};
 
 /// One process, and a core that has the money.
-struct Wallet {
-    core: FakeCore,
-    process: Process,
+pub(crate) struct Wallet {
+    pub(crate) core: FakeCore,
+    pub(crate) process: Process,
     /// Dropped last.
-    _deployment: Deployment,
+    pub(crate) deployment: Deployment,
 }
 
 impl Wallet {
     /// `payments` is `recorded` or `core`.
-    async fn on(engine: TestEngine, payments: &str) -> Self {
+    pub(crate) async fn on(engine: TestEngine, payments: &str) -> Self {
         let core = FakeCore::start();
         let mut deployment = Deployment::on(engine);
         deployment.set("funds.kind", "http");
@@ -30,11 +30,11 @@ impl Wallet {
         deployment.set("payments.timeout", "3s");
         deployment.set("callback.answer_budget", "7500ms");
         let process = deployment.start().await;
-        Self { core, process, _deployment: deployment }
+        Self { core, process, deployment }
     }
 
     /// A payment of 1000 yen that the core has debited, as it is looked up.
-    fn took(&self, id: &str) -> Value {
+    pub(crate) fn took(&self, id: &str) -> Value {
         self.core.debit(id, "user", 1000);
         json!({
             "status": "S", "acquirerId": ACQUIRER, "paymentId": format!("own-{id}"), "account": "user",
@@ -43,42 +43,42 @@ impl Wallet {
     }
 
     /// The core has debited the payment; some of what it says of it is this.
-    fn knows(&self, id: &str, member: &str, value: impl Into<Value>) {
+    pub(crate) fn knows(&self, id: &str, member: &str, value: impl Into<Value>) {
         let mut payment = self.took(id);
         payment[member] = value.into();
         self.core.add_payment(id, payment);
     }
 
-    async fn cancel(&self, id: &str) -> String {
+    pub(crate) async fn cancel(&self, id: &str) -> String {
         self.process.alipayplus.cancel(id).await.unwrap().brief()
     }
 
-    async fn case(&self, id: &str) -> Value {
+    pub(crate) async fn case(&self, id: &str) -> Value {
         self.process.wallet.payment(id).await.unwrap()
     }
 
     /// Waits for somebody else to bring the cancellation, or its reversal, there; what never comes makes the test hang and fail.
-    async fn comes_to(&self, id: &str, part: &str, state: &str) {
+    pub(crate) async fn comes_to(&self, id: &str, part: &str, state: &str) {
         while self.case(id).await[part]["state"] != state {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
     /// The ids whose money went back, in order.
-    fn given_back(&self) -> Vec<String> {
+    pub(crate) fn given_back(&self) -> Vec<String> {
         self.core.assert_told_the_truth();
         self.core.journal().into_iter().map(|effect| effect.id).collect()
     }
 
     /// Deferred cancels, open and parked reversals, as `/readyz` counts them.
-    async fn waiting(&self) -> [Value; 3] {
+    pub(crate) async fn waiting(&self) -> [Value; 3] {
         let readyz = reqwest::get(format!("http://{}/readyz", self.process.wallet_api)).await.unwrap();
         let readyz: Value = readyz.json().await.unwrap();
         ["deferred", "openReversals", "parkedReversals"].map(|count| readyz[count].clone())
     }
 
     /// The ids of a list of the wallet API.
-    async fn listed(&self, path: &str, list: &str, id: &str) -> Vec<Value> {
+    pub(crate) async fn listed(&self, path: &str, list: &str, id: &str) -> Vec<Value> {
         let page = self.process.wallet.get(path).await.unwrap();
         page[list].as_array().unwrap().iter().map(|one| one[id].clone()).collect()
     }

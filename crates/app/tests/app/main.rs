@@ -13,6 +13,7 @@ mod cli;
 mod clocks;
 mod concurrency;
 mod conformance;
+mod contradictions;
 mod core_cases;
 mod core_storm;
 mod demo;

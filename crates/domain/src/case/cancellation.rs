@@ -222,7 +222,7 @@ impl Cancellation {
     pub fn waits_for_lookup(&self) -> bool {
         match self.state {
             CancellationState::Deferred(DeferReason::LookupFailed | DeferReason::Contradiction) => true,
-            CancellationState::Deferred(DeferReason::RefundRunning)
+            CancellationState::Deferred(DeferReason::RefundRunning | DeferReason::ClocksDisagree)
             | CancellationState::Open { .. }
             | CancellationState::Cancelled { .. }
             | CancellationState::Refused { .. }

@@ -115,6 +115,8 @@ impl EventKind {
         match self {
             Self::ReversalParked { reason: _, by } => by.as_deref(),
             Self::ReversalResolved { note: _, by } => Some(by),
+            Self::SettingsAdopted(adoption) => Some(&adoption.by),
+            Self::ClocksDisagree { .. } => None,
             Self::PaymentRecorded(_)
             | Self::Succeeded
             | Self::Failed

@@ -155,7 +155,10 @@ fn f63_a_receipt_in_time_that_nobody_doubted_stays_one() {
 #[test]
 fn f63_a_doubt_is_kept_until_the_payment_is_looked_up() {
     let mut story = nothing(FundsKind::Http);
-    assert_eq!(story.moment(TOO_LATE).decides(asked(Witness::RequestTime(at(IN_TIME)), Lookup::Failed)), U);
+    assert_eq!(
+        story.moment(TOO_LATE).decides(asked(Witness::RequestTime(at(IN_TIME)), Lookup::Failed("the core is away".to_owned()))),
+        U
+    );
     assert_eq!(story.state(), Some(DOUBTFUL));
     let payment = domain::Payment {
         status: PaymentStatus::Succeeded { completed_at: at(IN_TIME), fee: None },

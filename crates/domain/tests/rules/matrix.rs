@@ -221,7 +221,7 @@ fn row(story: &Story, (outcome, action): &(&'static str, Action)) -> String {
         }
     };
     let [owed, inquiry, alarm] = [owed_in_words(&after), inquiry_in_words(&after), alarm(story, action)];
-    format!("| {outcome} | {} | {recorded} | {owed} | {inquiry} | {alarm} |", answer_in_words(decision.reply))
+    format!("{} | {recorded} | {owed} | {inquiry} | {alarm} |", answer_in_words(decision.reply))
 }
 
 /// What the wallet hears when it asks again.
@@ -236,14 +236,26 @@ fn told_in_words(story: &Story) -> String {
     format!("An announcement hears {pay}, a success {success}.")
 }
 
+/// The outcomes that come to the same, together.
+fn joined(rows: impl Iterator<Item = (&'static str, String)>) -> Vec<(Vec<&'static str>, String)> {
+    let mut joined: Vec<(Vec<&'static str>, String)> = vec![];
+    for (outcome, row) in rows {
+        match joined.iter_mut().find(|(_, known)| *known == row) {
+            Some((outcomes, _)) => outcomes.push(outcome),
+            None => joined.push((vec![outcome], row)),
+        }
+    }
+    joined
+}
+
 fn matrix() -> String {
     let mut text = String::new();
     for (title, story) in states() {
         let stands = stands_in_words(&story);
         let _ = writeln!(text, "### {title}\n\nIt stands at: {stands}. {}\n", told_in_words(&story));
         text.push_str("| the core says | Alipay+ hears | recorded | owed | inquiry | alarm |\n|---|---|---|---|---|---|\n");
-        for outcome in outcomes(&story) {
-            let _ = writeln!(text, "{}", row(&story, &outcome));
+        for (outcomes, row) in joined(outcomes(&story).iter().map(|outcome| (outcome.0, row(&story, outcome)))) {
+            let _ = writeln!(text, "| {} | {row}", outcomes.join("; "));
         }
         text.push('\n');
     }

@@ -213,6 +213,7 @@ impl World {
             other @ (CommandReply::Done(_)
             | CommandReply::NotFound { .. }
             | CommandReply::Conflict(_)
+            | CommandReply::RefundedElsewhere
             | CommandReply::PaymentsAreTheCores) => panic!("the wallet that announces receives {other:?}"),
         }
     }

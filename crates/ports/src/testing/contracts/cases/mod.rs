@@ -6,6 +6,7 @@ pub mod histories;
 pub mod identity;
 pub mod leases;
 pub mod lists;
+pub mod promises;
 
 suite! {
     /// Makes one test for each promise of a [`CancellationStore`](crate::CancellationStore). The expression makes a fresh, empty
@@ -65,5 +66,6 @@ suite! {
     identity as __cases_identity!,
     leases as __cases_leases!,
     lists as __cases_lists!,
+    promises as __cases_promises!,
     histories as __cases_histories!
 }
