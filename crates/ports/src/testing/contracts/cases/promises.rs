@@ -122,7 +122,7 @@ contract! {
     async fn f52_an_inquiry_denies_nothing_in_doubt(subject: &impl Subject) {
         let store = subject.open(core_policy());
         let wallet = Wallet::of("doubt");
-        decided(&store, vec![wallet.is_cancelled_by("acquirer-1", Lookup::Failed)]).await;
+        decided(&store, vec![wallet.is_cancelled_by("acquirer-1", Lookup::Failed("the core is away".to_owned()))]).await;
         assert_eq!(file(&store, &wallet).await.case.inquiry(), Inquiry::InProcess);
     }
 
