@@ -13,6 +13,7 @@ mod concurrency;
 mod conformance;
 mod core_cases;
 mod core_storm;
+mod deferred_cancels;
 mod demo;
 mod disk_full;
 mod docs_match_code;

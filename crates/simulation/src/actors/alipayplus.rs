@@ -62,7 +62,12 @@ fn hears(cluster: &Cluster, (id, acquirer): (&PaymentRequestId, &AcquirerId), si
         Answer::Refused(_) => "answers F",
         Answer::Pending => "answers U",
     });
-    let broken = lock(&cluster.world.promises).of(id).answers(acquirer, (*answer, code), (*received_at, *by_rule));
+    let receipt = {
+        let rules = lock(&cluster.world.rules);
+        let cancel = rules.page(id).and_then(|page| page.cancel.as_ref());
+        cancel.filter(|cancel| cancel.acquirer == *acquirer).map(|cancel| cancel.received)
+    };
+    let broken = lock(&cluster.world.promises).of(id).answers(acquirer, (*answer, code), receipt);
     let (changed_amount, forgotten) = {
         let books = lock(&cluster.world.books);
         let known = books.find(id);
