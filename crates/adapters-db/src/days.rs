@@ -76,7 +76,7 @@ fn settle<C: SqlConnection>(
             Ok(Ok(Decided { reply: CommandReply::Conflict(why), .. })) => {
                 return Ok(Some(Ok(StepOutcome::Blocked { id: command.id, why })));
             }
-            Ok(Ok(Decided { reply: CommandReply::NotFound { .. }, .. }) | Err(_)) => {
+            Ok(Ok(Decided { reply: CommandReply::NotFound { .. } | CommandReply::RefundedElsewhere, .. }) | Err(_)) => {
                 return Ok(Some(Err(inconsistent(format!("{} was not decided as a settlement", command.id)))));
             }
             Err(unreadable) => return Ok(Some(Err(unreadable))),

@@ -55,7 +55,7 @@ pub(crate) async fn ask(
 
 /// Compares an answer with everything that was told before. It counts also where it gets lost on its way.
 fn hears(cluster: &Cluster, (id, acquirer): (&PaymentRequestId, &AcquirerId), signed: &SignedAnswer) {
-    let SignedAnswer { answer, code, by_rule, received_at, message: _ } = signed;
+    let SignedAnswer { answer, code, by_rule, message: _ } = signed;
     cluster.world.trace(format_args!("a+ {acquirer} {id} {code}"));
     cluster.world.recorder.count(match answer {
         Answer::Cancelled => "answers S",

@@ -140,7 +140,7 @@ impl Books {
             0 if taken == 0 => ReversalOutcome::NothingToDo,
             0 if given == 0 => ReversalOutcome::FullyRefunded,
             0 => ReversalOutcome::Done,
-            _ if refunded > 0 => ReversalOutcome::PartlyRefunded,
+            _ if refunded > 0 => ReversalOutcome::PartlyRefunded(None),
             left => {
                 self.journal.push((id.clone(), Effect::GivenBack(left)));
                 ReversalOutcome::Done

@@ -209,7 +209,10 @@ impl World {
         match self.tells(process, |wallet| self.payment(wallet)).await {
             CommandReply::Done(Disposition::Proceed) => true,
             CommandReply::Done(Disposition::Closed) => false,
-            other @ (CommandReply::Done(_) | CommandReply::NotFound { .. } | CommandReply::Conflict(_)) => {
+            other @ (CommandReply::Done(_)
+            | CommandReply::NotFound { .. }
+            | CommandReply::Conflict(_)
+            | CommandReply::RefundedElsewhere) => {
                 panic!("the wallet that announces receives {other:?}")
             }
         }
