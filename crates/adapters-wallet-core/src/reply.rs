@@ -134,9 +134,8 @@ fn instead_of_json(body: &[u8]) -> Option<&'static str> {
         return Some("a byte order mark before the JSON, which the core has to leave out");
     }
     match body.trim_ascii_start().first() {
-        None => Some("an empty body"),
         Some(b'<') => Some("a page in its body, which is not the core's own: look at the proxy and at the address"),
-        Some(_) => None,
+        Some(_) | None => None,
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) async fn is_quiet(cluster: &Cluster) -> bool {
     let open = listed(cluster, ReversalFilter::Open).await;
     let page = Page { limit: u32::MAX, after: None };
     let deferred = cluster.cases().deferred(&page).await.unwrap_or_default();
-    open.iter().chain(&deferred).all(|case| cluster.world.never_ends(&case.id) || asks_for_ever(cluster, case))
+    open.iter().chain(&deferred).all(|case| cluster.world.never_ends(&case.id) || asks_for_ever(case))
 }
 
 /// What is open or deferred minutes after the last fault: an operator must be able to end what never ends by itself.
@@ -30,7 +30,7 @@ pub(crate) async fn everything_is_final(cluster: &Arc<Cluster>, random: &mut Ran
     let deferred = cluster.cases().deferred(&page).await.unwrap_or_default();
     for case in listed(cluster, ReversalFilter::Open).await.into_iter().chain(deferred) {
         let id = &case.id;
-        if asks_for_ever(cluster, &case) {
+        if asks_for_ever(&case) {
             let text = "the cancel of another acquirer is looked up every second".to_owned();
             cluster.world.violates(ViolationKind::AsksForEver, id, text);
         } else if !cluster.world.never_ends(id) {
@@ -42,11 +42,10 @@ pub(crate) async fn everything_is_final(cluster: &Arc<Cluster>, random: &mut Ran
     }
 }
 
-/// Whether the cancel that waits for a lookup is not that of the payment's acquirer, so that no lookup ever decides it.
-fn asks_for_ever(cluster: &Cluster, case: &Case) -> bool {
-    let Some(known) = case.cancellation.as_ref().filter(|known| known.waits_for_lookup()) else { return false };
-    let truth = lock(&cluster.world.promises).find(&case.id).and_then(|page| page.truth.clone());
-    truth.is_some_and(|(acquirer, _)| acquirer != known.acquirer_id)
+/// Whether the payment of a cancel that waits for a lookup is known to be another acquirer's, so that no lookup ever decides it.
+fn asks_for_ever(case: &Case) -> bool {
+    let waits = case.cancellation.as_ref().is_some_and(domain::Cancellation::waits_for_lookup);
+    waits && case.payment.as_ref().is_some_and(|payment| case.received_from(&payment.acquirer_id).is_none())
 }
 
 fn stands(case: &Case) -> (Option<CancellationState>, Option<ReversalState>) {
@@ -179,9 +178,10 @@ pub(crate) fn everything_is_stated(cluster: &Cluster, stated: &Stated, until: Da
 pub(crate) async fn answer_must_be_final(cluster: &Cluster, id: &PaymentRequestId, answer: Option<Answer>) {
     let case = cluster.cases().find(id).await.ok().flatten().map(|file| file.case);
     let parked = case.as_ref().and_then(|case| case.reversal.as_ref());
-    let parked = parked.is_some_and(|known| matches!(known.state, ReversalState::Parked { .. }));
+    let parked = parked.is_some_and(|known| matches!(known.state, ReversalState::Parked { .. }))
+        || case.as_ref().is_some_and(Case::has_parked_deferral);
     let is_final = matches!(answer, Some(Answer::Cancelled | Answer::Refused(_)));
-    let endless = case.as_ref().is_some_and(|case| asks_for_ever(cluster, case));
+    let endless = case.as_ref().is_some_and(|case| asks_for_ever(case));
     if !is_final && !parked && !endless && !cluster.world.never_ends(id) {
         let text = format!("Alipay+ hears {answer:?} minutes after the last fault: {:?}", case.as_ref().map(stands));
         cluster.world.violates(ViolationKind::NotFinal, id, text);

@@ -44,7 +44,7 @@ impl LogCounter {
 impl Subject {
     /// How many lines about it a window may have: twice what the busiest payment, and the busiest process, were seen to have.
     fn bound(&self) -> u64 {
-        if self.id.is_empty() { 20 } else { 210 }
+        if self.id.is_empty() { 60 } else { 210 }
     }
 
     fn kind(&self) -> ViolationKind {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use domain::{Action, Answer, Command, CommandReply, PaymentRequestId, Policy};
 use ports::testing::MemoryStatements;
 use ports::{CancellationStore, Clock, ReceivedCommand, SettlementStore};
@@ -58,8 +57,6 @@ pub(crate) struct SignedAnswer {
     pub(crate) code: &'static str,
     /// Whether it is known that a rule decided.
     pub(crate) by_rule: bool,
-    /// When the request came, by the process's clock.
-    pub(crate) received_at: DateTime<Utc>,
     pub(crate) message: WireMessage,
 }
 
@@ -124,7 +121,7 @@ impl Node {
             }
         };
         let message = WireMessage::sign(code.to_owned(), self.clock.now(), keys.signer_of_wallet.as_ref()).await?;
-        Some(SignedAnswer { answer, code, by_rule, received_at, message })
+        Some(SignedAnswer { answer, code, by_rule, message })
     }
 
     /// Has a command of the wallet or of an operator decided; `None` where it has to be repeated.

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     AccountId, Action, Answer, CancelReply, CancellationState, Case, CommandReply, Disposition, FinalAnswer, Lookup,
     PaymentRequestId, PaymentStatus, Policy, Refusal, RefusalCode, Reply, ReversalOutcome, ReversalState, decide,
 };
 use ports::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
-    UnavailableError,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedLookup, LeasedReversal, Page, ReceivedCommand,
+    ReversalFilter, UnavailableError,
 };
 
 use crate::plants::Plant;
@@ -52,7 +52,7 @@ impl PlantedStore {
                 None
             }
             (Plant::ReceiptLost, Action::Cancel(cancel)) => {
-                let waits = case.has_running_refund() || cancel.lookup == Lookup::Failed;
+                let waits = case.has_running_refund() || matches!(cancel.lookup, Lookup::Failed(_));
                 (waits && stands.is_none()).then(|| replied(CancelReply::Answered(Answer::Pending)))
             }
             (Plant::FenceForgotten, Action::Cancel(_)) => {
@@ -140,6 +140,14 @@ impl CancellationStore for PlantedStore {
             leased.retain(|known| known.attempt <= 3);
         }
         Ok(leased)
+    }
+
+    async fn lease_lookups(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedLookup>, UnavailableError> {
+        self.inner.lease_lookups(now, limit).await
+    }
+
+    async fn hasten_lookups(&self, now: DateTime<Utc>, within: TimeDelta, limit: u32) -> Result<u32, UnavailableError> {
+        self.inner.hasten_lookups(now, within, limit).await
     }
 
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {

@@ -21,8 +21,6 @@ pub(crate) struct ToldPage {
     pub(crate) finals: BTreeMap<AcquirerId, (Answer, &'static str)>,
     /// Whose payment it truly is, and when it was initiated; `None` where there is no payment at all.
     pub(crate) truth: Option<(AcquirerId, DateTime<Utc>)>,
-    /// The first acquirer that was answered with a rule.
-    first_asker: Option<AcquirerId>,
     /// Whether the wallet announces the payment. Then the case may be that of a fence, which the rule book's model knows best.
     is_announced: bool,
     closed: bool,
@@ -77,24 +75,27 @@ impl ToldPage {
     /// Whose case it is: nobody may be refused for another one's sake who has it.
     fn owner(&self) -> Option<&AcquirerId> {
         let own = self.truth.as_ref().map(|(own, _)| own);
-        own.or(self.first_asker.as_ref()).filter(|_| !self.is_announced)
+        own.filter(|_| !self.is_announced)
+    }
+
+    /// Whether all that were answered for good were refused for another one's sake, and more than one was.
+    fn are_all_strange(&self) -> bool {
+        let strange = |(answer, _): &(Answer, &'static str)| *answer == Answer::Refused(Refusal::DifferentRequest);
+        self.finals.len() > 1 && self.finals.values().all(strange)
     }
 
     pub(crate) fn is_told_success(&self) -> bool {
         self.finals.values().any(|(answer, _)| *answer == Answer::Cancelled)
     }
 
-    /// Alipay+ is answered. `received_at` is when the request came, by the process's clock.
+    /// Alipay+ is answered. `receipt` is when the acquirer's cancel came first, as far as that was durable before the answer.
     pub(crate) fn answers(
         &mut self,
         acquirer: &AcquirerId,
         (answer, code): (Answer, &'static str),
-        (received_at, by_rule): (DateTime<Utc>, bool),
+        receipt: Option<DateTime<Utc>>,
     ) -> Broken {
         let strange = answer == Answer::Refused(Refusal::DifferentRequest);
-        if by_rule && !strange && self.first_asker.is_none() {
-            self.first_asker = Some(acquirer.clone());
-        }
         if answer == Answer::Pending {
             return None;
         }
@@ -102,12 +103,14 @@ impl ToldPage {
         if before.1 != code {
             return Some((ViolationKind::AnswerChanged, format!("{} was answered, and now {code}", before.1)));
         }
-        if strange && self.owner() == Some(acquirer) {
+        let all_are_strange = self.truth.is_none() && !self.is_announced && self.are_all_strange();
+        if strange && (self.owner() == Some(acquirer) || all_are_strange) {
             return Some((ViolationKind::AcquirerSwapped, format!("{acquirer} is refused for another acquirer's sake")));
         }
         let end = self.truth.as_ref().map(|(_, initiated)| too_late(*initiated) - CLOCKS_DIFFER);
-        if matches!(answer, Answer::Refused(Refusal::PeriodOver(_))) && end.is_some_and(|end| received_at < end) {
-            return Some((ViolationKind::InTimeRefused, format!("received at {received_at} and refused as too late")));
+        let in_time = end.zip(receipt).filter(|(end, receipt)| receipt < end);
+        if let (Answer::Refused(Refusal::PeriodOver(_)), Some((_, receipt))) = (answer, in_time) {
+            return Some((ViolationKind::InTimeRefused, format!("received at {receipt} and refused as too late")));
         }
         None
     }

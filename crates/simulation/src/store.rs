@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AccountId, Action, Case, Command, CommandReply, LeaseReply, PaymentRequestId, Policy, Reply};
 use ports::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
-    UnavailableError,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedLookup, LeasedReversal, Page, ReceivedCommand,
+    ReversalFilter, UnavailableError,
 };
 
 use crate::faults::FaultKind;
@@ -94,6 +94,9 @@ fn name(command: &Command) -> &'static str {
         Action::RefundResult(_) => "refund-result",
         Action::LeaseAttempt => "lease",
         Action::CompleteAttempt(_) => "attempt-end",
+        Action::LeaseLookup => "lease-lookup",
+        Action::DecideDeferred(_) => "lookup-end",
+        Action::LookUpBy(_) => "look-up-by",
         Action::Retry => "retry",
         Action::Park { .. } => "park",
         Action::Resolve { .. } => "resolve",
@@ -142,6 +145,25 @@ impl CancellationStore for WatchedStore {
             return Err(lost("the connection was lost after the leases"));
         }
         Ok(leased)
+    }
+
+    async fn lease_lookups(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedLookup>, UnavailableError> {
+        self.life.goes_on().await;
+        let leased = self.inner.lease_lookups(now, limit).await?;
+        for LeasedLookup { id, attempt } in &leased {
+            let command = Command { id: id.clone(), at: now, action: Action::LeaseLookup };
+            let reply = Reply::Lease(LeaseReply::Leased(*attempt));
+            self.compare(&[command], &[Ok(Decided { reply, rule: None, parks: false })]);
+        }
+        if !leased.is_empty() && self.world.strikes(FaultKind::LostLease, &self.number).is_some() {
+            return Err(lost("the connection was lost after the leases"));
+        }
+        Ok(leased)
+    }
+
+    async fn hasten_lookups(&self, now: DateTime<Utc>, within: TimeDelta, limit: u32) -> Result<u32, UnavailableError> {
+        self.life.goes_on().await;
+        self.inner.hasten_lookups(now, within, limit).await
     }
 
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {

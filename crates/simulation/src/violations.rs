@@ -65,23 +65,23 @@ violations! {
     /// A refund goes on that exceeds what the core left of the payment.
     RefundTooMuch = "refund-too-much", None;
     /// The acquirer whose payment it is, or who asked first, is refused for another one's sake.
-    AcquirerSwapped = "acquirer-swapped", Some("F51");
+    AcquirerSwapped = "acquirer-swapped", None;
     /// A deferred cancel is looked up again and again, and can never be decided.
-    AsksForEver = "asks-for-ever", Some("F51");
+    AsksForEver = "asks-for-ever", None;
     /// An inquiry denies a payment that the core has, or that it cannot be asked for.
     InquiryDenies = "inquiry-denies", None;
     /// The wallet or an inquiry heard that a payment is closed, and hears later that it is not.
     PromiseTakenBack = "promise-taken-back", None;
     /// Something can not end by itself, and no operator can end it.
-    NoDoor = "no-door", Some("F54");
+    NoDoor = "no-door", None;
     /// A cancel that came in time was refused as too late.
-    InTimeRefused = "in-time-refused", Some("F55");
+    InTimeRefused = "in-time-refused", None;
     /// S stands on a core's word that contradicts what the wallet reported.
     TwoBooks = "two-books", None;
     /// A final answer stands on one of two amounts that the core named.
     AmountChanged = "amount-changed", None;
     /// The lookups of one deferred cancel fill the log.
-    LookupsFlood = "lookups-flood", Some("F72");
+    LookupsFlood = "lookups-flood", None;
 }
 
 /// One finding.

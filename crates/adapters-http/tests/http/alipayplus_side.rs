@@ -16,8 +16,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AccountId, Case, PaymentRequestId, PspId};
 use ports::testing::{ManualClock, MemoryStore, ledger_policy};
 use ports::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, Clock, LeasedReversal, MessageSigner, MessageVerifier, Page,
-    ReceivedCommand, ReversalFilter, Signature, SignedText, UnavailableError,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Clock, LeasedLookup, LeasedReversal, MessageSigner, MessageVerifier,
+    Page, ReceivedCommand, ReversalFilter, Signature, SignedText, UnavailableError,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
@@ -108,6 +108,14 @@ impl CancellationStore for GatedStore {
 
     async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError> {
         self.memory.lease_due(now, limit).await
+    }
+
+    async fn lease_lookups(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedLookup>, UnavailableError> {
+        self.memory.lease_lookups(now, limit).await
+    }
+
+    async fn hasten_lookups(&self, now: DateTime<Utc>, within: TimeDelta, limit: u32) -> Result<u32, UnavailableError> {
+        self.memory.hasten_lookups(now, within, limit).await
     }
 
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AccountId, Case, PaymentRequestId};
 use ports::testing::{MemoryStore, id, ledger_policy};
 use ports::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
+    AccountStatement, Backlog, CancellationStore, CaseFile, LeasedLookup, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
     UnavailableError,
 };
 use serde_json::json;
@@ -56,6 +56,14 @@ impl CancellationStore for Lost {
     async fn lease_due(&self, _: DateTime<Utc>, _: u32) -> Result<Vec<LeasedReversal>, UnavailableError> {
         self.answer().await
     }
+    async fn lease_lookups(&self, _: DateTime<Utc>, _: u32) -> Result<Vec<LeasedLookup>, UnavailableError> {
+        self.answer().await
+    }
+
+    async fn hasten_lookups(&self, _: DateTime<Utc>, _: TimeDelta, _: u32) -> Result<u32, UnavailableError> {
+        self.answer().await
+    }
+
     async fn find(&self, _: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
         self.answer().await
     }

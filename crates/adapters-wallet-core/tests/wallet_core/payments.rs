@@ -200,3 +200,15 @@ async fn what_was_met_never_quotes_a_payment() {
         assert!(!met.contains("SECRET"), "{met}");
     }
 }
+
+/// What stands in the list of deferred cancels has to say what is wrong.
+#[tokio::test]
+async fn f73_what_is_not_json_is_said_in_words() {
+    let marked = looked_up_by_status(200, &format!("\u{FEFF}{FULL}")).await;
+    assert_unavailable(&marked, "status 200 with a byte order mark before the JSON, which the core has to leave out");
+    let page = "<!doctype html><title>Service</title>";
+    for status in [200, 404] {
+        let said = looked_up_by_status(status, page).await;
+        assert_unavailable(&said, &format!("status {status} with a page in its body, which is not the core's own"));
+    }
+}

@@ -16,6 +16,7 @@ mod conformance;
 mod contradictions;
 mod core_cases;
 mod core_storm;
+mod deferred_cancels;
 mod demo;
 mod disk_full;
 mod docs_match_code;

@@ -77,8 +77,12 @@ pub(super) fn cancel(policy: &Policy, case: &Case, cancel: &Cancel, at: DateTime
 /// Decides a deferred cancel whose payment a worker looked up. Nobody waits for the reply but the worker, which makes the attempt.
 pub(super) fn decide_looked_up(policy: &Policy, case: &Case, end: &LookupEnd, at: DateTime<Utc>) -> Decision {
     if case.lookup_due_at().is_none() {
-        let answer = case.cancellation.as_ref().and_then(Cancellation::final_answer).map_or(Answer::Pending, Answer::from);
-        return Decision::unchanged(CancelReply::Answered(answer));
+        let answer = case.cancellation.as_ref().and_then(Cancellation::final_answer);
+        return Decision::unchanged(match answer {
+            Some(answer) => CancelReply::Answered(answer.into()),
+            None if case.is_cancelled() => CancelReply::ReversalPending { attempt: None },
+            None => CancelReply::Answered(Answer::Pending),
+        });
     }
     let mut update = CaseUpdate::of(case, at);
     let looked_up = LookedUp { lookup: &end.lookup, attempt: end.attempt, now: at };
@@ -96,9 +100,11 @@ pub(super) fn decide_deferred(policy: &Policy, update: &mut CaseUpdate) -> Optio
         return None;
     }
     let now = update.at;
-    if let Some(waiting) = update.case.deferral.take().filter(|_| !update.case.has_running_refund()) {
-        update.case.deferral = Some(waiting.due_at(now));
-        update.move_to(CancellationState::Deferred(DeferReason::LookupFailed));
+    if let Some(waiting) = update.case.deferral.clone() {
+        if !update.case.has_running_refund() {
+            update.case.deferral = Some(waiting.due_at(now));
+            update.move_to(CancellationState::Deferred(DeferReason::LookupFailed));
+        }
         return None;
     }
     let before = update.case.clone();

@@ -55,14 +55,19 @@ pub(crate) async fn ask(
 
 /// Compares an answer with everything that was told before. It counts also where it gets lost on its way.
 fn hears(cluster: &Cluster, (id, acquirer): (&PaymentRequestId, &AcquirerId), signed: &SignedAnswer) {
-    let SignedAnswer { answer, code, by_rule, received_at, message: _ } = signed;
+    let SignedAnswer { answer, code, by_rule, message: _ } = signed;
     cluster.world.trace(format_args!("a+ {acquirer} {id} {code}"));
     cluster.world.recorder.count(match answer {
         Answer::Cancelled => "answers S",
         Answer::Refused(_) => "answers F",
         Answer::Pending => "answers U",
     });
-    let broken = lock(&cluster.world.promises).of(id).answers(acquirer, (*answer, code), (*received_at, *by_rule));
+    let receipt = {
+        let rules = lock(&cluster.world.rules);
+        let cancel = rules.page(id).and_then(|page| page.cancel.as_ref());
+        cancel.filter(|cancel| cancel.acquirer == *acquirer).map(|cancel| cancel.received)
+    };
+    let broken = lock(&cluster.world.promises).of(id).answers(acquirer, (*answer, code), receipt);
     let (changed_amount, forgotten) = {
         let books = lock(&cluster.world.books);
         let known = books.find(id);

@@ -29,6 +29,12 @@ pub(crate) async fn operate(cluster: Arc<Cluster>, mut random: Random) {
                 let _ = submit(&cluster, (&case.id, stop()), &mut random).await;
             }
         }
+        let page = Page { limit: u32::MAX, after: None };
+        for case in cluster.cases().deferred(&page).await.unwrap_or_default() {
+            if random.chance(300) {
+                let _ = submit(&cluster, (&case.id, stop()), &mut random).await;
+            }
+        }
         for case in listed(&cluster, ReversalFilter::Parked).await {
             if random.chance(6_000) {
                 act(&cluster, &case.id, &mut random).await;
@@ -93,10 +99,12 @@ fn pays_by_hand(cluster: &Cluster, id: &PaymentRequestId) {
 }
 
 async fn is_open(cluster: &Cluster, id: &PaymentRequestId) -> bool {
-    listed(cluster, ReversalFilter::Open).await.iter().any(|case| case.id == *id)
+    let page = Page { limit: u32::MAX, after: None };
+    let deferred = cluster.cases().deferred(&page).await.unwrap_or_default();
+    listed(cluster, ReversalFilter::Open).await.iter().chain(&deferred).any(|case| case.id == *id)
 }
 
 async fn is_resolved(cluster: &Cluster, id: &PaymentRequestId) -> bool {
     let file = cluster.cases().find(id).await.ok().flatten();
-    file.and_then(|file| file.case.reversal).is_some_and(|known| known.state.name() == domain::ReversalStateName::Resolved)
+    file.is_some_and(|file| file.timeline.iter().any(|line| line.what == "reversal-resolved") && !file.case.has_parked_deferral())
 }

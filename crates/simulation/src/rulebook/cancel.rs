@@ -2,123 +2,218 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Answer, Cancel, CancelReply, CorePayment, DeferReason, FinalAnswer, FundsKind, Lookup, NeverReceived, OtherAcquirer,
-    PaymentStatus, PeriodOver, Policy, Refusal, RefusalCode,
+    AcquirerId, Answer, Cancel, CancelReply, CorePayment, DeferReason, FinalAnswer, FundsKind, Lookup, LookupEnd, NeverReceived,
+    OtherAcquirer, PaymentStatus, PeriodOver, Policy, Refusal, RefusalCode,
 };
 
-use super::page::{CancelPage, CancelStands, CasePage, DutyStands, Elsewhere, Ended, PaidPage};
+use super::page::{CancelPage, CancelStands, CasePage, DutyStands, Elsewhere, Ended, PaidPage, WaitPage};
+
+const STRANGE: CancelReply = CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest));
+const WAITS: CancelReply = CancelReply::Answered(Answer::Pending);
 
 /// What a cancel comes to.
 enum Row {
-    /// An answer that leaves nothing.
-    Says(Answer),
     /// An answer for good, which does not cancel.
     Ends(FinalAnswer),
     Waits(DeferReason),
-    /// The money is on its way already.
-    Pending,
     Cancels,
+}
+
+/// A look at the core, with its number and when it ended.
+struct Look<'a> {
+    lookup: &'a Lookup,
+    number: u32,
+    now: DateTime<Utc>,
+}
+
+impl Look<'_> {
+    fn found(&self) -> Option<&CorePayment> {
+        if let Lookup::Found(found) = self.lookup { Some(found) } else { None }
+    }
 }
 
 impl CasePage {
     pub(super) fn cancels(&mut self, policy: &Policy, cancel: &Cancel, at: DateTime<Utc>) -> CancelReply {
-        let received = self.cancel.as_ref().map_or(at, |known| known.received.min(at));
-        let mut page = self.clone();
-        let decided = page.answer().is_some() || page.is_cancelled();
-        let contradicted = matches!(&cancel.lookup, Lookup::Found(found) if page.is_contradicted_by(found, at + cancel.waited));
-        if let (Lookup::Found(found), false) = (&cancel.lookup, decided) {
-            if !contradicted {
-                page.takes_over(found);
+        debug_assert_eq!(policy.results.other_acquirer, OtherAcquirer::ParamIllegal);
+        let Cancel { acquirer_id, lookup, waited, attempt } = cancel;
+        let look = Look { lookup, number: attempt.number, now: at + *waited };
+        let named = look.found().is_some_and(|found| found.payment.acquirer_id == *acquirer_id);
+        if self.is_strange(acquirer_id) && !named && !self.is_doubted() {
+            return STRANGE;
+        }
+        if self.answer().is_some() || self.is_cancelled() {
+            if look.found().is_some_and(|found| self.is_contradicted_by(found, look.now)) && self.is_cancelled() {
+                self.stops(policy);
             }
-            if page.paid.is_some() {
-                page.takes_over_refunds(found);
-            }
+            return match self.answer() {
+                Some(answer) => CancelReply::Answered(answer.into()),
+                None => CancelReply::ReversalPending { attempt: self.begins_attempt(policy, look.now) },
+            };
         }
-        let row = page.row(policy, cancel, (received, contradicted));
-        *self = page;
-        if matches!(row, Row::Says(Answer::Refused(Refusal::DifferentRequest))) {
-            return CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest));
+        self.is_asked_by(acquirer_id, at);
+        if self.wait.as_ref().is_some_and(|wait| wait.parked) {
+            return WAITS;
         }
-        if contradicted && self.is_cancelled() {
-            self.stops(policy);
+        if *lookup == Lookup::NotYet {
+            let wait = self.wait.get_or_insert_default();
+            return CancelReply::LookUp { attempt: wait.tries + 1 };
         }
-        self.apply(policy, (row, cancel), (at, received))
+        let reply = self.settles(policy, &look, at);
+        let strange = self.is_strange(acquirer_id) && !self.is_doubted();
+        if strange { STRANGE } else { reply }
     }
 
-    fn apply(
-        &mut self,
-        policy: &Policy,
-        (row, cancel): (Row, &Cancel),
-        (at, received): (DateTime<Utc>, DateTime<Utc>),
-    ) -> CancelReply {
+    /// A worker looked the payment up.
+    pub(super) fn is_looked_up(&mut self, policy: &Policy, end: &LookupEnd, at: DateTime<Utc>) -> CancelReply {
+        if let Some(answer) = self.answer() {
+            return CancelReply::Answered(answer.into());
+        }
+        if self.is_cancelled() {
+            return CancelReply::ReversalPending { attempt: None };
+        }
+        let waits = self.is_anybodys() || self.wait.is_some();
+        if !self.is_deferred() || !waits || self.wait.as_ref().is_some_and(|wait| wait.parked) {
+            return WAITS;
+        }
+        self.settles(policy, &Look { lookup: &end.lookup, number: end.attempt.number, now: at }, at)
+    }
+
+    /// A refund's result decides a cancel that waited for it. Nobody waits for its answer. One that is looked up too is looked up again.
+    pub(super) fn decides_deferred(&mut self, policy: &Policy, at: DateTime<Utc>) {
+        let waits = self.cancel.as_ref().is_some_and(|c| c.stands == CancelStands::Waits(DeferReason::RefundRunning));
+        if !waits || self.wait.as_ref().is_some_and(|wait| wait.parked) {
+            return;
+        }
+        if self.wait.is_none() {
+            self.decides_now(policy, at);
+        } else if !self.refund_runs()
+            && let Some(cancel) = &mut self.cancel
+        {
+            cancel.stands = CancelStands::Waits(DeferReason::LookupFailed);
+        }
+    }
+
+    /// By what is known here; the attempt is the worker's.
+    pub(super) fn decides_now(&mut self, policy: &Policy, at: DateTime<Utc>) {
+        let duty = self.duty.clone();
+        let reply = self.settles(policy, &Look { lookup: &Lookup::Recorded, number: 1, now: at }, at);
+        if matches!(reply, CancelReply::ReversalPending { .. }) {
+            self.duty = duty;
+            self.gives_back(policy, at);
+        }
+    }
+
+    /// Each acquirer that asks has the moment at which it asked first.
+    fn is_asked_by(&mut self, acquirer: &AcquirerId, at: DateTime<Utc>) {
+        let stands = CancelStands::Waits(DeferReason::LookupFailed);
+        let cancel = self.cancel.get_or_insert_with(|| CancelPage { acquirer: acquirer.clone(), received: at, stands });
+        let asked =
+            if cancel.acquirer == *acquirer { &mut cancel.received } else { self.others.entry(acquirer.clone()).or_insert(at) };
+        *asked = at.min(*asked);
+    }
+
+    /// Whose cancel it is: the payment's acquirer's own, or the first one's where there is no payment.
+    pub(super) fn entitled(&self) -> Option<(AcquirerId, DateTime<Utc>)> {
+        let cancel = self.cancel.as_ref()?;
+        let all = || std::iter::once((&cancel.acquirer, &cancel.received)).chain(&self.others);
+        let chosen = match &self.paid {
+            None => all().min_by_key(|(_, received)| **received),
+            Some(paid) => all().find(|(acquirer, _)| **acquirer == paid.acquirer),
+        };
+        let let_in = Some((&cancel.acquirer, &cancel.received))
+            .filter(|_| cancel.stands == CancelStands::Waits(DeferReason::RefundRunning));
+        chosen.or(let_in).map(|(acquirer, received)| (acquirer.clone(), *received))
+    }
+
+    fn settles(&mut self, policy: &Policy, look: &Look<'_>, at: DateTime<Utc>) -> CancelReply {
+        let contradicted = look.found().is_some_and(|found| self.is_contradicted_by(found, look.now));
+        if contradicted || (self.is_doubted() && look.found().is_none()) {
+            self.stands(CancelStands::Waits(DeferReason::Contradiction));
+            self.waits_again(look, true);
+            return WAITS;
+        }
+        if let Some(found) = look.found() {
+            self.takes_over(found);
+            self.takes_over_refunds(found);
+        }
+        let Some((acquirer, received)) = self.entitled() else {
+            (self.cancel, self.wait) = (None, None);
+            self.others.clear();
+            return STRANGE;
+        };
+        let row = self.row(policy, look, received);
+        if self.paid.is_some() || !matches!(row, Row::Waits(_)) {
+            self.others.clear();
+            if let Some(cancel) = &mut self.cancel {
+                (cancel.acquirer, cancel.received) = (acquirer, received);
+            }
+        }
+        self.apply(policy, (row, look), at)
+    }
+
+    fn apply(&mut self, policy: &Policy, (row, look): (Row, &Look<'_>), at: DateTime<Utc>) -> CancelReply {
         match row {
-            Row::Says(answer) => CancelReply::Answered(answer),
             Row::Ends(answer) => {
-                self.stands(cancel, received, CancelStands::Answered { answer, cancelled: false });
+                self.ends_wait(CancelStands::Answered { answer, cancelled: false });
                 CancelReply::Answered(answer.into())
             }
             Row::Waits(reason) => {
-                self.stands(cancel, received, CancelStands::Waits(reason));
-                CancelReply::Answered(Answer::Pending)
+                self.stands(CancelStands::Waits(reason));
+                let runs_there = look.found().is_some_and(|found| found.refund_running);
+                self.waits_again(look, runs_there || matches!(look.lookup, Lookup::Failed(_)));
+                WAITS
             }
-            Row::Pending => CancelReply::ReversalPending { attempt: self.begins_attempt(policy, at + cancel.waited) },
             Row::Cancels if policy.funds == FundsKind::Ledger => {
                 let fence = self.paid.is_none() && policy.results.never_received == NeverReceived::OrderNotExist;
                 let answer = if fence { FinalAnswer::Refused(Refusal::NeverReceived) } else { FinalAnswer::Cancelled };
-                self.stands(cancel, received, CancelStands::Answered { answer, cancelled: true });
+                self.ends_wait(CancelStands::Answered { answer, cancelled: true });
                 self.gives_back(policy, at);
                 CancelReply::Answered(answer.into())
             }
             Row::Cancels => {
-                self.stands(cancel, received, CancelStands::Open);
+                self.ends_wait(CancelStands::Open);
                 self.gives_back(policy, at);
-                CancelReply::ReversalPending { attempt: self.begins_attempt(policy, at + cancel.waited) }
+                CancelReply::ReversalPending { attempt: self.begins_attempt(policy, look.now) }
             }
         }
     }
 
-    /// A refund's result decides a cancel that waited for it. Nobody waits for its answer.
-    pub(super) fn decides_deferred(&mut self, policy: &Policy, at: DateTime<Utc>) {
-        let Some(known) = self.cancel.clone().filter(|c| c.stands == CancelStands::Waits(DeferReason::RefundRunning)) else {
-            return;
-        };
-        let cancel = Cancel::now(known.acquirer.clone(), Lookup::Recorded);
-        match self.row(policy, &cancel, (known.received, false)) {
-            Row::Says(_) | Row::Pending => {}
-            Row::Cancels if policy.funds == FundsKind::Http => {
-                self.stands(&cancel, known.received, CancelStands::Open);
-                self.gives_back(policy, at);
-            }
-            row @ (Row::Ends(_) | Row::Waits(_) | Row::Cancels) => {
-                let _ = self.apply(policy, (row, &cancel), (at, known.received));
-            }
+    fn stands(&mut self, stands: CancelStands) {
+        if let Some(cancel) = &mut self.cancel {
+            cancel.stands = stands;
         }
+    }
+
+    pub(super) fn ends_wait(&mut self, stands: CancelStands) {
+        self.stands(stands);
+        self.wait = None;
+    }
+
+    /// One that can only wait for a refund here is not looked up again.
+    fn waits_again(&mut self, look: &Look<'_>, looks_again: bool) {
+        if !looks_again {
+            self.wait = None;
+            return;
+        }
+        let WaitPage { tries, parked } = self.wait.get_or_insert_default();
+        if !*parked && look.number == *tries + 1 {
+            *tries += 1;
+        }
+    }
+
+    fn is_doubted(&self) -> bool {
+        self.cancel.as_ref().is_some_and(|known| known.stands == CancelStands::Waits(DeferReason::Contradiction))
+    }
+
+    fn is_anybodys(&self) -> bool {
+        self.cancel.as_ref().is_some_and(CancelPage::is_anybodys)
     }
 
     /// The first row that applies.
-    fn row(&self, policy: &Policy, cancel: &Cancel, (received, contradicted): (DateTime<Utc>, bool)) -> Row {
-        let found = match &cancel.lookup {
-            Lookup::Found(found) => Some(found),
-            Lookup::Recorded | Lookup::Failed => None,
-        };
-        let named_now = contradicted && found.is_some_and(|found| found.payment.acquirer_id == cancel.acquirer_id);
-        let strange = policy.results.other_acquirer == OtherAcquirer::ParamIllegal && self.is_strange(&cancel.acquirer_id);
-        if strange && !named_now {
-            return Row::Says(Answer::Refused(Refusal::DifferentRequest));
-        }
-        if let Some(answer) = self.answer() {
-            return Row::Says(answer.into());
-        }
-        if self.is_cancelled() {
-            return Row::Pending;
-        }
-        let in_doubt = self.cancel.as_ref().is_some_and(|known| known.stands == CancelStands::Waits(DeferReason::Contradiction));
-        if contradicted || (in_doubt && found.is_none()) {
-            return Row::Waits(DeferReason::Contradiction);
-        }
-        let lookup_failed = cancel.lookup == Lookup::Failed;
+    fn row(&self, policy: &Policy, look: &Look<'_>, received: DateTime<Utc>) -> Row {
+        let not_known = matches!(look.lookup, Lookup::Failed(_) | Lookup::NotYet);
         let Some(paid) = &self.paid else {
-            return if lookup_failed { Row::Waits(DeferReason::LookupFailed) } else { Row::Cancels };
+            return if not_known { Row::Waits(DeferReason::LookupFailed) } else { Row::Cancels };
         };
         if self.accounted.is_some_and(|(_, settles)| settles) || received >= paid.too_late(policy.period.grace) {
             let code = match policy.results.period_over {
@@ -127,10 +222,10 @@ impl CasePage {
             };
             return Row::Ends(FinalAnswer::Refused(Refusal::PeriodOver(code)));
         }
-        if self.refund_runs() || found.is_some_and(|found| found.refund_running) {
+        if self.refund_runs() || look.found().is_some_and(|found| found.refund_running) {
             return Row::Waits(DeferReason::RefundRunning);
         }
-        if lookup_failed {
+        if not_known {
             return Row::Waits(DeferReason::LookupFailed);
         }
         let refunded = match self.elsewhere {
@@ -144,13 +239,6 @@ impl CasePage {
             Ended::Well(_) if refunded > 0 => Row::Ends(FinalAnswer::Refused(Refusal::PartlyRefunded)),
             Ended::Well(_) | Ended::NotYet | Ended::Badly => Row::Cancels,
         }
-    }
-
-    /// The case belongs to the acquirer that asked first; before a lookup nobody knows whose it is.
-    fn stands(&mut self, cancel: &Cancel, received: DateTime<Utc>, stands: CancelStands) {
-        let first = self.cancel.take().filter(|known| !known.is_anybodys());
-        let acquirer = first.map_or_else(|| cancel.acquirer_id.clone(), |known| known.acquirer);
-        self.cancel = Some(CancelPage { acquirer, received, stands });
     }
 
     /// Whether a lookup cannot be true, or is not what the one before was.

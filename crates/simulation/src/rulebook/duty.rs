@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Answer, AttemptEnd, CommandReply, Disposition, FinalAnswer, FundsKind, LeaseReply, NeverReceived, Policy, Refusal,
-    ReversalOutcome,
+    Answer, AttemptEnd, CommandReply, DeferReason, Disposition, FinalAnswer, FundsKind, LeaseReply, NeverReceived, Policy,
+    Refusal, ReversalOutcome,
 };
 
-use super::page::{CancelStands, CasePage, DutyPage, DutyStands, Elsewhere};
+use super::page::{CancelStands, CasePage, DutyPage, DutyStands, Elsewhere, WaitPage};
 
 /// Every conflict is one here: why it is one is for people.
 const CONFLICT: CommandReply = CommandReply::Conflict("");
@@ -103,7 +103,57 @@ impl CasePage {
         }
     }
 
-    pub(super) fn retries(&mut self, at: DateTime<Utc>) -> CommandReply {
+    /// A worker may look: when it is due is not looked at here.
+    pub(super) fn leases_lookup(&mut self) -> LeaseReply {
+        if !self.is_deferred() || self.wait.is_some_and(|wait| wait.parked) {
+            return LeaseReply::NotDue;
+        }
+        LeaseReply::Leased(self.wait.get_or_insert_default().tries + 1)
+    }
+
+    /// What an operator does about a cancel that waits; `None` where none does.
+    fn parked_wait(&mut self) -> Option<Result<WaitPage, CommandReply>> {
+        self.is_deferred().then(|| self.wait.filter(|wait| wait.parked).ok_or(CONFLICT))
+    }
+
+    fn retries_wait(&mut self, policy: &Policy, wait: WaitPage, at: DateTime<Utc>) {
+        let of_refund = self.cancel.as_ref().is_some_and(|c| c.stands == CancelStands::Waits(DeferReason::RefundRunning));
+        if !of_refund || wait.tries > 0 {
+            self.wait = Some(WaitPage { parked: false, ..wait });
+            return;
+        }
+        self.wait = None;
+        if !self.refund_runs() {
+            self.decides_now(policy, at);
+        }
+    }
+
+    fn resolves_wait(&mut self) -> CommandReply {
+        if self.refund_runs() {
+            return CONFLICT;
+        }
+        if let (Some((acquirer, received)), Some(cancel)) = (self.entitled(), &mut self.cancel) {
+            (cancel.acquirer, cancel.received) = (acquirer, received);
+        }
+        self.others.clear();
+        let refunded = self.refunded(false);
+        let left = self.paid.as_ref().filter(|_| self.taken_at().is_some()).is_none_or(|paid| paid.amount.minor() > refunded);
+        self.ends_wait(CancelStands::Answered { answer: FinalAnswer::Cancelled, cancelled: left });
+        if left {
+            self.duty = Some(DutyPage { attempts: 0, denied: false, stands: DutyStands::Back { by_hand: true } });
+        }
+        CommandReply::Done(Disposition::Resolved)
+    }
+
+    pub(super) fn retries(&mut self, policy: &Policy, at: DateTime<Utc>) -> CommandReply {
+        match self.parked_wait() {
+            None => {}
+            Some(Err(conflict)) => return conflict,
+            Some(Ok(wait)) => {
+                self.retries_wait(policy, wait, at);
+                return CommandReply::Done(Disposition::Reopened);
+            }
+        }
         match &mut self.duty {
             None => CommandReply::NotFound { fenced: false },
             Some(duty) if duty.stands == DutyStands::Parked => {
@@ -116,6 +166,11 @@ impl CasePage {
     }
 
     pub(super) fn parks(&mut self, at: DateTime<Utc>) -> CommandReply {
+        if self.is_deferred() {
+            let wait = self.wait.get_or_insert_default();
+            let was_parked = std::mem::replace(&mut wait.parked, true);
+            return if was_parked { CONFLICT } else { CommandReply::Done(Disposition::Parked) };
+        }
         let Some(duty) = &mut self.duty else { return CommandReply::NotFound { fenced: false } };
         match duty.stands {
             DutyStands::Due { lease, .. } if lease.is_none_or(|(_, until)| until <= at) => {
@@ -126,7 +181,12 @@ impl CasePage {
         }
     }
 
-    pub(super) fn resolves(&mut self, _at: DateTime<Utc>) -> CommandReply {
+    pub(super) fn resolves(&mut self) -> CommandReply {
+        match self.parked_wait() {
+            None => {}
+            Some(Err(conflict)) => return conflict,
+            Some(Ok(_)) => return self.resolves_wait(),
+        }
         match &self.duty {
             None => CommandReply::NotFound { fenced: false },
             Some(duty) if duty.stands == DutyStands::Parked => {

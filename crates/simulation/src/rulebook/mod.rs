@@ -30,9 +30,13 @@ impl RuleBook {
             Action::RefundResult(result) => page.ends_refund(policy, result, *at).into(),
             Action::CompleteAttempt(end) => page.completes(policy, end, *at).into(),
             Action::LeaseAttempt => page.leases(policy, *at).into(),
-            Action::Retry => page.retries(*at).into(),
+            Action::LeaseLookup => page.leases_lookup().into(),
+            Action::DecideDeferred(end) => page.is_looked_up(policy, end, *at).into(),
+            // When it is due is not looked at here.
+            Action::LookUpBy(_) => CommandReply::Done(Disposition::Stands).into(),
+            Action::Retry => page.retries(policy, *at).into(),
             Action::Park { .. } => page.parks(*at).into(),
-            Action::Resolve { .. } => page.resolves(*at).into(),
+            Action::Resolve { .. } => page.resolves().into(),
             // A day's steps are not single commands here: see `states`.
             Action::Settle(_) | Action::Adopt(_) => CommandReply::Done(Disposition::Stands).into(),
         };

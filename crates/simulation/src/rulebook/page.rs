@@ -1,5 +1,7 @@
 //! What the rule book knows of one payment request.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     AccountId, AcquirerId, ClearingDay, DeferReason, FinalAnswer, Money, Payment, PaymentId, PaymentKind, RefundRequestId,
@@ -100,6 +102,18 @@ pub(crate) struct CasePage {
     /// Whether the wallet heard that the payment is closed, or its success reversed.
     pub(crate) told: bool,
     pub(crate) elsewhere: Option<Elsewhere>,
+    /// When further acquirers asked, before it was known whose payment it is.
+    pub(crate) others: BTreeMap<AcquirerId, DateTime<Utc>>,
+    /// How its cancel waits, where it is looked up again or parked.
+    pub(crate) wait: Option<WaitPage>,
+}
+
+/// How a cancel waits.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct WaitPage {
+    /// Looks at the core that decided nothing.
+    pub(crate) tries: u32,
+    pub(crate) parked: bool,
 }
 
 impl PaidPage {

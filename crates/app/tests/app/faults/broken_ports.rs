@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AccountId, Case, CorePayment, PaymentRequestId, ReversalOutcome, ReversalRequest};
 use ports::{
-    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, FundsGateway, LeasedReversal, MessageSigner, Page, Payments,
-    ReceivedCommand, ReversalFilter, Signature, UnavailableError,
+    AccountStatement, Backlog, CancellationStore, CaseFile, Decided, FundsGateway, LeasedLookup, LeasedReversal, MessageSigner,
+    Page, Payments, ReceivedCommand, ReversalFilter, Signature, UnavailableError,
 };
 use tokio::sync::watch;
 
@@ -144,6 +144,14 @@ impl CancellationStore for Broken<Arc<dyn CancellationStore>> {
 
     async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError> {
         self.crossing.pass("claim_due", self.port.lease_due(now, limit), Err).await
+    }
+
+    async fn lease_lookups(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedLookup>, UnavailableError> {
+        self.crossing.pass("lease_lookups", self.port.lease_lookups(now, limit), Err).await
+    }
+
+    async fn hasten_lookups(&self, now: DateTime<Utc>, within: TimeDelta, limit: u32) -> Result<u32, UnavailableError> {
+        self.crossing.pass("hasten_lookups", self.port.hasten_lookups(now, within, limit), Err).await
     }
 
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
