@@ -61,11 +61,13 @@ fn settle<C: SqlConnection>(
     if ids.is_empty() {
         return Ok(None);
     }
-    let Locked { rows, now: _ } = (store.engine.lock_and_load)(connection, &CaseKey::of_all(&ids), &[])?;
+    let Locked { rows, now } = (store.engine.lock_and_load)(connection, &CaseKey::of_all(&ids), &[])?;
+    // A fast clock must not close a day whose payments can still be cancelled.
+    let at = now.map_or(step.at, |now| step.at.min(now));
     let command = |id: &String| {
         let row = RowRef { table: "cases", id };
         let id = row.parsed("payment_request_id", PaymentRequestId::parse(row.id))?;
-        Ok::<_, InconsistentRowError>(Command { id, at: step.at, action: Action::Settle(*closing) })
+        Ok::<_, InconsistentRowError>(Command { id, at, action: Action::Settle(*closing) })
     };
     let commands: Vec<_> = match ids.iter().map(command).collect() {
         Ok(commands) => commands,

@@ -108,13 +108,14 @@ impl<C: R2D2Connection> Connections<C> {
     pub(crate) fn take_unasked(&self) -> Result<Connection<C>, UnavailableError> {
         let begun = self.runner.instant();
         self.file.iter().for_each(|file| file.remember());
+        // The pool would wait for a file that is gone, and nobody would hear why.
+        self.check_file()?;
         let taken = self.pool.get().map_err(|error| UnavailableError::because(format!("no database connection: {error}")));
         let waited = self.runner.since(begun);
         histogram!("rescind_database_connection_wait_seconds", "pool" => self.purpose).record(waited.as_secs_f64());
-        // A connection that was made meanwhile may lead to the other file: it is not to be used when the first one is back.
-        let still_there = self.check_file();
-        let mut connection = taken.map_err(|unreachable| still_there.clone().err().unwrap_or(unreachable))?;
-        still_there.inspect_err(|_| throw_away(&mut *connection))?;
+        let mut connection = taken?;
+        // One that was made meanwhile may lead to another file: it is not to be used when the first one is back.
+        self.check_file().inspect_err(|_| throw_away(&mut *connection))?;
         Ok(connection)
     }
 

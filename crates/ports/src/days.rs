@@ -26,6 +26,7 @@ pub trait SettlementStore: Send + Sync {
     /// - No case MUST be assigned to a closed day: the check and the step are one transaction, and steps of one day wait for each
     ///   other.
     /// - A case that refuses, or that cannot be read, MUST end the step, and no case of the step is assigned.
+    /// - Where the store's own clock is behind `step.at`, it MUST count instead: a fast clock settles nothing that can still be cancelled.
     async fn assign_to_day(&self, closing: &DayClosing, step: &Step) -> Result<StepOutcome, UnavailableError>;
 
     /// One page of the cases that the day accounts for, by the payment or by a refund, in the order of their ids. A case that cannot

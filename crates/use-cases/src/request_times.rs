@@ -86,6 +86,7 @@ mod tests {
     }
 
     impl SetClock {
+        #[expect(clippy::disallowed_methods, reason = "a test begins at some moment of the monotonic clock, whichever it is")]
         fn right() -> Self {
             let now = DateTime::from_timestamp(1_772_366_400, 0).unwrap();
             Self { now: Mutex::new(now), instant: Mutex::new(Instant::now()) }

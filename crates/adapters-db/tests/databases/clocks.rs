@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
 use domain::{
-    AcquirerId, Action, Answer, Cancel, CancelReply, CancellablePeriod, Command, Lookup, Policy, Refusal, RefusalCode, Reply,
-    ReportedResult, ReversalState, Witness,
+    AcquirerId, Action, Answer, Cancel, CancelReply, CancellablePeriod, ClearingDay, Command, Lookup, Policy, Refusal,
+    RefusalCode, Reply, ReportedResult, ReversalState, Witness,
 };
 use ports::testing::{Subject, Wallet, core_policy, ledger_policy};
-use ports::{CancellationStore, ReceivedCommand};
+use ports::{CancellationStore, ReceivedCommand, Step, StepOutcome};
 
 use crate::fixtures::{Postgres, TestDatabase, decided, for_each_engine};
 
@@ -202,4 +202,17 @@ async fn f63_postgres_and_a_process_that_agree_do_not_ask_the_header() {
         cancel.witness = Witness::RequestTime(now + TimeDelta::hours(25));
     }
     assert_eq!(decided(&store, vec![odd]).await, [CANCELLED]);
+}
+
+/// SQLite has no clock but the process's. A server's keeps a day open whose payments can still be cancelled.
+#[tokio::test(flavor = "multi_thread")]
+async fn f63_a_fast_clock_closes_no_day_whose_payments_can_be_cancelled() {
+    let database = Postgres::migrated();
+    let now = database_now(&database);
+    let (store, days) = (database.open(ledger_policy()), database.open_days(ledger_policy()));
+    paid_at(&store, "of-today", now).await;
+    let closing = days.closing(ClearingDay::of(now)).await.unwrap();
+    let step = Step { at: now + TimeDelta::hours(49), after: None, limit: 10 };
+    let outcome = days.assign_to_day(&closing, &step).await.unwrap();
+    assert!(matches!(outcome, StepOutcome::Blocked { why: "it can still be cancelled", .. }), "{outcome:?}");
 }

@@ -76,3 +76,25 @@ fn clocks_more_than_five_seconds_apart_make_the_process_unready() {
     api.clock.advance(TimeDelta::seconds(3_600));
     assert_eq!(api.readiness(), (200, together), "ready again once they agree");
 }
+
+/// The last twenty requests came over a minute, and were right.
+#[test]
+fn f63_a_clock_that_most_of_the_last_requests_contradict_makes_the_process_unready_while_it_lasts() {
+    let api = Api::with_core();
+    let now = api.ports.clock.instant();
+    for ago in (0..20).rev().map(|n| Duration::from_millis(3_200 * n)) {
+        let requested_at = moment(0) - TimeDelta::from_std(ago).unwrap();
+        api.ports.request_times.observe(requested_at, now.checked_sub(ago).unwrap());
+    }
+    assert!(api.readiness().0 == 200);
+    for (by, direction) in [(TimeDelta::hours(25), "ahead of"), (TimeDelta::hours(-25), "behind")] {
+        api.clock.advance(by);
+        let (status, body) = api.readiness();
+        let reason = body["reason"].as_str().unwrap().to_owned();
+        assert_eq!(status, 503);
+        assert!(reason.starts_with("clocks: this one is "), "{reason}");
+        assert!(reason.ends_with(&format!("{direction} the Request-Times of the last requests")), "{reason}");
+        api.clock.advance(-by);
+        assert!(api.readiness().0 == 200, "at once");
+    }
+}

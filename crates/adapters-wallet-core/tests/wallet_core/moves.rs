@@ -74,11 +74,6 @@ async fn f71_no_call_goes_to_the_old_address_once_a_connection_may_have_been_old
         }
     };
     load(50).await;
-    let kept = old.received();
-    assert!(
-        kept.iter().map(|request| request.connection).max() < Some(kept.len() / 2),
-        "connections are kept while they are young"
-    );
     names.lead_to(&new);
     let moving = tokio::time::Instant::now();
     while moving.elapsed() < age {

@@ -11,6 +11,7 @@ use testkit::{Deployment, TestEngine, for_each_engine};
 for_each_engine! {
     migrating_twice_is_fine_on_either_database
     other_terms_are_refused_until_they_are_adopted
+    f50_other_funds_are_adopted_with_the_exact_number_of_payments_that_can_be_cancelled
     a_payment_is_explained_from_its_announcement_to_its_end
     only_a_parked_reversal_is_tried_again_from_the_command_line
     a_parked_reversal_is_open_again_for_whoever_serves_the_database
@@ -87,6 +88,28 @@ async fn other_terms_are_refused_until_they_are_adopted(engine: TestEngine) {
     assert!(text.contains("Asia/Tokyo") && text.contains("config adopt"), "{text}");
     deployment.succeed(&["config", "adopt"]);
     assert!(deployment.start().await.stop().success(), "{engine:?}");
+}
+
+async fn f50_other_funds_are_adopted_with_the_exact_number_of_payments_that_can_be_cancelled(engine: TestEngine) {
+    let mut deployment = Deployment::on(engine);
+    let process = deployment.start().await;
+    process.wallet.announce("P1", "user", 1000).await.unwrap();
+    process.wallet.report("P1", "S").await.unwrap();
+    assert!(process.stop().success());
+    deployment.set("funds.kind", "http");
+    let refused = |args: &[&str]| {
+        let output = deployment.run(&[&["config", "adopt"], args].concat());
+        assert_eq!(output.status.code(), Some(1), "{engine:?} {args:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let text = refused(&[]);
+    assert!(text.contains("1 payments can still be cancelled") && text.contains("--accept 1 --note TEXT"), "{text}");
+    let text = refused(&["--accept", "2", "--note", "carried over"]);
+    assert!(text.contains("--accept says 2, but 1 payments"), "{text}");
+    deployment.succeed(&["config", "adopt", "--accept", "1", "--note", "carried over", "--by", "ann"]);
+    assert!(deployment.start().await.stop().success(), "{engine:?}");
+    let text = deployment.succeed(&["explain", "P1"]);
+    assert!(text.contains("settings-adopted") && text.contains("carried over") && text.contains("ann"), "{text}");
 }
 
 #[test]

@@ -46,8 +46,8 @@ impl SettlementStore for MemoryStore {
             return Ok(StepOutcome::Closed);
         }
         let due = kept.due(closing, step);
-        let command =
-            |position: &DuePosition| domain::Command { id: position.id.clone(), at: step.at, action: Action::Settle(*closing) };
+        let at = self.own_now().map_or(step.at, |own_now| step.at.min(own_now));
+        let command = |position: &DuePosition| domain::Command { id: position.id.clone(), at, action: Action::Settle(*closing) };
         for position in &due {
             let Some(file) = kept.cases.get(&position.id) else { continue };
             if kept.damaged.contains(&position.id) {
