@@ -35,7 +35,7 @@ impl Look<'_> {
 impl CasePage {
     pub(super) fn cancels(&mut self, policy: &Policy, cancel: &Cancel, at: DateTime<Utc>) -> CancelReply {
         debug_assert_eq!(policy.results.other_acquirer, OtherAcquirer::ParamIllegal);
-        let Cancel { acquirer_id, lookup, waited, attempt } = cancel;
+        let Cancel { acquirer_id, lookup, waited, attempt, witness: _ } = cancel;
         let look = Look { lookup, number: attempt.number, now: at + *waited };
         let named = look.found().is_some_and(|found| found.payment.acquirer_id == *acquirer_id);
         if self.is_strange(acquirer_id) && !named && !self.is_doubted() {

@@ -76,7 +76,7 @@ impl Processes {
     fn cancels(&self, process: usize, name: &str, acquirer: &str) -> impl Future<Output = Answer> + use<> {
         let (ports, acquirer_id) = (Arc::clone(&self.ports[process]), AcquirerId::parse(acquirer).unwrap());
         let (received_at, arrived) = (self.clock.now(), self.clock.instant());
-        let received = ReceivedCancel { id: id(name), acquirer_id, received_at, arrived };
+        let received = ReceivedCancel { id: id(name), acquirer_id, received_at, request_time: None, arrived };
         async move { cancel(&ports, received, arrived + Duration::from_secs(6)).await.expect("the queue is long enough").answer }
     }
 
