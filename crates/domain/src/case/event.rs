@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{ClearingDay, Money, RefundRequestId, RefundedElsewhere, Refusal, ReversalOutcome, Rule};
+use crate::{ClearingDay, Money, REFUNDED_ELSEWHERE, RefundRequestId, RefundedElsewhere, Refusal, ReversalOutcome, Rule};
 
 /// One line of a case's timeline; written in the commit that made it true.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl EventKind {
             Self::Refused(_) => "refused",
             Self::ReversalOpened(_) => "reversal-opened",
             Self::ReversalTried { .. } => "reversal-tried",
-            Self::RefundedElsewhere(_) => "refunded-elsewhere",
+            Self::RefundedElsewhere(_) => REFUNDED_ELSEWHERE,
             Self::ReversalParked { .. } => "reversal-parked",
             Self::ReversalDone => "reversal-done",
             Self::ReversalResolved { .. } => "reversal-resolved",
