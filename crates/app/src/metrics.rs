@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{ReversalOutcomeName, Rule};
+use domain::{CancellationStateName, ReversalOutcomeName, ReversalStateName, Rule};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
@@ -165,7 +165,7 @@ pub(crate) fn start() -> Result<impl Fn() -> String + Send + Sync + 'static, Cli
     for outcome in to_watch.into_iter().map(ReversalOutcomeName::as_str).chain(["not-begun"]) {
         counter!("rescind_reversal_attempts_total", "outcome" => outcome).absolute(0);
     }
-    for end in ["deferred", "parked"] {
+    for end in [CancellationStateName::Deferred.as_str(), ReversalStateName::Parked.as_str()] {
         counter!("rescind_contradictions_total", "end" => end).absolute(0);
     }
     for row in &Rule::TABLE {

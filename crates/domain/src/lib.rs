@@ -40,5 +40,5 @@ pub use ledger::{Entry, EntryKind};
 pub use money::{Currency, Money, MoneyError};
 pub use period::CancellablePeriod;
 pub use policy::{FundsKind, NeverReceived, OtherAcquirer, PaymentsKind, PeriodOver, Policy, Results};
-pub use reply::{CancelReply, CommandReply, Disposition, LeaseReply, Reply, ReplyMismatchError};
+pub use reply::{CancelReply, CommandReply, Disposition, LeaseReply, REFUNDED_ELSEWHERE, Reply, ReplyMismatchError};
 pub use rule::{Rule, RuleRow};

@@ -92,6 +92,9 @@ spelled! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplyMismatchError;
 
+/// The reason of [`CommandReply::RefundedElsewhere`], and the name of the event that records the core's word.
+pub const REFUNDED_ELSEWHERE: &str = "refunded-elsewhere";
+
 impl fmt::Display for ReplyMismatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the store replied to another kind of command")

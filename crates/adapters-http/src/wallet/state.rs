@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::web;
 use chrono::TimeDelta;
-use domain::{Action, Command, CommandReply, Disposition, PaymentRequestId, PspId};
+use domain::{Action, Command, CommandReply, Disposition, PaymentRequestId, PspId, REFUNDED_ELSEWHERE};
 use ports::{ReceivedCommand, SettlementStore, UnavailableError};
 use tracing::{debug, error, info, warn};
 use use_cases::{Ports, SubmitError};
@@ -68,7 +68,7 @@ impl WalletApi {
 fn disposition(reply: Result<CommandReply, SubmitError>) -> Result<(Disposition, Option<&'static str>), ApiError> {
     match reply {
         Ok(CommandReply::Done(disposition)) => Ok((disposition, None)),
-        Ok(CommandReply::RefundedElsewhere) => Ok((Disposition::Refused, Some("refunded-elsewhere"))),
+        Ok(CommandReply::RefundedElsewhere) => Ok((Disposition::Refused, Some(REFUNDED_ELSEWHERE))),
         Ok(CommandReply::NotFound { fenced: _ }) => Err(ApiError::not_found("no such payment, refund or reversal is recorded")),
         Ok(CommandReply::Conflict(why)) => Err(ApiError::conflict(why)),
         Ok(CommandReply::PaymentsAreTheCores) => Err(ApiError::payments_are_the_cores()),

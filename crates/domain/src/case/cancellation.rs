@@ -143,7 +143,7 @@ spelled! {
 }
 
 spelled! {
-    /// What the wallet was told of a payment that is closed. It is never taken back, whatever the wallet core says later.
+    /// What the wallet heard when it asked about a closed payment. It is never taken back, whatever the wallet core says later.
     Told {
         /// An announcement was told not to debit.
         Closed = "closed",

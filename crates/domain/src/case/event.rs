@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::{AcquirerId, Adoption, ClearingDay, Money, RefundRequestId, RefundedElsewhere, Refusal, ReversalOutcome, Rule};
+use crate::{
+    AcquirerId, Adoption, ClearingDay, Money, REFUNDED_ELSEWHERE, RefundRequestId, RefundedElsewhere, Refusal, ReversalOutcome,
+    Rule,
+};
 
 /// One line of a case's timeline; written in the commit that made it true.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +103,7 @@ impl EventKind {
             Self::Refused(_) => "refused",
             Self::ReversalOpened(_) => "reversal-opened",
             Self::ReversalTried { .. } => "reversal-tried",
-            Self::RefundedElsewhere(_) => "refunded-elsewhere",
+            Self::RefundedElsewhere(_) => REFUNDED_ELSEWHERE,
             Self::ReversalParked { .. } => "reversal-parked",
             Self::ReversalDone => "reversal-done",
             Self::ReversalResolved { .. } => "reversal-resolved",

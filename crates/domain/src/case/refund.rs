@@ -1,5 +1,7 @@
 //! Refunds that the wallet makes by its own wish. They stand in Alipay+'s files; a reversal does not.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 
 use crate::spelling::spelled;
@@ -58,15 +60,39 @@ pub enum RefundedElsewhere {
     Amount(i64),
 }
 
-spelled! {
-    /// The name of a [`RefundedElsewhere`].
-    RefundedElsewhereName {
-        /// Everything.
-        All = "all",
-        /// A part that is not known.
-        Part = "part",
-        /// A part that is known.
-        Amount = "amount",
+/// The name of a [`RefundedElsewhere`]. Its words mean other things in other places, so they are no spelling of this one alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RefundedElsewhereName {
+    /// Everything.
+    All,
+    /// A part that is not known.
+    Part,
+    /// A part that is known.
+    Amount,
+}
+
+impl RefundedElsewhereName {
+    /// Every value, in the order of its definition.
+    pub const ALL: &'static [Self] = &[Self::All, Self::Part, Self::Amount];
+
+    const NAMES: [&'static str; 3] = ["all", "part", "amount"];
+
+    /// The spelling.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+
+    /// The value with exactly this spelling.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|known| known.as_str() == text)
+    }
+}
+
+impl fmt::Display for RefundedElsewhereName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

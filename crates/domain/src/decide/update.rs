@@ -88,7 +88,7 @@ impl CaseUpdate {
         }
     }
 
-    /// Records what the wallet is told of a closed payment, the first time it is told anything.
+    /// Records what the wallet hears about a closed payment, the first time it hears anything.
     pub(super) fn tell(&mut self, told: Told) {
         self.case.told.get_or_insert(told);
     }

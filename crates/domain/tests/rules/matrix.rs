@@ -192,7 +192,7 @@ fn inquiry_in_words(story: &Story) -> &'static str {
     }
 }
 
-/// Whether an operator is told of it by an error line.
+/// Whether an error line tells an operator.
 fn alarm(story: &Story, action: &Action) -> &'static str {
     let decision = story.decide(action.clone());
     let events = decision.change.iter().flat_map(|change| &change.events);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ::ports::LeasedReversal;
 use domain::{
     AcquirerId, Action, Answer, AttemptEnd, Cancel, CancelReply, Cancellation, Jitter, Lookup, PaymentRequestId, ReversalOutcome,
-    ReversalState,
+    ReversalState, ReversalStateName,
 };
 use metrics::{counter, histogram};
 use tokio::sync::Semaphore;
@@ -67,7 +67,7 @@ fn log_outcome((id, attempt): (&PaymentRequestId, u32), outcome: &ReversalOutcom
             error!(payment_request_id = %id, attempt, reason, "the reversal is parked: the wallet core cannot give the money back (an operator has to decide)");
         }
         ReversalOutcome::NothingToDo | ReversalOutcome::PartlyRefunded(_) if parks => {
-            count("parked");
+            count(ReversalStateName::Parked.as_str());
             let outcome = outcome.name().as_str();
             error!(payment_request_id = %id, attempt, outcome, "the reversal is parked: what the wallet core says contradicts what was told (an operator has to decide)");
         }

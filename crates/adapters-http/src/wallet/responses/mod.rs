@@ -22,7 +22,7 @@ pub(super) struct DispositionBody {
     /// Why a refund is refused, where the wallet core is the reason: `refunded-elsewhere`, it said that refunds gave the money back
     /// already, or a part of it that it did not name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, pattern = "^[a-z-]+$", examples("refunded-elsewhere"))]
+    #[schema(nullable = false, pattern = "^[a-z-]+$")]
     reason: Option<&'static str>,
 }
 

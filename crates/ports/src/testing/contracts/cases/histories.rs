@@ -60,7 +60,7 @@ fn some_action(dice: &mut Dice) -> Action {
             attempt: LookupAttempt::FIRST,
         }),
         8 => Action::LeaseAttempt,
-        11 => Action::Park { note: "the core's team \0 looks".to_owned(), by: "operator".to_owned() },
+        11 => Action::Park { note: "the core's team looks – ¥".to_owned(), by: "operator".to_owned() },
         9..=10 => Action::Settle(DayClosing { first: day(0), day: day(0) }),
         0 => Action::Retry,
         1 => Action::Resolve { note: "by \"hand\" – ¥".to_owned(), by: "operator".to_owned() },
