@@ -13,6 +13,10 @@ pub(super) fn hold(decide: Decide, step: &Step<'_>) {
 }
 
 fn a_lease_is_new_and_ends(step: &Step<'_>) {
+    // A lookup has no lease but its time.
+    if matches!(step.action(), Action::LeaseLookup) {
+        return;
+    }
     let leased_to = |case: &Case, attempt| case.reversal.as_ref().is_some_and(|reversal| reversal.is_leased_to(attempt));
     if let Reply::Cancel(CancelReply::ReversalPending { attempt: Some(attempt) }) | Reply::Lease(LeaseReply::Leased(attempt)) =
         step.decision.reply
