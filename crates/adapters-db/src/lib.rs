@@ -28,9 +28,8 @@ mod tables;
 mod transaction;
 mod writes;
 
-pub use adoption::{Acceptance, AdoptionRequest};
 pub use database::Database;
-pub use deployment::DeploymentPolicy;
+pub use deployment::{Acceptance, AdoptionRequest, DeploymentPolicy};
 pub use migrations::{Migrated, MigrationRun};
 pub use runner::Runner;
 pub use settings::{DatabaseError, DatabaseSettings};
