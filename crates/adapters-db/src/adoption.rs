@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::result::Error as DieselError;
-use domain::{Action, Adoption, Command, PaymentRequestId, Policy};
+use domain::{Action, Adoption, Command, PaymentRequestId};
 use ports::ReceivedCommand;
 
 use crate::batch::decide_or_replay;
-use crate::deployment::DeploymentPolicy;
+use crate::deployment::{Acceptance, AdoptionRequest, DeploymentPolicy};
 use crate::engine::SqlConnection;
 use crate::rows::RowRef;
 use crate::settings::DatabaseError;
@@ -15,28 +15,6 @@ use crate::transaction::in_transaction;
 
 /// How many timelines get their line in one commit.
 const AT_ONCE: i64 = 128;
-
-/// A request to serve a database with other settings.
-#[derive(Debug, Clone)]
-pub struct AdoptionRequest {
-    /// When it is made.
-    pub at: DateTime<Utc>,
-    /// What cases are decided under from then on.
-    pub policy: Policy,
-    /// That payments which can still be cancelled may go on under them.
-    pub acceptance: Option<Acceptance>,
-}
-
-/// What an operator says of payments that can still be cancelled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Acceptance {
-    /// How many there are.
-    pub count: u64,
-    /// Why they may go on, such as that their balances were carried over.
-    pub note: String,
-    /// Who says so.
-    pub by: String,
-}
 
 /// What depends on where funds and payments are.
 struct Dependents {

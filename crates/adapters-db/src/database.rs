@@ -6,9 +6,9 @@ use std::sync::Arc;
 use domain::Policy;
 use ports::{CancellationStore, SettlementStore};
 
-use crate::adoption::{AdoptionRequest, adopt_policy};
+use crate::adoption::adopt_policy;
 use crate::backup::Backup;
-use crate::deployment::{DeploymentPolicy, DeploymentTable, check_policy};
+use crate::deployment::{AdoptionRequest, DeploymentPolicy, DeploymentTable, check_policy};
 use crate::engine::{AnyEngine, Engine, OpenDatabase, SqlConnection};
 use crate::engines::ENGINES;
 use crate::migrations::{Migrated, MigrationRun};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use diesel::dsl::{count_star, max, sql};
 use diesel::expression::SqlLiteral;
 use diesel::pg::PgConnection;
@@ -9,7 +10,7 @@ use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::SqliteConnection;
-use domain::{RefundStateName, ReversalStateName};
+use domain::{Policy, RefundStateName, ReversalStateName};
 
 use crate::schema::{cases, refunds, reversals, served_terms};
 use crate::settings::DatabaseError;
@@ -34,6 +35,28 @@ impl fmt::Display for DeploymentPolicy {
         let Self { psp_id, funds, payments, period } = self;
         write!(f, "psp_id {psp_id}, funds {funds}, payments {payments}, period {period}")
     }
+}
+
+/// A request to serve a database with other settings.
+#[derive(Debug, Clone)]
+pub struct AdoptionRequest {
+    /// When it is made.
+    pub at: DateTime<Utc>,
+    /// What cases are decided under from then on.
+    pub policy: Policy,
+    /// That payments which can still be cancelled may go on under them.
+    pub acceptance: Option<Acceptance>,
+}
+
+/// What an operator says of payments that can still be cancelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acceptance {
+    /// How many there are.
+    pub count: u64,
+    /// Why they may go on, such as that their balances were carried over.
+    pub note: String,
+    /// Who says so.
+    pub by: String,
 }
 
 /// The recorded policy, and what depends on it.

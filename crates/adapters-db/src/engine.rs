@@ -10,9 +10,8 @@ use diesel_migrations::EmbeddedMigrations;
 use domain::Policy;
 use ports::{CancellationStore, SettlementStore};
 
-use crate::adoption::AdoptionRequest;
 use crate::backup::Backup;
-use crate::deployment::{DeploymentPolicy, DeploymentTable};
+use crate::deployment::{AdoptionRequest, DeploymentPolicy, DeploymentTable};
 use crate::migrations::{Migrated, MigrationError, MigrationRun};
 use crate::pool::Pools;
 use crate::rows::{CaseKey, LoadedRows};

@@ -29,10 +29,9 @@ mod tables;
 mod transaction;
 mod writes;
 
-pub use adoption::{Acceptance, AdoptionRequest};
 pub use backup::Backup;
 pub use database::Database;
-pub use deployment::DeploymentPolicy;
+pub use deployment::{Acceptance, AdoptionRequest, DeploymentPolicy};
 pub use migrations::{Migrated, MigrationRun};
 pub use runner::Runner;
 pub use settings::{DatabaseError, DatabaseSettings};

@@ -89,18 +89,18 @@ impl WalletCore {
     }
 
     /// Begins a call.
-    pub(crate) fn call(&self) -> Call<'_> {
-        Call { core: self, generation: self.generations.present(|| self.recipe.client().ok()) }
+    pub(crate) fn call(&self) -> CoreCall<'_> {
+        CoreCall { core: self, generation: self.generations.present(|| self.recipe.client().ok()) }
     }
 }
 
 /// One call, on the connections of one generation.
-pub(crate) struct Call<'a> {
+pub(crate) struct CoreCall<'a> {
     core: &'a WalletCore,
     generation: Generation,
 }
 
-impl Call<'_> {
+impl CoreCall<'_> {
     /// Asks for one thing of a collection, once.
     pub(crate) async fn get(&self, collection: &str, id: &PaymentRequestId) -> Result<CoreReply, CallError> {
         self.send(Method::GET, (collection, id), None::<&()>).await

@@ -15,7 +15,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::WalletCore;
-use crate::connection::Call;
+use crate::connection::CoreCall;
 use crate::reply::{CallError, CoreObject};
 
 #[async_trait]
@@ -26,7 +26,7 @@ impl Payments for WalletCore {
     }
 }
 
-async fn look_up(call: &Call<'_>, id: &PaymentRequestId) -> Result<Option<CorePayment>, CallError> {
+async fn look_up(call: &CoreCall<'_>, id: &PaymentRequestId) -> Result<Option<CorePayment>, CallError> {
     let reply = call.get("payments", id).await?;
     match reply.status() {
         StatusCode::OK => reply.object::<PaymentBody>().await?.payment().map(Some),

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::WalletCore;
-use crate::connection::Call;
+use crate::connection::CoreCall;
 use crate::reply::{CallError, CoreObject, one_line};
 
 /// How much of the core's reason for "impossible" is kept, in characters.
@@ -21,7 +21,7 @@ impl FundsGateway for WalletCore {
     }
 }
 
-async fn reverse(call: &Call<'_>, reversal_request: &ReversalRequest) -> Result<ReversalOutcome, CallError> {
+async fn reverse(call: &CoreCall<'_>, reversal_request: &ReversalRequest) -> Result<ReversalOutcome, CallError> {
     let reply = call.put("reversals", &reversal_request.id, &ReversalBody::of(reversal_request)).await?;
     match reply.status() {
         StatusCode::OK => reply.object::<EndBody>().await?.outcome(),

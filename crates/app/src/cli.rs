@@ -289,7 +289,7 @@ fn check(settings: &Settings) -> Result<(), CliError> {
 }
 
 fn adopt(settings: &Settings, AdoptArgs { accept, note, by }: AdoptArgs) -> Result<(), CliError> {
-    let by = by.or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "unknown".to_owned());
+    let by = by.or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "somebody at the command line".to_owned());
     wiring::adopt(settings, accept.zip(note).map(|(count, note)| Acceptance { count, note, by }))?;
     print_line("the database is from now on served with these settings")
 }

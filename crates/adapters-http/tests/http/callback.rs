@@ -460,10 +460,10 @@ fn tls_that_cannot_work_is_refused_in_one_sentence() {
     }
 }
 
-/// The service's clock shows half past seven in the evening of the first of January, UTC.
+/// The service's clock shows four minutes past seven in the evening of the first of January, UTC.
 const INITIATED: &str = "2025-12-31T12:00:00Z";
 
-/// A payment whose period ended at 16:30, by the clock three hours ago.
+/// A payment whose period ended at 16:30 of the day before.
 fn paid_on_the_last_day(service: &Service) {
     let initiated_at: DateTime<Utc> = INITIATED.parse().unwrap();
     let wallet = Wallet { at: initiated_at, ..Wallet::of(ID) };
@@ -479,11 +479,11 @@ fn paid_on_the_last_day(service: &Service) {
 fn f63_the_signed_request_time_bears_witness_against_our_clock() {
     let service = Service::start();
     paid_on_the_last_day(&service);
-    let in_time = Request { times: vec![b"2026-01-02T00:29:59+08:00".to_vec()], ..Request::valid() };
+    let in_time = Request { times: vec![b"2026-01-01T00:29:59+08:00".to_vec()], ..Request::valid() };
     assert_eq!(service.code(&in_time), "UNKNOWN_EXCEPTION");
     assert_eq!(service.timeline(ID), ["payment-recorded", "succeeded", "cancel-received", "clocks-disagree"]);
     let entry = service.case(ID).unwrap().timeline.pop().unwrap();
-    assert_eq!(entry.details["requestTime"], "2026-01-01T16:29:59.000Z");
+    assert_eq!(entry.details["requestTime"], "2025-12-31T16:29:59.000Z");
     assert_eq!(entry.details["receivedAt"], "2026-01-01T19:04:06.789Z");
 }
 

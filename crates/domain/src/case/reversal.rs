@@ -188,7 +188,7 @@ pub struct Jitter(pub u32);
 
 impl Lease {
     /// Whether nobody else may begin an attempt at `at`. A lease that lasts longer than `term` from then on was taken by a clock that
-    /// has been set back since. It is over: whoever waited for its end would wait for as long as that clock had been wrong.
+    /// has been set back since. It is over: nobody is to wait for as long as that clock was wrong.
     #[must_use]
     pub fn holds(&self, at: DateTime<Utc>, term: TimeDelta) -> bool {
         at < self.until && self.until <= at + term + CLOCKS_APART
