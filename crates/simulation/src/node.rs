@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-
 use domain::{Action, Answer, Command, CommandReply, PaymentRequestId, Policy};
 use ports::testing::MemoryStatements;
 use ports::{CancellationStore, Clock, ReceivedCommand, SettlementStore};
