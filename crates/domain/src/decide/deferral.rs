@@ -75,6 +75,11 @@ pub(super) fn resolve(policy: &Policy, case: &Case, (note, by): (&str, &str), at
     if case.has_running_refund() {
         return Decision::unchanged(CommandReply::Conflict("a refund has no result yet; report it first"));
     }
+    if case.is_settled() {
+        return Decision::unchanged(CommandReply::Conflict(
+            "the payment has settled, so its cancel is too late; have it tried again",
+        ));
+    }
     let mut update = CaseUpdate::of(case, at);
     update.record_event(EventKind::ReversalResolved { note: note.to_owned(), by: by.to_owned() });
     if let Some(receipt) = entitled(policy, case).or_else(|| case.earliest_receipt()) {

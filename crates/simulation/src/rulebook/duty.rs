@@ -129,7 +129,7 @@ impl CasePage {
     }
 
     fn resolves_wait(&mut self) -> CommandReply {
-        if self.refund_runs() {
+        if self.refund_runs() || self.accounted.is_some_and(|(_, settles)| settles) {
             return CONFLICT;
         }
         if let (Some((acquirer, received)), Some(cancel)) = (self.entitled(), &mut self.cancel) {
