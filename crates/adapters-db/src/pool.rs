@@ -1,9 +1,11 @@
 //! The only way to a connection.
 
+use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::TransactionManager;
-use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection, R2D2Connection};
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, NopErrorHandler, Pool, PooledConnection, R2D2Connection};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use metrics::{gauge, histogram};
 use ports::UnavailableError;
@@ -22,13 +24,16 @@ pub(crate) struct Connections<C: R2D2Connection + 'static> {
     pool: Pool<ConnectionManager<C>>,
     /// What its connections are for, as the metrics name it.
     purpose: &'static str,
+    /// What no error may show.
+    secrets: Arc<[String]>,
     /// Where the work on them is done.
     pub(crate) runner: Runner,
 }
 
 impl<C: R2D2Connection> Clone for Connections<C> {
     fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), purpose: self.purpose, runner: self.runner }
+        let Self { pool, purpose, secrets, runner } = self;
+        Self { pool: pool.clone(), purpose, secrets: Arc::clone(secrets), runner: *runner }
     }
 }
 
@@ -78,8 +83,24 @@ impl<C: R2D2Connection> Connections<C> {
             // Asking costs a journey there and back: who cannot do without is in `take`.
             .test_on_check_out(false)
             .connection_customizer(Box::new(Prepared(prepare)))
+            // It would write errors to a log as they come.
+            .error_handler(Box::new(NopErrorHandler))
             .build_unchecked(ConnectionManager::new(address));
-        Self { pool, purpose, runner: Runner::THREADS }
+        Self { pool, purpose, secrets: Arc::default(), runner: Runner::THREADS }
+    }
+
+    /// The same, with these passwords in none of its errors.
+    pub(crate) fn hiding(self, secrets: Vec<String>) -> Self {
+        Self { secrets: secrets.into(), ..self }
+    }
+
+    /// What is said of a connection that does not come about. The client library is not ours, and quotes what it was given.
+    fn not_connected(&self, error: &impl Display) -> UnavailableError {
+        let mut said = error.to_string();
+        for secret in self.secrets.iter() {
+            said = said.replace(secret, "…");
+        }
+        UnavailableError::because(format!("no database connection: {said}"))
     }
 
     /// A connection that works, found by asking. It blocks the thread while all are in use.
@@ -98,7 +119,7 @@ impl<C: R2D2Connection> Connections<C> {
     /// A connection that may have been lost meanwhile. It blocks the thread while all are in use.
     pub(crate) fn take_unasked(&self) -> Result<Connection<C>, UnavailableError> {
         let begun = self.runner.instant();
-        let taken = self.pool.get().map_err(|error| UnavailableError::because(format!("no database connection: {error}")));
+        let taken = self.pool.get().map_err(|error| self.not_connected(&error));
         let waited = self.runner.since(begun);
         histogram!("rescind_database_connection_wait_seconds", "pool" => self.purpose).record(waited.as_secs_f64());
         taken
