@@ -30,6 +30,8 @@ pub(super) enum Problem {
     TooLarge,
     /// A member or parameter is missing or has a wrong value.
     NotAcceptable,
+    /// Too many calls without a known token came from there.
+    TooManyRequests,
     /// There is no answer now; the same call again is harmless.
     Unavailable,
 }
@@ -59,7 +61,7 @@ pub(super) struct ProblemDetails {
 }
 
 impl Problem {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Malformed,
         Self::Unauthorized,
         Self::Forbidden,
@@ -67,6 +69,7 @@ impl Problem {
         Self::Conflict,
         Self::TooLarge,
         Self::NotAcceptable,
+        Self::TooManyRequests,
         Self::Unavailable,
     ];
 
@@ -79,6 +82,7 @@ impl Problem {
             Self::Conflict => "conflict",
             Self::TooLarge => "too-large",
             Self::NotAcceptable => "not-acceptable",
+            Self::TooManyRequests => "too-many-requests",
             Self::Unavailable => "unavailable",
         }
     }
@@ -92,6 +96,7 @@ impl Problem {
             Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotAcceptable => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -141,6 +146,11 @@ impl ApiError {
         Problem::NotAcceptable.with(detail)
     }
 
+    pub(crate) fn too_many_requests() -> Self {
+        Problem::TooManyRequests
+            .with("too many calls without a known token came from this address; those with one are never refused for it")
+    }
+
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         Problem::Unavailable.with(detail)
     }
@@ -172,7 +182,7 @@ impl ResponseError for ApiError {
         if self.problem == Problem::Unauthorized {
             response.insert_header((WWW_AUTHENTICATE, "Bearer"));
         }
-        if self.problem == Problem::Unavailable {
+        if matches!(self.problem, Problem::Unavailable | Problem::TooManyRequests) {
             response.insert_header((RETRY_AFTER, "1"));
         }
         response.content_type("application/problem+json").json(self.details())
@@ -195,6 +205,7 @@ pub(super) enum OpenDayProblem {}
 pub(super) enum NotFoundProblem {}
 
 const UNAUTHORIZED: &str = "The token is missing or unknown";
+const TOO_MANY: &str = "Too many calls without a known token came from this address";
 const NOT_ACCEPTABLE: &str = "A value is not acceptable; the detail names the member or parameter and what would be right";
 
 impl IntoResponses for QueryProblems {
@@ -202,6 +213,7 @@ impl IntoResponses for QueryProblems {
         responses([
             (UNAUTHORIZED, ApiError::unauthorized()),
             (NOT_ACCEPTABLE, ApiError::not_acceptable("limit: must be a number of 1 to 1000")),
+            (TOO_MANY, ApiError::too_many_requests()),
             (
                 "There is no answer now; ask again after `Retry-After` seconds",
                 ApiError::unavailable("the store does not answer; repeat the call"),
@@ -224,6 +236,7 @@ impl IntoResponses for CommandProblems {
             ),
             ("The body is longer than 64 KiB", ApiError::too_large(super::LONGEST_BODY)),
             (NOT_ACCEPTABLE, ApiError::not_acceptable("amount: value must be an integer of 1 to 9223372036854775807")),
+            (TOO_MANY, ApiError::too_many_requests()),
             (
                 "It is not known whether the call was recorded; repeat the same call after `Retry-After` seconds",
                 ApiError::unavailable("it is not known whether this was recorded; repeat the call"),
