@@ -16,6 +16,7 @@ mod core_storm;
 mod demo;
 mod disk_full;
 mod docs_match_code;
+mod doors;
 mod failover;
 mod flat;
 mod guide;
