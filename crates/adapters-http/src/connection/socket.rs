@@ -33,6 +33,8 @@ const READ_AHEAD: usize = 4 * 1024;
 const WITH_BODY: usize = 96 * 1024;
 /// How much a reader has to take within [`Limits::reader`], in bytes.
 const PROGRESS: usize = 16 * 1024;
+/// How many bytes an answer's head has at most: a signature of 4096 bits takes 700.
+const LONGEST_HEAD: usize = 2048;
 /// How long a peer may go on to send after an announced end. A connection that is closed under it takes the answer along.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -129,7 +131,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> PatientSocket<T> {
     /// Everything is written. What the peer has sent since may be read again.
     fn flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         (self.reader, self.progress, self.read_ahead) = (None, 0, 0);
-        self.state.flushed();
+        let is_awaited = self.state.flushed();
         if self.state.is_closing() {
             self.phase = Phase::Ending;
             if self.end(cx).is_ready() {
@@ -141,8 +143,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> PatientSocket<T> {
             (self.unanswered, self.body_of, self.has_answered) = (0, 0, true);
             self.is_held |= self.state.idle();
         }
-        if self.is_held && self.may_read() {
-            self.is_held = false;
+        let may_go_on = self.is_held && self.may_read();
+        if may_go_on || is_awaited {
+            self.is_held &= !may_go_on;
             cx.waker().wake_by_ref();
         }
         match self.wait_for_request(cx) {
@@ -174,6 +177,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> PatientSocket<T> {
             }
         }
     }
+}
+
+/// Whether this is an answer that announces the end. The server by itself does so where the body of a later request is still on its way.
+/// Answers are written one by one, so a head is at the beginning.
+fn announces_close(bytes: &[u8]) -> bool {
+    const CLOSE: &[u8] = b"\r\nconnection: close\r\n";
+    let head = bytes.get(..LONGEST_HEAD).unwrap_or(bytes);
+    head.windows(CLOSE.len()).any(|line| line == CLOSE)
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for PatientSocket<T> {
@@ -210,6 +221,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for PatientSocket<T> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PatientSocket<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Error>> {
+        if announces_close(bytes) {
+            self.state.announce_close();
+        }
         match Pin::new(&mut self.socket).poll_write(cx, bytes) {
             Poll::Ready(Ok(written)) => {
                 self.progress += written;

@@ -1,18 +1,22 @@
 //! What the socket and the answers of one connection tell each other.
 
 use std::cell::Cell;
+use std::future::{pending, poll_fn};
 use std::rc::Rc;
+use std::task::Poll;
 
-/// How many requests of one connection are begun before the others have their turn.
-const REQUESTS_IN_A_TURN: u32 = 16;
+/// How many requests wait at most before the server looks for no more of them.
+const MANY: u32 = 16;
 
 /// The state of one connection; both of its sides are on one thread.
 #[derive(Default)]
 pub(crate) struct ConnectionState {
     /// Requests that were begun since the connection had nothing to do.
     begun: Cell<u32>,
-    /// Requests that were begun since the last complete flush.
-    in_turn: Cell<u32>,
+    /// Whether a request was begun whose answer is not written yet.
+    is_unwritten: Cell<bool>,
+    /// Whether the request in hand waits until the answer before it is written.
+    awaits_turn: Cell<bool>,
     /// Whether a request is being answered; HTTP/1.1 answers one after another.
     in_hand: Cell<bool>,
     /// Whether the request in hand has a body that was not read to its end.
@@ -28,15 +32,24 @@ impl ConnectionState {
             return None;
         }
         self.begun.set(self.begun.get().saturating_add(1));
-        self.in_turn.set(self.in_turn.get().saturating_add(1));
+        self.awaits_turn.set(self.is_unwritten.replace(true));
         self.in_hand.set(true);
         self.awaits_body.set(has_body);
         Some(InHand { state: Rc::clone(self), closes: false })
     }
 
-    /// Whether others have to have their turn first.
-    pub(super) fn is_turn_over(&self) -> bool {
-        self.in_turn.get() > REQUESTS_IN_A_TURN
+    /// Waits until the answer before is written: others have their turn meanwhile, and it may have been the last one. The socket wakes
+    /// the connection for it.
+    pub(super) async fn turn(&self) {
+        poll_fn(|_| if self.awaits_turn.get() { Poll::Pending } else { Poll::Ready(()) }).await;
+        if self.is_closing() {
+            pending().await
+        }
+    }
+
+    /// An answer announces the connection's end.
+    pub(super) fn announce_close(&self) {
+        self.is_closing.set(true);
     }
 
     /// The body of the request in hand was read to its end: what comes next is another request.
@@ -60,14 +73,15 @@ impl ConnectionState {
         self.begun.get()
     }
 
-    /// Everything that was answered is with the peer's system.
-    pub(super) fn flushed(&self) {
-        self.in_turn.set(0);
+    /// Everything that was answered is written. Whether a request waited for that.
+    pub(super) fn flushed(&self) -> bool {
+        self.is_unwritten.set(self.in_hand.get());
+        self.awaits_turn.replace(false)
     }
 
     /// Nothing is in hand. Whether so much was that something that came meanwhile may not have been looked at.
     pub(super) fn idle(&self) -> bool {
-        self.begun.replace(0) >= REQUESTS_IN_A_TURN
+        self.begun.replace(0) >= MANY
     }
 }
 
@@ -82,7 +96,7 @@ impl Drop for InHand {
     fn drop(&mut self) {
         self.state.in_hand.set(false);
         if self.closes {
-            self.state.is_closing.set(true);
+            self.state.announce_close();
         }
     }
 }

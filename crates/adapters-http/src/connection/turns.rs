@@ -51,9 +51,7 @@ where
     let begun = state.begin(has_body).map(|in_hand| (in_hand, service.call(request)));
     async move {
         let Some((mut in_hand, answer)) = begun else { return pending().await };
-        if state.is_turn_over() {
-            tokio::task::yield_now().await;
-        }
+        state.turn().await;
         let mut response = answer.await?;
         let head = response.response_mut().head_mut();
         in_hand.closes = wants_close || head.connection_type() == ConnectionType::Close || state.awaits_body();
