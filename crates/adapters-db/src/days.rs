@@ -1,7 +1,5 @@
 //! Closed days in a database, as the port promises them.
 
-use std::collections::BTreeSet;
-
 use async_trait::async_trait;
 use diesel::result::Error as DieselError;
 use domain::{Action, Case, ClearingDay, Command, CommandReply, DayClosing, PaymentRequestId, RefundRequestId};
@@ -10,7 +8,7 @@ use ports::{ClosedDay, Decided, DuePosition, Page, SettlementStore, Step, StepOu
 use crate::batch::decide_all;
 use crate::engine::{Engine, Locked, SqlConnection};
 use crate::pool::unavailable;
-use crate::rows::{BUCKETS, CaseKey, DayRow, InconsistentRowError, LoadedRows, RowRef, inconsistent};
+use crate::rows::{CaseKey, DayRow, InconsistentRowError, LoadedRows, RowRef, inconsistent};
 use crate::store::SqlStore;
 use crate::tables::{DayTables, Due};
 use crate::transaction::{in_transaction, read};
@@ -202,21 +200,6 @@ impl<C: SqlConnection> SettlementStore for SqlStore<C> {
     async fn find_all(&self, ids: &[PaymentRequestId]) -> Result<Vec<Case>, UnavailableError> {
         let ids: Vec<_> = ids.iter().map(PaymentRequestId::to_string).collect();
         all(read(&self.readers, move |connection: &mut C| connection.load(&CaseKey::of_all(&ids))).await?)
-    }
-
-    async fn example_ids(&self, limit: u32) -> Result<Vec<PaymentRequestId>, UnavailableError> {
-        // Whatever the ids begin with, each bucket has some of all of them: its first and its last ones differ most.
-        let of_each = i64::from(limit.div_ceil(u32::from(BUCKETS)));
-        let ids = read(&self.readers, move |connection: &mut C| {
-            let of_buckets = (0..i16::from(BUCKETS)).map(|bucket| connection.outer_ids(bucket, of_each));
-            of_buckets.collect::<Result<Vec<_>, _>>()
-        });
-        let ids: BTreeSet<String> = ids.await?.into_iter().flatten().collect();
-        let some = ids.iter().take(limit as usize);
-        some.map(|id| {
-            RowRef { table: "cases", id }.parsed("payment_request_id", PaymentRequestId::parse(id)).map_err(inconsistent)
-        })
-        .collect()
     }
 
     async fn find_refunded(&self, ids: &[RefundRequestId]) -> Result<Vec<Case>, UnavailableError> {

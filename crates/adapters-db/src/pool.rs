@@ -1,10 +1,11 @@
 //! The only way to a connection.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::TransactionManager;
-use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection, R2D2Connection};
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, NopErrorHandler, Pool, PooledConnection, R2D2Connection};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use metrics::{gauge, histogram};
 use ports::UnavailableError;
@@ -24,6 +25,8 @@ pub(crate) struct Connections<C: R2D2Connection + 'static> {
     pool: Pool<ConnectionManager<C>>,
     /// What its connections are for, as the metrics name it.
     purpose: &'static str,
+    /// What no error may show.
+    secrets: Arc<[String]>,
     /// Where the work on them is done.
     pub(crate) runner: Runner,
     /// The file that they lead to, where the database is a file of this machine.
@@ -32,7 +35,8 @@ pub(crate) struct Connections<C: R2D2Connection + 'static> {
 
 impl<C: R2D2Connection> Clone for Connections<C> {
     fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), purpose: self.purpose, runner: self.runner, file: self.file.clone() }
+        let Self { pool, purpose, secrets, runner, file } = self;
+        Self { pool: pool.clone(), purpose, secrets: Arc::clone(secrets), runner: *runner, file: file.clone() }
     }
 }
 
@@ -82,13 +86,29 @@ impl<C: R2D2Connection> Connections<C> {
             // Asking costs a journey there and back: who cannot do without is in `take`.
             .test_on_check_out(false)
             .connection_customizer(Box::new(Prepared(prepare)))
+            // It would write errors to a log as they come.
+            .error_handler(Box::new(NopErrorHandler))
             .build_unchecked(ConnectionManager::new(address));
-        Self { pool, purpose, runner: Runner::THREADS, file: None }
+        Self { pool, purpose, secrets: Arc::default(), runner: Runner::THREADS, file: None }
     }
 
     /// The same, of a database that is this file.
     pub(crate) fn on_file(self, file: &Arc<DatabaseFile>) -> Self {
         Self { file: Some(Arc::clone(file)), ..self }
+    }
+
+    /// The same, with these passwords in none of its errors.
+    pub(crate) fn hiding(self, secrets: Vec<String>) -> Self {
+        Self { secrets: secrets.into(), ..self }
+    }
+
+    /// What is said of a connection that does not come about. The client library is not ours, and quotes what it was given.
+    fn not_connected(&self, error: &impl Display) -> UnavailableError {
+        let mut said = error.to_string();
+        for secret in self.secrets.iter() {
+            said = said.replace(secret, "…");
+        }
+        UnavailableError::because(format!("no database connection: {said}"))
     }
 
     /// A connection that works, found by asking. It blocks the thread while all are in use.
@@ -110,7 +130,7 @@ impl<C: R2D2Connection> Connections<C> {
         self.file.iter().for_each(|file| file.remember());
         // The pool would wait for a file that is gone, and nobody would hear why.
         self.check_file()?;
-        let taken = self.pool.get().map_err(|error| UnavailableError::because(format!("no database connection: {error}")));
+        let taken = self.pool.get().map_err(|error| self.not_connected(&error));
         let waited = self.runner.since(begun);
         histogram!("rescind_database_connection_wait_seconds", "pool" => self.purpose).record(waited.as_secs_f64());
         let mut connection = taken?;

@@ -1,8 +1,12 @@
 //! Inbound: the Alipay+ callback, the wallet API and the operations' endpoints.
 
 mod alipayplus;
+mod body;
+mod connection;
 mod json;
 mod ops;
+mod quiet;
+mod rejection_budget;
 mod server;
 mod timestamps;
 mod wallet;

@@ -8,38 +8,65 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::KeyError;
+use crate::form::KeyForm;
 
 /// Accepted lengths of a modulus. Alipay+'s documents show 2048 bits only; below that is not safe, above 4096 too slow.
 const BITS: RangeInclusive<u32> = 2048..=4096;
 
-/// One key out of a file: its DER and the label of its PEM armour, if it has one.
-pub(crate) struct Encoded<'a> {
-    pub(crate) label: Option<&'a str>,
+/// The labels of private keys. Which form the key has, its content says.
+pub(crate) const PRIVATE: &[&str] = &["PRIVATE KEY", "RSA PRIVATE KEY"];
+/// The labels of public keys.
+pub(crate) const PUBLIC: &[&str] = &["PUBLIC KEY", "RSA PUBLIC KEY"];
+/// The label of a private key behind a passphrase, by PKCS#8.
+const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
+/// What stands within the armour of an older private key behind a passphrase (RFC 1421).
+const ENCRYPTED_CONTENT: &str = "Proc-Type: 4,ENCRYPTED";
+
+/// One key out of a file.
+pub(crate) struct Encoded {
     pub(crate) der: Zeroizing<Vec<u8>>,
+    pub(crate) form: KeyForm,
 }
 
-impl<'a> Encoded<'a> {
+impl Encoded {
     /// Finds the one key with one of these labels, or the bare base64 of a file without any armour. Other sections, such as
     /// certificates, are passed over. Two keys are refused, because nothing says which of them to use.
-    pub(crate) fn find(file: &'a [u8], labels: &[&str]) -> Result<Self, KeyError> {
-        let text = std::str::from_utf8(file)
-            .map_err(|_| KeyError::because("The file is not text; a key in PEM or in base64 is needed."))?;
-        if !text.contains("-----BEGIN ") {
-            return Ok(Self { label: None, der: decode(text)? });
-        }
-        let mut found = sections(text).filter(|(label, _)| labels.contains(label));
-        let wanted = || format!("\"{}\"", labels.join("\" or \""));
-        let Some((label, base64)) = found.next() else {
-            let others: Vec<_> = sections(text).map(|(label, _)| format!("\"{label}\"")).collect();
-            let others = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
-            return Err(KeyError::because(format!("The file needs a complete PEM section {}, and has {others}.", wanted())));
-        };
-        if found.next().is_some() {
-            let reason = format!("The file has more than one PEM section {}; one of them is needed, and no other.", wanted());
-            return Err(KeyError::because(reason));
-        }
-        Ok(Self { label: Some(label), der: decode(base64)? })
+    pub(crate) fn find(file: &[u8], labels: &[&str]) -> Result<Self, KeyError> {
+        let der = find_der(file, labels)?;
+        let form = KeyForm::of(&der);
+        if form == KeyForm::Encrypted { Err(encrypted()) } else { Ok(Self { der, form }) }
     }
+}
+
+fn find_der(file: &[u8], labels: &[&str]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let text =
+        std::str::from_utf8(file).map_err(|_| KeyError::because("The file is not text; a key in PEM or in base64 is needed."))?;
+    if !text.contains("-----BEGIN ") {
+        return decode(text);
+    }
+    let mut found = sections(text).filter(|(label, _)| labels.contains(label));
+    let wanted = || format!("\"{}\"", labels.join("\" or \""));
+    let Some((_, base64)) = found.next() else {
+        if sections(text).any(|(label, _)| label == ENCRYPTED) {
+            return Err(encrypted());
+        }
+        let others: Vec<_> = sections(text).map(|(label, _)| format!("\"{label}\"")).collect();
+        let others = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
+        return Err(KeyError::because(format!("The file needs a complete PEM section {}, and has {others}.", wanted())));
+    };
+    if found.next().is_some() {
+        let reason = format!("The file has more than one PEM section {}; one of them is needed, and no other.", wanted());
+        return Err(KeyError::because(reason));
+    }
+    if base64.contains(ENCRYPTED_CONTENT) { Err(encrypted()) } else { decode(base64) }
+}
+
+/// Nobody is there to type a passphrase when a process starts.
+fn encrypted() -> KeyError {
+    KeyError::because(
+        "The private key in the file is encrypted, and there is nobody to ask for its passphrase: write it without one, by \
+         `openssl pkey -in FILE -out NEW-FILE`.",
+    )
 }
 
 /// The labels and contents of all complete PEM sections. A label is capital letters, digits and spaces, so that it can be shown.
@@ -60,7 +87,7 @@ fn decode(base64: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     // The decoder's own message would quote a character of the key.
     let length = STANDARD
         .decode_slice(compact.as_bytes(), &mut der)
-        .map_err(|_| KeyError::because("The file holds neither a key in PEM nor one in base64, or its key has a passphrase."))?;
+        .map_err(|_| KeyError::because("The file holds neither a key in PEM nor one in base64."))?;
     der.truncate(length);
     Ok(der)
 }

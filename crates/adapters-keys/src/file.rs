@@ -8,7 +8,8 @@ use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use ports::{MessageSigner, Signature, UnavailableError};
 
 use crate::KeyError;
-use crate::encoded::{Encoded, accepted_bits, wrong_length};
+use crate::encoded::{Encoded, PRIVATE, accepted_bits, wrong_length};
+use crate::form::KeyForm;
 
 /// Signs with one private key that was read from a file.
 pub struct FileSigner {
@@ -17,21 +18,27 @@ pub struct FileSigner {
 }
 
 impl FileSigner {
-    /// Takes the content of a key file: PEM (`PRIVATE KEY` or `RSA PRIVATE KEY`), or the base64 of either DER form without
-    /// armour. `key_version` is what Alipay+ knows the key by.
+    /// Takes the content of a key file: PEM (`PRIVATE KEY` or `RSA PRIVATE KEY`), or base64 without armour. The content says which of
+    /// PKCS#8 and PKCS#1 it is, whatever the armour says. `key_version` is what Alipay+ knows the key by.
     ///
     /// # Errors
     /// [`KeyError`] unless the file holds exactly one RSA key of 2048 to 4096 bits, not encrypted.
     pub fn from_pem(key_version: u32, pem: &[u8]) -> Result<Self, KeyError> {
-        let encoded = Encoded::find(pem, &["PRIVATE KEY", "RSA PRIVATE KEY"])?;
-        let key = match encoded.label {
-            Some("PRIVATE KEY") => KeyPair::from_pkcs8(&encoded.der),
-            Some(_) => KeyPair::from_der(&encoded.der),
-            None => KeyPair::from_pkcs8(&encoded.der).or_else(|_| KeyPair::from_der(&encoded.der)),
+        let Encoded { der, form } = Encoded::find(pem, PRIVATE)?;
+        let key = match form {
+            KeyForm::Public => return Err(KeyError::because("The file holds a public key; the private one is needed.")),
+            KeyForm::RsaPrivate => KeyPair::from_der(&der),
+            KeyForm::Pkcs8 | KeyForm::EcPrivate | KeyForm::Encrypted | KeyForm::Unknown => KeyPair::from_pkcs8(&der),
         };
         let key = key.map_err(|rejected| not_usable(&rejected))?;
         accepted_bits(key.public_key().as_ref())?;
         Ok(Self { key_version, key })
+    }
+
+    /// The public key that belongs to it, which Alipay+ verifies answers with: DER by PKCS#1.
+    #[must_use]
+    pub fn public_key(&self) -> &[u8] {
+        self.key.public_key().as_ref()
     }
 }
 

@@ -32,7 +32,7 @@ pub fn generate() -> Result<KeyPair, KeyError> {
     Ok(KeyPair { private_pem: pem("PRIVATE KEY", private.as_ref()), public_pem: pem("PUBLIC KEY", public.as_ref()).to_string() })
 }
 
-fn pem(label: &str, der: &[u8]) -> Zeroizing<String> {
+pub(crate) fn pem(label: &str, der: &[u8]) -> Zeroizing<String> {
     let base64 = Zeroizing::new(STANDARD.encode(der));
     // Sized beforehand, so that no copy is left behind by growing.
     let mut pem = Zeroizing::new(String::with_capacity(base64.len() + base64.len() / LINE + 2 * label.len() + 40));

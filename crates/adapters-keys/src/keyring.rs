@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use ports::{MessageVerifier, SignedText};
 
 use crate::KeyError;
-use crate::encoded::{Encoded, accepted_bits};
+use crate::encoded::{Encoded, PUBLIC, accepted_bits};
 
 /// One public key of one client, as it is configured.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct ClientKey {
     pub client_id: String,
     /// The version the client names it by.
     pub version: u32,
-    /// The content of its file: PEM (`PUBLIC KEY` or `RSA PUBLIC KEY`), or the base64 of either DER form without armour.
+    /// The content of its file: PEM (`PUBLIC KEY` or `RSA PUBLIC KEY`), or base64 without armour. The content says which form it is.
     pub pem: Vec<u8>,
     /// The first moment at which it is in force; `None` is always.
     pub not_before: Option<DateTime<Utc>>,
@@ -33,6 +33,8 @@ pub struct Keyring {
 
 struct Key {
     public: ParsedPublicKey,
+    /// The same by PKCS#1: equal keys are equal bytes.
+    der: Vec<u8>,
     /// In bytes.
     modulus: usize,
     not_before: Option<DateTime<Utc>>,
@@ -44,7 +46,7 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyError`], which names the client and the version: where a file holds no RSA public key of 2048 to 4096 bits, where
-    /// one version of one client is named twice, and where a key would never be in force.
+    /// one version of one client is named twice, where two clients have one key, and where a key would never be in force.
     pub fn new(keys: Vec<ClientKey>) -> Result<Self, KeyError> {
         let mut clients: HashMap<String, HashMap<u32, Key>> = HashMap::new();
         for key in keys {
@@ -52,6 +54,12 @@ impl Keyring {
                 KeyError::because(format!("Key version {} of client \"{}\" cannot be used: {reason}", key.version, key.client_id))
             };
             let parsed = Key::parse(&key).map_err(|error| of_this(&error.to_string()))?;
+            // Its owner could sign as either of them.
+            if let Some((other, version)) = owner(&clients, &parsed.der).filter(|(other, _)| **other != key.client_id) {
+                return Err(of_this(&format!(
+                    "It is also version {version} of client \"{other}\"; each client has keys of its own."
+                )));
+            }
             match clients.entry(key.client_id.clone()).or_default().entry(key.version) {
                 Entry::Occupied(_) => {
                     return Err(of_this("This version is named twice; each key of a client needs a version of its own."));
@@ -62,11 +70,23 @@ impl Keyring {
         Ok(Self { clients })
     }
 
+    /// Whether one of the keys is this one: DER by PKCS#1.
+    #[must_use]
+    pub fn has_key(&self, public_key: &[u8]) -> bool {
+        owner(&self.clients, public_key).is_some()
+    }
+
     fn in_force(&self, client_id: &str, version: Option<u32>, at: DateTime<Utc>) -> impl Iterator<Item = &Key> {
         let keys = self.clients.get(client_id).into_iter().flatten();
         keys.filter(move |(named, key)| version.is_none_or(|version| version == **named) && key.is_in_force_at(at))
             .map(|(_, key)| key)
     }
+}
+
+/// Whose key it is, and its version.
+fn owner<'a>(clients: &'a HashMap<String, HashMap<u32, Key>>, public_key: &[u8]) -> Option<(&'a String, &'a u32)> {
+    let keys = clients.iter().flat_map(|(client, keys)| keys.iter().map(move |(version, key)| (client, version, key)));
+    keys.filter(|(_, _, key)| key.der == public_key).map(|(client, version, _)| (client, version)).next()
 }
 
 impl Key {
@@ -79,11 +99,17 @@ impl Key {
         }
         let not_public =
             |_| KeyError::because("The file holds a key, but not an RSA public key in SubjectPublicKeyInfo or PKCS#1.");
-        let encoded = Encoded::find(pem, &["PUBLIC KEY", "RSA PUBLIC KEY"])?;
-        let in_pkcs1 = PublicKey::from_der(&encoded.der).map_err(not_public)?;
+        let Encoded { der, form } = Encoded::find(pem, PUBLIC)?;
+        if form.private_label().is_some() {
+            return Err(KeyError::because(
+                "The file holds a private key, which nobody but its owner may have; the public one is needed.",
+            ));
+        }
+        let in_pkcs1 = PublicKey::from_der(&der).map_err(not_public)?;
         let bits = accepted_bits(in_pkcs1.as_ref())?;
         let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, in_pkcs1.as_ref()).map_err(not_public)?;
-        Ok(Self { public, modulus: bits.div_ceil(8) as usize, not_before: *not_before, not_after: *not_after })
+        let (der, modulus) = (in_pkcs1.as_ref().to_vec(), bits.div_ceil(8) as usize);
+        Ok(Self { public, der, modulus, not_before: *not_before, not_after: *not_after })
     }
 
     fn is_in_force_at(&self, at: DateTime<Utc>) -> bool {

@@ -4,8 +4,10 @@
 //! Everything is RSASSA-PKCS1-v1_5 with SHA-256 over moduli of 2048 to 4096 bits, which is what Alipay+ calls `RSA256`. The
 //! private key itself lives in the memory of AWS-LC, which wipes it; the copies that pass through here are wiped too.
 
+mod armour;
 mod encoded;
 mod file;
+mod form;
 mod generate;
 mod keyring;
 mod memo;
@@ -13,6 +15,7 @@ mod reload;
 
 use std::fmt;
 
+pub use armour::private_key_in_pem;
 pub use file::FileSigner;
 pub use generate::{KeyPair, generate};
 pub use keyring::{ClientKey, Keyring};

@@ -40,6 +40,8 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
         Unit::Count,
         "Requests at the callback that got no signed answer, by HTTP status.",
     ),
+    ("rescind_http_connections", Kind::Gauge, Unit::Count, "Open connections, by listener."),
+    ("rescind_http_connections_closed_total", Kind::Counter, Unit::Count, "Connections that ended, by listener and reason."),
     (
         "rescind_answers_out_of_time_total",
         Kind::Counter,
@@ -137,8 +139,8 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
     ("rescind_build_info", Kind::Gauge, Unit::Count, "Always 1, by version."),
 ];
 
-/// Starts counting, once in a process, and returns what renders the counts.
-pub(crate) fn start() -> Result<impl Fn() -> String + Send + Sync + 'static, CliError> {
+/// Starts counting, once in a process, and returns what renders the counts. Answers have one of `codes`: a status and a code.
+pub(crate) fn start(codes: &[(&'static str, &'static str)]) -> Result<impl Fn() -> String + Send + Sync + 'static, CliError> {
     let cannot = |error: &dyn std::fmt::Display| CliError::new(format!("metrics cannot start: {error}"));
     let mut builder = PrometheusBuilder::new();
     for (name, kind, _, _) in METRICS {
@@ -157,28 +159,7 @@ pub(crate) fn start() -> Result<impl Fn() -> String + Send + Sync + 'static, Cli
             Kind::Histogram(_) => describe_histogram!(*name, *unit, *help),
         }
     }
-    // What is rare has to be seen to grow from nothing.
-    for reason in ["overloaded", "stopping", "unavailable"] {
-        counter!("rescind_commands_not_decided_total", "reason" => reason).absolute(0);
-    }
-    let to_watch = [ReversalOutcomeName::Impossible, ReversalOutcomeName::PartlyRefunded, ReversalOutcomeName::Unknown];
-    for outcome in to_watch.into_iter().map(ReversalOutcomeName::as_str).chain(["not-begun"]) {
-        counter!("rescind_reversal_attempts_total", "outcome" => outcome).absolute(0);
-    }
-    for end in [CancellationStateName::Deferred.as_str(), ReversalStateName::Parked.as_str()] {
-        counter!("rescind_contradictions_total", "end" => end).absolute(0);
-    }
-    for row in &Rule::TABLE {
-        counter!("rescind_decisions_total", "rule" => row.name).absolute(0);
-    }
-    for name in [
-        "rescind_answers_out_of_time_total",
-        "rescind_batch_replays_total",
-        "rescind_repeats_total",
-        "rescind_request_times_apart_total",
-    ] {
-        counter!(name).absolute(0);
-    }
+    count_from_zero(codes);
     gauge!("rescind_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let of_upkeep = handle.clone();
     tokio::spawn(async move {
@@ -189,6 +170,39 @@ pub(crate) fn start() -> Result<impl Fn() -> String + Send + Sync + 'static, Cli
         }
     });
     Ok(move || handle.render())
+}
+
+/// An alert on a counter's growth does not see the step from no series to 1. So each series that can be there is there from the beginning.
+fn count_from_zero(codes: &[(&'static str, &'static str)]) {
+    for (result_status, result_code) in codes.iter().copied() {
+        counter!("rescind_answers_total", "result_status" => result_status, "result_code" => result_code).absolute(0);
+    }
+    for status in ["400", "404", "408", "413", "429", "503"] {
+        counter!("rescind_answers_unsigned_total", "status" => status).absolute(0);
+    }
+    for reason in ["overloaded", "stopping", "unavailable"] {
+        counter!("rescind_commands_not_decided_total", "reason" => reason).absolute(0);
+    }
+    for outcome in ReversalOutcomeName::ALL.iter().map(|outcome| outcome.as_str()).chain(["not-begun"]) {
+        counter!("rescind_reversal_attempts_total", "outcome" => outcome).absolute(0);
+    }
+    for outcome in ["found", "not-found", "unavailable", "not-begun"] {
+        counter!("rescind_payment_lookups_total", "outcome" => outcome).absolute(0);
+    }
+    for row in &Rule::TABLE {
+        counter!("rescind_decisions_total", "rule" => row.name).absolute(0);
+    }
+    for end in [CancellationStateName::Deferred.as_str(), ReversalStateName::Parked.as_str()] {
+        counter!("rescind_contradictions_total", "end" => end).absolute(0);
+    }
+    for name in [
+        "rescind_answers_out_of_time_total",
+        "rescind_batch_replays_total",
+        "rescind_repeats_total",
+        "rescind_request_times_apart_total",
+    ] {
+        counter!(name).absolute(0);
+    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::wiring::{FreshKeys, Keys};
 /// How often the files are looked at.
 const POLL: Duration = Duration::from_secs(2);
 /// What settings that are read again begin with.
-const RELOADED: [&str; 3] = ["callback.signing_key.", "callback.clients[", "wallet_api.tokens_file"];
+const RELOADED: [&str; 4] = ["callback.signing_key.", "callback.clients[", "wallet_api.tokens_file", "security."];
 
 /// The files that keys come from, and how they look.
 #[derive(Clone, PartialEq, Eq)]
@@ -221,13 +221,14 @@ mod tests {
         let dir = dir.display();
         format!(
             "[callback]\npsp_id = \"1\"\nsigning_key = {{ version = 1, private_key_file = \"{dir}/{private_key}\" }}\n\
-             [[callback.clients]]\nclient_id = \"a\"\nkeys = [{{ version = 3, public_key_file = \"{dir}/wallet-public.pem\" }}]\n\
+             [[callback.clients]]\nclient_id = \"a\"\nkeys = [{{ version = 3, public_key_file = \"{dir}/partner-public.pem\" }}]\n\
              [wallet_api]\ntokens_file = \"{dir}/wallet-api-tokens\"\n{tail}"
         )
     }
 
     fn watch(dir: &Path) -> Watch {
         keys::write_all(dir).unwrap();
+        keys::write_pair(dir, ["partner-private.pem", "partner-public.pem"]).unwrap();
         let file = dir.join("rescind.toml");
         std::fs::write(&file, settings(dir, PRIVATE_KEY, TAIL)).unwrap();
         let settings = Settings::load(&Sources { file: Some(file), flags: vec![], isolated: true }).unwrap();

@@ -76,13 +76,19 @@ fn filter() -> Result<EnvFilter, CliError> {
     for name in ["RESCIND_LOG", "RUST_LOG"] {
         let Some(text) = std::env::var_os(name).filter(|text| !text.is_empty()) else { continue };
         let text = text.to_string_lossy();
-        return EnvFilter::try_new(&text).map_err(|error| {
+        return EnvFilter::try_new(with_quiet_server(&text)).map_err(|error| {
             CliError::new(format!(
                 "{name} is {text:?}, but must be a filter such as \"info\" or \"info,use_cases=debug\": {error}"
             ))
         });
     }
-    Ok(EnvFilter::new(DEFAULT))
+    Ok(EnvFilter::new(with_quiet_server(DEFAULT)))
+}
+
+/// Without the HTTP server's lines, unless they are asked for: an error for each request that it cannot read, of which anybody can send any
+/// number.
+fn with_quiet_server(filter: &str) -> String {
+    if filter.contains("actix_http") { filter.to_owned() } else { format!("{filter},actix_http=off") }
 }
 
 #[cfg(test)]
@@ -106,6 +112,15 @@ mod tests {
 
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    #[test]
+    fn f68_the_server_says_nothing_of_strangers_unless_it_is_asked() {
+        assert_eq!(with_quiet_server("warn"), "warn,actix_http=off");
+        assert_eq!(with_quiet_server("warn,actix_http=error"), "warn,actix_http=error");
+        for filter in [DEFAULT, "warn", "use_cases=debug", "error,actix_http=trace"] {
+            assert!(EnvFilter::try_new(with_quiet_server(filter)).is_ok(), "{filter}");
         }
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 pub(crate) use adapters_db::{Acceptance, Backup, Migrated};
 use adapters_db::{AdoptionRequest, Database, DatabaseError, DatabaseSettings, DeploymentPolicy, MigrationRun};
-use adapters_http::{Callback, Listening, Readiness, WalletApi, serve_callback, serve_wallet_api};
+use adapters_http::{Callback, Listening, Readiness, WalletApi, result_codes, serve_callback, serve_wallet_api};
 use adapters_keys::KeyPair;
 use chrono::TimeDelta;
 use domain::FundsKind;
@@ -144,6 +144,11 @@ pub(crate) fn check(settings: &Settings) -> Result<(), CliError> {
     Certificates::read(settings).map(|_| ())
 }
 
+/// The status and the code of each result that Alipay+ can be answered.
+fn answer_codes() -> [(&'static str, &'static str); result_codes::ANSWERED.len()] {
+    result_codes::ANSWERED.map(|code| (code.status.as_str(), code.name))
+}
+
 /// A new key pair.
 pub(crate) fn key_pair() -> Result<KeyPair, CliError> {
     adapters_keys::generate().map_err(|error| CliError::new(error.to_string()))
@@ -181,7 +186,7 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
         days,
         oldest_open_reversal: settings.wallet_api.oldest_open_reversal,
         readiness: readiness.clone(),
-        metrics: Arc::new(metrics::start()?),
+        metrics: Arc::new(metrics::start(&answer_codes())?),
     };
     let listening = Listening { listener: callback_listener, tls: certificates.callback };
     let answering = serve_callback(listening, answers).map_err(|error| cannot_serve("callback", &error))?;

@@ -44,12 +44,6 @@ pub trait SettlementStore: Send + Sync {
     /// The cases of these ids as last committed, in any order; unknown ones are left out.
     async fn find_all(&self, ids: &[PaymentRequestId]) -> Result<Vec<Case>, UnavailableError>;
 
-    /// Some of the recorded ids, as an example of the forms that ids have: at most `limit`, in any order, and none twice.
-    ///
-    /// - They MUST come from all parts of the record, and there MUST be one where any is recorded.
-    /// - It MUST take the same time however many are recorded.
-    async fn example_ids(&self, limit: u32) -> Result<Vec<PaymentRequestId>, UnavailableError>;
-
     /// The cases that have refunds of these ids, in any order.
     async fn find_refunded(&self, ids: &[RefundRequestId]) -> Result<Vec<Case>, UnavailableError>;
 }

@@ -85,10 +85,6 @@ impl SettlementStore for WatchedDays {
         self.inner.find_all(ids).await
     }
 
-    async fn example_ids(&self, limit: u32) -> Result<Vec<PaymentRequestId>, UnavailableError> {
-        self.inner.example_ids(limit).await
-    }
-
     async fn find_refunded(&self, ids: &[RefundRequestId]) -> Result<Vec<Case>, UnavailableError> {
         self.inner.find_refunded(ids).await
     }

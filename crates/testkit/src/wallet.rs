@@ -74,6 +74,13 @@ impl WalletClient {
         Ok(of_yen.map_or(0, |balance| balance["value"].as_str().unwrap().parse().unwrap()))
     }
 
+    /// What `/readyz` says to a caller with a token, ready or not.
+    pub async fn readiness(&self) -> Result<Value, String> {
+        let url = self.base.replace("/wallet/v1", "/readyz");
+        let response = self.http.get(url).bearer_auth(&self.operator).send().await.map_err(|error| error.to_string())?;
+        response.json().await.map_err(|error| error.to_string())
+    }
+
     /// Any other call by an operator: `path` begins after `/wallet/v1`.
     pub async fn get(&self, path: &str) -> Result<Value, String> {
         let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.operator);

@@ -4,7 +4,7 @@ use domain::PaymentRequestId;
 use sha2::{Digest, Sha256};
 
 /// How many buckets there are: enough for as many machines, and few enough that a batch of one bucket is still a batch.
-pub(crate) const BUCKETS: u8 = 32;
+const BUCKETS: u8 = 32;
 
 /// The key of a case in every table. Keys are in the order of their ids, which is the order of locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,7 +21,7 @@ pub(crate) use case::CaseRow;
 pub(crate) use day::DayRow;
 pub(crate) use deferral::{DeferralRow, ReceiptRow};
 pub(crate) use event::EventRow;
-pub(crate) use key::{BUCKETS, CaseKey};
+pub(crate) use key::CaseKey;
 pub(crate) use ledger::EntryRow;
 pub(crate) use loaded::{LoadedCase, LoadedRows};
 pub(crate) use refund::RefundRow;

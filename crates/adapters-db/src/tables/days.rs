@@ -9,7 +9,7 @@ use domain::ClearingDay;
 use ports::Page;
 
 use crate::rows::DayRow;
-use crate::schema::{cases, refunds, settlement_days};
+use crate::schema::{refunds, settlement_days};
 
 /// Something of a case that a closing has to account for.
 #[derive(Debug, Clone, QueryableByName)]
@@ -73,8 +73,6 @@ pub(crate) trait DayTables {
     fn due(&mut self, last: ClearingDay, after: (i64, &str), limit: i64) -> Result<Vec<Due>, DieselError>;
     /// The cases that the day accounts for.
     fn accounted_ids(&mut self, day: ClearingDay, page: &Page) -> Result<Vec<String>, DieselError>;
-    /// The first and the last `limit` ids of a bucket; those in the middle of a small one come twice.
-    fn outer_ids(&mut self, bucket: i16, limit: i64) -> Result<Vec<String>, DieselError>;
     /// The cases that have refunds of these ids.
     fn refunded_ids(&mut self, refunds: &[String]) -> Result<Vec<String>, DieselError>;
 }
@@ -112,13 +110,6 @@ macro_rules! day_tables {
                     .bind::<Text, _>(page.after.as_deref().unwrap_or_default())
                     .bind::<BigInt, _>(i64::from(page.limit));
                 Ok(accounted.load::<Due>(self)?.into_iter().map(|row| row.payment_request_id).collect())
-            }
-
-            fn outer_ids(&mut self, bucket: i16, limit: i64) -> Result<Vec<String>, DieselError> {
-                let of_bucket = || cases::table.filter(cases::bucket.eq(bucket)).select(cases::payment_request_id);
-                let first = of_bucket().order(cases::payment_request_id.asc()).limit(limit).load::<String>(self)?;
-                let last = of_bucket().order(cases::payment_request_id.desc()).limit(limit).load(self)?;
-                Ok([first, last].concat())
             }
 
             fn refunded_ids(&mut self, ids: &[String]) -> Result<Vec<String>, DieselError> {

@@ -16,6 +16,7 @@ mod migrations;
 mod outages;
 mod proxy;
 mod rows;
+mod secrets;
 #[allow(dead_code, reason = "the tests of failovers use the rest")]
 mod server;
 mod sqlite;

@@ -12,13 +12,14 @@ use domain::PspId;
 use governor::Quota;
 use metrics::counter;
 use ports::{MessageSigner, MessageVerifier};
-use tracing::{error, field, warn};
+use tracing::{debug, error, field, warn};
 use use_cases::Ports;
 
 use super::rejection::Rejection;
-use super::rejection_budget::RejectionBudgets;
 use super::result_codes::ApiResult;
 use super::signature_header::{self, Content};
+use crate::quiet::{QuietLog, QuietLogs};
+use crate::rejection_budget::RejectionBudgets;
 
 /// What the callback is served with.
 pub struct Callback {
@@ -45,11 +46,14 @@ pub(super) struct CallbackEndpoint(Arc<Shared>);
 struct Shared {
     callback: Callback,
     budgets: RejectionBudgets,
+    rejections: QuietLogs,
+    unread_bodies: QuietLog,
 }
 
 impl CallbackEndpoint {
     pub(super) fn new(callback: Callback, rejections_per_peer: Quota) -> Self {
-        Self(Arc::new(Shared { callback, budgets: RejectionBudgets::new(rejections_per_peer) }))
+        let (budgets, rejections) = (RejectionBudgets::new(rejections_per_peer), QuietLogs::default());
+        Self(Arc::new(Shared { callback, budgets, rejections, unread_bodies: QuietLog::default() }))
     }
 
     pub(super) fn callback(&self) -> &Callback {
@@ -85,27 +89,43 @@ impl CallbackEndpoint {
         let affordable = rejection.is_verified() || self.0.budgets.spend(peer);
         match rejection.result() {
             Ok(result) if affordable => {
-                let (result_code, reason) = (result.code.name, result.message);
-                warn!(result_code, reason, peer = peer.map(field::display), "a request was rejected with a signed answer");
+                self.log_rejection(result, peer);
                 self.answer(result, &ResponseContext::of(request)).await
             }
             Ok(_) => unsigned(StatusCode::TOO_MANY_REQUESTS),
-            Err(status) => close_connection(if affordable { status } else { StatusCode::TOO_MANY_REQUESTS }, peer),
+            Err(status) => self.close_connection(if affordable { status } else { StatusCode::TOO_MANY_REQUESTS }, peer),
         }
     }
-}
 
-/// Ends a request whose body was not read to its end, and its connection with it.
-fn close_connection(status: StatusCode, peer: Option<IpAddr>) -> HttpResponse {
-    if status != StatusCode::TOO_MANY_REQUESTS {
-        warn!(%status, peer = peer.map(field::display), "a request was rejected without a signed answer: its body could not be read");
+    /// Answers a request for a path that is not served. It costs a stranger as much as any other rejection.
+    pub(super) fn reject_path(&self, request: &HttpRequest) -> HttpResponse {
+        let affordable = self.0.budgets.spend(request.peer_addr().map(|peer| peer.ip()));
+        unsigned(if affordable { StatusCode::NOT_FOUND } else { StatusCode::TOO_MANY_REQUESTS })
     }
-    count_unsigned(status);
-    HttpResponse::build(status).force_close().finish()
+
+    /// Says why, once a minute for each code: anybody can be rejected as often as they like.
+    fn log_rejection(&self, result: ApiResult, peer: Option<IpAddr>) {
+        let (result_code, reason, peer) = (result.code.name, result.message, peer.map(field::display));
+        match self.0.rejections.of(result_code).line() {
+            Some(unsaid) => warn!(result_code, reason, peer, unsaid, "a request was rejected with a signed answer"),
+            None => debug!(result_code, reason, peer, "one more request was rejected with a signed answer"),
+        }
+    }
+
+    /// Ends a request whose body was not read to its end, and its connection with it.
+    fn close_connection(&self, status: StatusCode, peer: Option<IpAddr>) -> HttpResponse {
+        let is_told = status != StatusCode::TOO_MANY_REQUESTS;
+        if let Some(unsaid) = is_told.then(|| self.0.unread_bodies.line()).flatten() {
+            let peer = peer.map(field::display);
+            warn!(%status, peer, unsaid, "a request was rejected without a signed answer: its body could not be read");
+        }
+        count_unsigned(status);
+        HttpResponse::build(status).force_close().finish()
+    }
 }
 
 /// An answer without body and signature: its status says all.
-pub(super) fn unsigned(status: StatusCode) -> HttpResponse {
+fn unsigned(status: StatusCode) -> HttpResponse {
     count_unsigned(status);
     HttpResponse::build(status).finish()
 }

@@ -4,13 +4,12 @@ use std::io;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpResponse, guard};
+use actix_web::{HttpRequest, HttpResponse, guard};
 
-use super::callback::{Callback, CallbackEndpoint, unsigned};
+use super::callback::{Callback, CallbackEndpoint};
 use super::endpoints::endpoints;
-use super::rejection_budget::REJECTIONS_PER_PEER;
+use crate::rejection_budget::REJECTIONS_PER_PEER;
 use crate::server::{Listening, serve};
 
 /// The time for the signature and for sending the answer, beyond the answer budget.
@@ -24,7 +23,7 @@ const FINISHING: Duration = Duration::from_secs(2);
 pub fn serve_callback(listening: Listening, callback: Callback) -> io::Result<Server> {
     let patience = callback.answer_budget.saturating_add(FINISHING);
     let endpoint = CallbackEndpoint::new(callback, REJECTIONS_PER_PEER);
-    serve(listening, patience, move |app| attach(&endpoint, app))
+    serve(("callback", listening), patience, move |app| attach(&endpoint, app))
 }
 
 /// Routes by guards on the path as it stands in the request, because the router itself compares decoded paths. Each guard is on a scope
@@ -37,8 +36,8 @@ fn attach(endpoint: &CallbackEndpoint, app: &mut ServiceConfig) {
     app.app_data(Data::new(endpoint.clone())).default_service(web::to(unknown_path));
 }
 
-async fn unknown_path() -> HttpResponse {
-    unsigned(StatusCode::NOT_FOUND)
+async fn unknown_path(endpoint: Data<CallbackEndpoint>, request: HttpRequest) -> HttpResponse {
+    endpoint.reject_path(&request)
 }
 
 #[cfg(test)]
@@ -48,7 +47,7 @@ mod tests {
     use std::time::Duration;
 
     use actix_web::App;
-    use actix_web::http::Method;
+    use actix_web::http::{Method, StatusCode};
     use actix_web::test::{TestRequest, call_service, init_service, read_body};
     use async_trait::async_trait;
     use chrono::{DateTime, Utc};
@@ -114,10 +113,12 @@ mod tests {
         let app = init_service(App::new().configure(|app| attach(&endpoint, app))).await;
         let (good, bad, peer) = ("algorithm=RSA256,signature=AAAA", "algorithm=RSA256,signature=AAAB", "192.0.2.1");
         let wrong_method = |peer| request(bad, peer).method(Method::PUT);
-        for refused in [request(bad, peer), wrong_method(peer)] {
-            assert_eq!(call_service(&app, refused.to_request()).await.status(), StatusCode::OK);
+        let elsewhere = |peer| request(good, peer).uri("/x");
+        for (refused, status) in [(request(bad, peer), StatusCode::OK), (elsewhere(peer), StatusCode::NOT_FOUND)] {
+            assert_eq!(call_service(&app, refused.to_request()).await.status(), status);
         }
-        for refused in [request(bad, peer), wrong_method(peer), request(bad, peer).set_payload(vec![b' '; 65 * 1024])] {
+        let too_long = request(bad, peer).set_payload(vec![b' '; 65 * 1024]);
+        for refused in [request(bad, peer), wrong_method(peer), elsewhere(peer), too_long] {
             let response = call_service(&app, refused.to_request()).await;
             assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
             assert!(!response.headers().contains_key("signature") && read_body(response).await.is_empty());

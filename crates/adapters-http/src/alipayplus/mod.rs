@@ -8,7 +8,6 @@ mod endpoints;
 mod freshness;
 mod listener;
 mod rejection;
-mod rejection_budget;
 pub mod result_codes;
 pub mod signature_header;
 mod signed;

@@ -46,6 +46,23 @@ const PROCESS_FAIL: ResultCode = failed("PROCESS_FAIL");
 const ORDER_NOT_EXIST: ResultCode = failed("ORDER_NOT_EXIST");
 const ORDER_IS_CLOSED: ResultCode = failed("ORDER_IS_CLOSED");
 
+/// Every code that an answer to Alipay+ can have: what they are counted by begins with 0 for each, so that an alert sees the first.
+pub const ANSWERED: [ResultCode; 13] = [
+    SUCCESS,
+    UNKNOWN_EXCEPTION,
+    REQUEST_TRAFFIC_EXCEED_LIMIT,
+    METHOD_NOT_SUPPORTED,
+    MEDIA_TYPE_NOT_ACCEPTABLE,
+    INVALID_CLIENT,
+    INVALID_SIGNATURE,
+    KEY_NOT_FOUND,
+    PARAM_ILLEGAL,
+    ACCESS_DENIED,
+    PROCESS_FAIL,
+    failed("CANCEL_WINDOW_EXCEED"),
+    ORDER_NOT_EXIST,
+];
+
 pub(super) const OVERLOADED: ApiResult = REQUEST_TRAFFIC_EXCEED_LIMIT.saying("Too many requests are waiting");
 pub(super) const WRONG_METHOD: ApiResult = METHOD_NOT_SUPPORTED.saying("The method must be POST");
 pub(super) const WRONG_MEDIA_TYPE: ApiResult =
@@ -145,5 +162,33 @@ mod tests {
         ] {
             assert_eq!(short(of_answer(Answer::Refused(refusal))), (code, ResultStatus::F));
         }
+    }
+
+    #[test]
+    fn f92_every_code_of_an_answer_is_counted_from_0() {
+        let refusals = [
+            Refusal::DifferentRequest,
+            Refusal::PeriodOver(RefusalCode::ProcessFail),
+            Refusal::PeriodOver(RefusalCode::CancelWindowExceed),
+            Refusal::PartlyRefunded,
+            Refusal::NeverReceived,
+        ];
+        let answers = refusals.map(Answer::Refused).into_iter().chain([Answer::Cancelled, Answer::Pending]).map(of_answer);
+        let rejections = [
+            OVERLOADED,
+            WRONG_METHOD,
+            WRONG_MEDIA_TYPE,
+            UNKNOWN_CLIENT,
+            MALFORMED_SIGNATURE,
+            UNKNOWN_KEY,
+            MALFORMED_HEADERS,
+            WRONG_SIGNATURE,
+            NOT_FRESH,
+            MALFORMED_CANCEL,
+            OTHER_PSP,
+        ];
+        let given: Vec<_> = answers.chain(rejections).map(|result| result.code).collect();
+        assert!(given.iter().all(|code| ANSWERED.contains(code)), "{given:?}");
+        assert!(ANSWERED.iter().all(|code| given.contains(code)), "{given:?}");
     }
 }

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use actix_web::dev::Payload;
 use actix_web::error::{ErrorInternalServerError, InternalError};
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::web::{self, Bytes, Data};
+use actix_web::web::{Bytes, Data};
 use actix_web::{FromRequest, HttpRequest};
 use chrono::{DateTime, Utc};
 use domain::{PspId, REQUEST_TIME_APART};
@@ -20,6 +20,10 @@ use super::freshness::{self, is_fresh};
 use super::rejection::Rejection;
 use super::result_codes::ApiResult;
 use super::signature_header::{ClaimedKey, Content, SignatureHeader};
+use crate::body::{BodyError, read_body};
+
+/// Every name of UTF-8, by the Encoding Standard (encoding.spec.whatwg.org). Client libraries send several of them.
+const UTF_8_LABELS: [&str; 6] = ["utf-8", "utf8", "unicode-1-1-utf-8", "unicode11utf8", "unicode20utf8", "x-unicode20utf8"];
 
 /// A message has a few hundred bytes.
 const LARGEST_BODY: usize = 64 * 1024;
@@ -93,7 +97,7 @@ async fn receive<M: Message>(
         return Err(Rejection::MediaType);
     }
     let deadline = arrival.instant + callback.answer_budget;
-    let body = read_body(request, payload, deadline).await.map_err(Rejection::Body)?;
+    let body = read_until(deadline, request, payload).await.map_err(Rejection::Body)?;
     let context = ResponseContext::of(request);
     let request_time = verify(callback.verifier.as_ref(), (&context, request.headers()), &body, arrival.at)?;
     let request_time = freshness::read(request_time.as_bytes());
@@ -120,23 +124,19 @@ fn is_json(content_type: &HeaderValue) -> bool {
     let json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
     let utf8 = |parameter: &str| match parameter.split_once('=') {
         Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => {
-            charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+            let label = charset.trim().trim_matches(['"', '\'']).trim();
+            UTF_8_LABELS.iter().any(|known| label.eq_ignore_ascii_case(known))
         }
         Some(_) | None => true,
     };
     json && parts.all(utf8)
 }
 
-async fn read_body(request: &HttpRequest, mut payload: Payload, deadline: Instant) -> Result<Bytes, StatusCode> {
-    let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > LARGEST_BODY) {
-        return Err(StatusCode::PAYLOAD_TOO_LARGE);
-    }
-    let payload = web::Payload::from_request(request, &mut payload).await.map_err(|_| StatusCode::BAD_REQUEST)?;
-    match tokio::time::timeout_at(deadline.into(), payload.to_bytes_limited(LARGEST_BODY)).await {
-        Ok(Ok(Ok(body))) => Ok(body),
-        Ok(Ok(Err(_broken_off))) => Err(StatusCode::BAD_REQUEST),
-        Ok(Err(_too_large)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
+async fn read_until(deadline: Instant, request: &HttpRequest, payload: Payload) -> Result<Bytes, StatusCode> {
+    match tokio::time::timeout_at(deadline.into(), read_body(request, payload, LARGEST_BODY)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(BodyError::BrokenOff)) => Err(StatusCode::BAD_REQUEST),
+        Ok(Err(BodyError::TooLarge)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
         Err(_too_slow) => Err(StatusCode::REQUEST_TIMEOUT),
     }
 }

@@ -24,10 +24,10 @@ pub(crate) async fn metrics_text(operations: web::Data<Operations>) -> HttpRespo
 
 /// What could not be looked up is set to NaN: an old number would look like a new one.
 fn set_gauges(report: &ReadinessReport) {
-    let ReadinessReport { reason, backlog, database_clock_ahead, oldest_open_for, oldest_deferred_for } = report;
+    let ReadinessReport { reasons, backlog, database_clock_ahead, oldest_open_for, oldest_deferred_for } = report;
     let number = |count: Option<u64>| count.map_or(f64::NAN, |count| count as f64);
     let backlog = backlog.as_ref();
-    gauge!("rescind_ready").set(if reason.is_none() { 1.0 } else { 0.0 });
+    gauge!("rescind_ready").set(if reasons.is_empty() { 1.0 } else { 0.0 });
     gauge!("rescind_deferred_cancels").set(number(backlog.map(|backlog| backlog.deferred)));
     gauge!("rescind_open_reversals").set(number(backlog.map(|backlog| backlog.open)));
     gauge!("rescind_parked_reversals").set(number(backlog.map(|backlog| backlog.parked)));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{CLOCKS_APART, PaymentRequestId, REQUEST_TIME_APART};
 use ports::{Backlog, UnavailableError};
@@ -14,6 +14,7 @@ use use_cases::Ports;
 use utoipa::ToSchema;
 
 use crate::timestamps;
+use crate::wallet::Caller;
 
 /// How long the database may take to say what waits; shorter than the usual timeout of a probe.
 const LOOK_WITHIN: Duration = Duration::from_secs(2);
@@ -55,11 +56,70 @@ pub(crate) struct Operations {
     pub(crate) metrics: RenderedMetrics,
 }
 
+/// Why a process does not want work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum UnreadyReason {
+    Stopping,
+    /// With what the database or its connection says.
+    Database(UnavailableError),
+    /// With how far the two clocks are apart.
+    Clocks(TimeDelta),
+    /// With how far this one is ahead of the times that requests say.
+    ClockWrong(TimeDelta),
+    /// With the reversal and since when it is open.
+    Reversals(PaymentRequestId, DateTime<Utc>),
+    /// With the payment and since when its cancel waits for a lookup.
+    Deferred(PaymentRequestId, DateTime<Utc>),
+}
+
+/// The kind of reason, as anybody may know it: it names nobody and nothing.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum ReasonCode {
+    Stopping,
+    Database,
+    Clocks,
+    Reversals,
+    Deferred,
+}
+
+impl UnreadyReason {
+    fn code(&self) -> ReasonCode {
+        match self {
+            Self::Stopping => ReasonCode::Stopping,
+            Self::Database(_) => ReasonCode::Database,
+            Self::Clocks(_) | Self::ClockWrong(_) => ReasonCode::Clocks,
+            Self::Reversals(..) => ReasonCode::Reversals,
+            Self::Deferred(..) => ReasonCode::Deferred,
+        }
+    }
+
+    /// The reason in words. They may name a payment or a server, so they are for callers with a token.
+    fn details(&self) -> String {
+        match self {
+            Self::Stopping => "stopping: accepted work is finished first".to_owned(),
+            Self::Database(unavailable) => format!("database: {unavailable}"),
+            Self::Clocks(apart) => format!("clocks: this one and the database's are {} s apart", apart.num_seconds()),
+            Self::ClockWrong(ahead) => {
+                let direction = if *ahead > TimeDelta::zero() { "ahead of" } else { "behind" };
+                let apart = ahead.abs().num_seconds();
+                format!("clocks: this one is {apart} s {direction} the Request-Times of the last requests")
+            }
+            Self::Deferred(id, since) => {
+                format!("deferred: {id} has waited for a lookup since {}", timestamps::format(*since))
+            }
+            Self::Reversals(id, opened_at) => {
+                format!("reversals: {id} has been open since {}", timestamps::format(*opened_at))
+            }
+        }
+    }
+}
+
 /// What was found when the process was looked at.
 #[derive(Default)]
 pub(super) struct ReadinessReport {
-    /// Why the process is not ready; `None` where it is.
-    pub(super) reason: Option<String>,
+    /// Why the process is not ready; empty where it is.
+    pub(super) reasons: Vec<UnreadyReason>,
     /// Where the database answered.
     pub(super) backlog: Option<Backlog>,
     /// How far the database's clock is ahead of this process's.
@@ -70,16 +130,18 @@ pub(super) struct ReadinessReport {
     pub(super) oldest_deferred_for: Option<TimeDelta>,
 }
 
-/// Whether the process wants more work, and what waits in all processes together. What waits is absent where the database does not
-/// answer.
-#[derive(Serialize, ToSchema)]
+/// Whether the process wants more work. To a caller with a token also why, in words, and what waits in all processes together; that is absent
+/// where the database does not answer.
+#[derive(Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ReadinessBody {
     ready: bool,
     /// Why it is not ready.
+    reasons: Vec<ReasonCode>,
+    /// With a token only: the same reasons in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    reason: Option<String>,
+    details: Option<Vec<String>>,
     /// Cancels that cannot be decided yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -126,69 +188,67 @@ struct OldestDeferred {
 /// Whether more work should be sent here.
 #[utoipa::path(
     tag = "operations",
-    security(()),
+    security((), ("bearer" = [])),
     responses(
         (status = 200, body = ReadinessBody, description = "Send work here"),
-        (status = 503, body = ReadinessBody, description = "Do not; `reason` says why")
+        (status = 503, body = ReadinessBody, description = "Do not; `reasons` says why")
     )
 )]
 #[get("/readyz")]
-pub(crate) async fn readyz(operations: web::Data<Operations>) -> HttpResponse {
-    let body = ReadinessBody::from(operations.report().await);
-    let status = if body.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    HttpResponse::build(status).json(body)
+pub(crate) async fn readyz(operations: web::Data<Operations>, request: HttpRequest) -> HttpResponse {
+    let report = operations.report().await;
+    let is_ready = report.reasons.is_empty();
+    let reasons = report.reasons.iter().map(UnreadyReason::code).collect();
+    let body = ReadinessBody { ready: is_ready, reasons, ..ReadinessBody::default() };
+    let body = if Caller::of(&request).is_some() { body.with_details(&report) } else { body };
+    HttpResponse::build(if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }).json(body)
 }
 
 impl Operations {
     /// Looks at the process and its database.
     pub(super) async fn report(&self) -> ReadinessReport {
-        let unready = |reason| ReadinessReport { reason: Some(reason), ..ReadinessReport::default() };
+        let unready = |reason| ReadinessReport { reasons: vec![reason], ..ReadinessReport::default() };
         if self.readiness.is_stopping() {
-            return unready("stopping".to_owned());
+            return unready(UnreadyReason::Stopping);
         }
         let store = &self.ports.store;
         let looking = async { Ok((store.check().await?, store.backlog().await?)) };
         let looked = tokio::time::timeout(LOOK_WITHIN.min(self.call_budget), looking).await;
         let (database_clock, backlog) = match looked.unwrap_or_else(|_| Err(UnavailableError::because("no answer in time"))) {
             Ok(found) => found,
-            Err(unavailable) => return unready(format!("database: {unavailable}")),
+            Err(unavailable) => return unready(UnreadyReason::Database(unavailable)),
         };
         let now = self.ports.clock.now();
         let database_clock_ahead = database_clock.map(|clock| clock - now);
         let oldest_open_for = backlog.oldest_open.as_ref().map(|(_, opened_at)| now - *opened_at);
         let oldest_deferred_for = backlog.oldest_deferred.as_ref().map(|(_, since)| now - *since);
-        let clock_ahead = self.ports.request_times.clock_ahead(self.ports.clock.as_ref());
-        let reason = clocks_apart(database_clock_ahead).or_else(|| clock_wrong(clock_ahead));
-        let reason = reason.or_else(|| too_old(&backlog, self.oldest_open_reversal, now));
-        ReadinessReport { reason, backlog: Some(backlog), database_clock_ahead, oldest_open_for, oldest_deferred_for }
+        let clocks = clocks_apart(database_clock_ahead);
+        let clocks = clocks.or_else(|| clock_wrong(self.ports.request_times.clock_ahead(self.ports.clock.as_ref())));
+        let reasons = clocks.into_iter().chain(too_old(&backlog, self.oldest_open_reversal, now)).collect();
+        ReadinessReport { reasons, backlog: Some(backlog), database_clock_ahead, oldest_open_for, oldest_deferred_for }
     }
 }
 
-fn clocks_apart(database_clock_ahead: Option<TimeDelta>) -> Option<String> {
+fn clocks_apart(database_clock_ahead: Option<TimeDelta>) -> Option<UnreadyReason> {
     let apart = database_clock_ahead?.abs();
-    (apart > CLOCKS_APART).then(|| format!("clocks: this one and the database's are {} s apart", apart.num_seconds()))
+    (apart > CLOCKS_APART).then_some(UnreadyReason::Clocks(apart))
 }
 
 /// Alipay+'s clock against ours. One header proves nothing, and this is the median of many.
-fn clock_wrong(ahead: Option<TimeDelta>) -> Option<String> {
-    let ahead = ahead.filter(|ahead| ahead.abs() > REQUEST_TIME_APART)?;
-    let direction = if ahead > TimeDelta::zero() { "ahead of" } else { "behind" };
-    let apart = ahead.abs().num_seconds();
-    Some(format!("clocks: this one is {apart} s {direction} the Request-Times of the last requests"))
+fn clock_wrong(ahead: Option<TimeDelta>) -> Option<UnreadyReason> {
+    ahead.filter(|ahead| ahead.abs() > REQUEST_TIME_APART).map(UnreadyReason::ClockWrong)
 }
 
 /// What is open, or waits for a lookup, for too long needs an operator, whichever side is at fault.
-fn too_old(backlog: &Backlog, limit: TimeDelta, now: DateTime<Utc>) -> Option<String> {
-    let is_too_old = |(_, since): &&(PaymentRequestId, DateTime<Utc>)| now - *since > limit;
-    if let Some((id, opened_at)) = backlog.oldest_open.as_ref().filter(is_too_old) {
-        return Some(format!("reversals: {id} has been open since {}", timestamps::format(*opened_at)));
-    }
-    let (id, since) = backlog.oldest_deferred.as_ref().filter(is_too_old)?;
-    Some(format!("deferred: {id} has waited for a lookup since {}", timestamps::format(*since)))
+fn too_old(backlog: &Backlog, limit: TimeDelta, now: DateTime<Utc>) -> impl Iterator<Item = UnreadyReason> {
+    let is_too_old = |(_, since): &(PaymentRequestId, DateTime<Utc>)| now - *since > limit;
+    let open = backlog.oldest_open.clone().filter(is_too_old).map(|(id, opened_at)| UnreadyReason::Reversals(id, opened_at));
+    let deferred = backlog.oldest_deferred.clone().filter(is_too_old).map(|(id, since)| UnreadyReason::Deferred(id, since));
+    open.into_iter().chain(deferred)
 }
 
-impl From<ReadinessReport> for ReadinessBody {
-    fn from(ReadinessReport { reason, backlog, .. }: ReadinessReport) -> Self {
+impl ReadinessBody {
+    fn with_details(self, ReadinessReport { reasons, backlog, .. }: &ReadinessReport) -> Self {
         let count = |count: fn(&Backlog) -> u64| backlog.as_ref().map(count);
         let oldest = backlog.as_ref().and_then(|backlog| backlog.oldest_open.as_ref());
         let oldest_open_reversal = oldest
@@ -197,13 +257,13 @@ impl From<ReadinessReport> for ReadinessBody {
         let oldest_deferred = waits_longest
             .map(|(id, since)| OldestDeferred { payment_request_id: id.to_string(), since: timestamps::format(*since) });
         Self {
-            ready: reason.is_none(),
             oldest_deferred,
+            details: Some(reasons.iter().map(UnreadyReason::details).collect()),
             deferred: count(|backlog| backlog.deferred),
             open_reversals: count(|backlog| backlog.open),
             parked_reversals: count(|backlog| backlog.parked),
             oldest_open_reversal,
-            reason,
+            ..self
         }
     }
 }

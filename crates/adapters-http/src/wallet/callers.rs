@@ -10,6 +10,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use subtle::ConstantTimeEq;
 
 use super::problem::ApiError;
+use crate::rejection_budget::RejectionBudgets;
 
 const SHORTEST_TOKEN: usize = 16;
 
@@ -125,10 +126,22 @@ impl FromRequest for Caller {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let tokens = request.app_data::<web::Data<Tokens>>();
-        let caller = bearer_token(request).and_then(|token| tokens?.caller(token));
-        ready(caller.ok_or_else(ApiError::unauthorized))
+        ready(Self::of(request).ok_or_else(|| refuse(request, ApiError::unauthorized())))
     }
+}
+
+impl Caller {
+    /// Who calls, where the token is known.
+    pub(crate) fn of(request: &HttpRequest) -> Option<Self> {
+        request.app_data::<web::Data<Tokens>>()?.caller(bearer_token(request)?)
+    }
+}
+
+/// Refuses a call without a known token. A peer that makes too many of them is told only that.
+pub(crate) fn refuse(request: &HttpRequest, because: ApiError) -> ApiError {
+    let budgets = request.app_data::<web::Data<RejectionBudgets>>();
+    let is_affordable = budgets.is_none_or(|budgets| budgets.spend(request.peer_addr().map(|peer| peer.ip())));
+    if is_affordable { because } else { ApiError::too_many_requests() }
 }
 
 impl FromRequest for Operator {

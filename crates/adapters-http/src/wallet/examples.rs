@@ -197,12 +197,15 @@ fn settlement() -> Value {
 }
 
 fn operations() -> Vec<BodyExample> {
-    let ready = json!({ "ready": true, "deferred": 0, "openReversals": 0, "parkedReversals": 0 });
+    let detailed =
+        json!({ "ready": true, "reasons": [], "details": [], "deferred": 0, "openReversals": 0, "parkedReversals": 0 });
+    let stopping = json!({ "ready": false, "reasons": ["stopping"] });
     vec![
         response("livez", "200", "ok", json!("ok")),
         response("livez", "503", "stuck", json!("the database has not ended a batch for 31 s")),
-        response("readyz", "200", "ready", ready),
-        response("readyz", "503", "stopping", json!({ "ready": false, "reason": "stopping" })),
+        response("readyz", "200", "ready", json!({ "ready": true, "reasons": [] })),
+        response("readyz", "200", "detailed", detailed),
+        response("readyz", "503", "stopping", stopping),
         response("metrics_text", "200", "counted", json!("# TYPE rescind_ready gauge\nrescind_ready 1\n")),
         response("openapi_json", "200", "document", json!({ "openapi": "3.1.0", "info": { "title": "Rescind" } })),
     ]

@@ -2,9 +2,9 @@
 
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, web};
 use domain::{AccountId, ClearingDay, PaymentRequestId, RefundRequestId};
 use percent_encoding::percent_decode_str;
@@ -16,6 +16,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::LONGEST_BODY;
 use super::fields::identifier;
 use super::problem::ApiError;
+use super::state::WalletApi;
+use crate::body::{BodyError, read_body};
 use crate::json::{self, JsonError};
 
 /// How many items a page has where the query has no `limit`.
@@ -155,11 +157,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let bytes = web::Bytes::from_request(request, payload);
+        let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let bytes = bytes.await.map_err(|error| match error.as_response_error().status_code() {
-                StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large(LONGEST_BODY),
-                _ => ApiError::malformed("the body could not be read to its end"),
+            let broken_off = || ApiError::malformed("the body could not be read to its end");
+            let budget = request.app_data::<web::Data<WalletApi>>().map_or(Duration::ZERO, |api| api.call_budget);
+            let read = tokio::time::timeout(budget, read_body(&request, payload, LONGEST_BODY)).await;
+            let bytes = read.map_err(|_too_slow| broken_off())?.map_err(|error| match error {
+                BodyError::TooLarge => ApiError::too_large(LONGEST_BODY),
+                BodyError::BrokenOff => broken_off(),
             })?;
             json::parse_object(&bytes).map(Self).map_err(ApiError::from)
         })

@@ -21,6 +21,7 @@ mod state;
 /// How long a request's body may be, in bytes.
 const LONGEST_BODY: usize = 64 * 1024;
 
+pub(crate) use callers::Caller;
 pub use callers::Tokens;
 pub use listener::serve_wallet_api;
 pub use openapi::openapi;

@@ -32,6 +32,8 @@ pub(super) enum Problem {
     TooLarge,
     /// A member or parameter is missing or has a wrong value.
     NotAcceptable,
+    /// Too many calls without a known token came from there.
+    TooManyRequests,
     /// There is no answer now; the same call again is harmless.
     Unavailable,
 }
@@ -70,6 +72,7 @@ impl Problem {
         Self::PaymentsAreTheCores,
         Self::TooLarge,
         Self::NotAcceptable,
+        Self::TooManyRequests,
         Self::Unavailable,
     ];
 
@@ -83,6 +86,7 @@ impl Problem {
             Self::PaymentsAreTheCores => "payments-are-the-cores",
             Self::TooLarge => "too-large",
             Self::NotAcceptable => "not-acceptable",
+            Self::TooManyRequests => "too-many-requests",
             Self::Unavailable => "unavailable",
         }
     }
@@ -96,6 +100,7 @@ impl Problem {
             Self::Conflict | Self::PaymentsAreTheCores => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotAcceptable => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -150,6 +155,11 @@ impl ApiError {
         Problem::NotAcceptable.with(detail)
     }
 
+    pub(crate) fn too_many_requests() -> Self {
+        Problem::TooManyRequests
+            .with("too many calls without a known token came from this address; those with one are never refused for it")
+    }
+
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         Problem::Unavailable.with(detail)
     }
@@ -181,7 +191,7 @@ impl ResponseError for ApiError {
         if self.problem == Problem::Unauthorized {
             response.insert_header((WWW_AUTHENTICATE, "Bearer"));
         }
-        if self.problem == Problem::Unavailable {
+        if matches!(self.problem, Problem::Unavailable | Problem::TooManyRequests) {
             response.insert_header((RETRY_AFTER, "1"));
         }
         response.content_type("application/problem+json").json(self.details())
@@ -204,6 +214,7 @@ pub(super) enum OpenDayProblem {}
 pub(super) enum NotFoundProblem {}
 
 const UNAUTHORIZED: &str = "The token is missing or unknown";
+const TOO_MANY: &str = "Too many calls without a known token came from this address";
 const NOT_ACCEPTABLE: &str = "A value is not acceptable; the detail names the member or parameter and what would be right";
 
 impl IntoResponses for QueryProblems {
@@ -211,6 +222,7 @@ impl IntoResponses for QueryProblems {
         responses([
             (UNAUTHORIZED, ApiError::unauthorized()),
             (NOT_ACCEPTABLE, ApiError::not_acceptable("limit: must be a number of 1 to 1000")),
+            (TOO_MANY, ApiError::too_many_requests()),
             (
                 "There is no answer now; ask again after `Retry-After` seconds",
                 ApiError::unavailable("the store does not answer; repeat the call"),
@@ -233,6 +245,7 @@ impl IntoResponses for CommandProblems {
             ),
             ("The body is longer than 64 KiB", ApiError::too_large(super::LONGEST_BODY)),
             (NOT_ACCEPTABLE, ApiError::not_acceptable("amount: value must be an integer of 1 to 9223372036854775807")),
+            (TOO_MANY, ApiError::too_many_requests()),
             (
                 "It is not known whether the call was recorded; repeat the same call after `Retry-After` seconds",
                 ApiError::unavailable("it is not known whether this was recorded; repeat the call"),

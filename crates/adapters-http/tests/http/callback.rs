@@ -1,6 +1,7 @@
 //! The callback over real sockets.
 
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -198,6 +199,23 @@ fn f26_both_live_keys_verify_by_their_version_or_without_any() {
         assert_eq!(service.code(&request), "SUCCESS");
     }
     assert_eq!(service.code(&Request::with(|request| request.key_version = None)), "SUCCESS");
+}
+
+#[test]
+fn f65_every_name_of_utf_8_is_taken_and_no_other_charset() {
+    let service = Service::start();
+    let charset = |name: &str| format!("application/json; charset={name}");
+    for name in
+        ["utf8", "UTF8", "\"utf8\"", "'utf-8'", "utf-8", "unicode-1-1-utf-8", "unicode11utf8", "unicode20utf8", "X-Unicode20UTF8"]
+    {
+        let media_type = charset(name);
+        assert_eq!(service.code(&Request::with(|r| r.content_types = vec![media_type.into()])), "SUCCESS", "{name}");
+    }
+    for name in ["utf-16", "utf-7", "latin1", "iso-8859-1", "gbk", "us-ascii", "utf", "utf-88", "cesu-8", "\"\""] {
+        let media_type = charset(name);
+        let code = service.code(&Request::with(|r| r.content_types = vec![media_type.into()]));
+        assert_eq!(code, "MEDIA_TYPE_NOT_ACCEPTABLE", "{name}");
+    }
 }
 
 #[test]
@@ -425,22 +443,27 @@ fn several_requests_share_a_connection() {
     }
 }
 
-const CERTIFICATE: &[u8] = include_bytes!("fixtures/tls-certificate.pem");
-const PRIVATE_KEY: &[u8] = include_bytes!("fixtures/tls-private.pem");
+pub(crate) const CERTIFICATE: &[u8] = include_bytes!("fixtures/tls-certificate.pem");
+pub(crate) const PRIVATE_KEY: &[u8] = include_bytes!("fixtures/tls-private.pem");
 
-#[test]
-fn https_is_answered_where_a_certificate_is_given() {
+/// TLS on a connection to a server with this certificate.
+pub(crate) fn tls_to(stream: TcpStream) -> rustls::StreamOwned<rustls::ClientConnection, TcpStream> {
     use rustls_pki_types::pem::PemObject;
 
-    let tls = tls_config(CERTIFICATE, PRIVATE_KEY).unwrap();
-    let service = Service::with(Setup { tls: Some(tls), ..Setup::default() });
     let mut roots = rustls::RootCertStore::empty();
     roots.add(rustls_pki_types::CertificateDer::from_pem_slice(CERTIFICATE).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let client = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let client = Arc::new(client.with_root_certificates(roots).with_no_client_auth());
     let connection = rustls::ClientConnection::new(client, "localhost".try_into().unwrap()).unwrap();
-    let mut stream = rustls::StreamOwned::new(connection, service.connect());
+    rustls::StreamOwned::new(connection, stream)
+}
+
+#[test]
+fn https_is_answered_where_a_certificate_is_given() {
+    let tls = tls_config(CERTIFICATE, PRIVATE_KEY).unwrap();
+    let service = Service::with(Setup { tls: Some(tls), ..Setup::default() });
+    let mut stream = tls_to(service.connect());
     stream.write_all(&Request::valid().bytes()).unwrap();
     assert_eq!(Response::read(&mut stream, false).body, SUCCESS);
 }

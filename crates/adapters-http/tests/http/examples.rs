@@ -101,6 +101,7 @@ fn a_cancelled_payment(examples: &Examples) {
     examples.expect("account 200 cancelled", &api.get("/wallet/v1/accounts/alice"));
     examples.expect("livez 200 ok", &api.ask("GET /livez", None, b""));
     examples.expect("readyz 200 ready", &api.ask("GET /readyz", None, b""));
+    examples.expect("readyz 200 detailed", &api.get("/readyz"));
     api.readiness.stopping();
     examples.expect("readyz 503 stopping", &api.ask("GET /readyz", None, b""));
 }

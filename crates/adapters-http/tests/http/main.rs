@@ -3,6 +3,7 @@
 
 mod alipayplus_side;
 mod callback;
+mod connections;
 mod examples;
 mod malformed;
 mod openapi;

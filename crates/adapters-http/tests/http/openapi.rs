@@ -73,7 +73,8 @@ fn every_call_needs_a_known_token() {
     let document: Value = serde_json::from_str(&adapters_http::openapi()).unwrap();
     let mut closed = 0;
     for (method, path, operation) in operations(&document) {
-        if operation["security"] == json!([{}]) {
+        // With a token `/readyz` says more.
+        if operation["security"].as_array().is_some_and(|ways| ways.contains(&json!({}))) {
             continue;
         }
         closed += 1;
@@ -89,14 +90,13 @@ fn every_call_needs_a_known_token() {
 }
 
 /// The members that are texts of any form: prose, and the cursor of a page.
-const FREE_TEXTS: [&str; 9] = [
+const FREE_TEXTS: [&str; 8] = [
     "AccountView.next",
     "DeferredList.next",
     "EventView.*",
     "OpenApiDocument.openapi",
     "ProblemDetails.detail",
     "ProblemDetails.title",
-    "ReadinessBody.reason",
     "ReversalList.next",
     "ReversalView.lastError",
 ];

@@ -31,7 +31,8 @@ fn a_process_that_stops_sends_the_wallet_away() {
     api.readiness.stopping();
     api.stop_lanes();
     assert_not_answered(&api.put("p1", &payment()));
-    assert_eq!(api.readiness(), (503, json!({"ready": false, "reason": "stopping"})));
+    let stopping = json!({"ready": false, "reasons": ["stopping"], "details": ["stopping: accepted work is finished first"]});
+    assert_eq!(api.readiness(), (503, stopping));
     let live = api.ask("GET /livez", None, b"");
     assert_eq!((live.status, live.body.as_str()), (200, "ok"));
 }
@@ -97,7 +98,7 @@ fn while_the_database_is_lost_every_call_is_to_be_repeated() {
         for path in ["payments/p1", "accounts/user-1", "reversals", "deferred"] {
             assert_not_answered(&api.get(&format!("/wallet/v1/{path}")));
         }
-        assert_eq!(api.readiness(), (503, json!({"ready": false, "reason": reason})));
+        assert_eq!(api.readiness(), (503, json!({"ready": false, "reasons": ["database"], "details": [reason]})));
     }
 }
 

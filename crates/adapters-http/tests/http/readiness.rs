@@ -10,6 +10,22 @@ use serde_json::json;
 
 use crate::wallet_side::{Api, disposition};
 
+#[test]
+fn f91_without_a_token_nobody_and_nothing_is_named() {
+    let api = Api::with_core();
+    api.cancel_with_attempt(&Wallet::of("p1"), timeout());
+    api.clock.advance(TimeDelta::minutes(6));
+    for authorization in [None, Some("Bearer unknown-token-0123"), Some("Bearer"), Some("")] {
+        let reply = api.ask("GET /readyz", authorization, b"");
+        assert_eq!((reply.status, reply.body.as_str()), (503, r#"{"ready":false,"reasons":["reversals"]}"#), "{authorization:?}");
+    }
+    let told = api.get("/readyz");
+    assert!(told.status == 503 && told.body.contains("p1 has been open since"), "{told:?}");
+    for path in ["/livez", "/metrics"] {
+        assert!(!api.ask(&format!("GET {path}"), None, b"").body.contains("p1"), "{path}");
+    }
+}
+
 fn timeout() -> ReversalOutcome {
     ReversalOutcome::Unknown("timeout".to_owned())
 }
@@ -22,13 +38,13 @@ fn a_reversal_that_is_open_for_too_long_is_named_until_it_is_done() {
     api.cancel_with_attempt(&younger, timeout());
     api.cancel_with_attempt(&Wallet::of("p2"), timeout());
     let oldest = json!({"reversalId": "p2", "openedAt": "2026-03-01T04:00:00Z"});
-    let open = json!({"ready": true, "deferred": 0, "openReversals": 2, "parkedReversals": 0, "oldestOpenReversal": oldest});
+    let open = json!({"ready": true, "reasons": [], "details": [], "deferred": 0, "openReversals": 2, "parkedReversals": 0, "oldestOpenReversal": oldest});
     api.clock.advance(TimeDelta::minutes(5));
     assert_eq!(api.readiness(), (200, open), "its limit is not past yet");
 
     api.clock.advance(TimeDelta::seconds(1));
     let too_old = json!({
-        "ready": false, "reason": "reversals: p2 has been open since 2026-03-01T04:00:00Z",
+        "ready": false, "reasons": ["reversals"], "details": ["reversals: p2 has been open since 2026-03-01T04:00:00Z"],
         "deferred": 0, "openReversals": 2, "parkedReversals": 0, "oldestOpenReversal": oldest,
     });
     assert_eq!(api.readiness(), (503, too_old));
@@ -41,7 +57,7 @@ fn a_reversal_that_is_open_for_too_long_is_named_until_it_is_done() {
         jitter: domain::Jitter(0),
     })));
     let oldest = json!({"reversalId": "p1", "openedAt": "2026-03-01T04:01:00Z"});
-    let better = json!({"ready": true, "deferred": 0, "openReversals": 1, "parkedReversals": 0, "oldestOpenReversal": oldest});
+    let better = json!({"ready": true, "reasons": [], "details": [], "deferred": 0, "openReversals": 1, "parkedReversals": 0, "oldestOpenReversal": oldest});
     assert_eq!(api.readiness(), (200, better));
 }
 
@@ -50,7 +66,7 @@ fn a_parked_reversal_is_counted_and_leaves_the_process_ready() {
     let api = Api::with_core();
     api.cancel_with_attempt(&Wallet::of("p1"), ReversalOutcome::Impossible("the account is closed".to_owned()));
     api.clock.advance(TimeDelta::days(30));
-    let counted = |parked: u64| json!({"ready": true, "deferred": 0, "openReversals": 0, "parkedReversals": parked});
+    let counted = |parked: u64| json!({"ready": true, "reasons": [], "details": [], "deferred": 0, "openReversals": 0, "parkedReversals": parked});
     assert_eq!(api.readiness(), (200, counted(1)));
     assert_eq!(disposition(&api.operate("p1/resolve", &json!({"note": "paid by hand"}))), "resolved");
     assert_eq!(api.readiness(), (200, counted(0)));
@@ -61,10 +77,10 @@ fn clocks_more_than_five_seconds_apart_make_the_process_unready() {
     let of_database = Arc::new(ManualClock::at(moment(0)));
     let store = MemoryStore::new(ledger_policy()).with_clock(Arc::clone(&of_database));
     let api = Api::over(Arc::new(store), Duration::from_secs(60));
-    let together = json!({"ready": true, "deferred": 0, "openReversals": 0, "parkedReversals": 0});
+    let together = json!({"ready": true, "reasons": [], "details": [], "deferred": 0, "openReversals": 0, "parkedReversals": 0});
     let apart = |seconds: i64| {
         let reason = format!("clocks: this one and the database's are {seconds} s apart");
-        json!({"ready": false, "reason": reason, "deferred": 0, "openReversals": 0, "parkedReversals": 0})
+        json!({"ready": false, "reasons": ["clocks"], "details": [reason], "deferred": 0, "openReversals": 0, "parkedReversals": 0})
     };
     assert_eq!(api.readiness(), (200, together.clone()));
     api.clock.advance(TimeDelta::seconds(5));

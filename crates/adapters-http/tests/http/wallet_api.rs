@@ -208,7 +208,7 @@ fn deferred_cancels_are_listed_page_by_page_and_counted() {
     assert_eq!(api.get("/wallet/v1/deferred?limit=2").json(), first);
     assert_eq!(api.get("/wallet/v1/deferred?limit=2&after=p2").json(), second);
     assert_eq!(api.get("/wallet/v1/deferred?limit=2&after=p4").json(), json!({"deferred": []}));
-    let counted = json!({"ready": true, "deferred": 4, "openReversals": 0, "parkedReversals": 0});
+    let counted = json!({"ready": true, "reasons": [], "details": [], "deferred": 4, "openReversals": 0, "parkedReversals": 0});
     assert_eq!(api.readiness(), (200, counted));
 }
 

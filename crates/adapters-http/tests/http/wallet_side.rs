@@ -18,7 +18,7 @@ pub(crate) const PAY: &str = "pay-token-0123456789";
 pub(crate) const OPERATOR: &str = "operator-token-0123456789";
 
 /// The stable name of the problem behind each status.
-const PROBLEMS: [(u16, &str); 8] = [
+const PROBLEMS: [(u16, &str); 9] = [
     (400, "malformed"),
     (401, "unauthorized"),
     (403, "forbidden"),
@@ -26,6 +26,7 @@ const PROBLEMS: [(u16, &str); 8] = [
     (409, "conflict"),
     (413, "too-large"),
     (422, "not-acceptable"),
+    (429, "too-many-requests"),
     (503, "unavailable"),
 ];
 
@@ -37,7 +38,7 @@ pub(crate) struct Api {
     pub(crate) ports: Arc<Ports>,
     /// The process's clock.
     pub(crate) clock: Arc<ManualClock>,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     runtime: Runtime,
 }
 
@@ -188,10 +189,15 @@ impl Api {
         self.decide(wallet.does(Action::CompleteAttempt(AttemptEnd { attempt: 1, outcome, jitter: Jitter(0) })));
     }
 
-    /// What `/readyz` says.
+    /// What `/readyz` says to a caller with a token. Without one it is the first two members, and nothing else.
     pub(crate) fn readiness(&self) -> (u16, Value) {
-        let reply = self.ask("GET /readyz", None, b"");
-        (reply.status, reply.json())
+        let [known, unknown, bare] = [Some(format!("Bearer {PAY}")), Some(format!("Bearer {PAY}0")), None]
+            .map(|token| self.ask("GET /readyz", token.as_deref(), b""));
+        let brief = json!({ "ready": known.json()["ready"], "reasons": known.json()["reasons"] });
+        for reply in [unknown, bare] {
+            assert_eq!((reply.status, reply.json()), (known.status, brief.clone()));
+        }
+        (known.status, known.json())
     }
 
     pub(crate) fn stop_lanes(&self) {

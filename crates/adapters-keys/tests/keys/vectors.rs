@@ -1,6 +1,6 @@
 //! The vectors that other implementations agree on, and what is refused.
 
-use adapters_keys::{ClientKey, FileSigner, KeyError, Keyring, generate};
+use adapters_keys::{ClientKey, FileSigner, KeyError, Keyring, generate, private_key_in_pem};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
@@ -174,8 +174,98 @@ fn one_version_of_one_client_cannot_be_named_twice() {
     let public = key("mpp", "public_spki_der_b64");
     let sentence = refusal(Keyring::new(vec![client_key(1, &public), client_key(1, &public)]));
     assert!(sentence.contains("version 1") && sentence.contains(CLIENT), "{sentence}");
-    let of_another = ClientKey { client_id: "SANDBOX_TEST0002".into(), ..client_key(1, &public) };
+    let of_another = ClientKey { client_id: "SANDBOX_TEST0002".into(), ..client_key(1, fixture!("rsa-4096-public.pem")) };
     assert!(Keyring::new(vec![client_key(1, &public), client_key(2, &public), of_another]).is_ok());
+}
+
+#[test]
+fn f66_one_key_of_two_clients_is_refused_in_any_form_of_it() {
+    let spki = key("mpp", "public_spki_der_b64");
+    for form in [&spki, &fixture!("mpp-public-pkcs1.pem").to_vec()] {
+        let of_another = ClientKey { client_id: "SANDBOX_TEST0002".into(), ..client_key(7, form) };
+        let sentence = refusal(Keyring::new(vec![client_key(3, &spki), of_another]));
+        for part in ["version 7 of client \"SANDBOX_TEST0002\"", &format!("version 3 of client \"{CLIENT}\""), "keys of its own"]
+        {
+            assert!(sentence.contains(part), "{sentence}");
+        }
+    }
+}
+
+#[test]
+fn f66_a_signer_s_own_public_key_is_recognised_in_any_form_of_it() {
+    let signer = FileSigner::from_pem(1, fixture!("mpp-private-pkcs1.pem")).unwrap();
+    for form in [key("mpp", "public_spki_der_b64"), fixture!("mpp-public-pkcs1.pem").to_vec()] {
+        assert!(Keyring::new(vec![client_key(1, &form)]).unwrap().has_key(signer.public_key()));
+    }
+    let other = Keyring::new(vec![client_key(1, fixture!("rsa-4096-public.pem"))]).unwrap();
+    assert!(!other.has_key(signer.public_key()));
+}
+
+/// The same content under another label.
+fn armoured(label: &str, pem: &[u8]) -> Vec<u8> {
+    let text = std::str::from_utf8(pem).unwrap();
+    let content: Vec<_> = text.lines().filter(|line| !line.starts_with("-----")).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", content.join("\n")).into_bytes()
+}
+
+#[tokio::test]
+async fn f67_the_content_says_what_a_key_is_and_not_its_armour() {
+    let (pkcs1, pkcs8) = (fixture!("mpp-private-pkcs1.pem").to_vec(), key("mpp", "private_pkcs8_der_b64"));
+    let signature = FileSigner::from_pem(1, &pkcs1).unwrap().sign(b"text").await.unwrap();
+    for content in [&pkcs1, &pkcs8] {
+        for label in ["PRIVATE KEY", "RSA PRIVATE KEY"] {
+            let signer = FileSigner::from_pem(1, &armoured(label, content)).unwrap();
+            assert_eq!(signer.sign(b"text").await.unwrap(), signature, "{label}");
+        }
+    }
+    let public = FileSigner::from_pem(1, &pkcs1).unwrap();
+    for content in [fixture!("mpp-public-pkcs1.pem").to_vec(), key("mpp", "public_spki_der_b64")] {
+        for label in ["PUBLIC KEY", "RSA PUBLIC KEY"] {
+            let keyring = Keyring::new(vec![client_key(1, &armoured(label, &content))]).unwrap();
+            assert!(keyring.has_key(public.public_key()), "{label}");
+        }
+    }
+}
+
+#[test]
+fn f67_libraries_that_go_by_the_label_get_the_right_one() {
+    let label_of = |pem: &[u8]| {
+        let text = private_key_in_pem(pem).unwrap();
+        text.lines().next().unwrap().trim_matches('-').trim_start_matches("BEGIN ").to_owned()
+    };
+    let (pkcs1, pkcs8) = (fixture!("mpp-private-pkcs1.pem").to_vec(), key("mpp", "private_pkcs8_der_b64"));
+    for label in ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"] {
+        assert_eq!(label_of(&armoured(label, &pkcs1)), "RSA PRIVATE KEY");
+        assert_eq!(label_of(&armoured(label, &pkcs8)), "PRIVATE KEY");
+        assert_eq!(label_of(&armoured(label, fixture!("ec-private.pem"))), "PRIVATE KEY");
+    }
+    assert_eq!(*private_key_in_pem(&pkcs1).unwrap(), String::from_utf8(pkcs1).unwrap(), "what is right stays as it is");
+    refusal(private_key_in_pem(fixture!("mpp-public-pkcs1.pem")));
+    refusal(private_key_in_pem(&armoured("PRIVATE KEY", fixture!("mpp-public-pkcs1.pem"))));
+}
+
+#[test]
+fn f67_an_encrypted_key_has_a_sentence_of_its_own() {
+    let encrypted = fixture!("encrypted-private.pem");
+    let bare: String = std::str::from_utf8(encrypted).unwrap().lines().filter(|line| !line.starts_with("-----")).collect();
+    let older = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+    let labelled = [armoured("PRIVATE KEY", encrypted), armoured("RSA PRIVATE KEY", encrypted)];
+    for file in [encrypted, bare.as_bytes(), older.as_bytes(), &labelled[0], &labelled[1]] {
+        for sentence in [refusal(FileSigner::from_pem(1, file)), refusal(private_key_in_pem(file))] {
+            assert!(sentence.starts_with("The private key in the file is encrypted"), "{sentence}");
+            assert!(sentence.contains("`openssl pkey -in FILE -out NEW-FILE`"), "{sentence}");
+        }
+    }
+}
+
+#[test]
+fn f67_the_wrong_half_of_a_pair_is_called_that() {
+    let public = armoured("PRIVATE KEY", fixture!("mpp-public-pkcs1.pem"));
+    assert!(refusal(FileSigner::from_pem(1, &public)).contains("holds a public key"));
+    for form in ["PUBLIC KEY", "RSA PUBLIC KEY"] {
+        let private = armoured(form, fixture!("mpp-private-pkcs1.pem"));
+        assert!(refusal(Keyring::new(vec![client_key(1, &private)])).contains("holds a private key"));
+    }
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl Tls {
     pub(super) fn read(section: &mut Section) -> Result<Option<Self>, SettingError> {
         let Some(mut tls) = section.table("tls")? else { return Ok(None) };
         let certificate = SettingFile::required(&mut tls, "certificate_file")?;
-        let private_key = SettingFile::required(&mut tls, "private_key_file")?;
+        let private_key = SettingFile::required(&mut tls, "private_key_file")?.kept_secret(&tls);
         section.end(tls)?;
         Ok(Some(Self { certificate, private_key }))
     }
@@ -78,7 +78,7 @@ fn signing_key(section: &mut Section) -> Result<SigningKey, SettingError> {
         )));
     };
     let version = key.required("version", &KEY_VERSION)?;
-    let file = SettingFile::required(&mut key, "private_key_file")?;
+    let file = SettingFile::required(&mut key, "private_key_file")?.kept_secret(&key);
     section.end(key)?;
     Ok(SigningKey { version, file })
 }

@@ -97,10 +97,10 @@ impl CoreSetting {
             url: section.or("url", "http://127.0.0.1:9090", &HTTP_URL)?,
             timeout: section.or("timeout", "2s", &TIMEOUT)?,
             max_connection_age: section.or("max_connection_age", "45s", &TIMEOUT)?,
-            token: SettingFile::optional(section, "token_file")?,
+            token: SettingFile::optional(section, "token_file")?.map(|file| file.kept_secret(section)),
             ca: SettingFile::optional(section, "ca_file")?,
             client_certificate: SettingFile::optional(section, "client_certificate_file")?,
-            client_key: SettingFile::optional(section, "client_key_file")?,
+            client_key: SettingFile::optional(section, "client_key_file")?.map(|file| file.kept_secret(section)),
         };
         if setting.client_certificate.is_some() != setting.client_key.is_some() {
             let (certificate, key) = (section.path_of("client_certificate_file"), section.path_of("client_key_file"));

@@ -12,19 +12,18 @@ pub(crate) struct DatabaseSetting {
 }
 
 const URL: Kind<String> = Kind {
-    must_be: "\"sqlite://FILE\" or \"postgres://USER@HOST/NAME\"",
-    parse: |text| {
+    masked: Some(without_secrets),
+    ..Kind::new("\"sqlite://FILE\" or \"postgres://USER@HOST/NAME\"", |text| {
         let known = ["sqlite://", "postgres://", "postgresql://"];
         known.iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty())).then(|| text.to_owned())
-    },
-    masked: Some(without_secrets),
+    })
 };
 
 impl DatabaseSetting {
     pub(super) fn read(section: &mut Section) -> Result<Self, SettingError> {
         Ok(Self {
             url: section.or("url", "sqlite://rescind.db", &URL)?,
-            password: SettingFile::optional(section, "password_file")?,
+            password: SettingFile::optional(section, "password_file")?.map(|file| file.kept_secret(section)),
             pool_size: section.or("pool_size", "8", &POOL_SIZE)?,
         })
     }
@@ -41,7 +40,8 @@ fn without_secrets(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "…".to_owned() };
     let (place, parameters) = rest.split_once('?').map_or((rest, ""), |(place, _)| (place, "?…"));
     let shown = match place.rsplit_once('@') {
-        None if rest.contains('@') => return format!("{scheme}://…"),
+        // What stands behind a colon is a port, or a password whose host is missing.
+        None if rest.contains('@') || scheme != "sqlite" && !has_ports_only(place) => return format!("{scheme}://…"),
         None => place.to_owned(),
         Some((user, host)) => match user.split_once(':') {
             None => place.to_owned(),
@@ -49,6 +49,15 @@ fn without_secrets(url: &str) -> String {
         },
     };
     format!("{scheme}://{shown}{parameters}")
+}
+
+/// Whether digits alone, or the name behind them, follow each colon that is not within brackets.
+fn has_ports_only(place: &str) -> bool {
+    let outside = place.split('[').map(|part| part.rsplit_once(']').map_or(part, |(_, behind)| behind));
+    let behind_colons = outside.flat_map(|part| part.split(':').skip(1));
+    behind_colons
+        .map(|part| part.split(['/', ',']).next().unwrap_or_default())
+        .all(|port| port.bytes().all(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -65,6 +74,11 @@ mod tests {
             ("postgres://db/rescind?password=hunter2", "postgres://db/rescind?…"),
             ("postgres://rescind:hunt?er2@db/rescind", "postgres://…"),
             ("host=db password=hunter2", "…"),
+            ("postgres://rescind:hunter2", "postgres://…"),
+            ("postgres://rescind:hunter2/rescind", "postgres://…"),
+            ("postgres://[::1]:5432,db:5433/rescind", "postgres://[::1]:5432,db:5433/rescind"),
+            ("postgres://[::1]/rescind", "postgres://[::1]/rescind"),
+            ("sqlite:///srv/a:b.db", "sqlite:///srv/a:b.db"),
         ] {
             assert_eq!(without_secrets(url), shown);
         }

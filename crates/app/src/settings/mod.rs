@@ -22,7 +22,7 @@ pub(crate) use section::{SettingError, Shown};
 pub(crate) use settlement::SettlementSettings;
 pub(crate) use values::SettingFile;
 
-use section::Section;
+use section::{Section, TRUE_OR_FALSE};
 use values::{ALARM_AGE, LISTEN};
 
 /// Where the settings come from.
@@ -70,6 +70,11 @@ impl Settings {
     /// Reads and checks all settings. Files that settings name are not read yet.
     pub(crate) fn load(sources: &Sources) -> Result<Self, SettingError> {
         let mut root = gather(sources)?;
+        // First, because it counts for the files that all others name.
+        let mut section = root.table_or_empty("security")?;
+        let allows_readable_secrets = section.or("allow_readable_secrets", "false", &TRUE_OR_FALSE)?;
+        root.end(section)?;
+        root.allows_readable_secrets = allows_readable_secrets;
         let mut section = root.table_or_empty("callback")?;
         let callback = CallbackSettings::read(&mut section)?;
         root.end(section)?;
@@ -95,7 +100,7 @@ impl Settings {
 impl WalletApiSettings {
     fn read(section: &mut Section) -> Result<Self, SettingError> {
         let listen = section.or("listen", "127.0.0.1:8081", &LISTEN)?;
-        let tokens = SettingFile::or(section, "tokens_file", "keys/wallet-api-tokens")?;
+        let tokens = SettingFile::or(section, "tokens_file", "keys/wallet-api-tokens")?.kept_secret(section);
         let tls = Tls::read(section)?;
         let oldest_open_reversal = section.or("oldest_open_reversal", "5m", &ALARM_AGE)?;
         Ok(Self { listen, tokens, tls, oldest_open_reversal })

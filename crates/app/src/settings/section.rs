@@ -26,11 +26,15 @@ pub(super) struct Kind<T> {
     pub(super) parse: fn(&str) -> Option<T>,
     /// For values that may hold a secret; `None` shows them as they are.
     pub(super) masked: Option<fn(&str) -> String>,
+    /// Whether it is written without quotes, as `true` or `false`.
+    pub(super) is_boolean: bool,
 }
+
+pub(super) const TRUE_OR_FALSE: Kind<bool> = Kind { is_boolean: true, ..Kind::new("true or false", |text| text.parse().ok()) };
 
 impl<T> Kind<T> {
     pub(super) const fn new(must_be: &'static str, parse: fn(&str) -> Option<T>) -> Self {
-        Self { must_be, parse, masked: None }
+        Self { must_be, parse, masked: None, is_boolean: false }
     }
 
     fn shown(&self, text: &str) -> String {
@@ -47,11 +51,13 @@ pub(super) struct Section {
     values: Map<String, Value>,
     known: Vec<&'static str>,
     shown: Vec<Shown>,
+    /// Whether files with secrets may be read by everybody; the tables within have it from this one.
+    pub(super) allows_readable_secrets: bool,
 }
 
 impl Section {
     pub(super) fn root(values: Map<String, Value>) -> Self {
-        Self { path: String::new(), values, known: Vec::new(), shown: Vec::new() }
+        Self { path: String::new(), values, known: Vec::new(), shown: Vec::new(), allows_readable_secrets: false }
     }
 
     /// The full name of a key of this section.
@@ -69,6 +75,7 @@ impl Section {
             ValueKind::U64(number) => number.to_string(),
             ValueKind::I128(number) => number.to_string(),
             ValueKind::U128(number) => number.to_string(),
+            ValueKind::Boolean(is_so) if kind.is_boolean => is_so.to_string(),
             ValueKind::Boolean(_) | ValueKind::Float(_) | ValueKind::Nil | ValueKind::Table(_) | ValueKind::Array(_) => {
                 return Err(SettingError(format!("{path} must be {}, written as a text in quotes", kind.must_be)));
             }
@@ -104,13 +111,14 @@ impl Section {
     /// A table within this one, if it is there.
     pub(super) fn table(&mut self, key: &'static str) -> Result<Option<Self>, SettingError> {
         let path = self.path_of(key);
-        self.take(key).map(|value| Self::of(path, value)).transpose()
+        self.take(key).map(|value| self.of(path, value)).transpose()
     }
 
     /// A table within this one, empty where it is missing.
     pub(super) fn table_or_empty(&mut self, key: &'static str) -> Result<Self, SettingError> {
         let path = self.path_of(key);
-        Ok(self.table(key)?.unwrap_or(Self { path, ..Self::root(Map::new()) }))
+        let empty = Self { path, allows_readable_secrets: self.allows_readable_secrets, ..Self::root(Map::new()) };
+        Ok(self.table(key)?.unwrap_or(empty))
     }
 
     /// The tables of a list; a list that is missing is empty. The environment has no lists, so there one is written as in the
@@ -122,7 +130,7 @@ impl Section {
         let Some(ValueKind::Array(items)) = kind else {
             return Err(SettingError(format!("{path} must be a list of tables, such as [{{ … }}, {{ … }}]")));
         };
-        items.into_iter().enumerate().map(|(place, item)| Self::of(format!("{path}[{place}]"), item)).collect()
+        items.into_iter().enumerate().map(|(place, item)| self.of(format!("{path}[{place}]"), item)).collect()
     }
 
     /// Ends a table within this one: nothing may be left over in it.
@@ -143,9 +151,11 @@ impl Section {
         }
     }
 
-    fn of(path: String, value: Value) -> Result<Self, SettingError> {
+    fn of(&self, path: String, value: Value) -> Result<Self, SettingError> {
         match value.kind {
-            ValueKind::Table(values) => Ok(Self { path, ..Self::root(values) }),
+            ValueKind::Table(values) => {
+                Ok(Self { path, allows_readable_secrets: self.allows_readable_secrets, ..Self::root(values) })
+            }
             ValueKind::String(_)
             | ValueKind::I64(_)
             | ValueKind::U64(_)

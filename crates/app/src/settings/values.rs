@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Error, ErrorKind, Read};
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,25 +19,55 @@ use super::section::{Kind, Section, SettingError};
 pub(crate) struct SettingFile {
     key: String,
     path: PathBuf,
+    /// Whether it is refused where everybody on the machine may read it.
+    is_guarded: bool,
 }
+
+/// The bit of a file's mode by which everybody may read it.
+const READABLE_BY_OTHERS: u32 = 0o004;
 
 impl SettingFile {
     pub(super) fn required(section: &mut Section, key: &'static str) -> Result<Self, SettingError> {
-        Ok(Self { key: section.path_of(key), path: section.required(key, &FILE)? })
+        Ok(Self { key: section.path_of(key), path: section.required(key, &FILE)?, is_guarded: false })
     }
 
     pub(super) fn optional(section: &mut Section, key: &'static str) -> Result<Option<Self>, SettingError> {
         let path = section.optional(key, &FILE)?;
-        Ok(path.map(|path| Self { key: section.path_of(key), path }))
+        Ok(path.map(|path| Self { key: section.path_of(key), path, is_guarded: false }))
     }
 
     pub(super) fn or(section: &mut Section, key: &'static str, default: &str) -> Result<Self, SettingError> {
-        Ok(Self { key: section.path_of(key), path: section.or(key, default, &FILE)? })
+        Ok(Self { key: section.path_of(key), path: section.or(key, default, &FILE)?, is_guarded: false })
+    }
+
+    /// It holds a secret: refused where others may read it, unless the settings allow that.
+    pub(super) fn kept_secret(self, section: &Section) -> Self {
+        Self { is_guarded: !section.allows_readable_secrets, ..self }
     }
 
     /// What the file holds.
     pub(crate) fn read(&self) -> Result<Vec<u8>, SettingError> {
-        std::fs::read(&self.path).map_err(|error| self.wrong(format!("cannot be read: {error}")))
+        let mut content = Vec::new();
+        self.open()?.read_to_end(&mut content).map_err(|error| self.unreadable(&error))?;
+        Ok(content)
+    }
+
+    /// The file that is looked at is the one that is read, and links lead to what they name.
+    fn open(&self) -> Result<File, SettingError> {
+        let opened = File::open(&self.path).and_then(|file| Ok((file.metadata()?.mode(), file)));
+        let (mode, file) = opened.map_err(|error| self.unreadable(&error))?;
+        if self.is_guarded && mode & READABLE_BY_OTHERS != 0 {
+            return Err(self.wrong(format!(
+                "everybody on this machine may read (mode {:04o}): make it 0600, or 0640 with a group of its own, which on Kubernetes is \
+                 `defaultMode: 0440`; or set security.allow_readable_secrets = true",
+                mode & 0o7777
+            )));
+        }
+        Ok(file)
+    }
+
+    fn unreadable(&self, error: &Error) -> SettingError {
+        self.wrong(format!("cannot be read: {error}"))
     }
 
     /// Where it is.
@@ -46,27 +77,7 @@ impl SettingFile {
 
     /// What a file with a secret in it holds; wiped when it is dropped.
     pub(crate) fn read_wiped(&self) -> Result<Zeroizing<Vec<u8>>, SettingError> {
-        self.read_into_place().map_err(|error| self.wrong(format!("cannot be read: {error}")))
-    }
-
-    /// Into memory that never grows, because growing would leave a copy behind.
-    fn read_into_place(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let mut file = File::open(&self.path)?;
-        let mut content = Zeroizing::new(vec![0; SECRET_FILE]);
-        let mut length = 0;
-        loop {
-            match file.read(&mut content[length..]) {
-                Ok(0) => break,
-                Ok(more) => length += more,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if length == SECRET_FILE {
-            return Err(Error::other(format!("it is not smaller than {SECRET_FILE} bytes")));
-        }
-        content.truncate(length);
-        Ok(content)
+        read_into_place(self.open()?).map_err(|error| self.unreadable(&error))
     }
 
     /// What the file holds, as text.
@@ -89,6 +100,25 @@ impl SettingFile {
     }
 }
 
+/// Into memory that never grows, because growing would leave a copy behind.
+fn read_into_place(mut file: File) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut content = Zeroizing::new(vec![0; SECRET_FILE]);
+    let mut length = 0;
+    loop {
+        match file.read(&mut content[length..]) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if length == SECRET_FILE {
+        return Err(Error::other(format!("it is not smaller than {SECRET_FILE} bytes")));
+    }
+    content.truncate(length);
+    Ok(content)
+}
+
 /// More than any file with keys or tokens has, in bytes.
 const SECRET_FILE: usize = 1 << 18;
 
@@ -96,9 +126,8 @@ const SECRET_FILE: usize = 1 << 18;
 const LONGEST_PATH: usize = 1_000;
 
 pub(super) const FILE: Kind<PathBuf> = Kind {
-    must_be: "the path of a file that can be read",
-    parse: |text| could_be_path(text).then(|| PathBuf::from(text)),
     masked: Some(|text| if could_be_path(text) { text.to_owned() } else { "…".to_owned() }),
+    ..Kind::new("the path of a file that can be read", |text| could_be_path(text).then(|| PathBuf::from(text)))
 };
 
 fn could_be_path(text: &str) -> bool {

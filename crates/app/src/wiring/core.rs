@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use adapters_keys::private_key_in_pem;
 use adapters_wallet_core::{CoreSettings, WalletCore};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use use_cases::{Core, Ports};
+use zeroize::Zeroizing;
 
 use crate::output::CliError;
 use crate::settings::{CoreSection, CoreSetting, SettingFile};
@@ -22,8 +24,8 @@ fn reach(section: &str, setting: &CoreSetting) -> Result<WalletCore, CliError> {
     let read = |file: &Option<SettingFile>| file.as_ref().map(SettingFile::read).transpose();
     let token = setting.token.as_ref().map(SettingFile::read_line).transpose()?;
     // rustls takes a client's identity as one text: its certificates, then its key.
-    let identity = match (read(&setting.client_certificate)?, setting.client_key.as_ref().map(SettingFile::read).transpose()?) {
-        (Some(certificate), Some(key)) => Some([certificate, b"\n".to_vec(), key].concat()),
+    let identity = match (read(&setting.client_certificate)?, setting.client_key.as_ref().map(private_key).transpose()?) {
+        (Some(certificate), Some(key)) => Some([&certificate, b"\n".as_slice(), key.as_bytes()].concat()),
         (Some(_) | None, _) => None,
     };
     let reached = CoreSettings {
@@ -35,6 +37,11 @@ fn reach(section: &str, setting: &CoreSetting) -> Result<WalletCore, CliError> {
         client_identity_pem: identity,
     };
     WalletCore::new(&reached).map_err(|error| CliError::new(format!("{section} cannot reach the wallet core: {error}")))
+}
+
+fn private_key(file: &SettingFile) -> Result<Zeroizing<String>, CliError> {
+    let key = private_key_in_pem(&file.read_wiped()?);
+    key.map_err(|error| file.wrong(format!("cannot be used: {error}")).into())
 }
 
 /// The worker of this process.

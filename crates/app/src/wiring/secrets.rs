@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use adapters_http::{Tokens, tls_config};
-use adapters_keys::{ClientKey, FileSigner, Keyring, MemoizedSigner, Reloadable};
+use adapters_keys::{ClientKey, FileSigner, Keyring, MemoizedSigner, Reloadable, private_key_in_pem};
 use ports::{MessageSigner, MessageVerifier};
 use rustls::ServerConfig;
 
@@ -69,9 +69,14 @@ impl FreshKeys {
         let text = std::str::from_utf8(&content).map_err(|_| file.wrong("is not text in UTF-8"))?;
         let tokens =
             Tokens::parse(text).map_err(|error| file.wrong(format!("does not hold lines of NAME ROLE TOKEN: {error}")))?;
-        Ok(Self { signer, verifier: keyring(settings)?, tokens })
+        let verifier = keyring(settings, &signer)?;
+        Ok(Self { signer, verifier, tokens })
     }
 }
+
+/// With it every request of Alipay+ would be refused for good.
+const OWN_PUBLIC_KEY: &str = "holds the wallet's own public key, the one that belongs to callback.signing_key: upload that one to Alipay+, and \
+                              save here the key that Alipay+ shows afterwards";
 
 impl Certificates {
     pub(super) fn read(settings: &Settings) -> Result<Self, CliError> {
@@ -80,7 +85,7 @@ impl Certificates {
 }
 
 /// Each key is tried alone first, so that the sentence about a wrong one can name its file.
-fn keyring(settings: &Settings) -> Result<Keyring, CliError> {
+fn keyring(settings: &Settings, own: &FileSigner) -> Result<Keyring, CliError> {
     let mut keys = Vec::new();
     for setting in &settings.callback.keys {
         let key = ClientKey {
@@ -90,7 +95,11 @@ fn keyring(settings: &Settings) -> Result<Keyring, CliError> {
             not_before: setting.not_before,
             not_after: setting.not_after,
         };
-        Keyring::new(vec![key.clone()]).map_err(|error| setting.file.wrong(format!("cannot be used: {error}")))?;
+        let alone = Keyring::new(vec![key.clone()]);
+        let alone = alone.map_err(|error| setting.file.wrong(format!("cannot be used: {error}")))?;
+        if alone.has_key(own.public_key()) {
+            return Err(setting.file.wrong(OWN_PUBLIC_KEY).into());
+        }
         keys.push(key);
     }
     Keyring::new(keys).map_err(|error| CliError::new(format!("callback.clients cannot be used: {error}")))
@@ -98,6 +107,8 @@ fn keyring(settings: &Settings) -> Result<Keyring, CliError> {
 
 fn tls(setting: Option<&Tls>) -> Result<Option<ServerConfig>, CliError> {
     let Some(Tls { certificate, private_key }) = setting else { return Ok(None) };
-    let config = tls_config(&certificate.read()?, &private_key.read_wiped()?);
+    let key = private_key_in_pem(&private_key.read_wiped()?);
+    let key = key.map_err(|error| private_key.wrong(format!("cannot be used: {error}")))?;
+    let config = tls_config(&certificate.read()?, key.as_bytes());
     config.map(Some).map_err(|error| certificate.wrong(format!("cannot be used with its private_key_file: {error}")).into())
 }

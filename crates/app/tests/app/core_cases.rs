@@ -72,8 +72,7 @@ impl Wallet {
 
     /// Deferred cancels, open and parked reversals, as `/readyz` counts them.
     pub(crate) async fn waiting(&self) -> [Value; 3] {
-        let readyz = reqwest::get(format!("http://{}/readyz", self.process.wallet_api)).await.unwrap();
-        let readyz: Value = readyz.json().await.unwrap();
+        let readyz = self.process.wallet.readiness().await.unwrap();
         ["deferred", "openReversals", "parkedReversals"].map(|count| readyz[count].clone())
     }
 

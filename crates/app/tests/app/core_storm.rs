@@ -170,7 +170,7 @@ fn percentiles(mut times: Vec<Duration>) -> String {
 }
 
 async fn readyz(process: &Process) -> Value {
-    reqwest::get(format!("http://{}/readyz", process.wallet_api)).await.unwrap().json().await.unwrap()
+    process.wallet.readiness().await.unwrap()
 }
 
 /// Ids of the reversals in that state, in order.
@@ -191,7 +191,7 @@ async fn nothing_is_left(process: &Process) {
     }
     assert_eq!(reversals(process, "parked").await, Vec::<String>::new());
     let ready = readyz(process).await;
-    let nothing = json!({ "ready": true, "deferred": 0, "openReversals": 0, "parkedReversals": 0 });
+    let nothing = json!({ "ready": true, "reasons": [], "details": [], "deferred": 0, "openReversals": 0, "parkedReversals": 0 });
     assert_eq!(ready, nothing);
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -55,6 +55,7 @@ impl Rotation {
         let path = self.deployment.dir().join(name);
         let other = path.with_extension("new");
         fs::write(&other, content).unwrap();
+        fs::set_permissions(&other, fs::Permissions::from_mode(0o600)).unwrap();
         fs::rename(other, path).unwrap();
     }
 
@@ -170,6 +171,25 @@ async fn f26_a_broken_file_takes_no_keys_away_and_a_restored_one_counts() {
     let replaced = async || rotation.rename_to("alipayplus/wallet-public.pem", &other_key);
     rotation.logs([RELOADED, "a file changed"], replaced).await;
     assert_eq!(alipayplus.cancel("a").await.unwrap().brief(), "F INVALID_SIGNATURE");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f66_the_wallet_s_own_public_key_is_refused_at_a_reload_and_the_right_one_stays() {
+    let rotation = Rotation::begin().await;
+    let own = rotation.read("keys/wallet-public.pem");
+    let sentence = "which holds the wallet's own public key";
+    rotation.logs([FAILED, sentence], async || rotation.rename_to("alipayplus/wallet-public.pem", &own)).await;
+    assert_eq!(rotation.alipayplus(OLD).cancel("a").await.unwrap().brief(), "S SUCCESS");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f90_a_secret_that_becomes_readable_is_not_read_again_until_it_is_mended() {
+    let rotation = Rotation::begin().await;
+    let key = rotation.deployment.dir().join("keys/wallet-private.pem");
+    let chmod = |mode| fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+    rotation.logs([FAILED, "everybody on this machine may read (mode 0644)"], async || chmod(0o644)).await;
+    assert_eq!(rotation.alipayplus(OLD).cancel("a").await.unwrap().brief(), "S SUCCESS");
+    rotation.logs([RELOADED, "a file changed"], async || chmod(0o640)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,6 +20,7 @@ mod deferred_cancels;
 mod demo;
 mod disk_full;
 mod docs_match_code;
+mod doors;
 mod failover;
 mod file_away;
 mod flat;

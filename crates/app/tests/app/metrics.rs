@@ -92,3 +92,46 @@ async fn what_is_explained_is_counted_on_postgresql() {
 async fn what_is_explained_is_counted_on_sqlite() {
     what_is_explained_is_counted(TestEngine::Sqlite).await;
 }
+
+/// The part of the page from a heading to the next.
+fn section(heading: &str) -> &'static str {
+    let page = include_str!("../../../../docs/operate/metrics.md");
+    page.split_once(&format!("## {heading}\n")).unwrap().1.split("\n## ").next().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f92_every_series_that_an_alert_needs_is_there_before_anything_has_happened() {
+    let process = Deployment::on(TestEngine::Sqlite).start().await;
+    let scraped = scrape(&process).await;
+    let in_code = |text: &'static str| text.split('`').skip(1).step_by(2);
+    let rows: Vec<_> = section("What to alert on").lines().filter(|line| line.starts_with("| [")).collect();
+    assert!(rows.len() >= 8, "{rows:?}");
+    let mut needed = BTreeSet::new();
+    for code in rows.iter().flat_map(|row| in_code(row)) {
+        let is_code = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+        if code.starts_with("rescind_") {
+            let name = code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap();
+            assert!(families(&scraped).contains(name), "{name} of {code}");
+            needed.insert(name);
+        } else if is_code(code) {
+            assert!(
+                scraped.contains_key(&format!("rescind_answers_total{{result_status=\"F\",result_code=\"{code}\"}}")),
+                "{code}"
+            );
+            needed.insert(code);
+        } else if code.contains("=\"") {
+            assert!(scraped.keys().any(|line| line.contains(code)), "{code}");
+            needed.insert(code);
+        }
+    }
+    assert!(needed.len() >= 10, "{needed:?}");
+    let page = include_str!("../../../../docs/operate/metrics.md");
+    for counter in page.lines().filter(|line| line.starts_with("| `rescind_") && line.contains("` | counter |")).flat_map(in_code)
+    {
+        let name = counter.trim();
+        assert!(!name.starts_with("rescind_") || families(&scraped).contains(name), "{name} begins with its first event");
+    }
+    for (line, value) in scraped.iter().filter(|(line, _)| line.starts_with("rescind_answers_")) {
+        assert_eq!(*value, 0.0, "{line}");
+    }
+}

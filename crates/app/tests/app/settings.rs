@@ -1,5 +1,6 @@
 //! Settings that are wrong stop the start with one sentence, and `config check` shows those that are right.
 
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -9,7 +10,7 @@ psp_id = "1022172000000000001"
 signing_key = { version = 1, private_key_file = "keys/wallet-private.pem" }
 [[callback.clients]]
 client_id = "SANDBOX_ALIPAYPLUS"
-keys = [{ version = 1, public_key_file = "keys/wallet-public.pem" }]
+keys = [{ version = 1, public_key_file = "alipayplus/wallet-public.pem" }]
 "#;
 
 fn rescind(dir: &Path, args: &[&str], environment: &[(&str, &str)]) -> Output {
@@ -26,8 +27,20 @@ fn text(bytes: &[u8]) -> String {
 fn folder(settings: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("rescind.toml"), settings).unwrap();
-    assert!(rescind(dir.path(), &["keys", "generate", "keys"], &[]).status.success());
+    for keys in ["keys", "alipayplus"] {
+        assert!(rescind(dir.path(), &["keys", "generate", keys], &[]).status.success());
+    }
     dir
+}
+
+/// A file that its owner alone may read.
+fn write_secret(dir: &tempfile::TempDir, name: &str, content: &[u8]) {
+    std::fs::write(dir.path().join(name), content).unwrap();
+    set_mode(dir, name, 0o600);
+}
+
+fn set_mode(dir: &tempfile::TempDir, name: &str, mode: u32) {
+    std::fs::set_permissions(dir.path().join(name), std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
 fn refusal(settings: &str, environment: &[(&str, &str)]) -> String {
@@ -108,7 +121,7 @@ fn no_word_means_a_payment_and_a_refund() {
 #[test]
 fn what_is_no_setting_is_refused_wherever_it_stands() {
     for (extra, sentence) in [
-        ("[calback]\nlisten = \"x\"", "calback is not a setting; the settings have callback, wallet_api, database, "),
+        ("[calback]\nlisten = \"x\"", "calback is not a setting; the settings have security, callback, wallet_api, database, "),
         ("[database]\nurk = \"x\"", "database.urk is not a setting; database has url, password_file, pool_size"),
         (
             "[wallet_api]\ntls = { certificate_file = \"a\", private_key_file = \"b\", ca = \"c\" }",
@@ -157,7 +170,7 @@ fn a_client_and_a_key_version_stand_there_once() {
         refusal(&format!("{GOOD}{client}"), &[]),
         "callback.clients[1].client_id is \"SANDBOX_ALIPAYPLUS\" a second time: list all keys of a client in one entry"
     );
-    let key = "{ version = 1, public_key_file = \"keys/wallet-public.pem\" }";
+    let key = "{ version = 1, public_key_file = \"alipayplus/wallet-public.pem\" }";
     assert_eq!(
         refusal(&GOOD.replace(key, &format!("{key}, {key}")), &[]),
         "callback.clients[0].keys[1].version is 1 a second time: each key of a client has a version of its own"
@@ -233,15 +246,188 @@ fn a_file_that_cannot_be_used_is_named_with_its_key() {
     assert!(
         missing.starts_with("rescind: wallet_api.tokens_file names the file \"keys/none\", which cannot be read: No such file")
     );
+    set_mode(&dir, "keys/wallet-public.pem", 0o600);
     let public = refused(&[("RESCIND__CALLBACK__SIGNING_KEY__PRIVATE_KEY_FILE", "keys/wallet-public.pem")]);
     let sentence =
         "rescind: callback.signing_key.private_key_file names the file \"keys/wallet-public.pem\", which cannot be used: ";
     assert!(public.starts_with(sentence), "{public}");
-    std::fs::write(dir.path().join("blank"), "\n").unwrap();
+    write_secret(&dir, "blank", b"\n");
     let blank = refused(&[("RESCIND__DATABASE__PASSWORD_FILE", "blank")]);
     assert_eq!(blank, "rescind: database.password_file names the file \"blank\", which is blank, but must hold a secret\n");
     let named = rescind(dir.path(), &["--config", "none.toml", "config", "check"], &[]);
     assert!(text(&named.stderr).starts_with("rescind: the settings file \"none.toml\" cannot be read: "));
+}
+
+/// What a check of this folder says, as success or as the one sentence.
+fn checked(dir: &tempfile::TempDir, environment: &[(&str, &str)]) -> Result<(), String> {
+    let output = rescind(dir.path(), &["config", "check"], environment);
+    let sentence = text(&output.stderr).strip_prefix("rescind: ").unwrap_or_default().trim_end().to_owned();
+    if output.status.success() { Ok(()) } else { Err(sentence) }
+}
+
+#[test]
+fn f66_the_wallet_s_own_public_key_is_not_a_client_s() {
+    let dir = folder(&GOOD.replace("alipayplus/wallet-public.pem", "keys/wallet-public.pem"));
+    let named = "callback.clients[0].keys[0].public_key_file names the file \"keys/wallet-public.pem\", which holds the wallet's own public key";
+    for args in
+        [["config", "check"].as_slice(), &["serve", "--callback-listen", "127.0.0.1:0", "--wallet-api-listen", "127.0.0.1:0"]]
+    {
+        let output = rescind(dir.path(), args, &[]);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert!(text(&output.stderr).contains(named), "{args:?}: {}", text(&output.stderr));
+    }
+    // Nor in another form of it, nor where the right key stands beside it.
+    let bare: String = std::fs::read_to_string(dir.path().join("keys/wallet-public.pem")).unwrap();
+    let bare: String = bare.lines().filter(|line| !line.starts_with('-')).collect();
+    std::fs::write(dir.path().join("bare"), bare).unwrap();
+    let both = r#"[{ client_id = "A", keys = [{ version = 1, public_key_file = "alipayplus/wallet-public.pem" }, { version = 2, public_key_file = "bare" }] }]"#;
+    let sentence = checked(&dir, &[("RESCIND__CALLBACK__CLIENTS", both)]).unwrap_err();
+    assert!(
+        sentence.contains("keys[1].public_key_file names the file \"bare\", which holds the wallet's own public key"),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn f66_two_clients_have_two_keys() {
+    let dir = folder(GOOD);
+    let clients = r#"[{ client_id = "A", keys = [{ version = 1, public_key_file = "alipayplus/wallet-public.pem" }] },
+                      { client_id = "B", keys = [{ version = 5, public_key_file = "alipayplus/wallet-public.pem" }] }]"#;
+    let sentence = checked(&dir, &[("RESCIND__CALLBACK__CLIENTS", clients)]).unwrap_err();
+    let named = "Key version 5 of client \"B\" cannot be used: It is also version 1 of client \"A\"";
+    assert!(sentence.starts_with("callback.clients cannot be used") && sentence.contains(named), "{sentence}");
+}
+
+#[test]
+fn f67_a_key_for_tls_or_for_the_core_is_taken_under_any_armour_and_never_encrypted() {
+    const PRIVATE: &str = include_str!("../../../adapters-http/tests/http/fixtures/tls-private.pem");
+    const CERTIFICATE: &[u8] = include_bytes!("../../../adapters-http/tests/http/fixtures/tls-certificate.pem");
+    const ENCRYPTED: &[u8] = include_bytes!("../../../adapters-keys/tests/fixtures/encrypted-private.pem");
+    let dir = folder(GOOD);
+    std::fs::write(dir.path().join("certificate"), CERTIFICATE).unwrap();
+    write_secret(&dir, "other-armour", PRIVATE.replace("PRIVATE KEY", "RSA PRIVATE KEY").as_bytes());
+    write_secret(&dir, "encrypted", ENCRYPTED);
+    let of = |key: &str, file: &str| {
+        let tls = format!("{{ certificate_file = \"certificate\", private_key_file = \"{file}\" }}");
+        let settings = match key {
+            "callback.tls" => GOOD.replace("[callback]\n", &format!("[callback]\ntls = {tls}\n")),
+            "wallet_api.tls" => format!("{GOOD}[wallet_api]\ntls = {tls}\n"),
+            _ => format!(
+                "{GOOD}[funds]\nkind = \"http\"\nurl = \"https://core\"\nclient_certificate_file = \"certificate\"\nclient_key_file = \"{file}\"\n"
+            ),
+        };
+        std::fs::write(dir.path().join("rescind.toml"), settings).unwrap();
+        checked(&dir, &[])
+    };
+    for key in ["callback.tls", "wallet_api.tls", "funds.client_key_file"] {
+        assert_eq!(of(key, "other-armour"), Ok(()), "{key}");
+        let sentence = of(key, "encrypted").unwrap_err();
+        assert!(sentence.starts_with(key) && sentence.contains("The private key in the file is encrypted"), "{sentence}");
+    }
+}
+
+#[test]
+fn f90_a_secret_that_everybody_may_read_is_refused() {
+    let dir = folder(GOOD);
+    std::fs::write(
+        dir.path().join("certificate"),
+        include_bytes!("../../../adapters-http/tests/http/fixtures/tls-certificate.pem"),
+    )
+    .unwrap();
+    write_secret(&dir, "tls-key", include_bytes!("../../../adapters-http/tests/http/fixtures/tls-private.pem"));
+    for name in ["password", "core-token", "payments-token"] {
+        write_secret(&dir, name, b"a-long-secret-of-mine");
+    }
+    let tls = "tls = { certificate_file = \"certificate\", private_key_file = \"tls-key\" }\n";
+    let core = "client_certificate_file = \"certificate\"\nclient_key_file = \"tls-key\"\n";
+    let settings = format!(
+        "{}[wallet_api]\n{tls}[database]\nurl = \"postgres://rescind@db/rescind\"\npassword_file = \"password\"\n\
+         [funds]\nkind = \"http\"\nurl = \"https://core\"\ntoken_file = \"core-token\"\n{core}[payments]\nkind = \"core\"\ntoken_file = \"payments-token\"\n",
+        GOOD.replace("[callback]\n", &format!("[callback]\n{tls}")),
+    );
+    std::fs::write(dir.path().join("rescind.toml"), settings).unwrap();
+    assert_eq!(checked(&dir, &[]), Ok(()));
+    let files = ["keys/wallet-private.pem", "keys/wallet-api-tokens", "password", "core-token", "payments-token", "tls-key"];
+    for file in files {
+        for mode in [0o644, 0o604, 0o444] {
+            set_mode(&dir, file, mode);
+            let sentence = checked(&dir, &[]).unwrap_err();
+            for part in [
+                &format!("names the file {file:?}"),
+                &format!("(mode {mode:04o})"),
+                "`defaultMode: 0440`",
+                "security.allow_readable_secrets",
+            ] {
+                assert!(sentence.contains(part), "{sentence}");
+            }
+            let allowed = [("RESCIND__SECURITY__ALLOW_READABLE_SECRETS", "true")];
+            assert_eq!(checked(&dir, &allowed), Ok(()), "{file} {mode:o}");
+        }
+        for mode in [0o640, 0o440, 0o600, 0o400] {
+            set_mode(&dir, file, mode);
+            assert_eq!(checked(&dir, &[]), Ok(()), "{file} {mode:o}");
+        }
+    }
+    // What everybody may know is not a secret, and a link is what it leads to.
+    set_mode(&dir, "alipayplus/wallet-public.pem", 0o644);
+    std::fs::rename(dir.path().join("password"), dir.path().join("elsewhere")).unwrap();
+    symlink("elsewhere", dir.path().join("password")).unwrap();
+    assert_eq!(checked(&dir, &[]), Ok(()));
+    set_mode(&dir, "elsewhere", 0o644);
+    assert!(checked(&dir, &[]).unwrap_err().starts_with("database.password_file names the file \"password\", which everybody"));
+}
+
+#[test]
+fn f90_readable_secrets_are_allowed_by_a_word_without_quotes() {
+    let dir = folder(&format!("{GOOD}[security]\nallow_readable_secrets = true\n"));
+    set_mode(&dir, "keys/wallet-private.pem", 0o644);
+    assert_eq!(checked(&dir, &[]), Ok(()));
+    assert_eq!(
+        refusal_of("security.allow_readable_secrets", "yes"),
+        "security.allow_readable_secrets is \"yes\", but must be true or false"
+    );
+    let refused = refusal(&format!("{GOOD}[database]\npool_size = true\n"), &[]);
+    assert!(refused.starts_with("database.pool_size must be an integer from 1 to 1000"), "{refused}");
+}
+
+#[test]
+fn f82_no_command_shows_a_piece_of_a_database_s_password() {
+    let dir = folder(GOOD);
+    let pieces = ["Pl4nted", "S3cret"];
+    let mut said = String::new();
+    for url in [
+        "postgres://rescind:Pl4nted%S3cret@127.0.0.1:1/rescind",
+        "postgres://rescind:Pl4nted@S3cret@127.0.0.1:1/rescind",
+        "postgres://rescind:Pl4nted/S3cret@127.0.0.1:1/rescind",
+        "postgres://rescind:Pl4nted?S3cret@127.0.0.1:1/rescind",
+        "postgres://rescind:Pl4nted%40S3cret@127.0.0.1:1/rescind",
+        "postgres://rescind:Pl4nted%40S3cret@no-such-host.invalid/rescind",
+        "postgres://127.0.0.1:1/rescind?password=Pl4nted%S3cret",
+        "postgres://127.0.0.1:1/rescind?password=Pl4nted%25S3cret&sslmode=nonsense",
+        "postgres://rescind:Pl4ntedS3cret",
+        "postgres://rescind:Pl4ntedS3cret@[::1/rescind",
+        "mysql://rescind:Pl4ntedS3cret@127.0.0.1:1/rescind",
+        "rescind:Pl4ntedS3cret@127.0.0.1:1/rescind",
+        "host=127.0.0.1 port=1 password=Pl4ntedS3cret",
+    ] {
+        for args in [
+            ["config", "check"].as_slice(),
+            &["config", "adopt"],
+            &["migrate"],
+            &["serve"],
+            &["explain", "p1"],
+            &["reversals", "retry", "p1"],
+        ] {
+            let output = rescind(dir.path(), args, &[("RESCIND__DATABASE__URL", url)]);
+            let all = text(&output.stdout) + &text(&output.stderr);
+            assert!(pieces.iter().all(|piece| !all.contains(piece)), "{args:?} {url}: {all}");
+            said += &all;
+        }
+    }
+    assert!(
+        said.contains("database.url cannot be read") && said.contains("could not translate host name"),
+        "every path is walked: {said}"
+    );
 }
 
 #[test]
@@ -252,7 +438,7 @@ fn the_environment_wins_over_the_file_and_keeps_leading_zeros() {
         ("RESCIND__DATABASE__POOL_SIZE", "3"),
         (
             "RESCIND__CALLBACK__CLIENTS",
-            r#"[{ client_id = "007", keys = [{ version = 2, public_key_file = "keys/wallet-public.pem" }] }]"#,
+            r#"[{ client_id = "007", keys = [{ version = 2, public_key_file = "alipayplus/wallet-public.pem" }] }]"#,
         ),
     ];
     let output = rescind(dir.path(), &["config", "check"], &environment);
@@ -303,13 +489,13 @@ fn the_example_shows_every_setting_with_its_default() {
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/rescind.toml")).unwrap();
     let shown = |settings: &str| {
         let dir = folder(settings);
-        std::fs::copy(dir.path().join("keys/wallet-public.pem"), dir.path().join("keys/alipayplus-public.pem")).unwrap();
+        std::fs::copy(dir.path().join("alipayplus/wallet-public.pem"), dir.path().join("keys/alipayplus-public.pem")).unwrap();
         let output = rescind(dir.path(), &["config", "check"], &[]);
         assert!(output.status.success(), "{}", text(&output.stderr));
         text(&output.stdout)
     };
     let of_example = shown(&example);
-    let of_defaults = shown(&GOOD.replace("\"keys/wallet-public.pem\"", "\"keys/alipayplus-public.pem\""));
+    let of_defaults = shown(&GOOD.replace("\"alipayplus/wallet-public.pem\"", "\"keys/alipayplus-public.pem\""));
     let without_limits: Vec<_> = of_example.lines().filter(|line| !line.contains("not_before")).collect();
     assert_eq!(without_limits, of_defaults.lines().collect::<Vec<_>>());
     for line in of_defaults.lines().filter(|line| line.contains(" = ")) {

@@ -2,6 +2,7 @@
 
 mod migrations;
 mod sql;
+mod url;
 
 use std::collections::BTreeSet;
 
@@ -19,6 +20,8 @@ use crate::settings::{DatabaseError, DatabaseSettings};
 use crate::sql::{Column, Groups, KEYS_ONLY, KeyArrays, OfCases, SqlStatement, SqlText, TableRow, WriteMode};
 use crate::tables::{CaseTables, DUE_LOOKUPS, DeferralTables, LATER_LOOKUPS, UNSCHEDULED_LOOKUPS};
 use crate::writes::{Writes, ensure_written};
+
+use self::url::ServerUrl;
 
 /// A server that any number of processes share.
 pub(crate) const POSTGRES: Engine<PgConnection> = Engine {
@@ -38,25 +41,12 @@ pub(crate) const POSTGRES: Engine<PgConnection> = Engine {
     back_up: None,
 };
 
-/// What libpq would wait for without end. A server that vanishes in a failover says no goodbye: the kernel would try for a quarter of
-/// an hour, and everything that waits for the connection with it.
-const PATIENCE: &str = "connect_timeout=2&keepalives_idle=2&keepalives_interval=2&tcp_user_timeout=5000\
-                        &fallback_application_name=rescind";
-
-/// The URL with our patience and the password as parameters. Of two values libpq takes the last: the URL's own patience counts,
-/// and not its password.
-fn address(url: &str, password: Option<&str>) -> String {
-    let (server, own) = url.split_once('?').map_or((url, String::new()), |(server, own)| (server, format!("&{own}")));
-    let encode = |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    let password = password.map(|password| format!("&password={}", password.bytes().map(encode).collect::<String>()));
-    format!("{server}?{PATIENCE}{own}{}", password.unwrap_or_default())
-}
-
 /// One pool for everything. Two batches are worth committing at once: one gathers while the other is written, and more of them would
 /// only be smaller. The rest of a larger pool lets a batch that has to wait for a lock hold up fewer others.
 fn pools(engine: &Engine<PgConnection>, settings: &DatabaseSettings) -> Result<Pools<PgConnection>, DatabaseError> {
     let DatabaseSettings { url, password, pool_size } = settings;
-    let all = Connections::to(&address(url, password.as_deref()), *pool_size, "all", engine.prepare);
+    let server = ServerUrl::parse(url, password.as_deref())?;
+    let all = Connections::to(&server.address(), *pool_size, "all", engine.prepare).hiding(server.secrets());
     Ok(Pools {
         writers: all.clone(),
         readers: all,
@@ -213,17 +203,4 @@ fn write_rows<R: TableRow>(
     }
     let written = SqlStatement::<_>::new(statement, R::columns(rows, writing)).execute(connection)?;
     ensure_written(R::TABLE, rows.len(), written)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_and_a_patience_of_its_own_come_last() {
-        let (plain, own) = ("postgres://a@b/c", "postgres://a@b/c?tcp_user_timeout=9");
-        assert_eq!(address(plain, None), format!("{plain}?{PATIENCE}"));
-        assert_eq!(address(plain, Some("p w/%&")), format!("{plain}?{PATIENCE}&password=p%20w%2F%25%26"));
-        assert_eq!(address(own, Some("p")), format!("{plain}?{PATIENCE}&tcp_user_timeout=9&password=p"));
-    }
 }

@@ -1,6 +1,6 @@
 //! The promises of [`SettlementStore`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::{
@@ -242,19 +242,6 @@ contract! {
             found.sort();
             assert_eq!(found, expected);
         }
-    }
-
-    /// Each comes once, and a record that has any gives some.
-    async fn example_ids_are_recorded_ones(subject: &impl Subject) {
-        let both = Both::of(subject);
-        let all: BTreeSet<_> = both.paid("example", 40).await.into_iter().map(|wallet| wallet.id).collect();
-        for limit in [1, 33, 40, 1_000] {
-            let examples = both.days.example_ids(limit).await.unwrap();
-            let distinct: BTreeSet<_> = examples.iter().cloned().collect();
-            assert!(distinct.is_subset(&all) && distinct.len() == examples.len(), "{examples:?}");
-            assert!((1..=limit as usize).contains(&examples.len()), "{limit}: {}", examples.len());
-        }
-        assert_eq!(both.days.example_ids(10_000).await.unwrap().len(), all.len(), "far more than there are: all of them");
     }
 }
 

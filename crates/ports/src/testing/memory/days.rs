@@ -104,12 +104,6 @@ impl SettlementStore for MemoryStore {
         Ok(ids.iter().filter_map(|id| kept.cases.get(id)).map(|file| file.case.clone()).collect())
     }
 
-    async fn example_ids(&self, limit: u32) -> Result<Vec<PaymentRequestId>, UnavailableError> {
-        let kept = self.kept();
-        let one_in = kept.cases.len().div_ceil(limit.max(1) as usize).max(1);
-        Ok(kept.cases.keys().step_by(one_in).cloned().collect())
-    }
-
     async fn find_refunded(&self, ids: &[RefundRequestId]) -> Result<Vec<Case>, UnavailableError> {
         let refunded = |case: &Case| case.refunds.iter().any(|refund| ids.contains(&refund.id));
         Ok(self.page_of_cases(&Page { limit: u32::MAX, after: None }, refunded))

@@ -1,19 +1,14 @@
 //! The forms of ids, by which one that was changed on the way differs from the others. Where the wallet core keeps the payments, most ids
 //! in a file are not known here, and their form is all that can be looked at.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ::ports::{SettlementStore, UnavailableError};
 use domain::PaymentRequestId;
 
 /// How many ids of a form are looked up.
 const LOOKED_UP: usize = 20;
-/// How many recorded ids are taken as an example of the forms that ids have.
-const EXAMPLES: u32 = 1_024;
-/// With so many examples the record alone says which forms there are: a program that changes many lines alike makes a form that many
-/// lines have.
-const ENOUGH_EXAMPLES: usize = 100;
-/// With fewer, a form that one line in so many has is that of an id that nobody changed.
+/// A form that one line in so many has is that of an id that nobody changed.
 const ONE_IN: u64 = 100;
 
 /// An id's length and what kinds of characters it has. Ids of one maker have few forms.
@@ -60,23 +55,15 @@ impl Forms {
         }
     }
 
-    /// The forms that leave no doubt: those of ids that are recorded here. Where few are recorded, those that many lines have too.
+    /// The forms that leave no doubt: those of ids that are known here, and those that many lines have.
     pub(super) async fn familiar(self, days: &dyn SettlementStore) -> Result<FamiliarForms, UnavailableError> {
-        if self.0.is_empty() {
-            return Ok(FamiliarForms(BTreeSet::new()));
-        }
-        let examples = days.example_ids(EXAMPLES).await?;
-        let mut familiar: BTreeSet<_> = examples.iter().map(Form::of).collect();
         let lines: u64 = self.0.values().map(|ids| ids.count).sum();
-        let lines_count = examples.len() < ENOUGH_EXAMPLES;
         let only = self.0.len() == 1;
+        let mut familiar = Vec::new();
         for (form, Ids { count, first }) in self.0 {
             let is_common = only || (count > 1 && count * ONE_IN >= lines);
-            if familiar.contains(&form) {
-                continue;
-            }
-            if (lines_count && is_common) || days.find_all(&first).await?.iter().any(|case| !case.is_unknown()) {
-                familiar.insert(form);
+            if is_common || days.find_all(&first).await?.iter().any(|case| !case.is_unknown()) {
+                familiar.push(form);
             }
         }
         Ok(FamiliarForms(familiar))
@@ -84,7 +71,7 @@ impl Forms {
 }
 
 /// The forms that leave no doubt.
-pub(super) struct FamiliarForms(BTreeSet<Form>);
+pub(super) struct FamiliarForms(Vec<Form>);
 
 impl FamiliarForms {
     /// Whether an id may be as Alipay+ wrote it, by its form.

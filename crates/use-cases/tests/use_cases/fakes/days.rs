@@ -65,10 +65,6 @@ impl SettlementStore for FailsOnce {
         self.call(self.kept.find_all(ids)).await
     }
 
-    async fn example_ids(&self, limit: u32) -> Result<Vec<PaymentRequestId>, UnavailableError> {
-        self.call(self.kept.example_ids(limit)).await
-    }
-
     async fn find_refunded(&self, ids: &[RefundRequestId]) -> Result<Vec<Case>, UnavailableError> {
         self.call(self.kept.find_refunded(ids)).await
     }

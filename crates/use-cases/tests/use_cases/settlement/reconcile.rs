@@ -6,8 +6,8 @@ use std::sync::Arc;
 use domain::{
     Currency, GateState, Listed, ListedAmount, ListedKind, Mismatch, RefundRequestId, Scope, SummaryAmount, UnknownLines,
 };
-use ports::testing::{MemoryClearingFiles, MemoryFindings, MemorySorter, MemoryStore, Wallet, id, ledger_policy};
-use ports::{CancellationStore, LineCounts, ListedLine, LocatedFinding, SettlementStore};
+use ports::testing::{MemoryClearingFiles, MemoryFindings, MemorySorter, MemoryStore, id};
+use ports::{LineCounts, ListedLine, LocatedFinding, SettlementStore};
 use use_cases::{
     MissingSearch, ReconcileError, ReconcileRequest, Reconciliation, ReconciliationObserver, ReconciliationPorts, close_day,
     reconcile,
@@ -270,25 +270,6 @@ async fn with_payments_at_the_core_forms_that_many_lines_have_leave_no_doubt() {
     let mut two = Reconciling::over(a_day().await, &[("items", &lines[..2], true)]);
     two.request.scope = Scope::CancelledOnly;
     assert_eq!(two.run().await.unwrap().totals.gate, GateState::Doubt, "which of the two forms is right nobody knows");
-}
-
-/// A program that changes many lines alike, such as one that drops a leading zero, makes a form that many lines have.
-#[tokio::test]
-async fn f83_with_payments_at_the_core_a_form_that_no_recorded_id_has_leaves_a_doubt() {
-    let kept = MemoryStore::new(ledger_policy());
-    for n in 0..100 {
-        let cancelled = vec![Wallet::of(&format!("00{n:06}")).is_cancelled()];
-        assert!(kept.decide(cancelled).await.iter().all(Result::is_ok));
-    }
-    let [whole, changed] = [8, 6].map(|width| (500..700).map(|n| payment(&format!("{n:0width$}"), 1)).collect::<Vec<_>>());
-    let some_changed = [&whole[..100], &changed[100..]].concat();
-    for (lines, gate, found) in
-        [(&whole, GateState::Passed, 0), (&some_changed, GateState::Doubt, 100), (&changed, GateState::Doubt, 200)]
-    {
-        let mut reconciling = Reconciling::over(kept.clone(), &[("items", lines, true)]);
-        reconciling.request.scope = Scope::CancelledOnly;
-        assert_eq!((reconciling.run().await.unwrap().totals.gate, reconciling.found().len()), (gate, found));
-    }
 }
 
 #[tokio::test]

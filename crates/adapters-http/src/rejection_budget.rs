@@ -7,8 +7,8 @@ use std::num::NonZeroU32;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-/// What one peer may cause before its messages verify. A signed rejection costs a signature, the most expensive step here.
-pub(super) const REJECTIONS_PER_PEER: Quota = Quota::per_second(PER_SECOND).allow_burst(BURST);
+/// What one peer may cause before its messages verify, or without a token. A signed rejection costs a signature, the most expensive step.
+pub(crate) const REJECTIONS_PER_PEER: Quota = Quota::per_second(PER_SECOND).allow_burst(BURST);
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(500).unwrap();
 const BURST: NonZeroU32 = NonZeroU32::new(2000).unwrap();
 
@@ -17,18 +17,18 @@ const BURST: NonZeroU32 = NonZeroU32::new(2000).unwrap();
 const BUDGETS: usize = 4096;
 
 /// One budget for each group of peers with the same hash.
-pub(super) struct RejectionBudgets {
+pub(crate) struct RejectionBudgets {
     hasher: RandomState,
     budgets: Vec<DefaultDirectRateLimiter>,
 }
 
 impl RejectionBudgets {
-    pub(super) fn new(quota: Quota) -> Self {
+    pub(crate) fn new(quota: Quota) -> Self {
         Self { hasher: RandomState::new(), budgets: (0..BUDGETS).map(|_| RateLimiter::direct(quota)).collect() }
     }
 
     /// Takes one rejection off the peer's budget; `false` where the budget is spent.
-    pub(super) fn spend(&self, peer: Option<IpAddr>) -> bool {
+    pub(crate) fn spend(&self, peer: Option<IpAddr>) -> bool {
         let bucket = self.hasher.hash_one(peer.map(network)) % BUDGETS as u64;
         let budget = usize::try_from(bucket).ok().and_then(|bucket| self.budgets.get(bucket));
         budget.is_some_and(|budget| budget.check().is_ok())
