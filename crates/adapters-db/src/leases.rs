@@ -136,7 +136,8 @@ impl Due {
         let now = (store.engine.clock)(connection)?.map_or(now, |clock| now.min(clock));
         let due = match self.wanted {
             Wanted::Attempts => lock_attempts(store, connection, now, limit)?,
-            Wanted::Lookups(wanted) => (store.engine.lock_lookups)(connection, wanted, now + within, limit)?,
+            Wanted::Lookups(Lookups::Due) => lock_lookups(store, connection, now, limit)?,
+            Wanted::Lookups(Lookups::Later) => (store.engine.lock_lookups)(connection, Lookups::Later, now + within, limit)?,
         };
         Ok((now, due))
     }
@@ -189,6 +190,21 @@ fn lock_attempts<C: SqlConnection>(
         // A statement of its own, because each of the two reads one end of the index. Almost always this end is empty.
         let waits_too_long = DueWindow { after: micros(now + LONGEST_WAIT + CLOCKS_APART), until: i64::MAX, ..is_due };
         due.extend((store.engine.lock_due)(connection, &waits_too_long, left)?);
+    }
+    Ok(due)
+}
+
+/// Lookups that are due; also those that wait for longer than any wait lasts, as [`domain::is_over`] says.
+fn lock_lookups<C: SqlConnection>(
+    store: &SqlStore<C>,
+    connection: &mut C,
+    now: DateTime<Utc>,
+    limit: u32,
+) -> Result<Vec<String>, DieselError> {
+    let mut due = (store.engine.lock_lookups)(connection, Lookups::Due, now, limit)?;
+    let left = limit.saturating_sub(u32::try_from(due.len()).unwrap_or(limit));
+    if left > 0 {
+        due.extend((store.engine.lock_lookups)(connection, Lookups::Later, now + LONGEST_WAIT + CLOCKS_APART, left)?);
     }
     Ok(due)
 }

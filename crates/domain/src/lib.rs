@@ -23,7 +23,7 @@ pub use case::{
     DeferralState, DeferralStateName, Event, EventKind, FinalAnswer, Inquiry, Jitter, LONGEST_WAIT, Lease, LookupAttempt,
     Payment, PaymentKind, PaymentStatus, PaymentStatusName, Receipt, Refund, RefundState, RefundStateName, RefundedElsewhere,
     RefundedElsewhereName, Refusal, RefusalCode, RefusalName, Reversal, ReversalOutcome, ReversalOutcomeName, ReversalRequest,
-    ReversalState, ReversalStateName, Settlement, Taken, Told, retry_delay, spread,
+    ReversalState, ReversalStateName, Settlement, Taken, Told, is_over, retry_delay, spread,
 };
 pub use clearing::{
     ClearingDay, ClearingDayError, DayClosing, DayStatement, Examination, Excluded, ExclusionReason, Finding, GateState,

@@ -4,6 +4,7 @@ use adapters_db::{Database, DatabaseSettings};
 use ports::testing::{id, ledger_policy};
 use tokio::runtime::Handle;
 
+use crate::deployment::at_noon;
 use crate::fixtures::{deployment_policy, server};
 
 /// The two halves of the planted password; neither may be shown.
@@ -71,7 +72,7 @@ fn said(settings: &DatabaseSettings, by_all: Option<&Handle>) -> Vec<String> {
     if let Some(runtime) = by_all {
         said.extend(database.check_migrated().err().map(|error| error.to_string()));
         said.extend(database.check_deployment(&deployment_policy()).err().map(|error| error.to_string()));
-        said.extend(database.adopt(&deployment_policy()).err().map(|error| error.to_string()));
+        said.extend(database.adopt(&deployment_policy(), &at_noon()).err().map(|error| error.to_string()));
         let store = database.store(ledger_policy());
         said.extend(runtime.block_on(store.check()).err().map(|error| error.to_string()));
         said.extend(runtime.block_on(store.backlog()).err().map(|error| error.to_string()));

@@ -63,7 +63,7 @@ pub(super) struct ProblemDetails {
 }
 
 impl Problem {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Malformed,
         Self::Unauthorized,
         Self::Forbidden,

@@ -21,7 +21,7 @@ pub use refund::{Refund, RefundState, RefundStateName, RefundedElsewhere, Refund
 pub(crate) use reversal::NOTHING_OF_A_SUCCESS;
 pub use reversal::{
     CLOCKS_APART, Jitter, LONGEST_WAIT, Lease, Reversal, ReversalOutcome, ReversalOutcomeName, ReversalRequest, ReversalState,
-    ReversalStateName, Taken, retry_delay,
+    ReversalStateName, Taken, is_over, retry_delay,
 };
 pub use settlement::Settlement;
 

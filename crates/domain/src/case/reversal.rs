@@ -195,6 +195,13 @@ impl Lease {
     }
 }
 
+/// Whether a wait until `due_at` is over at a moment. One that is longer than any wait was begun by a clock that has been set back since,
+/// and is over too.
+#[must_use]
+pub fn is_over(due_at: DateTime<Utc>, at: DateTime<Utc>) -> bool {
+    due_at <= at || due_at > at + LONGEST_WAIT + CLOCKS_APART
+}
+
 /// How long to wait after attempt number `attempt`: 200 ms doubled with every attempt up to [`LONGEST_WAIT`], of which a random half is
 /// left out so that a backlog does not come back all at once.
 #[must_use]
@@ -252,12 +259,10 @@ impl Reversal {
         Self { opened_at, state, ..self }
     }
 
-    /// Whether the next attempt may begin by its time. A wait that is longer than any wait was begun by a clock that has been set back
-    /// since, and is over.
+    /// Whether the next attempt may begin by its time, as [`is_over`] says.
     #[must_use]
     pub fn is_due(&self, at: DateTime<Utc>) -> bool {
-        let no_wait = at + LONGEST_WAIT + CLOCKS_APART;
-        matches!(self.state, ReversalState::Open { next_attempt_at, .. } if next_attempt_at <= at || next_attempt_at > no_wait)
+        matches!(self.state, ReversalState::Open { next_attempt_at, .. } if is_over(next_attempt_at, at))
     }
 
     /// Whether an attempt may be running: its lease is not over.

@@ -8,12 +8,12 @@ use super::update::CaseUpdate;
 use crate::{
     AcquirerId, Cancellation, CancellationState, Case, CommandReply, DeferReason, Deferral, DeferralState, Disposition,
     EventKind, FinalAnswer, FundsKind, LeaseReply, Lookup, PaymentStatus, Policy, Receipt, Refusal, Reversal, ReversalState,
-    Rule, Taken,
+    Rule, Taken, is_over,
 };
 
 /// Leases the next lookup to the caller, if it is due.
 pub(super) fn lease_lookup(policy: &Policy, case: &Case, at: DateTime<Utc>) -> Decision {
-    if case.lookup_due_at().is_none_or(|due_at| at < due_at) {
+    if !case.lookup_due_at().is_some_and(|due_at| is_over(due_at, at)) {
         return Decision::unchanged(LeaseReply::NotDue);
     }
     let mut update = CaseUpdate::of(case, at);

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{AccountId, Action, Case, Command, DeferReason, LeaseReply, PaymentRequestId, Reply, ReversalState, spread};
+use domain::{
+    AccountId, Action, Case, Command, DeferReason, LeaseReply, PaymentRequestId, Reply, ReversalState, is_over, spread,
+};
 
 use super::clock::timer_instant;
 use super::store::MemoryStore;
@@ -50,7 +52,7 @@ impl CancellationStore for MemoryStore {
     async fn lease_lookups(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedLookup>, UnavailableError> {
         let mut kept = self.kept();
         let now = self.own_now().map_or(now, |own_now| now.min(own_now));
-        let due = kept.lookups(|due_at| due_at <= now);
+        let due = kept.lookups(|due_at| is_over(due_at, now));
         let mut leased = Vec::new();
         for (_, id) in due.into_iter().take(limit as usize) {
             let command = Command { id: id.clone(), at: now, action: Action::LeaseLookup };

@@ -66,6 +66,14 @@ contract! {
         assert_eq!(store.lease_lookups(after_the_lease, 10).await, leased(&["later", "sooner"]));
     }
 
+    /// A clock that was fast for a moment leaves no lookup alone until its time has come.
+    async fn f56_a_lookup_that_waits_longer_than_any_wait_is_due(subject: &impl Subject) {
+        let store = subject.open(core_policy());
+        assert_eq!(decided(&store, vec![fails(&Wallet { at: moment(3_600), ..Wallet::of("fast") })]).await, [U]);
+        assert_eq!(store.lease_lookups(moment(3_590), 10).await, Ok(vec![]));
+        assert_eq!(store.lease_lookups(moment(0), 10).await, Ok(vec![LeasedLookup { id: id("fast"), attempt: 2 }]));
+    }
+
     /// What waits for long is due soon, spread evenly, and nothing becomes due later.
     async fn f72_all_that_waits_becomes_due_within_a_time(subject: &impl Subject) {
         let store = subject.open(core_policy());
