@@ -57,12 +57,18 @@ pub(crate) struct Engine<C: SqlConnection> {
     pub(crate) lock_due: fn(connection: &mut C, window: &DueWindow, limit: u32) -> QueryResult<Vec<String>>,
     /// Locks at most `limit` cases of which such a lookup is due by then, the earliest due first. It passes over those that somebody else
     /// has locked.
-    pub(crate) lock_lookups: fn(connection: &mut C, wanted: Lookups, at: DateTime<Utc>, limit: u32) -> QueryResult<Vec<String>>,
+    pub(crate) lock_lookups: LockLookups<C>,
     /// Writes what a batch decided.
     pub(crate) write: fn(connection: &mut C, writes: &Writes<'_>) -> QueryResult<()>,
     /// Copies the database to a new file, beside processes that serve it; `None` where the engine's own tools are for that.
-    pub(crate) back_up: Option<fn(connection: &mut C, out: &Path) -> Result<Backup, DatabaseError>>,
+    pub(crate) back_up: Option<BackUp<C>>,
 }
+
+/// Locks cases of which a lookup is wanted by then.
+pub(crate) type LockLookups<C> =
+    fn(connection: &mut C, wanted: Lookups, at: DateTime<Utc>, limit: u32) -> QueryResult<Vec<String>>;
+/// Copies a database to a file that is not there yet.
+pub(crate) type BackUp<C> = fn(connection: &mut C, out: &Path) -> Result<Backup, DatabaseError>;
 
 /// Which reversals are looked for by the time of their next attempt, in microseconds since 1970.
 #[derive(Debug, Clone, Copy)]

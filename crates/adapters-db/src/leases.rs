@@ -88,7 +88,7 @@ impl Due {
     ) -> Result<Vec<(Case, Reply)>, UnavailableError> {
         let together = in_transaction(&mut *store.writers.take()?, |connection| {
             let (now, ids) = self.lock(store, connection, ((now, within), limit))?;
-            self.decide_locked(store, connection, (now, within), ids)
+            self.decide_locked(store, connection, ((now, within), ids))
         });
         together.or_else(|failed| {
             warn!(error = %failed, "leasing what is due together failed: it is leased one by one");
@@ -113,7 +113,7 @@ impl Due {
                 break;
             }
             let alone = in_transaction(&mut *store.writers.take()?, |connection| {
-                self.decide_locked(store, connection, (now, within), vec![id.clone()])
+                self.decide_locked(store, connection, ((now, within), vec![id.clone()]))
             });
             match alone {
                 Ok(alone) => decided.extend(alone),
@@ -147,8 +147,7 @@ impl Due {
         &self,
         store: &SqlStore<C>,
         connection: &mut C,
-        (now, within): (DateTime<Utc>, TimeDelta),
-        due: Vec<String>,
+        ((now, within), due): ((DateTime<Utc>, TimeDelta), Vec<String>),
     ) -> Result<Vec<(Case, Reply)>, DieselError> {
         let place = |case: &Case| due.iter().position(|id| id == case.id.as_str()).unwrap_or(due.len());
         let mut ids = due.clone();

@@ -120,10 +120,10 @@ enum ReversalsCommand {
     /// Prints the reversals whose money is not known to be back, one a line
     List {
         /// Those that an operator has to decide about, and not those that are tried
-        #[arg(long)]
+        #[arg(long, group = "which")]
         parked: bool,
         /// Cancels that cannot be decided yet
-        #[arg(long, conflicts_with = "parked")]
+        #[arg(long, group = "which")]
         deferred: bool,
         /// Prints each as a JSON object, with the members of the wallet API's list
         #[arg(long)]

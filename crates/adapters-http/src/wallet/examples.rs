@@ -173,7 +173,8 @@ fn lists() -> Vec<BodyExample> {
         "account": "alice", "balances": [{ "currency": "JPY", "value": "0" }], "entries": [entry("debit"), entry("credit")],
     });
     let deferred = json!({ "deferred": [{
-        "paymentRequestId": PAYMENT, "acquirerId": ACQUIRER, "reason": "refund-running", "firstReceivedAt": at,
+        "paymentRequestId": PAYMENT, "acquirerId": ACQUIRER, "reason": "refund-running", "firstReceivedAt": at, "since": at,
+        "attempts": 0, "nextAttemptAt": null, "lastError": null,
     }] });
     vec![
         response("account", "200", "cancelled", account),

@@ -106,7 +106,8 @@ fn f63_a_clock_that_most_of_the_last_requests_contradict_makes_the_process_unrea
     for (by, direction) in [(TimeDelta::hours(25), "ahead of"), (TimeDelta::hours(-25), "behind")] {
         api.clock.advance(by);
         let (status, body) = api.readiness();
-        let reason = body["reason"].as_str().unwrap().to_owned();
+        assert_eq!(body["reasons"], json!(["clocks"]));
+        let reason = body["details"][0].as_str().unwrap().to_owned();
         assert_eq!(status, 503);
         assert!(reason.starts_with("clocks: this one is "), "{reason}");
         assert!(reason.ends_with(&format!("{direction} the Request-Times of the last requests")), "{reason}");

@@ -199,16 +199,23 @@ fn deferred_cancels_are_listed_page_by_page_and_counted() {
         api.decide(Wallet::of(id).is_cancelled());
     }
     api.decide(Wallet::of("p4").is_cancelled_by("acquirer-1", Lookup::Failed("no answer".to_owned())));
-    let item = |id, reason| {
-        let received = "2026-03-01T04:00:00Z";
-        json!({"paymentRequestId": id, "acquirerId": "acquirer-1", "reason": reason, "firstReceivedAt": received})
+    let received = "2026-03-01T04:00:00Z";
+    let item = |id| {
+        json!({"paymentRequestId": id, "acquirerId": "acquirer-1", "reason": "refund-running", "firstReceivedAt": received,
+            "since": received, "attempts": 0, "nextAttemptAt": null, "lastError": null})
     };
-    let first = json!({"deferred": [item("p1", "refund-running"), item("p2", "refund-running")], "next": "p2"});
-    let second = json!({"deferred": [item("p3", "refund-running"), item("p4", "lookup-failed")], "next": "p4"});
+    let mut looked_up = item("p4");
+    looked_up["reason"] = json!("lookup-failed");
+    (looked_up["attempts"], looked_up["lastError"]) = (json!(1), json!("no answer"));
+    looked_up["nextAttemptAt"] = json!("2026-03-01T04:00:00.1Z");
+    let first = json!({"deferred": [item("p1"), item("p2")], "next": "p2"});
+    let second = json!({"deferred": [item("p3"), looked_up], "next": "p4"});
     assert_eq!(api.get("/wallet/v1/deferred?limit=2").json(), first);
     assert_eq!(api.get("/wallet/v1/deferred?limit=2&after=p2").json(), second);
     assert_eq!(api.get("/wallet/v1/deferred?limit=2&after=p4").json(), json!({"deferred": []}));
-    let counted = json!({"ready": true, "reasons": [], "details": [], "deferred": 4, "openReversals": 0, "parkedReversals": 0});
+    let oldest = json!({"paymentRequestId": "p4", "since": received});
+    let counted = json!({"ready": true, "reasons": [], "details": [], "deferred": 4, "openReversals": 0, "parkedReversals": 0,
+        "oldestDeferred": oldest});
     assert_eq!(api.readiness(), (200, counted));
 }
 

@@ -6,9 +6,10 @@ use serde_json::Value;
 use testkit::process::Process;
 use testkit::{Deployment, TestEngine, run};
 
+/// What `/readyz` says, and to a caller with a token.
 async fn readyz(process: &Process) -> (u16, Value) {
     let answer = reqwest::get(format!("http://{}/readyz", process.wallet_api)).await.unwrap();
-    (answer.status().as_u16(), answer.json().await.unwrap())
+    (answer.status().as_u16(), process.wallet.readiness().await.unwrap())
 }
 
 #[test]
@@ -36,7 +37,7 @@ fn f64_a_file_that_is_moved_or_exchanged_makes_the_process_unready_and_every_ans
         let says = async |what: &str| {
             let (status, body) = readyz(&process).await;
             assert_eq!(status, 503, "within one probe: {body}");
-            assert!(body["reason"].as_str().unwrap().contains(what), "{body}");
+            assert!(body["details"][0].as_str().unwrap().contains(what), "{body}");
             assert_eq!(process.alipayplus.cancel("P1").await.unwrap().brief(), "U UNKNOWN_EXCEPTION");
             assert!(process.wallet.announce("P2", "user", 1000).await.unwrap_err().starts_with("503"));
         };

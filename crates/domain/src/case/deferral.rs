@@ -163,7 +163,7 @@ impl Case {
         self.all_receipts().min_by_key(|receipt| receipt.received_at)
     }
 
-    fn all_receipts(&self) -> impl Iterator<Item = Receipt> {
+    pub(crate) fn all_receipts(&self) -> impl Iterator<Item = Receipt> {
         let first = self.cancellation.as_ref().map(|Cancellation { acquirer_id, first_received_at, state: _ }| Receipt {
             acquirer_id: acquirer_id.clone(),
             received_at: *first_received_at,

@@ -36,6 +36,9 @@ pub(super) fn cancel(policy: &Policy, case: &Case, cancel: &Cancel, at: DateTime
     let Cancel { acquirer_id, lookup, waited, attempt, witness } = cancel;
     let mut update = CaseUpdate::of(case, at);
     let looked_up = LookedUp { lookup, attempt: *attempt, now: at + *waited };
+    if let (true, Some(reason)) = (case.has_parked_deferral(), case.defer_reason()) {
+        return while_parked(policy, (case, reason), (cancel, &looked_up), at);
+    }
     if let Some((rule, reply)) = repeat(policy, case, (acquirer_id, &looked_up)) {
         if let (true, Some(reason)) = (rule != Rule::DifferentAcquirer, looked_up.contradiction(case)) {
             update.park_contradicted(policy, &reason);
@@ -48,10 +51,8 @@ pub(super) fn cancel(policy: &Policy, case: &Case, cancel: &Cancel, at: DateTime
         return decision.by(rule);
     }
     let timing = Timing::of_message(*witness, case, case.received_from(acquirer_id), at);
-    update.receive(acquirer_id, witness.received_at(at));
-    if let (true, Some(reason)) = (case.has_parked_deferral(), case.defer_reason()) {
-        return update.finish_if_changed(case, CancelReply::Answered(Answer::Pending)).by(Rule::Deferred(reason));
-    }
+    let received_at = witness.received_at(at);
+    update.receive(acquirer_id, received_at);
     if *lookup == Lookup::NotYet {
         if timing.is_doubtful() {
             // Should the caller die, nobody takes the moment of a wrong clock for the truth.
@@ -72,6 +73,34 @@ pub(super) fn cancel(policy: &Policy, case: &Case, cancel: &Cancel, at: DateTime
         return lease_inline(policy, case, update, *waited).by(rule);
     }
     update.finish_if_changed(case, reply).by(rule)
+}
+
+/// An operator decides, and no lookup. What the core says is recorded all the same, so that no refund goes on that it may have made; the
+/// payment itself only where that leaves nobody waiting for a payment of somebody else.
+fn while_parked(
+    policy: &Policy,
+    (case, reason): (&Case, DeferReason),
+    (cancel, looked_up): (&Cancel, &LookedUp<'_>),
+    at: DateTime<Utc>,
+) -> Decision {
+    let Cancel { acquirer_id, witness, .. } = cancel;
+    let strange = CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest));
+    if !may_cancel(policy, case, acquirer_id) {
+        return Decision::unchanged(strange).by(Rule::DifferentAcquirer);
+    }
+    let mut update = CaseUpdate::of(case, at);
+    if let Some(found) = looked_up.found() {
+        let is_of_all = || case.all_receipts().all(|receipt| receipt.acquirer_id == found.payment.acquirer_id);
+        match looked_up.contradiction(case) {
+            None if case.payment.is_some() || is_of_all() => update.merge_lookup(found),
+            None | Some(_) => update.merge_refunds(found),
+        }
+    }
+    if !may_cancel(policy, &update.case, acquirer_id) {
+        return update.finish_if_changed(case, strange).by(Rule::DifferentAcquirer);
+    }
+    update.receive(acquirer_id, witness.received_at(at));
+    update.finish_if_changed(case, CancelReply::Answered(Answer::Pending)).by(Rule::Deferred(reason))
 }
 
 /// Decides a deferred cancel whose payment a worker looked up. Nobody waits for the reply but the worker, which makes the attempt.
@@ -126,12 +155,11 @@ fn conclude_recorded(policy: &Policy, update: &mut CaseUpdate, timing_of: impl F
     rule
 }
 
-/// What a cancel is answered without looking at anything but what is decided: the first three rows of the table. Nobody is refused on
-/// doubt: not where the core says that the payment is the asking acquirer's, against what is recorded.
+/// What a cancel is answered without looking at anything but what is decided: the first three rows of the table. While nothing is decided
+/// nobody is refused on doubt: not where the core says that the payment is the asking acquirer's, against what is recorded.
 fn repeat(policy: &Policy, case: &Case, (acquirer_id, looked_up): (&AcquirerId, &LookedUp<'_>)) -> Option<(Rule, CancelReply)> {
-    let may_be_its_own = looked_up.found().is_some_and(|found| found.payment.acquirer_id == *acquirer_id)
-        || case.defer_reason() == Some(DeferReason::Contradiction);
-    if looks_at_acquirer(policy) && case.is_foreign_to(acquirer_id) && !may_be_its_own {
+    let may_be_its_own = looked_up.found().is_some_and(|found| found.payment.acquirer_id == *acquirer_id);
+    if looks_at_acquirer(policy) && case.is_foreign_to(acquirer_id) && (case.is_decided() || !may_be_its_own) {
         return Some((Rule::DifferentAcquirer, CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest))));
     }
     if let Some(answer) = case.cancellation.as_ref().and_then(Cancellation::final_answer) {
@@ -168,6 +196,10 @@ fn conclude(
 ) -> (Rule, CancelReply) {
     let contradiction = looked_up.contradiction(&update.case);
     if contradiction.is_some() || is_still_contradicted(&update.case, looked_up) {
+        // Of refunds the highest word counts, so that none goes on that the core may have made already.
+        if let Some(found) = looked_up.found().filter(|_| update.case.payment.is_some()) {
+            update.merge_refunds(found);
+        }
         update.move_to(CancellationState::Deferred(DeferReason::Contradiction));
         update.wait_again(looked_up, contradiction);
         return (Rule::Deferred(DeferReason::Contradiction), CancelReply::Answered(Answer::Pending));

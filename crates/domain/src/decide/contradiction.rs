@@ -15,7 +15,8 @@ pub(super) fn of_lookup(case: &Case, found: &CorePayment, now: DateTime<Utc>) ->
     if !Payment::can_be_initiated(initiated_at, now) {
         return Some(format!("the wallet core says that the payment was initiated at {initiated_at}, which cannot be"));
     }
-    let known = case.payment.as_ref()?;
+    // Of refunds the core may have spoken before the payment was recorded.
+    let known = case.payment.as_ref().unwrap_or(&found.payment);
     let differs = differs("amount", &known.amount, &found.payment.amount)
         .or_else(|| differs("account", &known.account, &found.payment.account))
         .or_else(|| differs("acquirer", &known.acquirer_id, &found.payment.acquirer_id));

@@ -82,7 +82,12 @@ pub(super) fn resolve(policy: &Policy, case: &Case, (note, by): (&str, &str), at
     }
     let mut update = CaseUpdate::of(case, at);
     update.record_event(EventKind::ReversalResolved { note: note.to_owned(), by: by.to_owned() });
-    if let Some(receipt) = entitled(policy, case).or_else(|| case.earliest_receipt()) {
+    // S is for the payment's acquirer, also where only others asked.
+    let of_payment = |receipt: Receipt| match &case.payment {
+        Some(payment) => Receipt { acquirer_id: payment.acquirer_id.clone(), ..receipt },
+        None => receipt,
+    };
+    if let Some(receipt) = entitled(policy, case).or_else(|| case.earliest_receipt().map(of_payment)) {
         update.assign_to(receipt);
     }
     update.cancel_by_hand(policy);

@@ -41,11 +41,11 @@ impl CaseUpdate {
         self.merge_refunds(found);
     }
 
-    /// Takes over what the wallet core says that refunds gave back of a payment that is recorded.
+    /// Takes over what the wallet core says that refunds gave back.
     pub(super) fn merge_refunds(&mut self, found: &CorePayment) {
         let elsewhere = found.refunded.saturating_sub(self.case.refunded());
         if elsewhere > 0 {
-            let amount = self.case.payment.as_ref().map_or(0, |payment| payment.amount.minor());
+            let amount = self.case.payment.as_ref().unwrap_or(&found.payment).amount.minor();
             let all = self.case.refunded().saturating_add(elsewhere) >= amount;
             self.record_refunded_elsewhere(if all { RefundedElsewhere::All } else { RefundedElsewhere::Amount(elsewhere) });
         }

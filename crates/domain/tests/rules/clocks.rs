@@ -168,7 +168,7 @@ fn f63_a_doubt_is_kept_until_the_payment_is_looked_up() {
     let found = || Lookup::Found(Box::new(found.clone()));
     assert_eq!(story.decides(asked(Witness::OurClocks, found())), U);
     assert_eq!(story.state(), Some(DOUBTFUL));
-    let judged = story.moment(IN_TIME).decides(asked(Witness::TrustedClocks, found()));
+    let judged = story.moment("2026-03-01T13:00:00Z").decides(asked(Witness::TrustedClocks, found()));
     assert_eq!(judged, Reply::Cancel(CancelReply::ReversalPending { attempt: Some(1) }));
 }
 

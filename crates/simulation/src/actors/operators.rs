@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Action, Case, CommandReply, Disposition, PaymentRequestId, ReversalOutcome};
+use domain::{Action, Case, CommandReply, Disposition, EventKind, PaymentRequestId, ReversalOutcome};
 use ports::{Page, ReversalFilter};
 use tokio::time::sleep;
 
@@ -106,5 +106,6 @@ async fn is_open(cluster: &Cluster, id: &PaymentRequestId) -> bool {
 
 async fn is_resolved(cluster: &Cluster, id: &PaymentRequestId) -> bool {
     let file = cluster.cases().find(id).await.ok().flatten();
-    file.is_some_and(|file| file.timeline.iter().any(|line| line.what == "reversal-resolved") && !file.case.has_parked_deferral())
+    let resolved = EventKind::ReversalResolved { note: String::new(), by: String::new() }.name();
+    file.is_some_and(|file| file.timeline.iter().any(|line| line.what == resolved) && !file.case.has_parked_deferral())
 }

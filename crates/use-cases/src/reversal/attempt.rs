@@ -126,7 +126,7 @@ pub(crate) async fn await_or_attempt(ports: &Arc<Ports>, id: &PaymentRequestId, 
         match decided.map(|decided| decided.reply) {
             Ok(CancelReply::Answered(answer)) => return answer,
             Ok(CancelReply::ReversalPending { attempt: Some(attempt) }) => return attempt_inline(ports, id, attempt).await,
-            // What is cancelled needs no lookup; whoever finds otherwise asks again.
+            // What is cancelled needs no lookup; Alipay+ asks again where that has changed.
             Ok(CancelReply::LookUp { .. }) => return Answer::Pending,
             Ok(CancelReply::ReversalPending { attempt: None }) => {}
             Err(error) => {

@@ -6,10 +6,12 @@ mod contradiction;
 mod deferred;
 mod doubtful;
 mod lookup;
+mod lookup_health;
 mod supervise;
 mod worker;
 
 pub(crate) use attempt::{attempt_inline, await_or_attempt};
 pub(crate) use contradiction::report_contradiction;
-pub(crate) use lookup::{AskedCancel, LookupHealth, submit_cancel};
+pub(crate) use lookup::{AskedCancel, submit_cancel};
+pub(crate) use lookup_health::LookupHealth;
 pub use worker::run_worker;

@@ -130,7 +130,8 @@ impl Stage {
 }
 
 impl Run<'_> {
-    fn goes(&self, fault: Option<(usize, Fault)>, play: &impl AsyncFn(&World)) -> Arc<Plan> {
+    /// The calls until everything was at rest, and how often the fault took place.
+    fn goes(&self, fault: Option<(usize, Fault)>, play: &impl AsyncFn(&World)) -> (Vec<&'static str>, usize) {
         let plan = Arc::new(fault.map_or_else(Plan::undisturbed, |(place, fault)| Plan::with(place, fault)));
         let _told = FailedRun(self.stage, fault, Arc::clone(&plan));
         self.stage.engine.runtime().block_on(async {
@@ -138,9 +139,11 @@ impl Run<'_> {
             let world = self.stage.world(&name, self.place, (MemoryCore::default(), Arc::clone(&plan))).await;
             play(&world).await;
             world.comes_to_rest().await;
+            // Where no worker asks for work, nothing that comes later is called before the plan has to be over.
+            let calls = plan.calls();
             world.is_right().await;
-        });
-        plan
+            (calls, plan.hit())
+        })
     }
 }
 
@@ -175,14 +178,14 @@ pub(crate) fn took_place(planned: usize, hit: usize) {
 /// Plays it with these faults at every call. The cases of a database's runs stand beside each other, as they do in a wallet.
 pub(crate) fn with_faults(stage: Stage, faults: &[Fault], play: impl AsyncFn(&World)) {
     let mut place = Arc::new(Place::new(stage.engine, &stage.policy()));
-    let calls = Run { stage, place: &place, number: 0 }.goes(None, &play).calls();
+    let (calls, _) = Run { stage, place: &place, number: 0 }.goes(None, &play);
     let jobs = planned(&stage, calls.len(), faults);
     let mut hit = 0;
     for (number, job) in (1..).zip(&jobs) {
         if stage.engine == Engine::Memory {
             place = Arc::new(Place::new(stage.engine, &stage.policy()));
         }
-        hit += Run { stage, place: &place, number }.goes(Some(*job), &play).hit();
+        hit += Run { stage, place: &place, number }.goes(Some(*job), &play).1;
     }
     // How many calls there are depends on when the workers look; how many runs follow from them does not.
     assert!(!calls.is_empty());

@@ -34,25 +34,25 @@ pub(super) const ROWS: [Row; 10] = [
     Row {
         name: "payments at the core",
         world: || World::with_payments_at_core(2, ONE_REFUND),
-        figures: (83_593, 3_541_097, 335_393, 0, 357),
+        figures: (218_432, 11_263_286, 745_776, 0, 0),
         kinds: &[],
     },
     Row {
         name: "ledger, never received is F",
         world: || with(NOT_RECEIVED_IS_F, World::with_ledger()),
-        figures: (2_009, 44_148, 5_772, 0, 0),
+        figures: (3_947, 85_787, 12_336, 0, 0),
         kinds: &[],
     },
     Row {
         name: "ledger, any acquirer",
         world: || with(ANY_ACQUIRER, World::with_ledger()),
-        figures: (3_599, 79_748, 10_197, 0, 0),
+        figures: (11_579, 247_495, 26_241, 0, 0),
         kinds: &[],
     },
     Row {
         name: "ledger, window exceeded",
         world: || with(WINDOW_EXCEEDED, World::with_ledger()),
-        figures: (1_963, 43_064, 5_680, 0, 0),
+        figures: (3_901, 84_657, 12_244, 0, 0),
         kinds: &[],
     },
     Row {
@@ -64,19 +64,19 @@ pub(super) const ROWS: [Row; 10] = [
     Row {
         name: "core, any acquirer",
         world: || with(ANY_ACQUIRER, World::with_core(2, ONE_REFUND)),
-        figures: (55_783, 1_457_599, 99_543, 0, 0),
+        figures: (62_275, 1_669_858, 108_519, 0, 0),
         kinds: &[],
     },
     Row {
         name: "payments at the core, never received is F",
         world: || with(NOT_RECEIVED_IS_F, World::with_payments_at_core(1, ONE_REFUND)),
-        figures: (28_487, 1_070_367, 104_647, 0, 357),
+        figures: (140_964, 6_754_734, 400_071, 0, 0),
         kinds: &[],
     },
     Row {
         name: "payments at the core, any acquirer",
         world: || with(ANY_ACQUIRER, World::with_payments_at_core(1, ONE_REFUND)),
-        figures: (39_185, 1_486_265, 125_033, 0, 154),
+        figures: (266_804, 12_626_838, 445_780, 0, 0),
         kinds: &[],
     },
 ];

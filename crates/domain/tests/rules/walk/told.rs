@@ -63,6 +63,8 @@ impl Says {
             Reply::Cancel(CancelReply::ReversalPending { .. } | CancelReply::LookUp { .. }) => Some(Heard::NothingFinal),
             Reply::Command(_) | Reply::Lease(_) => None,
         };
+        // Nobody hears what a worker's lookup comes to; it is told when the acquirer asks again.
+        let answered = answered.filter(|_| !matches!(action, Action::DecideDeferred(_)));
         // The answer of an attempt goes to the acquirer whose cancel waits for it.
         let waits = step.after.cancellation.as_ref().map(|cancellation| &cancellation.acquirer_id);
         let listens = asker(action).or(waits).map(place);

@@ -1,7 +1,7 @@
 //! The cancellable period. Cases choose when a payment was initiated so that what is right does not depend on the time of day; the
 //! one that does depend on it computes what is right now.
 
-use chrono::{DateTime, Days, FixedOffset, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Days, FixedOffset, NaiveTime, TimeDelta, Utc};
 use tokio::time::sleep;
 
 use crate::clock::ZONE;
@@ -19,6 +19,14 @@ fn day(t: &Bench, days_ago: u64) -> DateTime<FixedOffset> {
     let date = today.checked_sub_days(Days::new(days_ago)).unwrap_or(today);
     // At a fixed offset every local time exists once.
     date.and_time(NaiveTime::MIN).and_local_timezone(ZONE).earliest().unwrap_or_default()
+}
+
+/// Noon of that day at UTC+8.
+fn end_of_month_before_last(t: &Bench) -> DateTime<FixedOffset> {
+    let today = t.now().with_timezone(&ZONE).date_naive();
+    let before_this_month = u64::from(today.day());
+    let of_last_month = today.checked_sub_days(Days::new(before_this_month)).unwrap_or(today);
+    day(t, before_this_month + u64::from(of_last_month.day())) + TimeDelta::hours(12)
 }
 
 /// The last millisecond of a day.
@@ -127,12 +135,12 @@ pub(crate) static CASES: &[Case] = &[
         run: |t| judged_now(t, |t| end_of_day(t, 2).with_timezone(&FixedOffset::east_opt(14 * 3600).unwrap_or(ZONE))),
     },
     Case {
-        name: "initiated-on-a-leap-day",
+        name: "initiated-at-the-end-of-a-month",
         needs: Needs::Driver,
-        sends: "a cancel of a payment that was initiated on 29 February 2024",
+        sends: "a cancel of a payment that was initiated on the last day of the month before last",
         expects: "F, and nothing moves",
         because: &rules::PERIOD_OVER,
-        run: |t| judged_now(t, |_| DateTime::from_timestamp(1_709_193_600, 0).unwrap_or_default().with_timezone(&ZONE)),
+        run: |t| judged_now(t, end_of_month_before_last),
     },
     Case {
         name: "initiated-in-a-moment",
