@@ -72,7 +72,9 @@ pub(crate) fn inquire(cluster: &Cluster, id: &PaymentRequestId, case: Option<&Ca
     let world = &cluster.world;
     world.recorder.count("inquiries");
     let inquiry = case.map_or(Inquiry::Unknown, Case::inquiry);
-    let exists = lock(&world.books).find(id).is_some_and(|known| known.payment.is_some())
+    // Of what nobody has recorded the wallet API has no inquiry.
+    let exists = case.is_some()
+        && lock(&world.books).find(id).is_some_and(|known| known.payment.is_some())
         && world.terms.funds == FundsAt::CoreWithPayments;
     let (broken, told_success) = {
         let mut promises = lock(&world.promises);
@@ -181,7 +183,7 @@ pub(crate) async fn answer_must_be_final(cluster: &Cluster, id: &PaymentRequestI
     let parked = parked.is_some_and(|known| matches!(known.state, ReversalState::Parked { .. }))
         || case.as_ref().is_some_and(Case::has_parked_deferral);
     let is_final = matches!(answer, Some(Answer::Cancelled | Answer::Refused(_)));
-    let endless = case.as_ref().is_some_and(|case| asks_for_ever(case));
+    let endless = case.as_ref().is_some_and(asks_for_ever);
     if !is_final && !parked && !endless && !cluster.world.never_ends(id) {
         let text = format!("Alipay+ hears {answer:?} minutes after the last fault: {:?}", case.as_ref().map(stands));
         cluster.world.violates(ViolationKind::NotFinal, id, text);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Action, Answer, Command, CommandReply, PaymentRequestId, Policy};
+use domain::{Action, Answer, Command, CommandReply, PaymentRequestId, Policy, Rule};
 use ports::testing::MemoryStatements;
 use ports::{CancellationStore, Clock, ReceivedCommand, SettlementStore};
 use tokio::sync::watch;
@@ -55,7 +55,7 @@ pub(crate) struct NodeSettings {
 pub(crate) struct SignedAnswer {
     pub(crate) answer: Answer,
     pub(crate) code: &'static str,
-    /// Whether it is known that a rule decided.
+    /// Whether a rule decided now, and not before.
     pub(crate) by_rule: bool,
     pub(crate) message: WireMessage,
 }
@@ -114,7 +114,10 @@ impl Node {
         let (id, acquirer_id) = (message.payment_request_id, message.acquirer_id);
         let received = ReceivedCancel { id, acquirer_id, received_at, request_time: None, arrived };
         let (answer, by_rule, code) = match cancel(&self.ports, received, arrived + ANSWER_BUDGET).await {
-            Ok(known) => (known.answer, known.rule.is_some(), code_of(known.answer)),
+            Ok(known) => {
+                let by_rule = known.rule.is_some_and(|rule| !matches!(rule, Rule::AnswerRecorded(_)));
+                (known.answer, by_rule, code_of(known.answer))
+            }
             Err(use_cases::OverloadedError) => {
                 self.world.recorder.count("cancels that found a full queue");
                 (Answer::Pending, false, "REQUEST_TRAFFIC_EXCEED_LIMIT")

@@ -207,7 +207,7 @@ fn deferred_cancels_are_listed_page_by_page_and_counted() {
     let mut looked_up = item("p4");
     looked_up["reason"] = json!("lookup-failed");
     (looked_up["attempts"], looked_up["lastError"]) = (json!(1), json!("no answer"));
-    looked_up["nextAttemptAt"] = json!("2026-03-01T04:00:00.1Z");
+    looked_up["nextAttemptAt"] = json!("2026-03-01T04:00:00.100000Z");
     let first = json!({"deferred": [item("p1"), item("p2")], "next": "p2"});
     let second = json!({"deferred": [item("p3"), looked_up], "next": "p4"});
     assert_eq!(api.get("/wallet/v1/deferred?limit=2").json(), first);

@@ -178,7 +178,7 @@ fn may_cancel(policy: &Policy, case: &Case, acquirer_id: &AcquirerId) -> bool {
 }
 
 /// Whose cancel decides, and when it came. Where the payment is known it is its acquirer's own, where there is none the earliest. A
-/// cancel that waits for a refund was once let in whoever sent it.
+/// cancel that waits for a refund was once let in from any acquirer.
 pub(super) fn entitled(policy: &Policy, case: &Case) -> Option<Receipt> {
     let Some(payment) = case.payment.as_ref().filter(|_| looks_at_acquirer(policy)) else { return case.earliest_receipt() };
     let own = case.received_from(&payment.acquirer_id);

@@ -71,8 +71,9 @@ fn hears(cluster: &Cluster, (id, acquirer): (&PaymentRequestId, &AcquirerId), si
     let (changed_amount, forgotten) = {
         let books = lock(&cluster.world.books);
         let known = books.find(id);
-        let named = known.map_or(0, |known| known.named.len());
-        (named > 1 && *answer != Answer::Pending && *by_rule, known.is_some_and(|known| known.forgotten))
+        // Once a lookup agrees with the first one again, the rules decide.
+        let differs = known.is_some_and(|known| known.named_last.is_some() && known.named_last != known.named.first().copied());
+        (differs && *answer != Answer::Pending && *by_rule, known.is_some_and(|known| known.forgotten))
     };
     // Rule 1 records nothing: where the core denies a payment afterwards, nobody can know that its acquirer is another one.
     let broken = broken.filter(|(kind, _)| !forgotten || *kind != ViolationKind::AnswerChanged);

@@ -148,9 +148,11 @@ impl CoreClient {
         {
             payment.amount = half;
         }
-        if !known.named.contains(&payment.amount.minor()) {
-            known.named.push(payment.amount.minor());
+        let minor = payment.amount.minor();
+        if !known.named.contains(&minor) {
+            known.named.push(minor);
         }
+        known.named_last = Some(minor);
         Ok(Some(CorePayment { payment, refunded: known.refunded, refund_running: known.refund_running }))
     }
 }

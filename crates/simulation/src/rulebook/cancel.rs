@@ -38,10 +38,12 @@ impl CasePage {
         let Cancel { acquirer_id, lookup, waited, attempt, witness: _ } = cancel;
         let look = Look { lookup, number: attempt.number, now: at + *waited };
         let named = look.found().is_some_and(|found| found.payment.acquirer_id == *acquirer_id);
-        if self.is_strange(acquirer_id) && !named && !self.is_doubted() {
+        let is_decided = self.answer().is_some() || self.is_cancelled();
+        let is_parked = self.wait.as_ref().is_some_and(|wait| wait.parked);
+        if self.is_strange(acquirer_id) && (is_decided || is_parked || !named) {
             return STRANGE;
         }
-        if self.answer().is_some() || self.is_cancelled() {
+        if is_decided {
             if look.found().is_some_and(|found| self.is_contradicted_by(found, look.now)) && self.is_cancelled() {
                 self.stops(policy);
             }
@@ -51,7 +53,7 @@ impl CasePage {
             };
         }
         self.is_asked_by(acquirer_id, at);
-        if self.wait.as_ref().is_some_and(|wait| wait.parked) {
+        if is_parked {
             return WAITS;
         }
         if *lookup == Lookup::NotYet {
@@ -60,7 +62,14 @@ impl CasePage {
         }
         let reply = self.settles(policy, &look, at);
         let strange = self.is_strange(acquirer_id) && !self.is_doubted();
-        if strange { STRANGE } else { reply }
+        if !strange {
+            return reply;
+        }
+        if matches!(reply, CancelReply::ReversalPending { attempt: Some(_) }) {
+            // Nobody is there to make it: it is a worker's.
+            self.gives_attempt_back();
+        }
+        STRANGE
     }
 
     /// A worker looked the payment up.

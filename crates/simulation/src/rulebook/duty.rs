@@ -41,6 +41,15 @@ impl CasePage {
         Some(duty.attempts)
     }
 
+    pub(super) fn gives_attempt_back(&mut self) {
+        if let Some(duty) = &mut self.duty
+            && let DutyStands::Due { from, .. } = duty.stands
+        {
+            duty.attempts -= 1;
+            duty.stands = DutyStands::Due { from, lease: None };
+        }
+    }
+
     pub(super) fn leases(&mut self, policy: &Policy, at: DateTime<Utc>) -> LeaseReply {
         let due = self.duty.as_ref().is_some_and(|duty| matches!(duty.stands, DutyStands::Due { from, .. } if from <= at));
         let begun = if due { self.begins_attempt(policy, at) } else { None };
