@@ -55,7 +55,7 @@ pub(crate) struct NodeSettings {
 pub(crate) struct SignedAnswer {
     pub(crate) answer: Answer,
     pub(crate) code: &'static str,
-    /// Whether a rule decided now, and not before.
+    /// Whether a rule decided about the payment now, and not before.
     pub(crate) by_rule: bool,
     pub(crate) message: WireMessage,
 }
@@ -115,7 +115,7 @@ impl Node {
         let received = ReceivedCancel { id, acquirer_id, received_at, request_time: None, arrived };
         let (answer, by_rule, code) = match cancel(&self.ports, received, arrived + ANSWER_BUDGET).await {
             Ok(known) => {
-                let by_rule = known.rule.is_some_and(|rule| !matches!(rule, Rule::AnswerRecorded(_)));
+                let by_rule = known.rule.is_some_and(|rule| !matches!(rule, Rule::AnswerRecorded(_) | Rule::DifferentAcquirer));
                 (known.answer, by_rule, code_of(known.answer))
             }
             Err(use_cases::OverloadedError) => {
