@@ -187,7 +187,8 @@ async fn f61_what_a_wallet_may_say_twice(engine: TestEngine) {
     };
     let zero = announce(payment("0001-01-01T00:00:00Z")).await.unwrap_err();
     assert!(zero.contains("initiatedAt: must not be more than 366 days back"), "{zero}");
-    let noon = format!("{}T12:00:00", (chrono::Utc::now() - chrono::TimeDelta::days(1)).format("%Y-%m-%d"));
+    let now = chrono::DateTime::parse_from_rfc3339(&testkit::partner::now()).unwrap();
+    let noon = format!("{}T12:00:00", (now.to_utc() - chrono::TimeDelta::days(1)).format("%Y-%m-%d"));
     assert_eq!(announce(payment(&format!("{noon}.123456Z"))).await.unwrap(), "proceed");
     assert_eq!(announce(payment(&format!("{noon}.123Z"))).await.unwrap(), "proceed");
     assert!(announce(payment(&format!("{noon}.000Z").replace("12:00:00", "12:00:02"))).await.unwrap_err().contains("409"));
