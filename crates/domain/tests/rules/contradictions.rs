@@ -82,8 +82,8 @@ fn f48_what_refunds_gave_back_in_full_after_s_leaves_nothing_and_s_stays() {
 
 #[test]
 fn f53_a_part_refunded_after_closed_or_reversed_is_parked_and_u_until_a_person_decides() {
-    let told: [(fn(&mut Story) -> Reply, Reply, Told); 2] =
-        [(Story::pays, CLOSED, Told::Closed), (Story::succeeds, REVERSED, Told::Reversed)];
+    type Tells = fn(&mut Story) -> Reply;
+    let told: [(Tells, Reply, Told); 2] = [(Story::pays, CLOSED, Told::Closed), (Story::succeeds, REVERSED, Told::Reversed)];
     for (tells, hears, told) in told {
         let mut story = being_cancelled(announced(CORE));
         assert_eq!((tells(&mut story), story.case.told), (hears, Some(told)), "the commit that tells it records it");

@@ -223,11 +223,9 @@ fn a_cancel_is_never_undone(step: &Step<'_>) {
         && step.after.payment.as_ref().is_some_and(|payment| step.before.received_from(&payment.acquirer_id).is_none());
     assert!(before.is_none() || after.is_some() || is_turned_away);
     a_deferral_is_of_what_waits(step.after);
-    let refunded = match step.action() {
-        Action::CompleteAttempt(AttemptEnd { outcome: ReversalOutcome::PartlyRefunded(_), .. }) => !is_promised(step.before),
-        Action::CompleteAttempt(AttemptEnd { outcome: ReversalOutcome::FullyRefunded, .. }) => true,
-        _ => false,
-    };
+    let says = |is: fn(&ReversalOutcome) -> bool| matches!(step.action(), Action::CompleteAttempt(end) if is(&end.outcome));
+    let refunded = says(|outcome| *outcome == ReversalOutcome::FullyRefunded)
+        || (says(|outcome| matches!(outcome, ReversalOutcome::PartlyRefunded(_))) && !is_promised(step.before));
     if step.before.is_cancelled() && !refunded {
         let cancelled_at = |case: &Case| case.cancellation.as_ref().and_then(domain::Cancellation::cancelled_at);
         assert_eq!(cancelled_at(step.after), cancelled_at(step.before));
@@ -272,13 +270,15 @@ fn a_reversal_goes_its_way_only(step: &Step<'_>) {
         }
         (ReversalState::Parked { .. }, ReversalState::Open { .. }) => assert_eq!(*step.action(), Action::Retry),
         (ReversalState::Parked { .. }, ReversalState::Done { .. }) => assert!(matches!(step.action(), Action::Resolve { .. })),
-        (ReversalState::Open { .. }, ReversalState::Parked { .. } | ReversalState::Done { .. }) => match step.action() {
-            Action::CompleteAttempt(AttemptEnd { attempt, .. }) => {
+        (ReversalState::Open { .. }, ReversalState::Parked { .. } | ReversalState::Done { .. }) => {
+            if let Action::CompleteAttempt(AttemptEnd { attempt, .. }) = step.action() {
                 assert!(before.is_leased_to(*attempt), "only the attempt with the lease ends it");
+            } else if matches!(step.action(), Action::Park { .. }) {
+                assert!(is_parked(step.after) && !before.is_leased(step.command.at), "nobody is at it");
+            } else {
+                assert!(is_parked(step.after) && step.found().is_some(), "only a contradiction parks it by itself");
             }
-            Action::Park { .. } => assert!(is_parked(step.after) && !before.is_leased(step.command.at), "nobody is at it"),
-            _ => assert!(is_parked(step.after) && step.found().is_some(), "only a contradiction parks it by itself"),
-        },
+        }
         (ReversalState::Done { by_hand, .. }, ReversalState::Parked { .. }) => {
             let contradicted = !by_hand && step.found().is_some();
             assert!((*by_hand && success) || contradicted, "what the core did was not refused");

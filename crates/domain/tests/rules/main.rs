@@ -18,6 +18,7 @@ mod matrix;
 mod money_back;
 #[cfg(test)]
 mod ownership;
+#[cfg(test)]
 mod period;
 #[cfg(test)]
 mod precedence;

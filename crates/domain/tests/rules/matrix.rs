@@ -226,11 +226,15 @@ fn row(story: &Story, (outcome, action): &(&'static str, Action)) -> String {
 
 /// What the wallet hears when it asks again.
 fn told_in_words(story: &Story) -> String {
-    let hears = |action| match story.clone().decides(action) {
-        Reply::Command(CommandReply::Done(disposition)) => format!("`{}`", Disposition::as_str(disposition)),
-        Reply::Command(CommandReply::Conflict(_)) => "409".into(),
-        Reply::Command(CommandReply::NotFound { .. }) => "404".into(),
-        reply => panic!("{reply:?}"),
+    let hears = |action| {
+        let reply = story.clone().decides(action);
+        let Reply::Command(reply) = reply else { panic!("{reply:?}") };
+        match reply {
+            CommandReply::Done(disposition) => format!("`{}`", Disposition::as_str(disposition)),
+            CommandReply::Conflict(_) => "409".into(),
+            CommandReply::NotFound { .. } => "404".into(),
+            CommandReply::RefundedElsewhere | CommandReply::PaymentsAreTheCores => panic!("{reply:?}"),
+        }
     };
     let (pay, success) = (hears(Action::Pay(payment())), hears(Action::Result(success())));
     format!("An announcement hears {pay}, a success {success}.")

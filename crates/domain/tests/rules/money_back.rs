@@ -222,10 +222,8 @@ fn refunds_that_only_the_core_knows_end_the_cancel_as_recorded_ones_do() {
             let never_seen = story.case.payment.is_none();
             let mut story = being_cancelled(story);
             assert_eq!(story.closes(1, outcome.clone()), answer);
-            let state = match state {
-                CancellationState::AlreadyRefunded { .. } => CancellationState::AlreadyRefunded { never_seen },
-                state => state,
-            };
+            let is_refunded = matches!(state, CancellationState::AlreadyRefunded { .. });
+            let state = if is_refunded { CancellationState::AlreadyRefunded { never_seen } } else { state };
             assert_eq!((story.state(), story.case.is_cancelled(), is_done(&story)), (Some(state), false, true));
             assert_eq!(story.unmoved_by(cancel_by(ACQUIRER)), answer);
         }

@@ -184,14 +184,12 @@ fn the_timeline_repeats_nothing(story: &Story) {
 
 /// The ledger keeps the money of a wallet that announces its payments: nothing is looked up there.
 fn as_it_can_be(funds: FundsKind, action: &Action) -> Action {
-    match action {
-        Action::Cancel(Cancel { acquirer_id, lookup: Lookup::Found(_), waited: _, attempt: _, witness: _ })
-            if funds == FundsKind::Ledger =>
-        {
-            Action::Cancel(Cancel::now(acquirer_id.clone(), Lookup::Recorded))
-        }
-        action => action.clone(),
+    if let Action::Cancel(Cancel { acquirer_id, lookup: Lookup::Found(_), .. }) = action
+        && funds == FundsKind::Ledger
+    {
+        return Action::Cancel(Cancel::now(acquirer_id.clone(), Lookup::Recorded));
     }
+    action.clone()
 }
 
 fn asks(story: &mut Story, when: &str, action: &Action) -> Reply {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AcquirerId, Action, Answer, CorePayment, Payment, PaymentStatus, Refusal, RefusalCode};
-use ports::testing::{MemoryStore, Wallet, core_policy, id, moment};
+use ports::testing::{ManualClock, MemoryStore, Wallet, core_policy, id, moment};
 use ports::{CancellationStore, Clock, Page};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -34,7 +34,7 @@ impl Clock for TimersClock {
     }
 
     fn instant(&self) -> Instant {
-        tokio::time::Instant::now().into_std()
+        timers_now()
     }
 }
 
@@ -50,7 +50,7 @@ struct Processes {
 impl Processes {
     fn at(at: DateTime<Utc>) -> Self {
         let (core, store) = (Arc::new(PaymentsCore::default()), MemoryStore::new(core_policy()));
-        let clock: Arc<dyn Clock> = Arc::new(TimersClock { began: tokio::time::Instant::now().into_std(), at });
+        let clock: Arc<dyn Clock> = Arc::new(TimersClock { began: timers_now(), at });
         let (stop, stopped) = watch::channel(false);
         let ports = [(); 2].map(|()| {
             let kept: Arc<dyn CancellationStore> = Arc::new(store.clone());
@@ -186,6 +186,11 @@ async fn a_stranger_hears_the_same_after_the_core_has_forgotten_the_payment() {
     assert_eq!(processes.cancels(0, "r", "acquirer-1").await, Answer::Cancelled);
 }
 
+/// The present moment by the clock of tokio's timers, which the tests stop.
+fn timers_now() -> std::time::Instant {
+    ManualClock::at(moment(0)).instant()
+}
+
 /// Counts the lines of the log in each second.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<BTreeMap<u64, u64>>>, Option<tokio::time::Instant>);
@@ -213,7 +218,7 @@ impl Subscriber for Lines {
 #[tokio::test(start_paused = true)]
 async fn f72_a_core_that_is_away_is_asked_less_and_less_and_tells_of_it_in_few_lines() {
     const CASES: usize = 1_000;
-    let lines = Lines(Arc::default(), Some(tokio::time::Instant::now()));
+    let lines = Lines(Arc::default(), Some(tokio::time::Instant::from_std(timers_now())));
     let _logs = tracing::subscriber::set_default(lines.clone());
     let processes = Processes::at(moment(0));
     processes.core.is_away.store(true, Ordering::Relaxed);
