@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::Policy;
 use ports::{CancellationStore, SettlementStore};
@@ -127,6 +128,9 @@ fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(allowed)
 }
 
+/// How long a step of closing a day may take: longer than its statements may, together.
+const SETTLED_WITHIN: Duration = Duration::from_secs(90);
+
 /// A database with its engine.
 struct Opened<C: SqlConnection> {
     engine: &'static Engine<C>,
@@ -144,8 +148,8 @@ impl<C: SqlConnection> AnyEngine for Engine<C> {
 }
 
 impl<C: SqlConnection> Opened<C> {
-    fn store(&self, policy: Policy) -> SqlStore<C> {
-        let (writers, readers) = (self.pools.writers.clone(), self.pools.readers.clone());
+    fn store(&self, policy: Policy, within: Duration) -> SqlStore<C> {
+        let (writers, readers) = (self.pools.writers.patient(within), self.pools.readers.patient(within));
         SqlStore { engine: self.engine, policy: Arc::new(policy), writers, readers }
     }
 }
@@ -172,11 +176,11 @@ impl<C: SqlConnection> OpenDatabase for Opened<C> {
     }
 
     fn cases(&self, policy: Policy) -> Arc<dyn CancellationStore> {
-        Arc::new(self.store(policy))
+        Arc::new(self.store(policy, self.pools.writers.within))
     }
 
     fn days(&self, policy: Policy) -> Arc<dyn SettlementStore> {
-        Arc::new(self.store(policy))
+        Arc::new(self.store(policy, SETTLED_WITHIN))
     }
 }
 
@@ -204,7 +208,8 @@ mod tests {
     use super::*;
 
     fn refusal(url: &str) -> String {
-        let settings = DatabaseSettings { url: url.to_owned(), password: None, pool_size: 1 };
+        let settings =
+            DatabaseSettings { url: url.to_owned(), password: None, pool_size: 1, answer_budget: Duration::from_secs(6) };
         Database::open(&settings).err().expect(url).to_string()
     }
 

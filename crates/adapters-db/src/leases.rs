@@ -9,9 +9,11 @@ use ports::{Decided, LeasedReversal, UnavailableError};
 use tracing::{error, warn};
 
 use crate::batch::decide_all;
+use crate::deadline::Deadline;
 use crate::engine::{Locked, SqlConnection};
 use crate::pool::unavailable;
 use crate::rows::CaseKey;
+use crate::session::SessionFacts;
 use crate::store::SqlStore;
 use crate::transaction::in_transaction;
 
@@ -23,22 +25,24 @@ pub(crate) fn lease_due<C: SqlConnection>(
     store: &SqlStore<C>,
     now: DateTime<Utc>,
     limit: u32,
+    deadline: &Deadline,
 ) -> Result<Vec<LeasedReversal>, UnavailableError> {
-    let together = in_transaction(&mut *store.writers.take()?, |connection| {
+    let together = in_transaction(&mut store.writers.take(deadline)?, |connection, session| {
         let (now, ids) = lock_due(store, connection, (now, limit))?;
-        lease(store, connection, now, ids)
+        lease(store, (connection, session), now, ids)
     });
     together.or_else(|failed| {
         warn!(error = %failed, "leasing the due reversals together failed: they are leased one by one");
         // A connection of its own: the last one may be lost.
-        let due = in_transaction(&mut *store.writers.take()?, |connection| lock_due(store, connection, (now, limit)));
-        one_by_one(store, due.map_err(|error| unavailable(&error))?)
+        let due = in_transaction(&mut store.writers.take(deadline)?, |connection, _| lock_due(store, connection, (now, limit)));
+        one_by_one(store, due.map_err(|error| unavailable(&error))?, deadline)
     })
 }
 
 fn one_by_one<C: SqlConnection>(
     store: &SqlStore<C>,
     (now, due): (DateTime<Utc>, Vec<String>),
+    deadline: &Deadline,
 ) -> Result<Vec<LeasedReversal>, UnavailableError> {
     let begun = store.instant();
     let mut leased = Vec::new();
@@ -46,7 +50,9 @@ fn one_by_one<C: SqlConnection>(
         if store.writers.runner.since(begun) > ONE_BY_ONE_WITHIN {
             break;
         }
-        let alone = in_transaction(&mut *store.writers.take()?, |connection| lease(store, connection, now, vec![id.clone()]));
+        let alone = in_transaction(&mut store.writers.take(deadline)?, |connection, session| {
+            lease(store, (connection, session), now, vec![id.clone()])
+        });
         match alone {
             Ok(alone) => leased.extend(alone),
             Err(error) => {
@@ -70,13 +76,13 @@ fn lock_due<C: SqlConnection>(
 /// Locks these cases, loads them, and leases the next attempt of those that are still due.
 fn lease<C: SqlConnection>(
     store: &SqlStore<C>,
-    connection: &mut C,
+    (connection, session): (&mut C, &mut SessionFacts<C>),
     now: DateTime<Utc>,
     due: Vec<String>,
 ) -> Result<Vec<LeasedReversal>, DieselError> {
     let mut ids = due.clone();
     ids.sort();
-    let Locked { rows, now: _ } = (store.engine.lock_and_load)(connection, &CaseKey::of_all(&ids), &[])?;
+    let Locked { rows, .. } = store.engine.lock_and_load(connection, session, (&CaseKey::of_all(&ids), &[]))?;
     let cases = rows.clone().into_readable("its due reversal is not tried");
     let attempt = |case: &Case| Command { id: case.id.clone(), at: now, action: Action::LeaseAttempt };
     let commands: Vec<_> = cases.iter().map(attempt).collect();

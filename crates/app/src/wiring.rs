@@ -78,7 +78,8 @@ pub(crate) fn install_cryptography() {
 pub(crate) fn open(settings: &Settings) -> Result<Database, CliError> {
     let setting = &settings.database;
     let (url, password, pool_size) = (setting.url.clone(), setting.read_password()?, setting.pool_size);
-    Database::open(&DatabaseSettings { url, password, pool_size }).map_err(database_failure)
+    let answer_budget = settings.callback.answer_budget;
+    Database::open(&DatabaseSettings { url, password, pool_size, answer_budget }).map_err(database_failure)
 }
 
 /// Brings the schema up to date. `report` hears how far it is, where that takes long.

@@ -12,8 +12,11 @@ mod clocks;
 mod constraints;
 mod contract;
 mod deployment;
+mod frozen;
+mod full;
 mod migrations;
 mod outages;
+mod pooler;
 mod proxy;
 mod rows;
 #[allow(dead_code, reason = "the tests of failovers use the rest")]
@@ -21,4 +24,5 @@ mod server;
 mod sqlite;
 mod standby;
 mod statements;
+mod synchronous;
 mod upgrade;

@@ -16,17 +16,18 @@ use crate::engine::{Engine, Locked};
 use crate::pool::{Connections, Pools};
 use crate::rows::{CaseKey, CaseRow};
 use crate::schema::reversals;
+use crate::session::Beginning;
 use crate::settings::{DatabaseError, DatabaseSettings};
 use crate::sql::{Groups, KeysJson, SqlStatement, SqlText, TableRow, WriteMode, json_of};
 use crate::tables::CaseTables;
-use crate::transaction::Transactions;
 use crate::writes::{Writes, ensure_written};
 
 /// A file of this machine.
 pub(crate) const SQLITE: Engine<SqliteConnection> = Engine {
     schemes: &["sqlite://"],
     pools,
-    prepare: sql::PREPARE,
+    beginning: BEGINNING,
+    session_now: |_| Ok(None),
     migrations: || migrations::EMBEDDED,
     migrate: migrations::migrate,
     is_behind: migrations::is_behind,
@@ -39,6 +40,16 @@ pub(crate) const SQLITE: Engine<SqliteConnection> = Engine {
     write,
 };
 
+/// A file is opened by this process itself, and nobody stands between.
+const BEGINNING: Beginning<SqliteConnection> = Beginning {
+    prepare: sql::PREPARE,
+    ports: |_| Vec::new(),
+    is_shared: |_, _| Ok(false),
+    greet: |_| Ok(None),
+    end_backends: |_, _| Ok(()),
+    fence: |_| Ok(()),
+};
+
 /// SQLite has one writer at a time, so one connection writes and the others only read.
 fn pools(engine: &Engine<SqliteConnection>, settings: &DatabaseSettings) -> Result<Pools<SqliteConnection>, DatabaseError> {
     let url = &settings.url;
@@ -48,16 +59,16 @@ fn pools(engine: &Engine<SqliteConnection>, settings: &DatabaseSettings) -> Resu
         return Err(DatabaseError(format!("database.url is \"{url}\", but must be sqlite://FILE with the path of a file")));
     }
     Ok(Pools {
-        writers: Connections::to(file, 1, "writing", engine.prepare),
-        readers: Connections::to(file, settings.pool_size, "reading", engine.prepare),
+        writers: Connections::to(file, settings, ("writing", 1), engine.beginning),
+        readers: Connections::to(file, settings, ("reading", settings.pool_size), engine.beginning),
         lanes: 1,
         file: Some(file.to_owned()),
         unreachable: format!("database.url is \"{url}\", but its folder must exist and the file must be writable"),
     })
 }
 
-fn check_writable(connection: &mut SqliteConnection) -> QueryResult<()> {
-    connection.writing(|connection| connection.batch_execute("select 1 from cases limit 0"))
+fn check_writable(connection: &mut SqliteConnection, _: bool) -> QueryResult<()> {
+    connection.batch_execute(sql::NEEDS_ROOM)
 }
 
 fn lock_due(connection: &mut SqliteConnection, now: DateTime<Utc>, limit: u32) -> QueryResult<Vec<String>> {
@@ -80,7 +91,7 @@ fn lock_and_load(connection: &mut SqliteConnection, keys: &[CaseKey<'_>], openin
         ensure_written(CaseRow::TABLE, missing.len(), inserted)?;
         rows.cases.extend(missing.into_iter().map(|key| CaseRow::unknown(key.bucket, key.id.to_owned())));
     }
-    Ok(Locked { rows, now: None })
+    Ok(Locked { rows, now: None, session: None })
 }
 
 fn write(connection: &mut SqliteConnection, writes: &Writes<'_>) -> QueryResult<()> {
