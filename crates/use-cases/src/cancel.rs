@@ -60,14 +60,27 @@ impl CancelAnswer {
 #[instrument(level = "debug", skip_all, fields(payment_request_id = %cancel.id))]
 pub async fn cancel(ports: &Arc<Ports>, cancel: ReceivedCancel, deadline: Instant) -> Result<CancelAnswer, OverloadedError> {
     let id = cancel.id.clone();
-    tokio::time::timeout_at(deadline.into(), decide(ports, cancel)).await.unwrap_or_else(|_| {
+    let decided = async {
+        let answered = decide(ports, cancel.clone()).await?;
+        remember(ports, &cancel, &answered);
+        Ok(answered)
+    };
+    tokio::time::timeout_at(deadline.into(), decided).await.unwrap_or_else(|_| {
         counter!("rescind_answers_out_of_time_total").increment(1);
         warn!(payment_request_id = %id, "the cancel is answered U: the answer budget is used up (its work goes on)");
         Ok(CancelAnswer::NOT_KNOWN)
     })
 }
 
-async fn decide(ports: &Arc<Ports>, cancel: ReceivedCancel) -> Result<CancelAnswer, OverloadedError> {
+/// In case the database forgets it. A stranger's request is recorded nowhere.
+fn remember(ports: &Ports, cancel: &ReceivedCancel, answered: &CancelAnswer) {
+    let is_recorded = answered.rule.is_some_and(|rule| rule != Rule::DifferentAcquirer);
+    if is_recorded && ports.store.state().history.is_some() {
+        ports.answered.remember(cancel, answered.answer, ports.clock.instant());
+    }
+}
+
+pub(crate) async fn decide(ports: &Arc<Ports>, cancel: ReceivedCancel) -> Result<CancelAnswer, OverloadedError> {
     let ReceivedCancel { id, acquirer_id, received_at, arrived } = cancel;
     let lookup = match &ports.core {
         None => Lookup::Recorded,

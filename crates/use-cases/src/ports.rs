@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::Lanes;
+use crate::answered::AnsweredCancels;
 
 /// How many attempts to give money back may go on at once for the callers of cancels, as many for the worker, and as many questions for
 /// payments. One slow wallet core cannot use up the process, and what the worker has to catch up on takes nothing away from those who
@@ -24,6 +25,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// The wallet core; `None` where the embedded ledger has the money.
     pub core: Option<Core>,
+    /// What was answered lately.
+    pub(crate) answered: AnsweredCancels,
     pub(crate) attempts_of_cancels: Arc<Semaphore>,
     pub(crate) attempts_of_worker: Arc<Semaphore>,
     /// For asking the core about a payment before its cancel is decided.
@@ -46,7 +49,8 @@ impl Ports {
     pub fn new(lanes: Lanes, store: Arc<dyn CancellationStore>, clock: Arc<dyn Clock>, core: Option<Core>) -> Self {
         let [attempts_of_cancels, attempts_of_worker] = [(); 2].map(|()| Arc::new(Semaphore::new(ATTEMPTS as usize)));
         let lookups = Semaphore::new(ATTEMPTS as usize);
-        Self { lanes, store, clock, core, attempts_of_cancels, attempts_of_worker, lookups, runtime: Handle::current() }
+        let (answered, runtime) = (AnsweredCancels::default(), Handle::current());
+        Self { lanes, store, clock, core, answered, attempts_of_cancels, attempts_of_worker, lookups, runtime }
     }
 
     /// Takes no more work and returns once everything taken before is done: first the attempts, since each ends with a command.
