@@ -105,6 +105,24 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
         "How long a connection was waited for, by pool.",
     ),
     (
+        "rescind_database_connections_given_up_total",
+        Kind::Counter,
+        Unit::Count,
+        "Connections that were closed because no answer came over them in time.",
+    ),
+    (
+        "rescind_database_histories_total",
+        Kind::Counter,
+        Unit::Count,
+        "How often the database had another history than before, such as after a failover.",
+    ),
+    (
+        "rescind_answers_restored_total",
+        Kind::Counter,
+        Unit::Count,
+        "Answers that the database had forgotten, by outcome: recorded again, or another one now.",
+    ),
+    (
         "rescind_database_clock_ahead_seconds",
         Kind::Gauge,
         Unit::Seconds,
@@ -145,7 +163,16 @@ pub(crate) fn start() -> Result<impl Fn() -> String + Send + Sync + 'static, Cli
     for row in &Rule::TABLE {
         counter!("rescind_decisions_total", "rule" => row.name).absolute(0);
     }
-    for name in ["rescind_answers_out_of_time_total", "rescind_batch_replays_total", "rescind_repeats_total"] {
+    for outcome in ["restored", "contradicted"] {
+        counter!("rescind_answers_restored_total", "outcome" => outcome).absolute(0);
+    }
+    for name in [
+        "rescind_answers_out_of_time_total",
+        "rescind_batch_replays_total",
+        "rescind_repeats_total",
+        "rescind_database_connections_given_up_total",
+        "rescind_database_histories_total",
+    ] {
         counter!(name).absolute(0);
     }
     gauge!("rescind_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);

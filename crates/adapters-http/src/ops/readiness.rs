@@ -7,9 +7,9 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, TimeDelta, Utc};
-use ports::{Backlog, UnavailableError};
+use ports::{Backlog, UnavailableError, UnavailableKind};
 use serde::Serialize;
-use use_cases::Ports;
+use use_cases::{NoCommits, Ports};
 use utoipa::ToSchema;
 
 use crate::timestamps;
@@ -18,6 +18,8 @@ use crate::timestamps;
 const CLOCKS_APART: TimeDelta = TimeDelta::seconds(5);
 /// How long the database may take to say what waits; shorter than the usual timeout of a probe.
 const LOOK_WITHIN: Duration = Duration::from_secs(2);
+/// For how long commits may be asked for without one that succeeds, and a batch may go on.
+const COMMITS_WITHIN: Duration = Duration::from_secs(3);
 
 /// Renders what this process counted, in Prometheus' text format.
 pub type RenderedMetrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -51,6 +53,8 @@ pub(crate) struct Operations {
     pub(crate) readiness: Readiness,
     /// How long a reversal may be open.
     pub(crate) oldest_open_reversal: TimeDelta,
+    /// Whether commits have to wait for a standby.
+    pub(crate) requires_standby: bool,
     /// How long a call may take.
     pub(crate) call_budget: Duration,
     pub(crate) metrics: RenderedMetrics,
@@ -136,13 +140,44 @@ impl Operations {
         let looked = tokio::time::timeout(LOOK_WITHIN.min(self.call_budget), looking).await;
         let (database_clock, backlog) = match looked.unwrap_or_else(|_| Err(UnavailableError::because("no answer in time"))) {
             Ok(found) => found,
-            Err(unavailable) => return unready(format!("database: {unavailable}")),
+            Err(unavailable) => return unready(unanswered(&unavailable)),
         };
+        self.ports.lanes.store_commits(COMMITS_WITHIN);
         let now = self.ports.clock.now();
         let database_clock_ahead = database_clock.map(|clock| clock - now);
         let oldest_open_for = backlog.oldest_open.as_ref().map(|(_, opened_at)| now - *opened_at);
-        let reason = clocks_apart(database_clock_ahead).or_else(|| too_old(&backlog, self.oldest_open_reversal, now));
+        let reason = (self.no_commits())
+            .or_else(|| self.no_standby())
+            .or_else(|| clocks_apart(database_clock_ahead))
+            .or_else(|| too_old(&backlog, self.oldest_open_reversal, now));
         ReadinessReport { reason, backlog: Some(backlog), database_clock_ahead, oldest_open_for }
+    }
+}
+
+impl Operations {
+    /// What is asked for is not committed. That the database answers says little: a commit may wait for a standby, or for room.
+    fn no_commits(&self) -> Option<String> {
+        let lanes = &self.ports.lanes;
+        if let Some(NoCommits { lasts, is_full }) = lanes.no_commits().filter(|none| none.lasts >= COMMITS_WITHIN) {
+            let kind = if is_full { "disk" } else { "commits" };
+            return Some(format!("{kind}: none of the commits of the last {} s succeeded", lasts.as_secs()));
+        }
+        let oldest = lanes.oldest_batch();
+        (oldest >= COMMITS_WITHIN).then(|| format!("batches: one has been running for {} s", oldest.as_secs()))
+    }
+
+    fn no_standby(&self) -> Option<String> {
+        let waits = self.ports.store.state().waits_for_standby;
+        (self.requires_standby && waits == Some(false))
+            .then(|| "standby: the server does not wait for one, and database.synchronous_standby requires it".to_owned())
+    }
+}
+
+/// Why the database could not be looked at.
+fn unanswered(unavailable: &UnavailableError) -> String {
+    match unavailable.kind() {
+        UnavailableKind::StoreFull => format!("disk: {unavailable}"),
+        UnavailableKind::Store | UnavailableKind::Alone => format!("database: {unavailable}"),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod alipayplus_side;
 mod callback;
+mod commits;
 mod examples;
 mod malformed;
 mod openapi;
