@@ -10,7 +10,7 @@ use std::time::Duration;
 use domain::{Answer, CancelReply, Reply};
 use ports::testing::ledger_policy;
 
-use crate::fixtures::{Postgres, TestDatabase, decided, deployment_policy, open, paid};
+use crate::fixtures::{Postgres, decided, deployment_policy, open, paid};
 use crate::server::{id_of, program};
 
 const CANCELLED: Reply = Reply::Cancel(CancelReply::Answered(Answer::Cancelled));

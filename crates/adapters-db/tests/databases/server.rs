@@ -114,7 +114,12 @@ impl Server {
 
     /// What a statement says; run in the database `postgres`.
     pub(crate) fn says(&self, statement: &str) -> String {
-        output(program("psql"), &["-XAtq", "-h", &self.socket(), "-U", "postgres", "-c", statement, "postgres"])
+        self.says_in("postgres", statement)
+    }
+
+    /// The same, run in another database.
+    pub(crate) fn says_in(&self, database: &str, statement: &str) -> String {
+        output(program("psql"), &["-XAtq", "-h", &self.socket(), "-U", "postgres", "-c", statement, database])
     }
 
     /// Waits until a statement says this.
