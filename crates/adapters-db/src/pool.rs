@@ -12,7 +12,9 @@ use ports::{UnavailableError, UnavailableKind};
 use crate::deadline::{Deadline, Held};
 use crate::history::ServerHistory;
 use crate::runner::Runner;
-use crate::session::{Beginning, ForeignSessionError, SessionFacts, SessionManager, UnconfirmedError, throw_away};
+use crate::session::{
+    Beginning, ForeignSessionError, SessionFacts, SessionManager, UnconfirmedError, is_of_connection, throw_away,
+};
 use crate::settings::{DatabaseError, DatabaseSettings};
 
 /// How long a caller waits for a free connection, or for a database that cannot be reached.
@@ -194,25 +196,19 @@ pub(crate) fn unavailable(error: &DieselError) -> UnavailableError {
 /// Whether it concerns others. A stranger who locks one case, or damage to it, stops nothing else. The server's words may be in another
 /// language than English, which costs the kind at most.
 fn kind_of(error: &DieselError) -> UnavailableKind {
-    match error {
-        DieselError::DatabaseError(
-            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ReadOnlyTransaction,
-            _,
-        )
-        | DieselError::BrokenTransactionManager => UnavailableKind::Store,
-        DieselError::DatabaseError(DatabaseErrorKind::Unknown, details) => {
-            let says = |words: &str| details.message().contains(words);
-            if says("No space left on device") || says("database or disk is full") {
-                UnavailableKind::StoreFull
-            } else if says("lock timeout") {
-                UnavailableKind::Alone
-            } else {
-                UnavailableKind::Store
-            }
-        }
-        DieselError::SerializationError(error) if error.is::<UnconfirmedError>() || error.is::<ForeignSessionError>() => {
+    if let DieselError::DatabaseError(DatabaseErrorKind::Unknown, details) = error {
+        let says = |words: &str| details.message().contains(words);
+        return if says("No space left on device") || says("database or disk is full") {
+            UnavailableKind::StoreFull
+        } else if says("lock timeout") {
+            UnavailableKind::Alone
+        } else {
             UnavailableKind::Store
-        }
-        _ => UnavailableKind::Alone,
+        };
     }
+    if let DieselError::SerializationError(error) = error {
+        let of_session = error.is::<UnconfirmedError>() || error.is::<ForeignSessionError>();
+        return if of_session { UnavailableKind::Store } else { UnavailableKind::Alone };
+    }
+    if is_of_connection(error) { UnavailableKind::Store } else { UnavailableKind::Alone }
 }

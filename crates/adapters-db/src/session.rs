@@ -41,6 +41,9 @@ pub(crate) struct SessionNow {
     pub(crate) position: u64,
 }
 
+/// Commits something that is nothing.
+pub(crate) type Fence<C> = fn(connection: &mut C) -> Result<(), DieselError>;
+
 /// How an engine begins sessions.
 pub(crate) struct Beginning<C> {
     /// Statements that a session begins with. They fail where it is of no use.
@@ -53,8 +56,8 @@ pub(crate) struct Beginning<C> {
     pub(crate) greet: fn(connection: &mut C) -> Result<Option<Greeting>, DieselError>,
     /// Ends what works for connections that were given up.
     pub(crate) end_backends: fn(connection: &mut C, backends: &[Backend]) -> Result<(), DieselError>,
-    /// Commits something that is nothing, so that what was committed before is at the standby once this is.
-    pub(crate) fence: fn(connection: &mut C) -> Result<(), DieselError>,
+    /// What was committed before it is at the standby once this is.
+    pub(crate) fence: Fence<C>,
 }
 
 impl<C> Clone for Beginning<C> {
@@ -96,7 +99,7 @@ impl std::error::Error for UnconfirmedError {}
 /// What is known of a session beside its connection.
 pub(crate) struct SessionFacts<C> {
     pub(crate) history: Arc<ServerHistory>,
-    pub(crate) fence: fn(&mut C) -> Result<(), DieselError>,
+    pub(crate) fence: Fence<C>,
     backend: Option<Backend>,
     timeline: u32,
     waits_for_standby: bool,
@@ -286,19 +289,24 @@ pub(crate) fn throw_away<C: R2D2Connection>(connection: &mut C) {
     C::TransactionManager::transaction_manager_status_mut(connection).set_in_error();
 }
 
-/// Keeps from the pool a connection on which nobody else can do better: it is lost, its server takes no writes any more, or it is not
-/// the session that was begun.
+/// Whether the connection is lost, or its server takes no writes any more.
+pub(crate) fn is_of_connection(error: &DieselError) -> bool {
+    matches!(
+        error,
+        DieselError::BrokenTransactionManager
+            | DieselError::DatabaseError(
+                DatabaseErrorKind::ClosedConnection
+                    | DatabaseErrorKind::UnableToSendCommand
+                    | DatabaseErrorKind::ReadOnlyTransaction,
+                _,
+            )
+    )
+}
+
+/// Keeps from the pool a connection on which nobody else can do better, such as one that is not the session that was begun.
 pub(crate) fn throw_away_after<C: R2D2Connection>(connection: &mut C, error: &DieselError) {
-    let is_useless = match error {
-        DieselError::BrokenTransactionManager => true,
-        DieselError::DatabaseError(kind, _) => matches!(
-            kind,
-            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ReadOnlyTransaction
-        ),
-        DieselError::SerializationError(error) => error.is::<ForeignSessionError>(),
-        _ => false,
-    };
-    if is_useless {
+    let is_foreign = matches!(error, DieselError::SerializationError(error) if error.is::<ForeignSessionError>());
+    if is_foreign || is_of_connection(error) {
         throw_away(connection);
     }
 }

@@ -32,7 +32,7 @@ impl Socket {
         (connected, found.filter(|_| new.next().is_none()))
     }
 
-    /// Ends what goes on over it: whoever reads there finds its end. It stays open until its owner closes it.
+    /// Ends what goes on over it: a reader finds its end. It stays open until its owner closes it.
     pub(crate) fn end(&self) {
         if named(self.number).as_ref() == Some(&self.name) {
             // A connection that has ended by itself needs nothing more.

@@ -11,7 +11,7 @@ use ports::UnavailableError;
 
 use crate::pool::{Connections, Loan, unavailable};
 use crate::runner::Runner;
-use crate::session::{SessionFacts, UnconfirmedError, throw_away_after};
+use crate::session::{Fence, SessionFacts, UnconfirmedError, throw_away_after};
 
 /// The two kinds of transaction.
 pub(crate) trait Transactions: Sized {
@@ -80,11 +80,7 @@ pub(crate) fn in_transaction<C: R2D2Connection + Transactions, T>(
 
 /// Whether a commit that took so long is at the standby. The log is written in one order: what was committed before a commit that the
 /// standby has confirmed is there too.
-fn confirm<C>(
-    connection: &mut C,
-    (fence, runner): (fn(&mut C) -> Result<(), DieselError>, Runner),
-    mut took: Duration,
-) -> Result<(), DieselError> {
+fn confirm<C>(connection: &mut C, (fence, runner): (Fence<C>, Runner), mut took: Duration) -> Result<(), DieselError> {
     for _ in 0..FENCES {
         if took <= PROMPT {
             return Ok(());

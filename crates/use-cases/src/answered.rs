@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use domain::Answer;
 
-use crate::cancel::ReceivedCancel;
+use crate::received_cancel::ReceivedCancel;
 
 /// How many answers are remembered: those of ten seconds at ten thousand a second, when a database that fails loses less than one.
 const MOST: usize = 100_000;

@@ -5,26 +5,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ::ports::ReceivedCommand;
-use chrono::{DateTime, Utc};
-use domain::{AcquirerId, Action, Answer, Cancel, CancelReply, Command, Lookup, PaymentRequestId, Refusal, Rule};
+use domain::{Action, Answer, Cancel, CancelReply, Command, Lookup, Refusal, Rule};
 use metrics::counter;
 use tracing::{error, instrument, warn};
 
+use crate::received_cancel::ReceivedCancel;
 use crate::reversal::{attempt_inline, await_or_attempt, look_up_before_cancel};
 use crate::{Ports, SubmitError};
-
-/// A cancel whose signature is verified.
-#[derive(Debug, Clone)]
-pub struct ReceivedCancel {
-    /// The case.
-    pub id: PaymentRequestId,
-    /// The acquirer that asks.
-    pub acquirer_id: AcquirerId,
-    /// When the head of the HTTP request had arrived.
-    pub received_at: DateTime<Utc>,
-    /// The same moment on the monotonic clock.
-    pub arrived: Instant,
-}
 
 /// What Alipay+ is answered.
 #[must_use]

@@ -9,17 +9,19 @@ mod commits;
 mod lanes;
 mod operator;
 mod ports;
+mod received_cancel;
 mod restore;
 mod reversal;
 mod settlement;
 mod stable_hash;
 mod wallet_commands;
 
-pub use cancel::{CancelAnswer, OverloadedError, ReceivedCancel, cancel};
+pub use cancel::{CancelAnswer, OverloadedError, cancel};
 pub use commits::NoCommits;
 pub use lanes::{LaneSettings, Lanes, SubmitError};
 pub use operator::retry_reversal;
 pub use ports::{Core, Ports};
+pub use received_cancel::ReceivedCancel;
 pub use restore::watch_history;
 pub use reversal::run_worker;
 pub use settlement::{

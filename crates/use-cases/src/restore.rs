@@ -44,7 +44,7 @@ pub fn watch_history(ports: &Arc<Ports>) -> JoinHandle<()> {
             if ports.answered.is_empty() {
                 continue;
             }
-            // Whoever asks it finds out whom it asks. Where it does not answer, others say so.
+            // A look finds out which server it asks. Where none answers, others say so.
             let answers = ports.store.check().await.is_ok();
             let history = ports.store.state().history;
             if known.is_some_and(|known| history.is_some_and(|history| history > known)) {
