@@ -64,6 +64,7 @@ impl AnsweredCancels {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test stands outside and may measure real time")]
 mod tests {
     use chrono::{DateTime, Utc};
     use domain::{AcquirerId, PaymentRequestId};
@@ -72,7 +73,7 @@ mod tests {
 
     fn received(number: usize, at: Instant) -> ReceivedCancel {
         ReceivedCancel {
-            id: PaymentRequestId::parse(&format!("case-{number}")).unwrap(),
+            id: PaymentRequestId::parse(format!("case-{number}")).unwrap(),
             acquirer_id: AcquirerId::parse("acquirer-1").unwrap(),
             received_at: DateTime::<Utc>::UNIX_EPOCH,
             arrived: at,

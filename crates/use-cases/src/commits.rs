@@ -57,6 +57,7 @@ impl CommitHealth {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test stands outside and may measure real time")]
 mod tests {
     use super::*;
 
