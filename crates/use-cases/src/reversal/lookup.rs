@@ -4,12 +4,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ::ports::{Decided, Payments, ReceivedCommand};
-use chrono::{DateTime, Utc};
-use domain::{AcquirerId, Action, Cancel, CancelReply, Command, Lookup, LookupAttempt, PaymentRequestId, Witness};
+use domain::{Action, Answer, Cancel, CancelReply, Command, Lookup, LookupAttempt, PaymentRequestId};
 use metrics::{counter, histogram};
 use tracing::{info, warn};
 
 use super::attempt::jitter_of;
+use crate::received_cancel::AskedCancel;
 use crate::{Ports, SubmitError};
 
 /// How often lookups that fail are told of in the log, all of them in one line.
@@ -114,17 +114,6 @@ pub(super) async fn look_up(ports: &Ports, payments: &dyn Payments, id: &Payment
     }
 }
 
-/// A cancel of an acquirer, to be decided.
-pub(crate) struct AskedCancel {
-    pub(crate) id: PaymentRequestId,
-    pub(crate) acquirer_id: AcquirerId,
-    /// When it was received, by this process's clock.
-    pub(crate) at: DateTime<Utc>,
-    /// The same moment on the monotonic clock.
-    pub(crate) arrived: Instant,
-    pub(crate) witness: Witness,
-}
-
 /// Has a cancel decided. Where its payment has to be looked up the receipt is recorded first: the user's right hangs on it, however long a
 /// lookup takes. `None` where the receipt is recorded and nothing is decided yet.
 pub(crate) async fn submit_cancel(ports: &Ports, asked: &AskedCancel) -> Result<Option<Decided<CancelReply>>, SubmitError> {
@@ -132,6 +121,7 @@ pub(crate) async fn submit_cancel(ports: &Ports, asked: &AskedCancel) -> Result<
     let first = if has_lookup { Lookup::NotYet } else { Lookup::Recorded };
     let received = submit_once(ports, asked, (first, LookupAttempt::FIRST)).await?;
     let CancelReply::LookUp { attempt } = received.reply else { return Ok(Some(received)) };
+    ports.remember(asked, Answer::Pending);
     let Some(looked_up) = look_up_for_cancel(ports, &asked.id, attempt).await else { return Ok(None) };
     match submit_once(ports, asked, looked_up).await {
         // Too much at once is no reason to say that nothing was touched: the receipt is recorded.

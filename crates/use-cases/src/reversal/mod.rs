@@ -11,5 +11,5 @@ mod worker;
 
 pub(crate) use attempt::{attempt_inline, await_or_attempt};
 pub(crate) use contradiction::report_contradiction;
-pub(crate) use lookup::{AskedCancel, LookupHealth, submit_cancel};
+pub(crate) use lookup::{LookupHealth, submit_cancel};
 pub use worker::run_worker;
