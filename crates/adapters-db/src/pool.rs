@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use diesel::r2d2::{NopErrorHandler, Pool, PooledConnection, R2D2Connection};
@@ -77,13 +78,16 @@ pub(crate) struct Connections<C: R2D2Connection + 'static> {
     /// How long one piece of the work may take.
     pub(crate) within: Duration,
     pub(crate) history: Arc<ServerHistory>,
+    /// The generation of sessions whose predecessors are closed.
+    swept: Arc<AtomicU64>,
 }
 
 impl<C: R2D2Connection> Clone for Connections<C> {
     fn clone(&self) -> Self {
-        let Self { pool, purpose, secrets, runner, file, within, history } = self;
-        let (secrets, history) = (Arc::clone(secrets), Arc::clone(history));
-        Self { pool: pool.clone(), purpose, secrets, runner: *runner, file: file.clone(), within: *within, history }
+        let Self { pool, purpose, secrets, runner, file, within, history, swept } = self;
+        let (pool, secrets, file) = (pool.clone(), Arc::clone(secrets), file.clone());
+        let (history, swept) = (Arc::clone(history), Arc::clone(swept));
+        Self { pool, purpose, secrets, runner: *runner, file, within: *within, history, swept }
     }
 }
 
@@ -133,7 +137,7 @@ impl<C: R2D2Connection> Connections<C> {
             .error_handler(Box::new(NopErrorHandler))
             .build_unchecked(SessionManager::new(address, beginning, Arc::clone(&history)));
         let (secrets, runner, within) = (Arc::default(), Runner::THREADS, settings.answer_budget);
-        Self { pool, purpose, secrets, runner, file: None, within, history }
+        Self { pool, purpose, secrets, runner, file: None, within, history, swept: Arc::default() }
     }
 
     /// The same, of a database that is this file.
@@ -207,6 +211,7 @@ impl<C: R2D2Connection> Connections<C> {
 
     /// A session that is not of a time that is over.
     fn fresh(&self) -> Result<PooledConnection<SessionManager<C>>, UnavailableError> {
+        self.sweep();
         for _ in 0..=self.pool.max_size() {
             let session = self.pool.get().map_err(|error| self.not_connected(&error))?;
             if !session.facts.is_stale() {
@@ -214,6 +219,16 @@ impl<C: R2D2Connection> Connections<C> {
             }
         }
         Err(self.not_connected(&"they are given up as fast as they are made"))
+    }
+
+    /// Closes what is at rest and of a time that is over, once for each such time: it would keep its place at the server.
+    fn sweep(&self) {
+        let generation = self.history.generation.load(Ordering::Relaxed);
+        if self.swept.swap(generation, Ordering::Relaxed) != generation {
+            // All of them at once: each that is given back would be the next one otherwise.
+            let at_rest: Vec<_> = (0..self.pool.max_size()).map_while(|_| self.pool.try_get()).collect();
+            drop(at_rest);
+        }
     }
 
     /// Sets the metrics of how many connections there are, and how many of them are at work.

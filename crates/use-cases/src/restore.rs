@@ -3,6 +3,7 @@
 //! A database that is copied to its standby only later loses its last commits in a failover. What was told is never taken back: each
 //! cancel is decided again as it was received. One that is still recorded gets its answer from there, and nothing is written.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::cancel::{CancelAnswer, decide_asked};
 
 /// How often the database is looked at, as long as anything is remembered.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How many looks are passed over at most before the rest is asked again: a minute.
+const LONGEST_PAUSE: u32 = 30;
 /// How many are decided again at once.
 const AT_ONCE: usize = 64;
 
@@ -39,6 +42,7 @@ pub fn watch_history(ports: &Arc<Ports>) -> JoinHandle<()> {
     let ports = Arc::clone(ports);
     tokio::spawn(async move {
         let (mut known, mut doubtful) = (ports.store.state().history, Vec::new());
+        let (mut passed_over, mut pause) = (0, 0);
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             if ports.answered.is_empty() {
@@ -49,24 +53,32 @@ pub fn watch_history(ports: &Arc<Ports>) -> JoinHandle<()> {
             let history = ports.store.state().history;
             if known.is_some_and(|known| history.is_some_and(|history| history > known)) {
                 doubtful = ports.answered.all();
+                (passed_over, pause) = (0, 0);
             }
             known = history.or(known);
-            if answers && !doubtful.is_empty() {
-                doubtful = restore_in_order(&ports, doubtful).await;
+            if !answers || doubtful.is_empty() {
+                continue;
             }
+            if passed_over < pause {
+                passed_over += 1;
+                continue;
+            }
+            doubtful = restore_in_order(&ports, doubtful).await;
+            // What is left may wait for a core that is away, which is not to be asked without end.
+            (passed_over, pause) = (0, (2 * pause + 1).min(LONGEST_PAUSE));
         }
     })
 }
 
-/// Whoever was told something comes before all who were told nothing: the database may have forgotten whose the case is.
+/// Whoever was told something comes before those who were told nothing of the same case: the database may have forgotten whose it is.
 async fn restore_in_order(ports: &Arc<Ports>, answered: Vec<AnsweredCancel>) -> Vec<AnsweredCancel> {
-    let (told, mut waiting): (Vec<_>, Vec<_>) = answered.into_iter().partition(|answered| answered.answer != Answer::Pending);
-    let unknown = restore(ports, told).await;
-    if unknown.is_empty() {
-        return restore(ports, waiting).await;
-    }
-    waiting.extend(unknown);
-    waiting
+    let (told, waiting): (Vec<_>, Vec<_>) = answered.into_iter().partition(|answered| answered.answer != Answer::Pending);
+    let mut unknown = restore(ports, told).await;
+    let open: BTreeSet<_> = unknown.iter().map(|answered| answered.asked.id.clone()).collect();
+    let (later, now): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|answered| open.contains(&answered.asked.id));
+    unknown.extend(later);
+    unknown.extend(restore(ports, now).await);
+    unknown
 }
 
 /// Decides them again, and returns those of which nothing is known yet.

@@ -1,0 +1,29 @@
+//! A clock of the test's own time.
+
+use std::time::Instant;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ports::Clock;
+
+/// Goes on with the timers.
+pub(crate) struct TimersClock {
+    began: Instant,
+    at: DateTime<Utc>,
+}
+
+impl TimersClock {
+    /// It is `at` now.
+    pub(crate) fn at(at: DateTime<Utc>) -> Self {
+        Self { began: tokio::time::Instant::now().into_std(), at }
+    }
+}
+
+impl Clock for TimersClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.at + TimeDelta::from_std(self.instant().duration_since(self.began)).unwrap()
+    }
+
+    fn instant(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+}
