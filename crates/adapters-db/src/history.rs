@@ -59,16 +59,16 @@ impl ServerHistory {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Looks at where a new session stands, which was asked after `before` was known.
+    /// Looks at where a new session stands, which was asked after `before` was known. Whether it is another history.
     ///
     /// # Errors
     /// [`OlderTimelineError`] where a server of the same cluster has gone on without this one.
-    pub(crate) fn meet(&self, before: Option<&ServerPlace>, place: &ServerPlace) -> Result<(), OlderTimelineError> {
+    pub(crate) fn meet(&self, before: Option<&ServerPlace>, place: &ServerPlace) -> Result<bool, OlderTimelineError> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(last) = known.as_ref() else {
             // Nothing was committed here yet.
             *known = Some(ServerPlace { position: 0, ..place.clone() });
-            return Ok(());
+            return Ok(false);
         };
         let changed = if last.system != place.system {
             "another cluster"
@@ -79,7 +79,7 @@ impl ServerHistory {
         } else if before.is_some_and(|before| before.is_same_log(place) && place.position < before.position) {
             "a log that ends before what was committed"
         } else {
-            return Ok(());
+            return Ok(false);
         };
         error!(
             changed, timeline = place.timeline, position = place.position, was = ?last,
@@ -89,7 +89,7 @@ impl ServerHistory {
         *known = Some(place.clone());
         self.changes.fetch_add(1, Ordering::Relaxed);
         self.generation.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        Ok(true)
     }
 
     /// What stands at this place is committed, on the timeline that the session began on.

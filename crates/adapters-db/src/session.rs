@@ -242,6 +242,8 @@ impl<C: R2D2Connection + 'static> ManageConnection for SessionManager<C> {
     type Error = OpenError;
 
     fn connect(&self) -> Result<Session<C>, OpenError> {
+        // A server that falls silent now, and wakes up later, is one of this time.
+        let mut generation = self.history.generation.load(Ordering::Relaxed);
         let ports = (self.beginning.ports)(&self.address);
         let (connected, socket) = if ports.is_empty() {
             (C::establish(&self.address), None)
@@ -263,7 +265,9 @@ impl<C: R2D2Connection + 'static> ManageConnection for SessionManager<C> {
             position: None,
         };
         if let Some(Greeting { backend, place, waits_for_standby }) = greeting {
-            self.history.meet(before.as_ref(), &place).map_err(refused)?;
+            if self.history.meet(before.as_ref(), &place).map_err(refused)? {
+                generation = self.history.generation.load(Ordering::Relaxed);
+            }
             self.history.set_standby(waits_for_standby);
             self.end_given_up(&mut connection)?;
             if !self.others.lock().live.insert(backend.clone()) {
@@ -271,8 +275,9 @@ impl<C: R2D2Connection + 'static> ManageConnection for SessionManager<C> {
             }
             facts = SessionFacts { backend: Some(backend), timeline: place.timeline, waits_for_standby, ..facts };
         }
-        facts.generation = self.history.generation.load(Ordering::Relaxed);
-        Ok(Session { connection, facts, socket, others: Arc::clone(&self.others) })
+        facts.generation = generation;
+        let session = Session { connection, facts, socket, others: Arc::clone(&self.others) };
+        if session.facts.is_stale() { Err(refused("it was given up before it was there")) } else { Ok(session) }
     }
 
     fn is_valid(&self, session: &mut Session<C>) -> Result<(), OpenError> {

@@ -64,7 +64,7 @@ async fn decide(ports: &Arc<Ports>, cancel: ReceivedCancel) -> Result<CancelAnsw
     Ok(answered)
 }
 
-/// Has a cancel decided, whoever says when it was received, and gives its money back.
+/// Has a cancel decided, and gives its money back.
 pub(crate) async fn decide_asked(ports: &Arc<Ports>, asked: &AskedCancel) -> Result<CancelAnswer, OverloadedError> {
     let decided = match submit_cancel(ports, asked).await {
         Ok(Some(decided)) => decided,

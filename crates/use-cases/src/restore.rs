@@ -70,7 +70,7 @@ pub fn watch_history(ports: &Arc<Ports>) -> JoinHandle<()> {
     })
 }
 
-/// Whoever was told something comes before those who were told nothing of the same case: the database may have forgotten whose it is.
+/// Acquirers that were told something come before those of the same case that were told nothing: the database may have forgotten whose it is.
 async fn restore_in_order(ports: &Arc<Ports>, answered: Vec<AnsweredCancel>) -> Vec<AnsweredCancel> {
     let (told, waiting): (Vec<_>, Vec<_>) = answered.into_iter().partition(|answered| answered.answer != Answer::Pending);
     let mut unknown = restore(ports, told).await;
