@@ -6,8 +6,10 @@ use domain::{Action, Adoption, Command, PaymentRequestId};
 use ports::ReceivedCommand;
 
 use crate::batch::decide_or_replay;
+use crate::deadline::Deadline;
 use crate::deployment::{Acceptance, AdoptionRequest, DeploymentPolicy};
 use crate::engine::SqlConnection;
+use crate::pool::Loan;
 use crate::rows::RowRef;
 use crate::settings::DatabaseError;
 use crate::store::SqlStore;
@@ -35,7 +37,7 @@ pub(crate) fn adopt_policy<C: SqlConnection>(
     if let Some(recorded) = recorded.filter(|recorded| kinds(recorded) != kinds(policy)) {
         let since = request.policy.period.oldest_cancellable(request.at).timestamp_micros();
         let dependents = on_connection(store, |connection| {
-            in_transaction(connection, |connection| {
+            in_transaction(connection, |connection, _| {
                 // No index leads to what is alive: this reads all cases.
                 (store.engine.take_time)(connection)?;
                 let (unfinished, (alive, last_initiated)) = (connection.unfinished()?, connection.alive_since(since)?);
@@ -54,10 +56,10 @@ pub(crate) fn adopt_policy<C: SqlConnection>(
 /// None is held between two steps, because deciding takes one of its own.
 fn on_connection<C: SqlConnection, T>(
     store: &SqlStore<C>,
-    work: impl FnOnce(&mut C) -> Result<T, DieselError>,
+    work: impl FnOnce(&mut Loan<C>) -> Result<T, DieselError>,
 ) -> Result<T, DatabaseError> {
-    let mut connection = store.writers.take().map_err(DatabaseError::failed)?;
-    work(&mut connection).map_err(DatabaseError::failed)
+    let mut loan = store.writers.take(&Deadline::default()).map_err(DatabaseError::failed)?;
+    work(&mut loan).map_err(DatabaseError::failed)
 }
 
 fn kinds(policy: &DeploymentPolicy) -> String {
@@ -118,7 +120,7 @@ fn tell_timelines<C: SqlConnection>(
     let mut after = String::new();
     loop {
         let ids = on_connection(store, |connection| {
-            in_transaction(connection, |connection| {
+            in_transaction(connection, |connection, _| {
                 (store.engine.take_time)(connection)?;
                 connection.alive_ids(since, &after, AT_ONCE)
             })
@@ -132,7 +134,7 @@ fn tell_timelines<C: SqlConnection>(
             Ok(ReceivedCommand { command, arrived: store.instant() })
         };
         let batch = ids.iter().map(received).collect::<Result<Vec<_>, DatabaseError>>()?;
-        for outcome in decide_or_replay(store, &batch) {
+        for outcome in decide_or_replay(store, &batch, &Deadline::default()) {
             let _ = outcome.map_err(DatabaseError::failed)?;
         }
     }

@@ -6,12 +6,13 @@ use std::time::Duration;
 use diesel::result::Error as DieselError;
 use domain::{Case, Change, Command, Decision, Entry, Event, PaymentRequestId, Policy, decide};
 use metrics::counter;
-use ports::{Decided, ReceivedCommand, UnavailableError};
+use ports::{Decided, ReceivedCommand, UnavailableError, UnavailableKind};
 use tracing::warn;
 
+use crate::deadline::Deadline;
 use crate::engine::{Locked, SqlConnection};
 use crate::metrics::BatchMetrics;
-use crate::pool::unavailable;
+use crate::pool::{Loan, unavailable};
 use crate::rows::{
     CaseKey, CaseRow, DeferralRow, EntryRow, EventRow, LoadedCase, LoadedRows, ReceiptRow, RefundRow, ReversalRow, inconsistent,
 };
@@ -52,7 +53,7 @@ struct CaseInBatch {
 /// One batch in one transaction: lock, load, decide, record, commit.
 fn decide_batch<C: SqlConnection>(
     store: &SqlStore<C>,
-    connection: &mut C,
+    loan: &mut Loan<C>,
     batch: &[ReceivedCommand],
 ) -> Result<Outcomes, DieselError> {
     let mut opens: BTreeMap<&str, bool> = BTreeMap::new();
@@ -61,11 +62,16 @@ fn decide_batch<C: SqlConnection>(
     }
     let keys: Vec<_> = opens.keys().map(|id| CaseKey::of(id)).collect();
     let opening: Vec<_> = keys.iter().zip(opens.values()).filter(|(_, opens)| **opens).map(|(key, _)| *key).collect();
-    let decided = in_transaction(connection, |connection| {
-        let Locked { rows, now } = (store.engine.lock_and_load)(connection, &keys, &opening)?;
+    let decided = in_transaction(loan, |connection, session| {
+        let Locked { rows, now, .. } = store.engine.lock_and_load(connection, session, (&keys, &opening))?;
         let commands: Vec<Command> = batch.iter().map(|received| received.as_received(store.instant(), now)).collect();
         let decided = decide_all(&store.policy, rows, &commands);
-        store.engine.record(connection, &decided.writes())?;
+        let writes = decided.writes();
+        store.engine.record(connection, &writes)?;
+        // What is only repeated was committed by somebody whose wait for the standby may have been cancelled.
+        if writes.cases.is_empty() && session.waits_for_standby() {
+            (session.fence)(connection)?;
+        }
         Ok(decided)
     })?;
     decided.metrics.committed(batch, store.instant());
@@ -74,11 +80,15 @@ fn decide_batch<C: SqlConnection>(
 
 /// Decides a batch, and one by one what fails together, so that one command's trouble is its own. It is safe after every failure:
 /// what was rolled back is decided for the first time, and what was committed without our hearing of it is read back.
-pub(crate) fn decide_or_replay<C: SqlConnection>(store: &SqlStore<C>, batch: &[ReceivedCommand]) -> Outcomes {
+pub(crate) fn decide_or_replay<C: SqlConnection>(
+    store: &SqlStore<C>,
+    batch: &[ReceivedCommand],
+    deadline: &Deadline,
+) -> Outcomes {
     let begun = store.instant();
-    let reason = match store.writers.take_unasked().map(|mut connection| decide_batch(store, &mut *connection, batch)) {
+    let reason = match store.writers.take_unasked(deadline).map(|mut loan| decide_batch(store, &mut loan, batch)) {
         Ok(Ok(outcomes)) => return still_there(store, outcomes),
-        Ok(Err(error)) => unavailable(&error),
+        Ok(Err(error)) => failed(store, &error),
         Err(unreachable) => return vec![Err(unreachable); batch.len()],
     };
     warn!(error = %reason, size = batch.len(), "a batch was rolled back: its commands are decided again one by one");
@@ -90,10 +100,10 @@ pub(crate) fn decide_or_replay<C: SqlConnection>(store: &SqlStore<C>, batch: &[R
             return Err(reason.clone());
         }
         // A connection of its own: the last one may be lost.
-        let decided = decide_batch(store, &mut *store.writers.take()?, std::slice::from_ref(received));
+        let decided = decide_batch(store, &mut store.writers.take(deadline)?, std::slice::from_ref(received));
         let outcome = decided.map_err(|error| {
             in_trouble.insert(received.command.id.clone());
-            unavailable(&error)
+            failed(store, &error)
         });
         outcome?.pop().unwrap_or_else(|| Err(UnavailableError::because("a batch of one had no answer")))
     };
@@ -106,6 +116,15 @@ fn still_there<C: SqlConnection>(store: &SqlStore<C>, outcomes: Outcomes) -> Out
         Ok(()) => outcomes,
         Err(gone) => vec![Err(gone); outcomes.len()],
     }
+}
+
+/// What it means that a batch failed; a look at the database then looks for room as well.
+fn failed<C: SqlConnection>(store: &SqlStore<C>, error: &DieselError) -> UnavailableError {
+    let unavailable = unavailable(error);
+    if unavailable.kind() == UnavailableKind::StoreFull {
+        store.writers.history.set_full(true);
+    }
+    unavailable
 }
 
 /// Decides the commands in order, each on the case as the one before left it.

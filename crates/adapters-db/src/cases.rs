@@ -1,6 +1,7 @@
 //! The cases in a database, as the port promises them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,17 +9,17 @@ use diesel::result::Error as DieselError;
 use domain::{AccountId, Case, Currency, EntryKind, PaymentRequestId, ReversalStateName};
 use ports::{
     AccountStatement, Backlog, CancellationStore, CaseFile, LeasedLookup, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
-    UnavailableError,
+    StoreState, UnavailableError,
 };
 
 use crate::batch::{Outcomes, decide_or_replay};
-use crate::engine::SqlConnection;
+use crate::engine::{Engine, SqlConnection};
 use crate::leases::{hasten_lookups, lease_due, lease_lookups};
-use crate::pool::unavailable;
+use crate::pool::{Loan, unavailable};
 use crate::rows::{CaseKey, EntryRow, EventRow, InconsistentRowError, RowRef, inconsistent};
 use crate::store::SqlStore;
 use crate::tables::{CaseTables, HalfBalance};
-use crate::transaction::read;
+use crate::transaction::{in_transaction, read};
 
 /// A page of cases. It is shorter than its limit only where the list ends: the next case stands in for one that cannot be read.
 fn listed<C: CaseTables>(
@@ -55,27 +56,41 @@ fn balances(halves: &[HalfBalance]) -> Result<BTreeMap<Currency, i128>, Unavaila
     Ok(balances)
 }
 
+/// How long a look at the database may take: who asks whether it is well does not wait as long as who needs it.
+const CHECKED_WITHIN: Duration = Duration::from_secs(2);
+
+/// Commits something that is nothing, and asks what time it is.
+fn check<C: SqlConnection>(engine: &Engine<C>, loan: &mut Loan<C>) -> Result<Option<DateTime<Utc>>, DieselError> {
+    in_transaction(loan, |connection, session| {
+        session.check((engine.session_now)(connection)?.as_ref())?;
+        (engine.check_writable)(connection, session.history.is_full())?;
+        (session.fence)(connection)?;
+        (engine.clock)(connection)
+    })
+    .inspect(|_| loan.parts().1.history.set_full(false))
+}
+
 #[async_trait]
 impl<C: SqlConnection> CancellationStore for SqlStore<C> {
     async fn decide(&self, batch: Vec<ReceivedCommand>) -> Outcomes {
         let (store, size) = (self.clone(), batch.len());
-        let decided = self.writers.runner.blocking(move || Ok(decide_or_replay(&store, &batch))).await;
+        let decided = self.writers.blocking(move |deadline| Ok(decide_or_replay(&store, &batch, deadline))).await;
         decided.unwrap_or_else(|unavailable| vec![Err(unavailable); size])
     }
 
     async fn lease_due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedReversal>, UnavailableError> {
         let store = self.clone();
-        self.writers.runner.blocking(move || lease_due(&store, now, limit)).await
+        self.writers.blocking(move |deadline| lease_due(&store, now, limit, deadline)).await
     }
 
     async fn lease_lookups(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<LeasedLookup>, UnavailableError> {
         let store = self.clone();
-        self.writers.runner.blocking(move || lease_lookups(&store, now, limit)).await
+        self.writers.blocking(move |deadline| lease_lookups(&store, now, limit, deadline)).await
     }
 
     async fn hasten_lookups(&self, now: DateTime<Utc>, within: TimeDelta, limit: u32) -> Result<u32, UnavailableError> {
         let store = self.clone();
-        self.writers.runner.blocking(move || hasten_lookups(&store, (now, within), limit)).await
+        self.writers.blocking(move |deadline| hasten_lookups(&store, (now, within), limit, deadline)).await
     }
 
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
@@ -153,8 +168,12 @@ impl<C: SqlConnection> CancellationStore for SqlStore<C> {
         for pool in [&self.readers, &self.writers] {
             pool.observe();
         }
-        let (engine, pool) = (self.engine, self.writers.clone());
-        let check = |connection: &mut C| (engine.check_writable)(connection).and_then(|()| (engine.clock)(connection));
-        self.writers.runner.blocking(move || check(&mut *pool.take()?).map_err(|error| unavailable(&error))).await
+        let (engine, pool) = (self.engine, self.writers.patient(CHECKED_WITHIN));
+        let from = pool.clone();
+        pool.blocking(move |deadline| check(engine, &mut from.take(deadline)?).map_err(|error| unavailable(&error))).await
+    }
+
+    fn state(&self) -> StoreState {
+        self.writers.history.state()
     }
 }

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::Policy;
 use ports::{CancellationStore, SettlementStore};
 
 use crate::adoption::adopt_policy;
 use crate::backup::Backup;
+use crate::deadline::Deadline;
 use crate::deployment::{AdoptionRequest, DeploymentPolicy, DeploymentTable, check_policy};
 use crate::engine::{AnyEngine, Engine, OpenDatabase, SqlConnection};
 use crate::engines::ENGINES;
@@ -132,6 +134,9 @@ fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(allowed)
 }
 
+/// How long a step of closing a day, or of adopting a policy, may take: longer than its statements may, together.
+const SETTLED_WITHIN: Duration = Duration::from_secs(90);
+
 /// A database with its engine.
 struct Opened<C: SqlConnection> {
     engine: &'static Engine<C>,
@@ -149,8 +154,8 @@ impl<C: SqlConnection> AnyEngine for Engine<C> {
 }
 
 impl<C: SqlConnection> Opened<C> {
-    fn store(&self, policy: Policy) -> SqlStore<C> {
-        let (writers, readers) = (self.pools.writers.clone(), self.pools.readers.clone());
+    fn store(&self, policy: Policy, within: Duration) -> SqlStore<C> {
+        let (writers, readers) = (self.pools.writers.patient(within), self.pools.readers.patient(within));
         SqlStore { engine: self.engine, policy: Arc::new(policy), writers, readers }
     }
 }
@@ -175,22 +180,22 @@ impl<C: SqlConnection> OpenDatabase for Opened<C> {
     fn back_up(&self, out: &Path) -> Result<Backup, DatabaseError> {
         let back_up = self.engine.back_up.ok_or_else(|| DatabaseError(OWN_TOOLS.to_owned()))?;
         self.pools.file.as_ref().map_or(Ok(()), |file| file.refuse_missing())?;
-        let connection = self.pools.readers.take();
+        let connection = self.pools.readers.take(&Deadline::default());
         let mut connection = connection.map_err(|error| DatabaseError(format!("{}: {error}", self.pools.unreachable)))?;
         back_up(&mut *connection, out)
     }
 
     fn adopt(&self, policy: &DeploymentPolicy, request: &AdoptionRequest) -> Result<(), DatabaseError> {
         self.ready(&|_| Ok(()))?;
-        adopt_policy(&self.store(request.policy.clone()), policy, request)
+        adopt_policy(&self.store(request.policy.clone(), SETTLED_WITHIN), policy, request)
     }
 
     fn cases(&self, policy: Policy) -> Arc<dyn CancellationStore> {
-        Arc::new(self.store(policy))
+        Arc::new(self.store(policy, self.pools.writers.within))
     }
 
     fn days(&self, policy: Policy) -> Arc<dyn SettlementStore> {
-        Arc::new(self.store(policy))
+        Arc::new(self.store(policy, SETTLED_WITHIN))
     }
 }
 
@@ -206,7 +211,8 @@ mod tests {
     use super::*;
 
     fn refusal(url: &str) -> String {
-        let settings = DatabaseSettings { url: url.to_owned(), password: None, pool_size: 1 };
+        let settings =
+            DatabaseSettings { url: url.to_owned(), password: None, pool_size: 1, answer_budget: Duration::from_secs(6) };
         Database::open(&settings).err().expect(url).to_string()
     }
 

@@ -6,9 +6,11 @@ use domain::{Action, Case, ClearingDay, Command, CommandReply, DayClosing, Payme
 use ports::{ClosedDay, Decided, DuePosition, Page, SettlementStore, Step, StepOutcome, UnavailableError};
 
 use crate::batch::decide_all;
+use crate::deadline::Deadline;
 use crate::engine::{Engine, Locked, SqlConnection};
-use crate::pool::unavailable;
+use crate::pool::{Loan, unavailable};
 use crate::rows::{CaseKey, DayRow, InconsistentRowError, LoadedRows, RowRef, inconsistent};
+use crate::session::SessionFacts;
 use crate::store::SqlStore;
 use crate::tables::{DayTables, Due};
 use crate::transaction::{in_transaction, read};
@@ -18,8 +20,8 @@ use crate::writes::ensure_written;
 type Stepped = Result<StepOutcome, UnavailableError>;
 
 /// One step in one transaction: lock the day, find what is due, lock and load it, decide, record, commit.
-fn step<C: SqlConnection>(store: &SqlStore<C>, (closing, step): (&DayClosing, &Step)) -> Stepped {
-    let stepped = in_transaction(&mut *store.writers.take()?, |connection| {
+fn step<C: SqlConnection>(store: &SqlStore<C>, (closing, step): (&DayClosing, &Step), deadline: &Deadline) -> Stepped {
+    let stepped = in_transaction(&mut store.writers.take(deadline)?, |connection, session| {
         // Index entries of what was just taken in are passed over one by one, until they are vacuumed.
         (store.engine.take_time)(connection)?;
         let mut day = connection.lock_day(closing.day)?;
@@ -29,7 +31,7 @@ fn step<C: SqlConnection>(store: &SqlStore<C>, (closing, step): (&DayClosing, &S
         let begins = closing.first.begins().timestamp_micros();
         let after = step.after.as_ref().map_or((begins, ""), |after| (after.completed_at.timestamp_micros(), after.id.as_str()));
         let due = connection.due(closing.day, after, i64::from(step.limit))?;
-        if let Some(refusal) = settle(store, connection, (closing, step), &due)? {
+        if let Some(refusal) = settle((store, connection, session), (closing, step), &due)? {
             return Ok(refusal);
         }
         if !due.is_empty() {
@@ -48,8 +50,7 @@ fn write_day(connection: &mut impl DayTables, day: &DayRow) -> Result<(), Diesel
 
 /// Decides every case, and writes what was decided unless one of them refuses: then that is the step's outcome.
 fn settle<C: SqlConnection>(
-    store: &SqlStore<C>,
-    connection: &mut C,
+    (store, connection, session): (&SqlStore<C>, &mut C, &mut SessionFacts<C>),
     (closing, step): (&DayClosing, &Step),
     due: &[Due],
 ) -> Result<Option<Stepped>, DieselError> {
@@ -59,7 +60,7 @@ fn settle<C: SqlConnection>(
     if ids.is_empty() {
         return Ok(None);
     }
-    let Locked { rows, now } = (store.engine.lock_and_load)(connection, &CaseKey::of_all(&ids), &[])?;
+    let Locked { rows, now, .. } = store.engine.lock_and_load(connection, session, (&CaseKey::of_all(&ids), &[]))?;
     // A fast clock must not close a day whose payments can still be cancelled.
     let at = now.map_or(step.at, |now| step.at.min(now));
     let command = |id: &String| {
@@ -101,8 +102,8 @@ fn position(due: &Due) -> Result<DuePosition, InconsistentRowError> {
 }
 
 /// Closes the day, if it is as its statement knows it.
-fn close<C: SqlConnection>(connection: &mut C, closed: &ClosedDay, revision: i64) -> Result<bool, DieselError> {
-    in_transaction(connection, |connection| {
+fn close<C: SqlConnection>(loan: &mut Loan<C>, closed: &ClosedDay, revision: i64) -> Result<bool, DieselError> {
+    in_transaction(loan, |connection, _| {
         let day = connection.lock_day(closed.statement.day)?;
         if day.closed_at.is_some() || day.revision != revision {
             return Ok(false);
@@ -175,7 +176,7 @@ impl<C: SqlConnection> SettlementStore for SqlStore<C> {
 
     async fn assign_to_day(&self, closing: &DayClosing, step: &Step) -> Stepped {
         let (store, closing, step) = (self.clone(), *closing, step.clone());
-        self.writers.runner.blocking(move || self::step(&store, (&closing, &step))).await
+        self.writers.blocking(move |deadline| self::step(&store, (&closing, &step), deadline)).await
     }
 
     async fn accounted(&self, day: ClearingDay, page: &Page) -> Result<Vec<Case>, UnavailableError> {
@@ -186,8 +187,7 @@ impl<C: SqlConnection> SettlementStore for SqlStore<C> {
     async fn close(&self, closed: &ClosedDay, revision: i64) -> Result<bool, UnavailableError> {
         let (pool, closed) = (self.writers.clone(), closed.clone());
         self.writers
-            .runner
-            .blocking(move || close(&mut *pool.take()?, &closed, revision).map_err(|error| unavailable(&error)))
+            .blocking(move |deadline| close(&mut pool.take(deadline)?, &closed, revision).map_err(|error| unavailable(&error)))
             .await
     }
 

@@ -16,6 +16,7 @@ use crate::migrations::{Migrated, MigrationError, MigrationRun};
 use crate::pool::Pools;
 use crate::rows::{CaseKey, LoadedRows};
 use crate::runner::Runner;
+use crate::session::{Beginning, SessionFacts, SessionNow};
 use crate::settings::{DatabaseError, DatabaseSettings};
 use crate::tables::{CaseTables, DayTables, DeferralTables};
 use crate::transaction::Transactions;
@@ -36,15 +37,18 @@ pub(crate) struct Engine<C: SqlConnection> {
     pub(crate) schemes: &'static [&'static str],
     /// Makes the pools of the database that the settings name. It connects to nothing yet.
     pub(crate) pools: fn(engine: &Self, settings: &DatabaseSettings) -> Result<Pools<C>, DatabaseError>,
-    /// What every connection begins with.
-    pub(crate) prepare: &'static str,
+    /// How its sessions begin.
+    pub(crate) beginning: Beginning<C>,
+    /// What the server says of the session now; `None` where the database is a file.
+    pub(crate) session_now: fn(connection: &mut C) -> QueryResult<Option<SessionNow>>,
     pub(crate) migrations: fn() -> EmbeddedMigrations,
     /// Takes the migrations that are missing, as far as the run goes.
     pub(crate) migrate: fn(engine: &Self, connection: &mut C, run: &MigrationRun<'_>) -> Result<Migrated, MigrationError>,
     /// Whether a migration is missing that serving needs. Those of a later version may be there already.
     pub(crate) is_behind: fn(engine: &Self, connection: &mut C) -> Result<bool, MigrationError>,
-    /// Whether cases could be written now.
-    pub(crate) check_writable: fn(connection: &mut C) -> QueryResult<()>,
+    /// Writes in the transaction that goes on, as cases would be written, and leaves nothing of it. `was_full` where there was no room
+    /// when it was last tried.
+    pub(crate) check_writable: fn(connection: &mut C, was_full: bool) -> QueryResult<()>,
     /// The time by the engine's own clock; `None` where it has none but the process's.
     pub(crate) clock: fn(connection: &mut C) -> QueryResult<Option<DateTime<Utc>>>,
     /// Lets the transaction that has begun take more time than an answer to Alipay+ may, but not without end.
@@ -99,9 +103,23 @@ pub(crate) struct Locked {
     /// The time by the engine's own clock, once all locks were held. `None` where it has none but the process's, and where it holds no
     /// lock because no case is there.
     pub(crate) now: Option<DateTime<Utc>>,
+    /// What the server says of the session. `None` as for the time.
+    pub(crate) session: Option<SessionNow>,
 }
 
 impl<C: SqlConnection> Engine<C> {
+    /// Locks and loads the cases of `keys`, where the session is still the one that was begun.
+    pub(crate) fn lock_and_load(
+        &self,
+        connection: &mut C,
+        session: &mut SessionFacts<C>,
+        (keys, opening): (&[CaseKey<'_>], &[CaseKey<'_>]),
+    ) -> QueryResult<Locked> {
+        let locked = (self.lock_and_load)(connection, keys, opening)?;
+        session.check(locked.session.as_ref())?;
+        Ok(locked)
+    }
+
     /// Writes what a batch decided, if it decided anything new.
     pub(crate) fn record(&self, connection: &mut C, writes: &Writes<'_>) -> QueryResult<()> {
         if writes.cases.is_empty() { Ok(()) } else { (self.write)(connection, writes) }

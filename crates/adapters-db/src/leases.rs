@@ -9,9 +9,11 @@ use ports::{Decided, LeasedLookup, LeasedReversal, UnavailableError};
 use tracing::{error, warn};
 
 use crate::batch::decide_all;
+use crate::deadline::Deadline;
 use crate::engine::{DueWindow, Locked, Lookups, SqlConnection};
 use crate::pool::unavailable;
 use crate::rows::CaseKey;
+use crate::session::SessionFacts;
 use crate::store::SqlStore;
 use crate::transaction::in_transaction;
 
@@ -23,9 +25,10 @@ pub(crate) fn lease_due<C: SqlConnection>(
     store: &SqlStore<C>,
     now: DateTime<Utc>,
     limit: u32,
+    deadline: &Deadline,
 ) -> Result<Vec<LeasedReversal>, UnavailableError> {
-    let attempt = Due { wanted: Wanted::Attempts, action: |_| Action::LeaseAttempt };
-    let leased = attempt.decide(store, (now, TimeDelta::zero()), limit)?;
+    let attempt = Due { store, deadline, wanted: Wanted::Attempts, action: |_| Action::LeaseAttempt };
+    let leased = attempt.decide((now, TimeDelta::zero()), limit)?;
     let leased = leased.into_iter().filter_map(|(case, reply)| Some((case.reversal_request()?, reply)));
     let leased = leased.filter_map(|(request, reply)| Some(LeasedReversal { request, attempt: leased_attempt(reply)? }));
     Ok(leased.collect())
@@ -36,9 +39,10 @@ pub(crate) fn lease_lookups<C: SqlConnection>(
     store: &SqlStore<C>,
     now: DateTime<Utc>,
     limit: u32,
+    deadline: &Deadline,
 ) -> Result<Vec<LeasedLookup>, UnavailableError> {
-    let lookup = Due { wanted: Wanted::Lookups(Lookups::Due), action: |_| Action::LeaseLookup };
-    let leased = lookup.decide(store, (now, TimeDelta::zero()), limit)?;
+    let lookup = Due { store, deadline, wanted: Wanted::Lookups(Lookups::Due), action: |_| Action::LeaseLookup };
+    let leased = lookup.decide((now, TimeDelta::zero()), limit)?;
     let leased =
         leased.into_iter().filter_map(|(case, reply)| Some(LeasedLookup { id: case.id, attempt: leased_attempt(reply)? }));
     Ok(leased.collect())
@@ -49,9 +53,10 @@ pub(crate) fn hasten_lookups<C: SqlConnection>(
     store: &SqlStore<C>,
     (now, within): (DateTime<Utc>, TimeDelta),
     limit: u32,
+    deadline: &Deadline,
 ) -> Result<u32, UnavailableError> {
-    let later = Due { wanted: Wanted::Lookups(Lookups::Later), action: Action::LookUpBy };
-    let hastened = later.decide(store, (now, within), limit)?;
+    let later = Due { store, deadline, wanted: Wanted::Lookups(Lookups::Later), action: Action::LookUpBy };
+    let hastened = later.decide((now, within), limit)?;
     Ok(u32::try_from(hastened.len()).unwrap_or(u32::MAX))
 }
 
@@ -64,7 +69,9 @@ fn leased_attempt(reply: Reply) -> Option<u32> {
 
 /// What is due, and what is decided of each case where it is. The action is told the case's moment within the time over which they are
 /// spread.
-struct Due {
+struct Due<'a, C: SqlConnection> {
+    store: &'a SqlStore<C>,
+    deadline: &'a Deadline,
     wanted: Wanted,
     action: fn(DateTime<Utc>) -> Action,
 }
@@ -78,42 +85,38 @@ enum Wanted {
     Lookups(Lookups),
 }
 
-impl Due {
+impl<C: SqlConnection> Due<'_, C> {
     /// Decides what is due in one transaction, or each by itself where that fails: one that cannot be decided holds up no other.
-    fn decide<C: SqlConnection>(
-        &self,
-        store: &SqlStore<C>,
-        (now, within): (DateTime<Utc>, TimeDelta),
-        limit: u32,
-    ) -> Result<Vec<(Case, Reply)>, UnavailableError> {
-        let together = in_transaction(&mut *store.writers.take()?, |connection| {
-            let (now, ids) = self.lock(store, connection, ((now, within), limit))?;
-            self.decide_locked(store, connection, ((now, within), ids))
+    fn decide(&self, (now, within): (DateTime<Utc>, TimeDelta), limit: u32) -> Result<Vec<(Case, Reply)>, UnavailableError> {
+        let writers = &self.store.writers;
+        let together = in_transaction(&mut writers.take(self.deadline)?, |connection, session| {
+            let (now, ids) = self.lock(connection, (now, within), limit)?;
+            self.decide_locked((connection, session), (now, within), ids)
         });
         together.or_else(|failed| {
             warn!(error = %failed, "leasing what is due together failed: it is leased one by one");
             // A connection of its own: the last one may be lost.
-            let lock = |connection: &mut C| self.lock(store, connection, ((now, within), limit));
-            let due = in_transaction(&mut *store.writers.take()?, lock);
+            let lock = |connection: &mut C, _: &mut SessionFacts<C>| self.lock(connection, (now, within), limit);
+            let due = in_transaction(&mut writers.take(self.deadline)?, lock);
             let (now, ids) = due.map_err(|error| unavailable(&error))?;
-            self.one_by_one(store, (now, within), ids)
+            self.one_by_one((now, within), ids)
         })
     }
 
-    fn one_by_one<C: SqlConnection>(
+    fn one_by_one(
         &self,
-        store: &SqlStore<C>,
         (now, within): (DateTime<Utc>, TimeDelta),
         due: Vec<String>,
     ) -> Result<Vec<(Case, Reply)>, UnavailableError> {
-        let begun = store.instant();
+        let writers = &self.store.writers;
+        let begun = self.store.instant();
         let mut decided = Vec::new();
         for id in due {
-            if store.writers.runner.since(begun) > ONE_BY_ONE_WITHIN {
+            if writers.runner.since(begun) > ONE_BY_ONE_WITHIN {
                 break;
             }
-            let alone = in_transaction(&mut *store.writers.take()?, |connection| {
-                self.decide_locked(store, connection, ((now, within), vec![id.clone()]))
+            let alone = in_transaction(&mut writers.take(self.deadline)?, |connection, session| {
+                self.decide_locked((connection, session), (now, within), vec![id.clone()])
             });
             match alone {
                 Ok(alone) => decided.extend(alone),
@@ -127,12 +130,13 @@ impl Due {
 
     /// What is due by the earlier of the caller's clock and the engine's, and that moment: a fast clock must not end the leases of
     /// others.
-    fn lock<C: SqlConnection>(
+    fn lock(
         &self,
-        store: &SqlStore<C>,
         connection: &mut C,
-        ((now, within), limit): ((DateTime<Utc>, TimeDelta), u32),
+        (now, within): (DateTime<Utc>, TimeDelta),
+        limit: u32,
     ) -> Result<(DateTime<Utc>, Vec<String>), DieselError> {
+        let store = self.store;
         let now = (store.engine.clock)(connection)?.map_or(now, |clock| now.min(clock));
         let due = match self.wanted {
             Wanted::Attempts => lock_attempts(store, connection, now, limit)?,
@@ -143,16 +147,17 @@ impl Due {
     }
 
     /// Locks these cases, loads them, and decides. The cases are as they were before, in the order in which they are due.
-    fn decide_locked<C: SqlConnection>(
+    fn decide_locked(
         &self,
-        store: &SqlStore<C>,
-        connection: &mut C,
-        ((now, within), due): ((DateTime<Utc>, TimeDelta), Vec<String>),
+        (connection, session): (&mut C, &mut SessionFacts<C>),
+        (now, within): (DateTime<Utc>, TimeDelta),
+        due: Vec<String>,
     ) -> Result<Vec<(Case, Reply)>, DieselError> {
+        let store = self.store;
         let place = |case: &Case| due.iter().position(|id| id == case.id.as_str()).unwrap_or(due.len());
         let mut ids = due.clone();
         ids.sort();
-        let Locked { rows, now: _ } = (store.engine.lock_and_load)(connection, &CaseKey::of_all(&ids), &[])?;
+        let Locked { rows, .. } = store.engine.lock_and_load(connection, session, (&CaseKey::of_all(&ids), &[]))?;
         let cases = rows.clone().into_readable("what is due of it is not tried");
         let command = |case: &Case| {
             let moment = now + spread(within, (place(case), due.len()));

@@ -3,6 +3,12 @@
 use std::time::{Duration, Instant};
 
 use ports::UnavailableError;
+use tokio::time::timeout;
+
+use crate::deadline::{Deadline, passed};
+
+/// How long work may take to notice that its connection was closed.
+const ENDS_WITHIN: Duration = Duration::from_millis(250);
 
 /// Where blocking work is done, and the monotonic clock that its patience is measured by.
 #[derive(Debug, Clone, Copy)]
@@ -33,16 +39,27 @@ impl Runner {
         self.instant().saturating_duration_since(moment)
     }
 
-    /// Runs `work` where it may block. Waiting for a connection belongs there too.
-    pub(crate) async fn blocking<T, W>(self, work: W) -> Result<T, UnavailableError>
+    /// Runs `work` where it may block, for as long as `within` at most. Waiting for a connection belongs there too. Past that time its
+    /// connection is closed, and it is not known what became of the work.
+    pub(crate) async fn blocking<T, W>(self, within: Duration, work: W) -> Result<T, UnavailableError>
     where
         T: Send + 'static,
-        W: FnOnce() -> Result<T, UnavailableError> + Send + 'static,
+        W: FnOnce(&Deadline) -> Result<T, UnavailableError> + Send + 'static,
     {
+        let deadline = Deadline::default();
         if self.inline {
-            return work();
+            return work(&deadline);
         }
-        let done = tokio::task::spawn_blocking(work);
-        done.await.unwrap_or_else(|error| Err(UnavailableError::because(format!("the database's thread ended early: {error}"))))
+        let of_work = deadline.clone();
+        let mut done = tokio::task::spawn_blocking(move || work(&of_work));
+        let ended = match timeout(within, &mut done).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                deadline.pass();
+                // Its thread ends at once where the connection could be closed. What cannot be ended is left to itself.
+                timeout(ENDS_WITHIN, done).await.map_err(|_| passed())?
+            }
+        };
+        ended.unwrap_or_else(|error| Err(UnavailableError::because(format!("the database's thread ended early: {error}"))))
     }
 }

@@ -1,6 +1,7 @@
 //! Where the cases are kept, and why that place cannot be used.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Where the cases are kept.
 #[derive(Clone)]
@@ -11,6 +12,8 @@ pub struct DatabaseSettings {
     pub password: Option<String>,
     /// How many connections at most.
     pub pool_size: u32,
+    /// How long a batch, or a question, may take. Past it the connection is closed.
+    pub answer_budget: Duration,
 }
 
 /// Why a database cannot be used; one sentence, without secrets.

@@ -1,5 +1,7 @@
 //! Transactions, as each type of connection makes them.
 
+use std::time::Duration;
+
 use diesel::Connection;
 use diesel::pg::PgConnection;
 use diesel::r2d2::R2D2Connection;
@@ -7,7 +9,9 @@ use diesel::result::Error as DieselError;
 use diesel::sqlite::SqliteConnection;
 use ports::UnavailableError;
 
-use crate::pool::{Connections, throw_away_after, unavailable};
+use crate::pool::{Connections, Loan, unavailable};
+use crate::runner::Runner;
+use crate::session::{Fence, SessionFacts, UnconfirmedError, throw_away_after};
 
 /// The two kinds of transaction.
 pub(crate) trait Transactions: Sized {
@@ -39,24 +43,53 @@ impl Transactions for SqliteConnection {
     }
 }
 
+/// How long a commit takes at most, beyond which it is not believed to have waited for a standby: somebody may have cancelled that
+/// wait, and libpq passes the warning on to nobody. The commit is believed once another one after it takes less.
+const PROMPT: Duration = Duration::from_millis(250);
+
+/// How many commits may follow one that is not believed.
+const FENCES: usize = 3;
+
 /// A transaction that may write, and that reports the first cause of its failure: a full disk or a lost server makes the rollback
 /// fail as well, and diesel would report only that.
 pub(crate) fn in_transaction<C: R2D2Connection + Transactions, T>(
-    connection: &mut C,
-    work: impl FnOnce(&mut C) -> Result<T, DieselError>,
+    loan: &mut Loan<C>,
+    work: impl FnOnce(&mut C, &mut SessionFacts<C>) -> Result<T, DieselError>,
 ) -> Result<T, DieselError> {
-    let mut cause = None;
+    let runner = loan.runner;
+    let (connection, session) = loan.parts();
+    session.begin();
+    let (mut cause, mut worked_until) = (None, runner.instant());
     let done = connection.writing(|connection| {
-        work(connection).map_err(|error| {
+        let worked = work(connection, session);
+        worked_until = runner.instant();
+        worked.map_err(|error| {
             cause = Some(error);
             DieselError::RollbackTransaction
         })
     });
-    done.map_err(|error| {
-        let cause = cause.unwrap_or(error);
-        throw_away_after(connection, &cause);
-        cause
-    })
+    let done = done.map_err(|error| cause.unwrap_or(error)).and_then(|done| {
+        if session.waits_for_standby() {
+            confirm(connection, (session.fence, runner), runner.since(worked_until))?;
+        }
+        session.committed();
+        Ok(done)
+    });
+    done.inspect_err(|error| throw_away_after(connection, error))
+}
+
+/// Whether a commit that took so long is at the standby. The log is written in one order: what was committed before a commit that the
+/// standby has confirmed is there too.
+fn confirm<C>(connection: &mut C, (fence, runner): (Fence<C>, Runner), mut took: Duration) -> Result<(), DieselError> {
+    for _ in 0..FENCES {
+        if took <= PROMPT {
+            return Ok(());
+        }
+        let begun = runner.instant();
+        fence(connection)?;
+        took = runner.since(begun);
+    }
+    if took <= PROMPT { Ok(()) } else { Err(DieselError::SerializationError(Box::new(UnconfirmedError))) }
 }
 
 /// Reads one state of the database with any number of queries.
@@ -66,6 +99,6 @@ where
     T: Send + 'static,
     W: FnOnce(&mut C) -> Result<T, DieselError> + Send + 'static,
 {
-    let pool = pool.clone();
-    pool.runner.blocking(move || pool.take()?.reading(work).map_err(|error| unavailable(&error))).await
+    let from = pool.clone();
+    pool.blocking(move |deadline| from.take(deadline)?.reading(work).map_err(|error| unavailable(&error))).await
 }

@@ -124,6 +124,24 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
         "How long a connection was waited for, by pool.",
     ),
     (
+        "rescind_database_connections_given_up_total",
+        Kind::Counter,
+        Unit::Count,
+        "Connections that were closed because no answer came over them in time.",
+    ),
+    (
+        "rescind_database_histories_total",
+        Kind::Counter,
+        Unit::Count,
+        "How often the database had another history than before, such as after a failover.",
+    ),
+    (
+        "rescind_answers_restored_total",
+        Kind::Counter,
+        Unit::Count,
+        "Answers that the database had forgotten, by outcome: recorded again, or another one now.",
+    ),
+    (
         "rescind_database_clock_ahead_seconds",
         Kind::Gauge,
         Unit::Seconds,
@@ -192,6 +210,9 @@ fn count_from_zero(codes: &[(&'static str, &'static str)]) {
     for row in &Rule::TABLE {
         counter!("rescind_decisions_total", "rule" => row.name).absolute(0);
     }
+    for outcome in ["restored", "contradicted"] {
+        counter!("rescind_answers_restored_total", "outcome" => outcome).absolute(0);
+    }
     for end in [CancellationStateName::Deferred.as_str(), ReversalStateName::Parked.as_str()] {
         counter!("rescind_contradictions_total", "end" => end).absolute(0);
     }
@@ -200,6 +221,8 @@ fn count_from_zero(codes: &[(&'static str, &'static str)]) {
         "rescind_batch_replays_total",
         "rescind_repeats_total",
         "rescind_request_times_apart_total",
+        "rescind_database_connections_given_up_total",
+        "rescind_database_histories_total",
     ] {
         counter!(name).absolute(0);
     }

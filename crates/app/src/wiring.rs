@@ -20,12 +20,13 @@ use domain::FundsKind;
 use ports::{CancellationStore, Clock};
 use socket2::{Domain, Socket, Type};
 use tokio::task::JoinHandle;
-use use_cases::{LaneSettings, Lanes, Ports};
+use tracing::{error, warn};
+use use_cases::{LaneSettings, Lanes, Ports, watch_history};
 
 use crate::clock::SystemClock;
 use crate::metrics;
 use crate::output::CliError;
-use crate::settings::Settings;
+use crate::settings::{Settings, SynchronousStandby};
 
 use self::core::Worker;
 use secrets::Certificates;
@@ -65,6 +66,8 @@ pub(crate) type Servers = [JoinHandle<io::Result<()>>; 2];
 pub(crate) struct Stop {
     handles: [ServerHandle; 2],
     worker: Worker,
+    /// Ends with the process: what it makes true again is of no use to itself.
+    history: JoinHandle<()>,
     ports: Arc<Ports>,
     readiness: Readiness,
 }
@@ -79,7 +82,8 @@ pub(crate) fn install_cryptography() {
 pub(crate) fn open(settings: &Settings) -> Result<Database, CliError> {
     let setting = &settings.database;
     let (url, password, pool_size) = (setting.url.clone(), setting.read_password()?, setting.pool_size);
-    Database::open(&DatabaseSettings { url, password, pool_size }).map_err(database_failure)
+    let answer_budget = settings.callback.answer_budget;
+    Database::open(&DatabaseSettings { url, password, pool_size, answer_budget }).map_err(database_failure)
 }
 
 /// Brings the schema up to date. `report` hears how far it is, where that takes long.
@@ -161,6 +165,7 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
     let database = open(settings)?;
     database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
     let store = database.store(settings.policy.clone());
+    say_whether_commits_wait(settings.database.synchronous_standby, store.state().waits_for_standby);
     let queue = QUEUE.div_ceil(database.lanes().max(1));
     let lanes = Lanes::start(&store, clock, LaneSettings { lanes: database.lanes(), queue, batch: BATCH });
     let ports = Arc::new(Ports::new(lanes, store, Arc::clone(clock), core));
@@ -185,6 +190,7 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
         ports: Arc::clone(&ports),
         days,
         oldest_open_reversal: settings.wallet_api.oldest_open_reversal,
+        requires_standby: settings.database.synchronous_standby == SynchronousStandby::Required,
         readiness: readiness.clone(),
         metrics: Arc::new(metrics::start(&answer_codes())?),
     };
@@ -192,9 +198,26 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
     let answering = serve_callback(listening, answers).map_err(|error| cannot_serve("callback", &error))?;
     let listening = Listening { listener: wallet_listener, tls: certificates.wallet_api };
     let recording = serve_wallet_api(listening, api).map_err(|error| cannot_serve("wallet_api", &error))?;
-    let worker = Worker::start(&ports);
-    let stop = Stop { handles: [answering.handle(), recording.handle()], worker, ports, readiness };
+    let (worker, history) = (Worker::start(&ports), watch_history(&ports));
+    let stop = Stop { handles: [answering.handle(), recording.handle()], worker, history, ports, readiness };
     Ok(Service { callback, wallet_api, servers: [answering, recording].map(tokio::spawn), stop, keys })
+}
+
+/// A failover to a standby that is copied only later loses what was answered last.
+fn say_whether_commits_wait(setting: SynchronousStandby, waits: Option<bool>) {
+    match (setting, waits) {
+        (SynchronousStandby::Off, _) | (_, None | Some(true)) => {}
+        (SynchronousStandby::Warn, Some(false)) => {
+            warn!(
+                "commits wait for no standby: a failover may lose what was answered last (set synchronous_standby_names, or database.synchronous_standby)"
+            );
+        }
+        (SynchronousStandby::Required, Some(false)) => {
+            error!(
+                "commits wait for no standby, which database.synchronous_standby requires: the process is unready (set synchronous_standby_names)"
+            );
+        }
+    }
 }
 
 impl Stop {
@@ -205,6 +228,7 @@ impl Stop {
         callback.stop(true).await;
         let finish = async {
             self.worker.stop().await;
+            self.history.abort();
             self.ports.stop().await;
         };
         let finished = tokio::time::timeout(FINISH_WITHIN, finish).await.is_ok();

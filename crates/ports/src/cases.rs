@@ -132,9 +132,24 @@ pub trait CancellationStore: Send + Sync {
     /// How much is waiting, and for how long.
     async fn backlog(&self) -> Result<Backlog, UnavailableError>;
 
-    /// Whether the store can decide now: MUST ask the database and not only the pool. Tells what time it is by the store's own
-    /// clock; `None` where it has none but the process's.
+    /// Whether the store can decide now: MUST ask the database and not only the pool, and MUST commit as a batch does. Tells what time it
+    /// is by the store's own clock; `None` where it has none but the process's.
     async fn check(&self) -> Result<Option<DateTime<Utc>>, UnavailableError>;
+
+    /// What it found out about its place by deciding and by [`Self::check`], without asking again.
+    fn state(&self) -> StoreState {
+        StoreState::default()
+    }
+}
+
+/// What a store found out about the place where it keeps the cases.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoreState {
+    /// How often that place turned out to have another history than before, so that it may have forgotten what was committed. It only
+    /// grows. `None` where there is only one history.
+    pub history: Option<u64>,
+    /// Whether a commit waits until a second place has it; `None` where there is no second place.
+    pub waits_for_standby: Option<bool>,
 }
 
 /// The right to make one attempt to give money back.

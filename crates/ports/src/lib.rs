@@ -17,7 +17,7 @@ use std::fmt;
 
 pub use cases::{
     AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedLookup, LeasedReversal, Page, PostedEntry,
-    ReceivedCommand, ReversalFilter, TimelineEntry,
+    ReceivedCommand, ReversalFilter, StoreState, TimelineEntry,
 };
 pub use clock::Clock;
 pub use days::{ClosedDay, DuePosition, SettlementStore, Step, StepOutcome};
@@ -33,13 +33,37 @@ pub use wallet_core::{FundsGateway, Payments};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnavailableError {
     reason: String,
+    kind: UnavailableKind,
+}
+
+/// What a failure to know says about others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnavailableKind {
+    /// Nothing: it may concern this one command, case or call alone.
+    Alone,
+    /// The store as a whole may do nothing at the moment.
+    Store,
+    /// The store has no room for more.
+    StoreFull,
 }
 
 impl UnavailableError {
     /// `reason` is for the log: it MUST NOT hold keys, tokens or bodies.
     #[must_use]
     pub fn because(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into() }
+        Self { reason: reason.into(), kind: UnavailableKind::Alone }
+    }
+
+    /// The same, which says this about others.
+    #[must_use]
+    pub fn of_kind(self, kind: UnavailableKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// What it says about others.
+    #[must_use]
+    pub fn kind(&self) -> UnavailableKind {
+        self.kind
     }
 }
 

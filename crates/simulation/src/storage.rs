@@ -36,7 +36,8 @@ impl Storage {
             StoreKind::Sqlite => {
                 let folder = make_folder().map_err(|error| format!("no folder for SQLite: {error}"))?;
                 let url = format!("sqlite://{}", folder.path().join("simulation.db").display());
-                let settings = DatabaseSettings { url, password: None, pool_size: 2 };
+                let settings =
+                    DatabaseSettings { url, password: None, pool_size: 2, answer_budget: std::time::Duration::from_secs(6) };
                 let opened = Database::open_on(Runner::inline(timer_now), &settings);
                 let database = opened.and_then(|database| database.migrate().map(|_| database));
                 Ok(Self::Sqlite { database: database.map_err(|error| error.to_string())?, _folder: folder })

@@ -4,29 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
-use domain::{AcquirerId, Answer, CancelReply, DeferReason, PaymentRequestId, Refusal, Rule, Witness};
+use domain::{Answer, CancelReply, DeferReason, Refusal, Rule, Witness};
 use metrics::counter;
 use tracing::{error, field, instrument, warn};
 
 use crate::doubtful_receipts::DoubtfulReceipt;
-use crate::reversal::{AskedCancel, attempt_inline, await_or_attempt, report_contradiction, submit_cancel};
+use crate::received_cancel::{AskedCancel, ReceivedCancel};
+use crate::reversal::{attempt_inline, await_or_attempt, report_contradiction, submit_cancel};
 use crate::{Ports, SubmitError};
-
-/// A cancel whose signature is verified.
-#[derive(Debug, Clone)]
-pub struct ReceivedCancel {
-    /// The case.
-    pub id: PaymentRequestId,
-    /// The acquirer that asks.
-    pub acquirer_id: AcquirerId,
-    /// When the head of the HTTP request had arrived.
-    pub received_at: DateTime<Utc>,
-    /// The signed `Request-Time`, where it can be read.
-    pub request_time: Option<DateTime<Utc>>,
-    /// The same moment on the monotonic clock.
-    pub arrived: Instant,
-}
 
 /// What Alipay+ is answered.
 #[must_use]
@@ -70,10 +55,18 @@ pub async fn cancel(ports: &Arc<Ports>, cancel: ReceivedCancel, deadline: Instan
 }
 
 async fn decide(ports: &Arc<Ports>, cancel: ReceivedCancel) -> Result<CancelAnswer, OverloadedError> {
-    let ReceivedCancel { id, acquirer_id, received_at, request_time, arrived } = cancel;
-    let witness = request_time.map_or(Witness::OurClocks, Witness::RequestTime);
-    let asked = AskedCancel { id, acquirer_id, at: received_at, arrived, witness };
-    let decided = match submit_cancel(ports, &asked).await {
+    let asked = AskedCancel::from(cancel);
+    let answered = decide_asked(ports, &asked).await?;
+    // A stranger's request is recorded nowhere.
+    if answered.rule.is_some_and(|rule| rule != Rule::DifferentAcquirer) {
+        ports.remember(&asked, answered.answer);
+    }
+    Ok(answered)
+}
+
+/// Has a cancel decided, and gives its money back.
+pub(crate) async fn decide_asked(ports: &Arc<Ports>, asked: &AskedCancel) -> Result<CancelAnswer, OverloadedError> {
+    let decided = match submit_cancel(ports, asked).await {
         Ok(Some(decided)) => decided,
         Ok(None) => return Ok(CancelAnswer::NOT_KNOWN),
         Err(SubmitError::Overloaded) => return Err(OverloadedError),
@@ -82,11 +75,15 @@ async fn decide(ports: &Arc<Ports>, cancel: ReceivedCancel) -> Result<CancelAnsw
             return Ok(CancelAnswer::NOT_KNOWN);
         }
     };
-    let AskedCancel { id, acquirer_id, .. } = asked;
-    report_contradiction(&id, &decided);
+    let AskedCancel { id, acquirer_id, at: _, arrived, witness } = asked;
+    report_contradiction(id, &decided);
     if decided.rule == Some(Rule::Deferred(DeferReason::ClocksDisagree)) {
-        warn!(payment_request_id = %id, request_time = request_time.map(field::display), "the cancel is deferred: a clock disagrees with its Request-Time about the period (look at the clocks)");
-        ports.doubtful.remember(id.clone(), DoubtfulReceipt { acquirer_id: acquirer_id.clone(), arrived });
+        let request_time = match witness {
+            Witness::RequestTime(at) => Some(field::display(at)),
+            Witness::OurClocks | Witness::TrustedClocks => None,
+        };
+        warn!(payment_request_id = %id, request_time, "the cancel is deferred: a clock disagrees with its Request-Time about the period (look at the clocks)");
+        ports.doubtful.remember(id.clone(), DoubtfulReceipt { acquirer_id: acquirer_id.clone(), arrived: *arrived });
     }
     let answer = match decided.reply {
         CancelReply::Answered(answer) => {
@@ -95,8 +92,8 @@ async fn decide(ports: &Arc<Ports>, cancel: ReceivedCancel) -> Result<CancelAnsw
             }
             answer
         }
-        CancelReply::ReversalPending { attempt: Some(attempt) } => attempt_inline(ports, &id, attempt).await,
-        CancelReply::ReversalPending { attempt: None } => await_or_attempt(ports, &id, &acquirer_id).await,
+        CancelReply::ReversalPending { attempt: Some(attempt) } => attempt_inline(ports, id, attempt).await,
+        CancelReply::ReversalPending { attempt: None } => await_or_attempt(ports, id, acquirer_id).await,
         CancelReply::LookUp { .. } => Answer::Pending,
     };
     Ok(CancelAnswer { answer, rule: decided.rule })

@@ -11,6 +11,7 @@ use metrics::{counter, gauge, histogram};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::commits::{CommitHealth, NoCommits};
 use crate::stable_hash::stable_hash;
 
 /// How much may go on and wait at once.
@@ -67,6 +68,7 @@ impl From<ReplyMismatchError> for SubmitError {
 /// The lanes of one process.
 pub struct Lanes {
     clock: Arc<dyn Clock>,
+    commits: Arc<CommitHealth>,
     handles: RwLock<Vec<LaneHandle>>,
     running: RwLock<Vec<JoinHandle<()>>>,
 }
@@ -75,14 +77,15 @@ impl Lanes {
     /// Starts the lanes on the current tokio runtime, which has to outlive their callers.
     #[must_use]
     pub fn start(store: &Arc<dyn CancellationStore>, clock: &Arc<dyn Clock>, settings: LaneSettings) -> Self {
+        let commits = Arc::new(CommitHealth::default());
         let start = |_| {
             let (queue, commands) = mpsc::channel(settings.queue.max(1));
-            let state = Arc::new(LaneState::new(Arc::clone(clock)));
+            let state = Arc::new(LaneState::new(Arc::clone(clock), Arc::clone(&commits)));
             let handle = LaneHandle { queue, state: Arc::clone(&state) };
             (handle, tokio::spawn(Lane { store: Arc::clone(store), commands, batch_limit: settings.batch.max(1), state }.run()))
         };
         let (handles, running) = (0..settings.lanes.max(1)).map(start).unzip();
-        Self { clock: Arc::clone(clock), handles: RwLock::new(handles), running: RwLock::new(running) }
+        Self { clock: Arc::clone(clock), commits, handles: RwLock::new(handles), running: RwLock::new(running) }
     }
 
     /// Has a command decided, with a reply of the type `R` that belongs to it. The caller may stop waiting at any moment: once it is
@@ -124,6 +127,17 @@ impl Lanes {
         let handles = self.handles.read().unwrap_or_else(PoisonError::into_inner);
         let oldest = handles.iter().filter_map(LaneHandle::batch_began_at).min();
         oldest.map(|began| self.clock.instant().saturating_duration_since(began)).unwrap_or_default()
+    }
+
+    /// Whether batches were tried and none succeeded; `None` where none was, or one did.
+    #[must_use]
+    pub fn no_commits(&self) -> Option<NoCommits> {
+        self.commits.none_since(self.clock.instant())
+    }
+
+    /// Somebody else has seen the store commit: a trouble that no batch has met for `quiet` is over.
+    pub fn store_commits(&self, quiet: Duration) {
+        self.commits.forget_after(quiet, self.clock.instant());
     }
 
     /// Takes no more commands and returns once every command taken before is decided.
@@ -183,6 +197,7 @@ struct LaneHandle {
 /// What a lane shows of itself.
 struct LaneState {
     clock: Arc<dyn Clock>,
+    commits: Arc<CommitHealth>,
     /// Whether it takes no more until it has caught up.
     is_late: AtomicBool,
     /// When the running batch began, if one is running.
@@ -190,8 +205,8 @@ struct LaneState {
 }
 
 impl LaneState {
-    fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, is_late: AtomicBool::new(false), batch_began_at: Mutex::new(None) }
+    fn new(clock: Arc<dyn Clock>, commits: Arc<CommitHealth>) -> Self {
+        Self { clock, commits, is_late: AtomicBool::new(false), batch_began_at: Mutex::new(None) }
     }
 
     fn since(&self, begun: Instant) -> Duration {
@@ -279,6 +294,7 @@ impl Lane {
             Vec::new()
         });
         self.state.set_batch_began_at(None);
+        self.state.commits.see((began, self.state.clock.instant()), &decided);
         histogram!("rescind_batch_seconds").record(self.state.since(began));
         decided
     }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use ::ports::{CancellationStore, Clock, FundsGateway, Payments, ReceivedCommand};
-use domain::{Action, Command, PaymentRequestId};
+use domain::{Action, Answer, Command, PaymentRequestId};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use crate::answered::AnsweredCancels;
 use crate::doubtful_receipts::DoubtfulReceipts;
+use crate::received_cancel::AskedCancel;
 use crate::reversal::LookupHealth;
 use crate::{Lanes, RequestTimes};
 
@@ -32,6 +34,8 @@ pub struct Ports {
     pub request_times: RequestTimes,
     /// What waits until the clock is known to be right.
     pub(crate) doubtful: DoubtfulReceipts,
+    /// What was answered lately.
+    pub(crate) answered: AnsweredCancels,
     pub(crate) attempts_of_cancels: Arc<Semaphore>,
     pub(crate) attempts_of_worker: Arc<Semaphore>,
     /// For asking the core about a payment whose cancel's caller waits.
@@ -64,6 +68,7 @@ impl Ports {
             core,
             request_times: RequestTimes::default(),
             doubtful: DoubtfulReceipts::default(),
+            answered: AnsweredCancels::default(),
             attempts_of_cancels,
             attempts_of_worker,
             lookups_of_cancels,
@@ -81,6 +86,13 @@ impl Ports {
         let _all_ended = self.attempts_of_worker.acquire_many(ATTEMPTS).await;
         let _all_ended = self.attempts_of_cancels.acquire_many(ATTEMPTS).await;
         self.lanes.stop().await;
+    }
+
+    /// Remembers what was answered, in case the database forgets it.
+    pub(crate) fn remember(&self, asked: &AskedCancel, answer: Answer) {
+        if self.store.state().history.is_some() {
+            self.answered.remember(asked, answer, self.clock.instant());
+        }
     }
 
     /// A command that arises here and now.

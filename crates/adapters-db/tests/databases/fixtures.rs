@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 use adapters_db::{Database, DatabaseSettings, DeploymentPolicy};
 use async_trait::async_trait;
@@ -76,7 +77,13 @@ pub(crate) use {engines, for_each_engine};
 
 /// Opens a database.
 pub(crate) fn open(url: &str, pool_size: u32) -> Result<Database, adapters_db::DatabaseError> {
-    Database::open(&DatabaseSettings { url: url.to_owned(), password: None, pool_size })
+    let answer_budget = Duration::from_secs(6);
+    Database::open(&DatabaseSettings { url: url.to_owned(), password: None, pool_size, answer_budget })
+}
+
+/// Opens one whose batches may take so long.
+pub(crate) fn open_within(url: &str, pool_size: u32, answer_budget: Duration) -> Database {
+    Database::open(&DatabaseSettings { url: url.to_owned(), password: None, pool_size, answer_budget }).unwrap()
 }
 
 fn migrated(url: &str) -> Database {
@@ -164,6 +171,11 @@ impl Postgres {
         PgConnection::establish(&self.url).unwrap()
     }
 
+    /// Where it is, as the server's own programs know it.
+    pub(crate) fn server_url(&self) -> &str {
+        &self.url
+    }
+
     /// The database's name.
     pub(crate) fn name(&self) -> &str {
         self.url.rsplit_once('/').expect("ends with a name").1
@@ -171,9 +183,12 @@ impl Postgres {
 }
 
 impl TestDatabase for Postgres {
+    /// Through the pooler that `RESCIND_TEST_POOLER` names by its host and port, where it names one.
     fn url(&self) -> String {
         let (_, server) = self.url.split_once("://").expect("a URL has a scheme");
-        format!("{}://{server}", self.scheme)
+        let Ok(pooler) = std::env::var("RESCIND_TEST_POOLER") else { return format!("{}://{server}", self.scheme) };
+        let (user, _) = server.rsplit_once('@').expect("a user before the host");
+        format!("{}://{user}@{pooler}/{}", self.scheme, self.name())
     }
 
     fn in_its_sql<'a>(&self, postgres: &'a str, _: &'a str) -> &'a str {

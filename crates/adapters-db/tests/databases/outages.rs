@@ -1,7 +1,7 @@
 //! PostgreSQL away, restarted, locked by a stranger, or out of patience with us.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use domain::{Action, Answer, AttemptEnd, CancelReply, Jitter, Reply, ReportedResult, ReversalOutcome};
@@ -192,14 +192,32 @@ async fn a_row_that_a_stranger_locks_holds_up_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_takes_no_writes_is_not_ready() {
+async fn f76_a_read_only_hour_is_over_when_it_ends() {
     let database = Postgres::migrated();
-    paid(&database.open(ledger_policy()), "before").await;
-    database.execute(&format!("alter database {} set default_transaction_read_only = on", database.name())).unwrap();
     let store = database.open(ledger_policy());
-    assert!(store.check().await.is_err());
-    assert!(store.decide(vec![Wallet::of("before").is_cancelled()]).await.remove(0).is_err());
-    assert!(store.find(&Wallet::of("before").id).await.unwrap().is_some());
+    let wallet = paid(&store, "before").await;
+    database.execute(&format!("alter database {} set default_transaction_read_only = on", database.name())).unwrap();
+    let later = database.open(ledger_policy());
+    let refused = later.check().await.unwrap_err().to_string();
+    assert!(refused.contains("takes no writes"), "{refused}");
+    assert!(later.decide(vec![wallet.is_cancelled()]).await.remove(0).is_err());
+    assert!(later.find(&wallet.id).await.is_err());
+    let begin_again = format!(
+        "select count(pg_terminate_backend(pid))::text as value from pg_stat_activity where datname = '{}' and pid <> pg_backend_pid()",
+        database.name()
+    );
+    database.number(&begin_again);
+    assert!(store.decide(vec![wallet.is_cancelled()]).await.remove(0).is_err());
+
+    // Its own session may not write either.
+    let mut operator = database.connection();
+    operator.batch_execute("set default_transaction_read_only = off").unwrap();
+    operator.batch_execute(&format!("alter database {} reset default_transaction_read_only", database.name())).unwrap();
+    let ended = Instant::now();
+    for store in [&store, &later] {
+        cancel_until_decided(store, &wallet).await;
+    }
+    assert!(ended.elapsed() < Duration::from_secs(5), "{:?}", ended.elapsed());
 }
 
 /// The reader waits between two tables while somebody adds to the second.

@@ -14,15 +14,16 @@ pub(crate) struct Server {
 }
 
 /// Where the server's programs are: on the path, or where Debian keeps them.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let versions = Path::new("/usr/lib/postgresql").read_dir().into_iter().flatten().flatten();
     let mut folders: Vec<_> = versions.map(|version| version.path().join("bin")).collect();
     folders.sort();
-    let found = std::env::split_paths(&path).chain(folders.into_iter().rev()).map(|folder| folder.join(name));
+    let usual = ["/usr/sbin".into()];
+    let found = std::env::split_paths(&path).chain(folders.into_iter().rev()).chain(usual).map(|folder| folder.join(name));
     let found = found.into_iter().find(|program| program.is_file());
     found.unwrap_or_else(|| {
-        panic!("{name} is neither on the PATH nor in /usr/lib/postgresql/*/bin: install the PostgreSQL server")
+        panic!("{name} is neither on the PATH nor in /usr/lib/postgresql/*/bin: install the PostgreSQL server, and PgBouncer")
     })
 }
 
@@ -32,13 +33,17 @@ fn output(program: impl AsRef<Path>, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
+/// The number of a user (`-u`) or of a user's group (`-g`); of the user who runs this, where none is named.
+pub(crate) fn id_of(which: &str, user: Option<&str>) -> u32 {
+    output("id", &[&[which], user.as_slice()].concat()).parse().unwrap()
+}
+
 /// PostgreSQL refuses to run as root; then it runs as its own user, to whom the folder is given.
 fn as_its_user(name: &str, folder: &Path) -> Command {
     let mut command = Command::new(program(name));
     command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    if output("id", &["-u"]) == "0" {
-        let id = |which| output("id", &[which, "postgres"]).parse().unwrap();
-        let (user, group) = (id("-u"), id("-g"));
+    if id_of("-u", None) == 0 {
+        let (user, group) = (id_of("-u", Some("postgres")), id_of("-g", Some("postgres")));
         std::os::unix::fs::chown(folder, Some(user), Some(group)).unwrap();
         command.uid(user).gid(group);
     }
@@ -109,7 +114,12 @@ impl Server {
 
     /// What a statement says; run in the database `postgres`.
     pub(crate) fn says(&self, statement: &str) -> String {
-        output(program("psql"), &["-XAtq", "-h", &self.socket(), "-U", "postgres", "-c", statement, "postgres"])
+        self.says_in("postgres", statement)
+    }
+
+    /// The same, run in another database.
+    pub(crate) fn says_in(&self, database: &str, statement: &str) -> String {
+        output(program("psql"), &["-XAtq", "-h", &self.socket(), "-U", "postgres", "-c", statement, database])
     }
 
     /// Waits until a statement says this.
@@ -122,6 +132,24 @@ impl Server {
     /// SIGKILL: it gets no chance to finish anything; its own processes find that out.
     pub(crate) fn kill(&mut self) {
         self.ends_by("-KILL");
+    }
+
+    /// None of its processes does anything until it thaws.
+    pub(crate) fn freezes(&self) {
+        self.signals("-STOP");
+    }
+
+    pub(crate) fn thaws(&self) {
+        self.signals("-CONT");
+    }
+
+    /// Sends a signal to the server's first process, and to those that this one started.
+    fn signals(&self, signal: &str) {
+        let first = self.running.as_ref().expect("the server runs").id().to_string();
+        let children = std::fs::read_to_string(format!("/proc/{first}/task/{first}/children")).unwrap();
+        let all: Vec<_> = std::iter::once(first.as_str()).chain(children.split_whitespace()).collect();
+        // One of them may have ended meanwhile.
+        let _ = Command::new("kill").arg(signal).args(all).stderr(Stdio::null()).status();
     }
 
     fn ends_by(&mut self, signal: &str) {
@@ -138,6 +166,9 @@ impl Server {
 impl Drop for Server {
     /// An immediate shutdown, so that the server's own processes end with it.
     fn drop(&mut self) {
+        if self.running.is_some() {
+            self.thaws();
+        }
         self.ends_by("-QUIT");
     }
 }

@@ -8,9 +8,9 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{CLOCKS_APART, PaymentRequestId, REQUEST_TIME_APART};
-use ports::{Backlog, UnavailableError};
+use ports::{Backlog, UnavailableError, UnavailableKind};
 use serde::Serialize;
-use use_cases::Ports;
+use use_cases::{NoCommits, Ports};
 use utoipa::ToSchema;
 
 use crate::timestamps;
@@ -18,6 +18,8 @@ use crate::wallet::Caller;
 
 /// How long the database may take to say what waits; shorter than the usual timeout of a probe.
 const LOOK_WITHIN: Duration = Duration::from_secs(2);
+/// For how long commits may be asked for without one that succeeds, and a batch may go on.
+const COMMITS_WITHIN: Duration = Duration::from_secs(3);
 
 /// Renders what this process counted, in Prometheus' text format.
 pub type RenderedMetrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -51,6 +53,8 @@ pub(crate) struct Operations {
     pub(crate) readiness: Readiness,
     /// How long a reversal may be open, and a deferred cancel wait for a lookup.
     pub(crate) oldest_open_reversal: TimeDelta,
+    /// Whether commits have to wait for a standby.
+    pub(crate) requires_standby: bool,
     /// How long a call may take.
     pub(crate) call_budget: Duration,
     pub(crate) metrics: RenderedMetrics,
@@ -62,6 +66,16 @@ pub(super) enum UnreadyReason {
     Stopping,
     /// With what the database or its connection says.
     Database(UnavailableError),
+    /// With what the database says: it has no room for more.
+    DiskFull(UnavailableError),
+    /// Batches find no room; with since when none succeeded.
+    DiskFullFor(Duration),
+    /// Batches fail; with since when none succeeded.
+    NoCommits(Duration),
+    /// With for how long a batch has been running.
+    SlowBatch(Duration),
+    /// Commits wait for no standby, and have to.
+    NoStandby,
     /// With how far the two clocks are apart.
     Clocks(TimeDelta),
     /// With how far this one is ahead of the times that requests say.
@@ -78,6 +92,10 @@ pub(super) enum UnreadyReason {
 enum ReasonCode {
     Stopping,
     Database,
+    Disk,
+    Commits,
+    Batches,
+    Standby,
     Clocks,
     Reversals,
     Deferred,
@@ -88,6 +106,10 @@ impl UnreadyReason {
         match self {
             Self::Stopping => ReasonCode::Stopping,
             Self::Database(_) => ReasonCode::Database,
+            Self::DiskFull(_) | Self::DiskFullFor(_) => ReasonCode::Disk,
+            Self::NoCommits(_) => ReasonCode::Commits,
+            Self::SlowBatch(_) => ReasonCode::Batches,
+            Self::NoStandby => ReasonCode::Standby,
             Self::Clocks(_) | Self::ClockWrong(_) => ReasonCode::Clocks,
             Self::Reversals(..) => ReasonCode::Reversals,
             Self::Deferred(..) => ReasonCode::Deferred,
@@ -99,6 +121,13 @@ impl UnreadyReason {
         match self {
             Self::Stopping => "stopping: accepted work is finished first".to_owned(),
             Self::Database(unavailable) => format!("database: {unavailable}"),
+            Self::DiskFull(unavailable) => format!("disk: {unavailable}"),
+            Self::DiskFullFor(lasts) => format!("disk: {}", none_succeeded(*lasts)),
+            Self::NoCommits(lasts) => format!("commits: {}", none_succeeded(*lasts)),
+            Self::SlowBatch(lasts) => format!("batches: one has been running for {} s", lasts.as_secs()),
+            Self::NoStandby => {
+                "standby: the server does not wait for one, and database.synchronous_standby requires it".to_owned()
+            }
             Self::Clocks(apart) => format!("clocks: this one and the database's are {} s apart", apart.num_seconds()),
             Self::ClockWrong(ahead) => {
                 let direction = if *ahead > TimeDelta::zero() { "ahead of" } else { "behind" };
@@ -113,6 +142,10 @@ impl UnreadyReason {
             }
         }
     }
+}
+
+fn none_succeeded(lasts: Duration) -> String {
+    format!("none of the commits of the last {} s succeeded", lasts.as_secs())
 }
 
 /// What was found when the process was looked at.
@@ -216,16 +249,42 @@ impl Operations {
         let looked = tokio::time::timeout(LOOK_WITHIN.min(self.call_budget), looking).await;
         let (database_clock, backlog) = match looked.unwrap_or_else(|_| Err(UnavailableError::because("no answer in time"))) {
             Ok(found) => found,
-            Err(unavailable) => return unready(UnreadyReason::Database(unavailable)),
+            Err(unavailable) => return unready(unanswered(unavailable)),
         };
+        self.ports.lanes.store_commits(COMMITS_WITHIN);
         let now = self.ports.clock.now();
         let database_clock_ahead = database_clock.map(|clock| clock - now);
         let oldest_open_for = backlog.oldest_open.as_ref().map(|(_, opened_at)| now - *opened_at);
         let oldest_deferred_for = backlog.oldest_deferred.as_ref().map(|(_, since)| now - *since);
         let clocks = clocks_apart(database_clock_ahead);
         let clocks = clocks.or_else(|| clock_wrong(self.ports.request_times.clock_ahead(self.ports.clock.as_ref())));
-        let reasons = clocks.into_iter().chain(too_old(&backlog, self.oldest_open_reversal, now)).collect();
+        let reasons = self.no_commits().into_iter().chain(self.no_standby()).chain(clocks);
+        let reasons = reasons.chain(too_old(&backlog, self.oldest_open_reversal, now)).collect();
         ReadinessReport { reasons, backlog: Some(backlog), database_clock_ahead, oldest_open_for, oldest_deferred_for }
+    }
+
+    /// What is asked for is not committed. That the database answers says little: a commit may wait for a standby, or for room.
+    fn no_commits(&self) -> Option<UnreadyReason> {
+        let lanes = &self.ports.lanes;
+        if let Some(NoCommits { lasts, is_full }) = lanes.no_commits().filter(|none| none.lasts >= COMMITS_WITHIN) {
+            let reason = if is_full { UnreadyReason::DiskFullFor } else { UnreadyReason::NoCommits };
+            return Some(reason(lasts));
+        }
+        let oldest = lanes.oldest_batch();
+        (oldest >= COMMITS_WITHIN).then_some(UnreadyReason::SlowBatch(oldest))
+    }
+
+    fn no_standby(&self) -> Option<UnreadyReason> {
+        let waits = self.ports.store.state().waits_for_standby;
+        (self.requires_standby && waits == Some(false)).then_some(UnreadyReason::NoStandby)
+    }
+}
+
+/// Why the database could not be looked at.
+fn unanswered(unavailable: UnavailableError) -> UnreadyReason {
+    match unavailable.kind() {
+        UnavailableKind::StoreFull => UnreadyReason::DiskFull(unavailable),
+        UnavailableKind::Store | UnavailableKind::Alone => UnreadyReason::Database(unavailable),
     }
 }
 

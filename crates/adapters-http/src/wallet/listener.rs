@@ -24,6 +24,7 @@ pub fn serve_wallet_api(listening: Listening, api: WalletApi) -> io::Result<Serv
         ports: Arc::clone(&api.ports),
         readiness: api.readiness.clone(),
         oldest_open_reversal: api.oldest_open_reversal,
+        requires_standby: api.requires_standby,
         call_budget: api.call_budget,
         metrics: Arc::clone(&api.metrics),
     });

@@ -33,6 +33,8 @@ pub struct WalletApi {
     pub days: Arc<dyn SettlementStore>,
     /// How long a reversal may be open; past it, the process is unready.
     pub oldest_open_reversal: TimeDelta,
+    /// Whether the process is unready while commits wait for no standby.
+    pub requires_standby: bool,
     /// Whether the process wants more work.
     pub readiness: Readiness,
     /// Renders what was counted, in Prometheus' text format.

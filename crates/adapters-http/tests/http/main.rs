@@ -3,6 +3,7 @@
 
 mod alipayplus_side;
 mod callback;
+mod commits;
 mod connections;
 mod examples;
 mod malformed;

@@ -108,6 +108,7 @@ impl Api {
             ports: Arc::clone(&ports),
             days: Arc::clone(&days),
             oldest_open_reversal: TimeDelta::minutes(5),
+            requires_standby: true,
             readiness: readiness.clone(),
             metrics: Arc::new(|| "# counted\n".to_owned()),
         };

@@ -9,7 +9,26 @@ pub(crate) struct DatabaseSetting {
     pub(crate) url: String,
     pub(crate) password: Option<SettingFile>,
     pub(crate) pool_size: u32,
+    pub(crate) synchronous_standby: SynchronousStandby,
 }
+
+/// What it means that commits wait for no standby: what is answered may be lost in a failover.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SynchronousStandby {
+    /// It is logged.
+    Warn,
+    /// The process is unready.
+    Required,
+    /// Nothing: there is one server on purpose.
+    Off,
+}
+
+const SYNCHRONOUS_STANDBY: Kind<SynchronousStandby> = Kind::new("\"warn\", \"required\" or \"off\"", |text| match text {
+    "warn" => Some(SynchronousStandby::Warn),
+    "required" => Some(SynchronousStandby::Required),
+    "off" => Some(SynchronousStandby::Off),
+    _ => None,
+});
 
 const URL: Kind<String> = Kind {
     masked: Some(without_secrets),
@@ -25,6 +44,7 @@ impl DatabaseSetting {
             url: section.or("url", "sqlite://rescind.db", &URL)?,
             password: SettingFile::optional(section, "password_file")?.map(|file| file.kept_secret(section)),
             pool_size: section.or("pool_size", "8", &POOL_SIZE)?,
+            synchronous_standby: section.or("synchronous_standby", "warn", &SYNCHRONOUS_STANDBY)?,
         })
     }
 

@@ -17,7 +17,7 @@ use domain::Policy;
 
 pub(crate) use self::core::{CoreSection, CoreSetting};
 pub(crate) use callback::{CallbackSettings, Tls};
-pub(crate) use database::DatabaseSetting;
+pub(crate) use database::{DatabaseSetting, SynchronousStandby};
 pub(crate) use section::{SettingError, Shown};
 pub(crate) use settlement::SettlementSettings;
 pub(crate) use values::SettingFile;

@@ -203,7 +203,12 @@ async fn a_parked_reversal_is_open_again_for_whoever_serves_the_database(engine:
 
 /// Has a cancel decided as under a wallet core, and its money called impossible to give back.
 async fn park(deployment: &Deployment, id: &str) {
-    let settings = DatabaseSettings { url: deployment.database_url(), password: None, pool_size: 1 };
+    let settings = DatabaseSettings {
+        url: deployment.database_url(),
+        password: None,
+        pool_size: 1,
+        answer_budget: std::time::Duration::from_secs(6),
+    };
     let store = Database::open(&settings).unwrap().store(core_policy());
     let wallet = Wallet::of(id);
     let outcome = ReversalOutcome::Impossible("the account is closed".to_owned());

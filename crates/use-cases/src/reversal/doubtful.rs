@@ -10,10 +10,11 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::attempt::attempt_inline;
-use super::lookup::{AskedCancel, submit_cancel};
+use super::lookup::submit_cancel;
 use super::supervise::stops_within;
 use crate::Ports;
 use crate::doubtful_receipts::DoubtfulReceipt;
+use crate::received_cancel::AskedCancel;
 
 /// How often it is looked whether the clock is right.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

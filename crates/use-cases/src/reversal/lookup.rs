@@ -1,13 +1,11 @@
 //! Asking the wallet core for a payment that the wallet does not announce.
 
-use std::time::Instant;
-
 use ::ports::{Decided, Payments, ReceivedCommand};
-use chrono::{DateTime, Utc};
-use domain::{AcquirerId, Action, Cancel, CancelReply, Command, Lookup, LookupAttempt, PaymentRequestId, Witness};
+use domain::{Action, Answer, Cancel, CancelReply, Command, Lookup, LookupAttempt, PaymentRequestId};
 use metrics::{counter, histogram};
 
 use super::attempt::jitter_of;
+use crate::received_cancel::AskedCancel;
 use crate::{Ports, SubmitError};
 
 /// The lookup with this number, whose delay after it depends on the case and the number alone.
@@ -36,17 +34,6 @@ pub(super) async fn look_up(ports: &Ports, payments: &dyn Payments, id: &Payment
     }
 }
 
-/// A cancel of an acquirer, to be decided.
-pub(crate) struct AskedCancel {
-    pub(crate) id: PaymentRequestId,
-    pub(crate) acquirer_id: AcquirerId,
-    /// When it was received, by this process's clock.
-    pub(crate) at: DateTime<Utc>,
-    /// The same moment on the monotonic clock.
-    pub(crate) arrived: Instant,
-    pub(crate) witness: Witness,
-}
-
 /// Has a cancel decided. Where its payment has to be looked up the receipt is recorded first: the user's right hangs on it, however long a
 /// lookup takes. `None` where the receipt is recorded and nothing is decided yet.
 pub(crate) async fn submit_cancel(ports: &Ports, asked: &AskedCancel) -> Result<Option<Decided<CancelReply>>, SubmitError> {
@@ -54,6 +41,7 @@ pub(crate) async fn submit_cancel(ports: &Ports, asked: &AskedCancel) -> Result<
     let first = if has_lookup { Lookup::NotYet } else { Lookup::Recorded };
     let received = submit_once(ports, asked, (first, LookupAttempt::FIRST)).await?;
     let CancelReply::LookUp { attempt } = received.reply else { return Ok(Some(received)) };
+    ports.remember(asked, Answer::Pending);
     let Some(looked_up) = look_up_for_cancel(ports, &asked.id, attempt).await else { return Ok(None) };
     match submit_once(ports, asked, looked_up).await {
         // Too much at once is no reason to say that nothing was touched: the receipt is recorded.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AcquirerId, Action, Answer, CorePayment, Payment, PaymentStatus, Refusal, RefusalCode};
-use ports::testing::{ManualClock, MemoryStore, Wallet, core_policy, id, moment};
+use ports::testing::{MemoryStore, Wallet, core_policy, id, moment};
 use ports::{CancellationStore, Clock, Page};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -15,28 +15,12 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 use use_cases::{Core, LaneSettings, Lanes, Ports, ReceivedCancel, cancel, run_worker};
 
-use crate::fakes::PaymentsCore;
+use crate::fakes::{PaymentsCore, TimersClock, timers_now};
 
 /// The period of a payment of `moment(0)`, which is noon, ends at half past midnight.
 const END: i64 = 12 * 3600 + 30 * 60;
 const PERIOD_OVER: Answer = Answer::Refused(Refusal::PeriodOver(RefusalCode::ProcessFail));
 const STRANGE: Answer = Answer::Refused(Refusal::DifferentRequest);
-
-/// Goes on with the timers.
-struct TimersClock {
-    began: Instant,
-    at: DateTime<Utc>,
-}
-
-impl Clock for TimersClock {
-    fn now(&self) -> DateTime<Utc> {
-        self.at + TimeDelta::from_std(self.instant().duration_since(self.began)).unwrap()
-    }
-
-    fn instant(&self) -> Instant {
-        timers_now()
-    }
-}
 
 /// Two processes on one store, with a core that keeps the payments.
 struct Processes {
@@ -50,7 +34,7 @@ struct Processes {
 impl Processes {
     fn at(at: DateTime<Utc>) -> Self {
         let (core, store) = (Arc::new(PaymentsCore::default()), MemoryStore::new(core_policy()));
-        let clock: Arc<dyn Clock> = Arc::new(TimersClock { began: timers_now(), at });
+        let clock: Arc<dyn Clock> = Arc::new(TimersClock::at(at));
         let (stop, stopped) = watch::channel(false);
         let ports = [(); 2].map(|()| {
             let kept: Arc<dyn CancellationStore> = Arc::new(store.clone());
@@ -184,11 +168,6 @@ async fn a_stranger_hears_the_same_after_the_core_has_forgotten_the_payment() {
     processes.core.payments.lock().unwrap().clear();
     assert_eq!(processes.cancels(0, "r", "acquirer-2").await, STRANGE, "what was told is never taken back");
     assert_eq!(processes.cancels(0, "r", "acquirer-1").await, Answer::Cancelled);
-}
-
-/// The present moment by the clock of tokio's timers, which the tests stop.
-fn timers_now() -> std::time::Instant {
-    ManualClock::at(moment(0)).instant()
 }
 
 /// Counts the lines of the log in each second.

@@ -8,4 +8,5 @@ mod lanes;
 mod lookups;
 mod others;
 mod receipts;
+mod restores;
 mod settlement;

@@ -1,6 +1,7 @@
 //! PostgreSQL: read committed, row locks in the order of ids.
 
 mod migrations;
+mod session;
 mod sql;
 mod url;
 
@@ -27,7 +28,8 @@ use self::url::ServerUrl;
 pub(crate) const POSTGRES: Engine<PgConnection> = Engine {
     schemes: &["postgres://", "postgresql://"],
     pools,
-    prepare: sql::PREPARE,
+    beginning: session::BEGINNING,
+    session_now: session::session_now,
     migrations: || migrations::EMBEDDED,
     migrate: migrations::migrate,
     is_behind: migrations::is_behind,
@@ -44,9 +46,9 @@ pub(crate) const POSTGRES: Engine<PgConnection> = Engine {
 /// One pool for everything. Two batches are worth committing at once: one gathers while the other is written, and more of them would
 /// only be smaller. The rest of a larger pool lets a batch that has to wait for a lock hold up fewer others.
 fn pools(engine: &Engine<PgConnection>, settings: &DatabaseSettings) -> Result<Pools<PgConnection>, DatabaseError> {
-    let DatabaseSettings { url, password, pool_size } = settings;
+    let DatabaseSettings { url, password, pool_size, .. } = settings;
     let server = ServerUrl::parse(url, password.as_deref())?;
-    let all = Connections::to(&server.address(), *pool_size, "all", engine.prepare).hiding(server.secrets());
+    let all = Connections::to(&server.address(), settings, ("all", *pool_size), engine.beginning).hiding(server.secrets());
     Ok(Pools {
         writers: all.clone(),
         readers: all,
@@ -56,9 +58,10 @@ fn pools(engine: &Engine<PgConnection>, settings: &DatabaseSettings) -> Result<P
     })
 }
 
-fn check_writable(connection: &mut PgConnection) -> QueryResult<()> {
-    // Locking is refused where writing is.
-    connection.batch_execute("select 1 from cases limit 0 for update")
+fn check_writable(connection: &mut PgConnection, was_full: bool) -> QueryResult<()> {
+    // Locking is refused where writing is. What is undone has to be swept up, so that no more than that is written while all is well.
+    connection.batch_execute("select 1 from cases limit 0 for update")?;
+    if was_full { connection.batch_execute(sql::NEEDS_ROOM) } else { Ok(()) }
 }
 
 diesel::define_sql_function! {
@@ -94,32 +97,33 @@ fn lock_and_load(connection: &mut PgConnection, keys: &[CaseKey<'_>], opening: &
             locked.extend(lock(connection, &others)?);
         }
     }
-    let now = locked.iter().map(|(PgTimestamp(locked_at), _)| *locked_at).max().and_then(since_2000);
-    let mut rows = LoadedRows { cases: locked.into_iter().map(|(_, row)| row).collect(), ..LoadedRows::default() };
+    let now = locked.iter().map(|(PgTimestamp(locked_at), ..)| *locked_at).max().and_then(since_2000);
+    let session = locked.last().map(|(_, session, _)| session::parse(session));
+    let mut rows = LoadedRows { cases: locked.into_iter().map(|(_, _, row)| row).collect(), ..LoadedRows::default() };
     // Statements of their own: a row that was waited for is locked as it is now, and what belongs to it would be loaded as it was.
     connection.load_belongings(&mut rows)?;
-    Ok(Locked { rows, now })
+    Ok(Locked { rows, now, session })
 }
 
-/// Rows under their locks, each with the time at which the lock was held.
-type LockedRows = Vec<(PgTimestamp, CaseRow<'static>)>;
+/// Rows under their locks, each with the time at which the lock was held, and what the server says of the session.
+type LockedRows = Vec<(PgTimestamp, String, CaseRow<'static>)>;
 
 /// Locks the cases that are there, in the order of the keys.
 fn lock(connection: &mut PgConnection, keys: &[CaseKey<'_>]) -> QueryResult<LockedRows> {
-    let (keys, selection) = (KeyArrays::from(keys), (clock_timestamp(), CaseRow::as_select()));
+    let (keys, selection) = (KeyArrays::from(keys), (clock_timestamp(), session::SessionColumn, CaseRow::as_select()));
     OfCases::<_, _, true> { keys, table: CaseRow::TABLE, selection }.load(connection)
 }
 
 /// Inserts cases of which nothing is known, and returns those that nobody else has inserted. A batch that names an unknown case in the
 /// same moment as another batch waits here for it.
 fn insert_missing(connection: &mut PgConnection, missing: &[CaseKey<'_>]) -> QueryResult<LockedRows> {
-    let inserted: Vec<(_, _, String)> = sql::InsertMissing(KeyArrays::from(missing)).load(connection)?;
-    Ok(inserted.into_iter().map(|(at, bucket, id)| (at, CaseRow::unknown(bucket, id))).collect())
+    let inserted: Vec<(_, _, _, String)> = sql::InsertMissing(KeyArrays::from(missing)).load(connection)?;
+    Ok(inserted.into_iter().map(|(at, session, bucket, id)| (at, session, CaseRow::unknown(bucket, id))).collect())
 }
 
 /// The keys that are not among the rows.
 fn without<'k>(keys: &[CaseKey<'k>], rows: &LockedRows) -> Vec<CaseKey<'k>> {
-    let there: BTreeSet<_> = rows.iter().map(|(_, row)| &*row.payment_request_id).collect();
+    let there: BTreeSet<_> = rows.iter().map(|(_, _, row)| &*row.payment_request_id).collect();
     keys.iter().filter(|key| !there.contains(key.id)).copied().collect()
 }
 

@@ -24,6 +24,9 @@ pub(super) const PREPARE: &str = "
         if pg_is_in_recovery() then
             raise 'the database is in recovery, and database.url would have to name the primary';
         end if;
+        if current_setting('transaction_read_only') = 'on' then
+            raise 'the database takes no writes: default_transaction_read_only is on for it, its role or its server';
+        end if;
     end $$;
     set default_transaction_isolation = 'read committed';
     set statement_timeout = '4s';
@@ -36,6 +39,54 @@ pub(super) const PREPARE: &str = "
     set enable_hashjoin = off;
     set enable_mergejoin = off;
     set jit = off;
+    set rescind.session = 'ours';
+";
+
+/// What the server says of the session, in words: its process, whether it has what [`PREPARE`] gave it, whether a commit waits for a
+/// standby, and how far the log goes. It is one value for each statement, and costs no journey of its own.
+pub(super) const SESSION: &str = "(select concat_ws(' ', pg_backend_pid(), nullif(current_setting('rescind.session', true), ''), \
+    current_setting('synchronous_commit'), current_setting('synchronous_standby_names') <> '', \
+    pg_current_wal_insert_lsn() - '0/0'))";
+
+/// Which process works for the session, and whether it is marked as one of ours.
+pub(super) const SEEN: &str = "select pg_backend_pid() as pid, coalesce(current_setting('rescind.session', true), '') as marker";
+
+/// Marks a session that is not prepared yet.
+pub(super) const MARK: &str = "set rescind.session = 'new'";
+
+/// [`SESSION`] where no case is locked.
+pub(super) const SESSION_NOW: &str =
+    "select concat_ws(' ', pg_backend_pid(), nullif(current_setting('rescind.session', true), ''),
+    current_setting('synchronous_commit'), current_setting('synchronous_standby_names') <> '',
+    pg_current_wal_insert_lsn() - '0/0') as session";
+
+/// Who works for a new session, and where its server stands in its history. The timeline is the beginning of the name of the file that
+/// the log is written to.
+pub(super) const GREET: &str = "
+    select me.pid, coalesce(backend_start::text, '') as started, system_identifier::text as system,
+        left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) as timeline,
+        (pg_current_wal_insert_lsn() - '0/0')::bigint as position,
+        current_setting('synchronous_standby_names') <> '' as waits_for_standby
+    from (select pg_backend_pid() as pid) as me left join pg_stat_activity using (pid) cross join pg_control_system()
+";
+
+/// Ends the processes that work for connections which were given up: nobody hears of what they do. One that waits for a standby would
+/// not notice by itself that its client has gone.
+pub(super) const END_BACKENDS: &str = "
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where pid <> pg_backend_pid() and state <> 'idle'
+        and (pid, backend_start::text) in (select * from unnest($1, $2))
+";
+
+/// A record in the log that says nothing, for which a commit waits as for any other.
+pub(super) const FENCE: &str = "select pg_logical_emit_message(true, 'rescind', '')";
+
+/// Needs room as cases do, and leaves nothing.
+pub(super) const NEEDS_ROOM: &str = "
+    savepoint room;
+    insert into events (bucket, payment_request_id, number, at, what, details)
+        select 0, md5(random()::text), 0, 0, '', string_agg(md5(random()::text), '') from generate_series(1, 200);
+    rollback to savepoint room;
 ";
 
 /// Inserts cases of which nothing is known, unless they are there. A row that comes back was inserted, and is locked by that; beside it
@@ -47,7 +98,9 @@ impl QueryFragment<Pg> for InsertMissing<'_> {
         out.push_sql("insert into cases (bucket, payment_request_id) select bucket, payment_request_id from ");
         self.0.push(&mut out)?;
         out.push_sql(" order by payment_request_id collate \"C\" on conflict do nothing");
-        out.push_sql(" returning clock_timestamp(), bucket, payment_request_id");
+        out.push_sql(" returning clock_timestamp(), ");
+        out.push_sql(SESSION);
+        out.push_sql(", bucket, payment_request_id");
         Ok(())
     }
 }
@@ -58,7 +111,7 @@ impl QueryId for InsertMissing<'_> {
 }
 
 impl Query for InsertMissing<'_> {
-    type SqlType = (Timestamptz, SmallInt, Text);
+    type SqlType = (Timestamptz, Text, SmallInt, Text);
 }
 
 impl<C> RunQueryDsl<C> for InsertMissing<'_> {}

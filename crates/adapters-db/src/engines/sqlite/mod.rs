@@ -19,17 +19,18 @@ use crate::file::DatabaseFile;
 use crate::pool::{Connections, Pools};
 use crate::rows::{CaseKey, CaseRow};
 use crate::schema::reversals;
+use crate::session::Beginning;
 use crate::settings::{DatabaseError, DatabaseSettings};
 use crate::sql::{Groups, KEYS_ONLY, KeysJson, SqlStatement, SqlText, TableRow, WriteMode, json_of};
 use crate::tables::{CaseTables, DUE_LOOKUPS, DeferralTables, LATER_LOOKUPS, UNSCHEDULED_LOOKUPS};
-use crate::transaction::Transactions;
 use crate::writes::{Writes, ensure_written};
 
 /// A file of this machine.
 pub(crate) const SQLITE: Engine<SqliteConnection> = Engine {
     schemes: &["sqlite://"],
     pools,
-    prepare: sql::PREPARE,
+    beginning: BEGINNING,
+    session_now: |_| Ok(None),
     migrations: || migrations::EMBEDDED,
     migrate: migrations::migrate,
     is_behind: migrations::is_behind,
@@ -44,6 +45,16 @@ pub(crate) const SQLITE: Engine<SqliteConnection> = Engine {
     back_up: Some(backup::back_up),
 };
 
+/// A file is opened by this process itself, and nobody stands between.
+const BEGINNING: Beginning<SqliteConnection> = Beginning {
+    prepare: sql::PREPARE,
+    ports: |_| Vec::new(),
+    is_shared: |_, _| Ok(false),
+    greet: |_| Ok(None),
+    end_backends: |_, _| Ok(()),
+    fence: |_| Ok(()),
+};
+
 /// SQLite has one writer at a time, so one connection writes and the others only read.
 fn pools(engine: &Engine<SqliteConnection>, settings: &DatabaseSettings) -> Result<Pools<SqliteConnection>, DatabaseError> {
     let url = &settings.url;
@@ -54,16 +65,16 @@ fn pools(engine: &Engine<SqliteConnection>, settings: &DatabaseSettings) -> Resu
     }
     let (address, file) = (DatabaseFile::address(file), Arc::new(DatabaseFile::at(file)));
     Ok(Pools {
-        writers: Connections::to(&address, 1, "writing", engine.prepare).on_file(&file),
-        readers: Connections::to(&address, settings.pool_size, "reading", engine.prepare).on_file(&file),
+        writers: Connections::to(&address, settings, ("writing", 1), engine.beginning).on_file(&file),
+        readers: Connections::to(&address, settings, ("reading", settings.pool_size), engine.beginning).on_file(&file),
         lanes: 1,
         file: Some(file),
         unreachable: format!("database.url is \"{url}\", but its folder must exist and the file must be writable"),
     })
 }
 
-fn check_writable(connection: &mut SqliteConnection) -> QueryResult<()> {
-    connection.writing(|connection| connection.batch_execute("select 1 from cases limit 0"))
+fn check_writable(connection: &mut SqliteConnection, _: bool) -> QueryResult<()> {
+    connection.batch_execute(sql::NEEDS_ROOM)
 }
 
 fn lock_due(connection: &mut SqliteConnection, window: &DueWindow, limit: u32) -> QueryResult<Vec<String>> {
@@ -99,7 +110,7 @@ fn lock_and_load(connection: &mut SqliteConnection, keys: &[CaseKey<'_>], openin
         ensure_written(CaseRow::TABLE, missing.len(), inserted)?;
         rows.cases.extend(missing.into_iter().map(|key| CaseRow::unknown(key.bucket, key.id.to_owned())));
     }
-    Ok(Locked { rows, now: None })
+    Ok(Locked { rows, now: None, session: None })
 }
 
 fn write(connection: &mut SqliteConnection, writes: &Writes<'_>) -> QueryResult<()> {

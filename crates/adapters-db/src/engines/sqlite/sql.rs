@@ -13,6 +13,12 @@ pub(super) const PREPARE: &str = "
     pragma synchronous = full;
 ";
 
+/// Needs room as cases do: a page that nothing else is on. It is given back in the same commit.
+pub(super) const NEEDS_ROOM: &str = "
+    insert into events (bucket, payment_request_id, number, at, what, details) values (0, '', 0, 0, '', hex(zeroblob(4096)));
+    delete from events where bucket = 0 and payment_request_id = '' and number = 0;
+";
+
 /// Inserts cases of which nothing is known.
 pub(super) static INSERT_MISSING: LazyLock<SqlText> = LazyLock::new(|| {
     SqlText::of(&format!(

@@ -89,7 +89,7 @@ impl Place {
             Self::File(folder) => format!("sqlite://{}", folder.path().join("cases.db").display()),
             Self::Server(url) => url.clone(),
         };
-        Some(Database::open(&DatabaseSettings { url, password: None, pool_size }).unwrap())
+        Some(Database::open(&DatabaseSettings { url, password: None, pool_size, answer_budget: Duration::from_secs(6) }).unwrap())
     }
 }
 

@@ -63,7 +63,12 @@ impl Kept {
 
 /// The stores of a deployment, behind the back of its processes.
 pub(crate) fn stores(deployment: &Deployment, policy: &Policy) -> (Arc<dyn CancellationStore>, Arc<dyn SettlementStore>) {
-    let settings = DatabaseSettings { url: deployment.database_url(), password: None, pool_size: 4 };
+    let settings = DatabaseSettings {
+        url: deployment.database_url(),
+        password: None,
+        pool_size: 4,
+        answer_budget: std::time::Duration::from_secs(6),
+    };
     let database = Database::open(&settings).unwrap();
     (database.store(policy.clone()), database.settlements(policy.clone()))
 }

@@ -40,7 +40,7 @@ pub(super) fn migrate(
     connection.batch_execute(PREPARE)?;
     locks::wait_for_others(connection, run)?;
     let migrated = migrations::migrate(&mut PostgresMigrator { engine, connection }, run);
-    let released = connection.batch_execute(&format!("{}; {}", locks::UNLOCK, engine.prepare));
+    let released = connection.batch_execute(&format!("{}; {}", locks::UNLOCK, engine.beginning.prepare));
     let migrated = migrated?;
     released?;
     Ok(migrated)

@@ -43,7 +43,7 @@ pub(super) fn migrate(
 ) -> Result<Migrated, MigrationError> {
     connection.batch_execute(PREPARE)?;
     let migrated = migrations::migrate(&mut SqliteMigrator { engine, connection }, run);
-    let restored = connection.batch_execute(engine.prepare);
+    let restored = connection.batch_execute(engine.beginning.prepare);
     let migrated = migrated?;
     restored?;
     Ok(migrated)

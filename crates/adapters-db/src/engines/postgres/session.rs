@@ -1,0 +1,197 @@
+//! Sessions of PostgreSQL: who is at the other end, and whether it is always the same.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use diesel::connection::{CacheSize, SimpleConnection};
+use diesel::expression::{Expression, ValidGrouping, is_aggregate::No};
+use diesel::pg::{Pg, PgConnection};
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::Error as DieselError;
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Text};
+
+use crate::history::ServerPlace;
+use crate::session::{Backend, Beginning, Greeting, SessionNow};
+
+/// How sessions of PostgreSQL begin.
+pub(super) const BEGINNING: Beginning<PgConnection> =
+    Beginning { prepare: super::sql::PREPARE, ports, is_shared, greet, end_backends, fence };
+
+/// Where PostgreSQL listens by itself.
+const OWN_PORT: u16 = 5432;
+
+/// The ports that a URL names, one for each host, or the one that is taken without.
+fn ports(address: &str) -> Vec<u16> {
+    let (_, rest) = address.split_once("://").unwrap_or_default();
+    let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let hosts = place.split('/').next().unwrap_or_default();
+    let hosts = hosts.rsplit_once('@').map_or(hosts, |(_, hosts)| hosts);
+    let of_hosts = hosts.split(',').filter_map(|host| host.rsplit_once(':')).map(|(_, port)| port);
+    let values = parameters.split('&').filter_map(|parameter| parameter.strip_prefix("port="));
+    let named = of_hosts.chain(values.flat_map(|ports| ports.split(','))).filter_map(|port| port.parse().ok());
+    let usual = std::env::var("PGPORT").ok().and_then(|port| port.parse().ok()).unwrap_or(OWN_PORT);
+    named.chain([usual]).collect()
+}
+
+/// How long a second connection is waited for, which only shows whether the first is shared. Where there is no second one, such as with
+/// a pooler that has one connection in session mode, nothing is shared.
+const SECOND_WITHIN: Duration = Duration::from_secs(1);
+
+/// A session as its server sees it.
+#[derive(QueryableByName, PartialEq, Eq)]
+struct Seen {
+    #[diesel(sql_type = Integer)]
+    pid: i32,
+    /// What a session of ours is marked with; empty in one that just began.
+    #[diesel(sql_type = Text)]
+    marker: String,
+}
+
+fn see(connection: &mut PgConnection) -> QueryResult<Seen> {
+    diesel::sql_query(super::sql::SEEN).get_result(connection)
+}
+
+/// A pooler in transaction mode takes a server's session for each transaction. In turns, it is another one each time; else it is the
+/// one that was used last, and a second connection gets it. One that was used before is marked.
+fn is_shared(connection: &mut PgConnection, address: &str) -> QueryResult<bool> {
+    // Without names for statements, which such a session does not know the next time.
+    connection.set_prepared_statement_cache_size(CacheSize::Disabled);
+    let shared = is_exchanged(connection, address);
+    connection.set_prepared_statement_cache_size(CacheSize::Unbounded);
+    shared
+}
+
+fn is_exchanged(connection: &mut PgConnection, address: &str) -> QueryResult<bool> {
+    let fresh = see(connection)?;
+    connection.batch_execute(super::sql::MARK)?;
+    let marked = see(connection)?;
+    if !fresh.marker.is_empty() || marked.marker.is_empty() || marked.pid != fresh.pid || see(connection)? != marked {
+        return Ok(true);
+    }
+    let ((seen_by_second, found), (done, is_done)) = (mpsc::channel(), mpsc::channel::<()>());
+    let address = address.to_owned();
+    // A thread of its own: a pooler that has no second one lets it wait for longer than we do.
+    std::thread::spawn(move || {
+        let second = PgConnection::establish(&address).ok().map(|mut second| {
+            second.set_prepared_statement_cache_size(CacheSize::Disabled);
+            (second.batch_execute("begin").and_then(|()| see(&mut second)).ok(), second)
+        });
+        let (seen, _open) = second.unzip();
+        let _ = seen_by_second.send(seen);
+        // Its transaction goes on until the first has looked again.
+        let _ = is_done.recv_timeout(SECOND_WITHIN);
+    });
+    let second = found.recv_timeout(SECOND_WITHIN).ok().flatten();
+    let is_shared = match second {
+        None => false,
+        // In statement mode there are no transactions.
+        Some(None) => true,
+        Some(Some(second)) => !second.marker.is_empty() || second.pid == marked.pid || see(connection)? != marked,
+    };
+    drop(done);
+    Ok(is_shared)
+}
+
+#[derive(QueryableByName)]
+struct Greeted {
+    #[diesel(sql_type = Integer)]
+    pid: i32,
+    #[diesel(sql_type = Text)]
+    started: String,
+    #[diesel(sql_type = Text)]
+    system: String,
+    #[diesel(sql_type = Text)]
+    timeline: String,
+    #[diesel(sql_type = BigInt)]
+    position: i64,
+    #[diesel(sql_type = Bool)]
+    waits_for_standby: bool,
+}
+
+fn greet(connection: &mut PgConnection) -> QueryResult<Option<Greeting>> {
+    let row: Greeted = diesel::sql_query(super::sql::GREET).get_result(connection)?;
+    let timeline = u32::from_str_radix(&row.timeline, 16).map_err(|error| DieselError::DeserializationError(error.into()))?;
+    let place = ServerPlace { system: row.system, timeline, position: row.position.cast_unsigned() };
+    let backend = Backend { pid: row.pid, started: row.started };
+    Ok(Some(Greeting { backend, place, waits_for_standby: row.waits_for_standby }))
+}
+
+fn end_backends(connection: &mut PgConnection, backends: &[Backend]) -> QueryResult<()> {
+    let (pids, starts): (Vec<_>, Vec<_>) = backends.iter().map(|backend| (backend.pid, &*backend.started)).unzip();
+    let end = diesel::sql_query(super::sql::END_BACKENDS).bind::<Array<Integer>, _>(pids).bind::<Array<Text>, _>(starts);
+    end.execute(connection).map(|_| ())
+}
+
+fn fence(connection: &mut PgConnection) -> QueryResult<()> {
+    connection.batch_execute(super::sql::FENCE)
+}
+
+/// What the server says of the session, as a column: it is found out once for each statement.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub(super) struct SessionColumn;
+
+impl Expression for SessionColumn {
+    type SqlType = Text;
+}
+
+impl<G> ValidGrouping<G> for SessionColumn {
+    type IsAggregate = No;
+}
+
+impl QueryFragment<Pg> for SessionColumn {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(super::sql::SESSION);
+        Ok(())
+    }
+}
+
+/// Reads the column. What cannot be read is said by a session that is not ours.
+pub(super) fn parse(column: &str) -> SessionNow {
+    let mut words = column.split(' ');
+    let mut word = || words.next().unwrap_or_default();
+    let (pid, marker, synchronous, waits, position) = (word(), word(), word(), word(), word());
+    SessionNow {
+        pid: pid.parse().unwrap_or_default(),
+        is_prepared: marker == "ours" && synchronous == "on",
+        waits_for_standby: waits == "t",
+        position: position.parse().unwrap_or_default(),
+    }
+}
+
+#[derive(QueryableByName)]
+struct Said {
+    #[diesel(sql_type = Text)]
+    session: String,
+}
+
+pub(super) fn session_now(connection: &mut PgConnection) -> QueryResult<Option<SessionNow>> {
+    let said: Said = diesel::sql_query(super::sql::SESSION_NOW).get_result(connection)?;
+    Ok(Some(parse(&said.session)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_port_of_a_url_is_known() {
+        for (url, expected) in [
+            ("postgres://a@b/c", vec![5432]),
+            ("postgres://a@b:6432/c?x=y", vec![6432, 5432]),
+            ("postgres://a:p@b:6432,[::1]:6433,d/c", vec![6432, 6433, 5432]),
+            ("postgres:///c?host=/tmp,/var&port=1,2&user=a", vec![1, 2, 5432]),
+        ] {
+            assert_eq!(ports(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn f75_a_session_that_lost_what_it_began_with_is_not_ours() {
+        let ours = SessionNow { pid: 7, is_prepared: true, waits_for_standby: true, position: 99 };
+        assert_eq!(parse("7 ours on t 99"), ours);
+        assert!(!parse("7 ours off t 99").is_prepared);
+        // Without the marker, every word stands one place further left.
+        assert!(!parse("7 on t 99").is_prepared);
+    }
+}

@@ -1,0 +1,180 @@
+//! Two servers, of which the second has what the first commits: whether an answer waits for that, and what becomes of it in a failover.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use domain::{Answer, CancelReply, Policy, Reply};
+use ports::CancellationStore;
+use ports::testing::{Wallet, ledger_policy};
+
+use crate::fixtures::{decided, open_within, paid};
+use crate::server::Server;
+
+const CANCELLED: Reply = Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
+
+/// A primary and its standby, which is waited for or not.
+struct Pair {
+    primary: Server,
+    standby: Server,
+}
+
+impl Pair {
+    fn start() -> Self {
+        let mut primary = Server::new();
+        primary.start();
+        let mut standby = Server::standby_of(&primary);
+        standby.start();
+        primary.comes_to_say("select count(*) from pg_stat_replication where state = 'streaming'", "1");
+        let pair = Self { primary, standby };
+        pair.store_with(ledger_policy(), true);
+        pair
+    }
+
+    fn is_waited_for(&self, names: &str) {
+        self.primary.says(&format!("alter system set synchronous_standby_names = '{names}'"));
+        self.primary.says("select pg_reload_conf()");
+        let state = if names.is_empty() { "async" } else { "sync" };
+        self.primary.comes_to_say("select sync_state from pg_stat_replication", state);
+    }
+
+    fn store_with(&self, policy: Policy, migrated: bool) -> Arc<dyn CancellationStore> {
+        let url = format!("{}&target_session_attrs=read-write", Server::url(&[&self.primary, &self.standby], "postgres"));
+        let database = open_within(&url, 4, Duration::from_secs(3));
+        if migrated {
+            database.migrate().unwrap();
+        }
+        database.store(policy)
+    }
+
+    fn store(&self) -> Arc<dyn CancellationStore> {
+        self.store_with(ledger_policy(), false)
+    }
+
+    /// Cancels the wait of everybody who waits for the standby, once they have waited for some time.
+    fn cancels_waits(&self, signal: &str) -> String {
+        self.primary.says(&format!(
+            "select count({signal}(pid)) from pg_stat_activity where wait_event = 'SyncRep' and state_change < now() - interval '300 ms'"
+        ))
+    }
+}
+
+/// The server answers the commit as if all were well, with a warning that libpq keeps from us. What is asked again meanwhile is as
+/// doubtful: it reads what only this server has.
+#[tokio::test(flavor = "multi_thread")]
+async fn f80_a_cancelled_wait_for_the_standby_is_not_known() {
+    for signal in ["pg_cancel_backend", "pg_terminate_backend"] {
+        let mut pair = Pair::start();
+        pair.is_waited_for("*");
+        let store = pair.store();
+        let wallet = paid(&store, "doubtful").await;
+        pair.standby.freezes();
+        for _ in 0..2 {
+            let (deciding, command) = (Arc::clone(&store), wallet.is_cancelled());
+            let deciding = tokio::spawn(async move { deciding.decide(vec![command]).await.remove(0) });
+            let mut cancelled = 0;
+            while !deciding.is_finished() {
+                cancelled += pair.cancels_waits(signal).parse::<u32>().unwrap();
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            assert!(deciding.await.unwrap().is_err(), "{signal}");
+            assert!(cancelled > 0);
+        }
+        // Another process, which has never waited for it.
+        assert!(pair.store().decide(vec![wallet.is_cancelled()]).await.remove(0).is_err());
+        pair.standby.thaws();
+        let thawed = Instant::now();
+        while store.decide(vec![wallet.is_cancelled()]).await.remove(0).map(|decided| decided.reply) != Ok(CANCELLED) {
+            assert!(thawed.elapsed() < Duration::from_secs(10));
+        }
+        // And it is at the standby.
+        pair.primary.kill();
+        pair.standby.says("select pg_promote()");
+        let told = pair.standby.says("select cancellation from cases where payment_request_id = 'doubtful'");
+        assert_eq!(told, "cancelled");
+    }
+}
+
+/// Sessions that were given up while they waited for the standby do not pile up at the server.
+#[tokio::test(flavor = "multi_thread")]
+async fn f78_what_waits_for_a_frozen_standby_is_ended_by_the_next() {
+    let pair = Pair::start();
+    pair.is_waited_for("*");
+    let store = pair.store();
+    let wallet = paid(&store, "waiting").await;
+    pair.standby.freezes();
+    for _ in 0..4 {
+        assert!(store.decide(vec![wallet.is_cancelled()]).await.remove(0).is_err());
+        assert!(store.check().await.is_err());
+    }
+    let waiting: u32 = pair.primary.says("select count(*) from pg_stat_activity where wait_event = 'SyncRep'").parse().unwrap();
+    assert!(waiting <= 2, "{waiting}");
+    pair.standby.thaws();
+    while store.check().await.is_err() {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f79_whether_commits_wait_is_known_with_every_batch() {
+    let pair = Pair::start();
+    let store = pair.store();
+    assert_eq!(store.state().waits_for_standby, None, "nobody has asked yet");
+    paid(&store, "first").await;
+    assert_eq!(store.state().waits_for_standby, Some(false));
+    pair.is_waited_for("*");
+    paid(&store, "second").await;
+    assert_eq!(store.state().waits_for_standby, Some(true));
+    pair.is_waited_for("");
+    store.check().await.unwrap();
+    assert_eq!(store.state().waits_for_standby, Some(false));
+}
+
+/// By the list of hosts, whichever of them takes writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn f79_a_server_that_takes_the_place_of_another_is_noticed() {
+    let mut pair = Pair::start();
+    let store = pair.store();
+    let wallet = paid(&store, "before").await;
+    assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [CANCELLED]);
+    assert_eq!(store.state().history, Some(0));
+    pair.primary.kill();
+    pair.standby.says("select pg_promote()");
+    let promoted = Instant::now();
+    while store.check().await.is_err() {
+        assert!(promoted.elapsed() < Duration::from_secs(10));
+    }
+    assert_eq!(store.state().history, Some(1));
+    paid(&store, "after").await;
+    assert_eq!(store.state().history, Some(1));
+}
+
+/// A restart is no failover: nothing that was committed is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn f79_a_server_that_starts_again_has_the_same_history() {
+    let mut server = Server::new();
+    server.start();
+    let database = open_within(&Server::url(&[&server], "postgres"), 4, Duration::from_secs(3));
+    database.migrate().unwrap();
+    let store = database.store(ledger_policy());
+    paid(&store, "before").await;
+    server.kill();
+    server.start();
+    while store.check().await.is_err() {}
+    paid(&store, "after").await;
+    assert_eq!(store.state().history, Some(0));
+}
+
+/// One host after the other is asked, and each for a moment only.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_hosts_the_one_that_takes_writes_is_found() {
+    let pair = Pair::start();
+    let url = format!("{}&target_session_attrs=read-write", Server::url(&[&pair.standby, &pair.primary], "postgres"));
+    let store = open_within(&url, 4, Duration::from_secs(3)).store(ledger_policy());
+    let wallet = paid(&store, "second").await;
+    assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [CANCELLED]);
+    let first_frozen = Wallet::of("first-frozen");
+    pair.standby.freezes();
+    let store = open_within(&url, 4, Duration::from_secs(3)).store(ledger_policy());
+    let begun = Instant::now();
+    while store.decide(vec![first_frozen.is_cancelled()]).await.remove(0).is_err() {}
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    pair.standby.thaws();
+}
