@@ -25,7 +25,7 @@ impl ReceivedCommand {
     /// The command as it has to be decided at `now`, where the store's own clock says `store_now`: it came at the earlier of the two
     /// clocks' readings. So neither a fast clock nor a long queue costs a user the right to a cancel, and no lease or back-off of a
     /// process whose clock is ahead keeps the others away from a reversal. Where the two agree, nobody else is asked: two machines are
-    /// not wrong in the same way.
+    /// not wrong in the same way. What passes between the store's reading and `now` counts for the user: a refusal is a proven fact.
     #[must_use]
     pub fn as_received(&self, now: Instant, store_now: Option<DateTime<Utc>>) -> Command {
         let waited = TimeDelta::from_std(now.saturating_duration_since(self.arrived)).unwrap_or_default();

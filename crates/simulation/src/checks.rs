@@ -118,8 +118,7 @@ fn money_is_right(cluster: &Cluster, id: &PaymentRequestId, case: Option<&Case>)
         world.violates(ViolationKind::TwoBooks, id, text);
     }
     if told_success && known.kept() > 0 && !parked && !known.lied {
-        let kind = if known.named.len() > 1 { ViolationKind::AmountChanged } else { ViolationKind::MoneyKept };
-        world.violates(kind, id, format!("S was answered, and {} are kept", known.kept()));
+        world.violates(ViolationKind::MoneyKept, id, format!("S was answered, and {} are kept", known.kept()));
     }
 }
 

@@ -79,7 +79,7 @@ violations! {
     /// S stands on a core's word that contradicts what the wallet reported.
     TwoBooks = "two-books", None;
     /// A final answer stands on one of two amounts that the core named.
-    AmountChanged = "amount-changed", Some("F58");
+    AmountChanged = "amount-changed", None;
     /// The lookups of one deferred cancel fill the log.
     LookupsFlood = "lookups-flood", None;
 }

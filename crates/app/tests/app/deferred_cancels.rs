@@ -1,14 +1,16 @@
 //! Cancels that wait for a wallet core which keeps the payments: when they count as received, how they are asked for again, and what an
 //! operator can do about them.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Timelike, Utc};
 use serde_json::{Value, json};
-use testkit::core::{FakeCore, Gate};
+use testkit::core::{FakeCore, Faults, Gate, one_of};
 use testkit::partner::now;
 use testkit::process::Process;
 use testkit::{ACQUIRER, Deployment, TestEngine, for_each_engine};
+use tokio::task::JoinSet;
 
 const OTHER_ACQUIRER: &str = "1022188000000000009";
 
@@ -80,6 +82,7 @@ for_each_engine! {
     f51_each_acquirer_has_its_own_answer_after_the_core_is_back
     f54_a_deferred_cancel_is_ended_by_an_operator_alone
     f55_a_receipt_in_time_counts_where_its_repeat_comes_after_the_end
+    f55_each_receipt_in_time_counts_around_the_end
     f72_a_core_that_is_away_is_seen_and_not_flooded
 }
 
@@ -157,10 +160,11 @@ fn parsed(text: &str) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(text).unwrap().to_utc()
 }
 
-async fn f55_a_receipt_in_time_counts_where_its_repeat_comes_after_the_end(engine: TestEngine) {
+/// A wallet where the period of yesterday's payments ends that many seconds from now.
+async fn with_an_end_in(engine: TestEngine, seconds: u32) -> (Wallet, DateTime<Utc>) {
     let begun = parsed(&now());
-    let (time, ends_at) = (begun.format("%H:%M").to_string(), begun + TimeDelta::seconds(12));
-    let grace = format!("{}s", begun.second() + 12);
+    let time = begun.format("%H:%M").to_string();
+    let grace = format!("{}s", begun.second() + seconds);
     let settings = [
         ("cancellable_period.closes_next_day_at", &*time),
         ("cancellable_period.zone", "UTC"),
@@ -168,12 +172,22 @@ async fn f55_a_receipt_in_time_counts_where_its_repeat_comes_after_the_end(engin
     ];
     let wallet = Wallet::with(engine, &settings).await;
     // The end has no fractions of a second.
-    let ends_at = ends_at.with_nanosecond(0).unwrap();
-    let yesterday = (begun - TimeDelta::days(1)).to_rfc3339_opts(SecondsFormat::Millis, true);
+    (wallet, (begun + TimeDelta::seconds(seconds.into())).with_nanosecond(0).unwrap())
+}
+
+fn yesterday() -> String {
+    (parsed(&now()) - TimeDelta::days(1)).to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+async fn until(at: DateTime<Utc>) {
+    tokio::time::sleep((at - parsed(&now())).to_std().unwrap_or_default()).await;
+}
+
+async fn f55_a_receipt_in_time_counts_where_its_repeat_comes_after_the_end(engine: TestEngine) {
+    let (wallet, ends_at) = with_an_end_in(engine, 12).await;
     for id in ["held-in-time", "late"] {
-        wallet.took(id, (ACQUIRER, &yesterday));
+        wallet.took(id, (ACQUIRER, &yesterday()));
     }
-    let until = async |at: DateTime<Utc>| tokio::time::sleep((at - parsed(&now())).to_std().unwrap_or_default()).await;
     wallet.core.hold(Gate::Request, "held");
     until(ends_at - TimeDelta::milliseconds(1_000)).await;
     let in_time = wallet.cancel("held-in-time");
@@ -193,10 +207,87 @@ async fn f55_a_receipt_in_time_counts_where_its_repeat_comes_after_the_end(engin
     assert_eq!(wallet.core.journal().len(), 1);
 }
 
+/// When one acquirer asked for the first time, and when it first had an answer, by the clock of this machine.
+struct FirstAsk {
+    sent_at: DateTime<Utc>,
+    answered_at: DateTime<Utc>,
+}
+
+impl Wallet {
+    /// An acquirer asks at these moments, and then until it has its last word.
+    async fn asks_at(&self, (acquirer, id): (&str, &str), moments: &[DateTime<Utc>]) -> (FirstAsk, String) {
+        let mut first = None;
+        for at in moments {
+            until(*at).await;
+            let sent_at = parsed(&now());
+            self.cancel_for(acquirer, id).await;
+            first.get_or_insert(FirstAsk { sent_at, answered_at: parsed(&now()) });
+        }
+        loop {
+            let answer = self.cancel_for(acquirer, id).await;
+            if !answer.starts_with('U') {
+                return (first.unwrap(), answer);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+impl Wallet {
+    /// The payment's acquirer and another one ask; whether it was cancelled, and whether the end came while its acquirer waited for its
+    /// first answer.
+    async fn is_asked_around(&self, ends_at: DateTime<Utc>, acquirers: [&str; 2], id: &str) -> (bool, bool) {
+        let moments = || {
+            let mut moments =
+                [(); 3].map(|()| ends_at - TimeDelta::milliseconds(2_500) + Duration::from_millis(one_of(5_000) as u64));
+            moments.sort();
+            moments
+        };
+        let (own, other) = (moments(), moments());
+        let ((first, answer), (_, other)) =
+            tokio::join!(self.asks_at((acquirers[0], id), &own), self.asks_at((acquirers[1], id), &other));
+        assert_eq!(other, "F PARAM_ILLEGAL", "{id} is another acquirer's");
+        let view = self.process.wallet.payment(id).await.unwrap();
+        let received_at = parsed(view["cancellation"]["firstReceivedAt"].as_str().unwrap());
+        // It may be earlier than it was sent by what a busy machine takes between the database's reading of its clock and ours.
+        assert!(received_at <= first.answered_at, "{id}: {view}");
+        let expected = if received_at < ends_at { "S SUCCESS" } else { "F PROCESS_FAIL" };
+        assert_eq!(answer, expected, "{id}: received at {received_at}, the period ends at {ends_at}");
+        (answer == "S SUCCESS", first.sent_at < ends_at && first.answered_at > ends_at)
+    }
+}
+
+/// Two acquirers ask for each payment around the end of its period, while most lookups are slow and some fail.
+async fn f55_each_receipt_in_time_counts_around_the_end(engine: TestEngine) {
+    let count = if is_full() { 200 } else { 40 };
+    let (wallet, ends_at) = with_an_end_in(engine, 15).await;
+    let wallet = Arc::new(wallet);
+    let acquirers = |n: usize| [[ACQUIRER, OTHER_ACQUIRER], [OTHER_ACQUIRER, ACQUIRER]][n % 2];
+    let id = |n: usize| format!("around-{n:03}");
+    for n in 0..count {
+        wallet.took(&id(n), (acquirers(n)[0], &yesterday()));
+    }
+    wallet.core.set_faults(Faults { before: 15, after: 5, late: 50, delay: Duration::from_millis(1_200) });
+    let mut asked = JoinSet::new();
+    for n in 0..count {
+        let wallet = Arc::clone(&wallet);
+        asked.spawn(async move { wallet.is_asked_around(ends_at, acquirers(n), &id(n)).await });
+    }
+    let asked = asked.join_all().await;
+    let cancelled = asked.iter().filter(|(is_cancelled, _)| *is_cancelled).count();
+    let across = asked.iter().filter(|(_, is_across)| *is_across).count();
+    println!("{count} payments: {cancelled} cancelled, {across} asked for before the end and answered after it");
+    assert_eq!(wallet.core.journal().len(), cancelled);
+    assert!(cancelled > 0 && cancelled < count && across > 0);
+}
+
+fn is_full() -> bool {
+    std::env::var("RESCIND_SCALE").is_ok_and(|scale| scale == "full")
+}
+
 /// So many cases, and for how long the core is away.
 fn sizes() -> (usize, Duration) {
-    let full = std::env::var("RESCIND_SCALE").is_ok_and(|scale| scale == "full");
-    if full { (1_000, Duration::from_secs(60)) } else { (40, Duration::from_secs(4)) }
+    if is_full() { (1_000, Duration::from_secs(60)) } else { (40, Duration::from_secs(4)) }
 }
 
 async fn f72_a_core_that_is_away_is_seen_and_not_flooded(engine: TestEngine) {

@@ -62,17 +62,19 @@ fn hears(cluster: &Cluster, (id, acquirer): (&PaymentRequestId, &AcquirerId), si
         Answer::Refused(_) => "answers F",
         Answer::Pending => "answers U",
     });
-    let receipt = {
+    let (receipt, recorded) = {
         let rules = lock(&cluster.world.rules);
-        let cancel = rules.page(id).and_then(|page| page.cancel.as_ref());
-        cancel.filter(|cancel| cancel.acquirer == *acquirer).map(|cancel| cancel.received)
+        let page = rules.page(id);
+        let cancel = page.and_then(|page| page.cancel.as_ref()).filter(|cancel| cancel.acquirer == *acquirer);
+        (cancel.map(|cancel| cancel.received), page.and_then(|page| page.paid.as_ref()).map(|paid| paid.amount.minor()))
     };
     let broken = lock(&cluster.world.promises).of(id).answers(acquirer, (*answer, code), receipt);
     let (changed_amount, forgotten) = {
         let books = lock(&cluster.world.books);
         let known = books.find(id);
-        // Once a lookup agrees with the first one again, the rules decide.
-        let differs = known.is_some_and(|known| known.named_last.is_some() && known.named_last != known.named.first().copied());
+        // Once a lookup agrees with what is recorded again, the rules decide.
+        let named = known.and_then(|known| known.named_last);
+        let differs = recorded.zip(named).is_some_and(|(recorded, named)| recorded != named);
         (differs && *answer != Answer::Pending && *by_rule, known.is_some_and(|known| known.forgotten))
     };
     // Rule 1 records nothing: where the core denies a payment afterwards, nobody can know that its acquirer is another one.

@@ -31,8 +31,6 @@ pub(crate) struct CoreAccount {
     pub(crate) fails_for_ever: bool,
     /// Whether lookups fail for ever.
     pub(crate) lookup_fails_for_ever: bool,
-    /// The amounts that lookups named.
-    pub(crate) named: Vec<i64>,
     /// The amount that the last lookup named.
     pub(crate) named_last: Option<i64>,
 }

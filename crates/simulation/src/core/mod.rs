@@ -127,6 +127,7 @@ impl CoreClient {
     fn name(&self, id: &PaymentRequestId) -> Result<Option<CorePayment>, UnavailableError> {
         let world = &self.world;
         let strikes = |kind| world.strikes(kind, id).is_some();
+        let is_recorded = lock(&world.rules).page(id).is_some_and(|page| page.paid.is_some());
         let mut books = lock(&world.books);
         let known = books.of(id);
         if known.lookup_fails_for_ever || strikes(FaultKind::LookupFailsForEver) {
@@ -141,18 +142,14 @@ impl CoreClient {
             known.forgotten = true;
             return Ok(None);
         }
-        // A first answer that is wrong contradicts nothing that Rescind could know.
-        if !known.named.is_empty()
+        // A first answer that is wrong, or was lost, contradicts nothing that Rescind could know.
+        if is_recorded
             && strikes(FaultKind::CoreChangesAmount)
             && let Ok(half) = domain::Money::new(payment.amount.minor().div_euclid(2).max(1), payment.amount.currency())
         {
             payment.amount = half;
         }
-        let minor = payment.amount.minor();
-        if !known.named.contains(&minor) {
-            known.named.push(minor);
-        }
-        known.named_last = Some(minor);
+        known.named_last = Some(payment.amount.minor());
         Ok(Some(CorePayment { payment, refunded: known.refunded, refund_running: known.refund_running }))
     }
 }

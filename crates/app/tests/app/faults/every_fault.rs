@@ -170,6 +170,12 @@ fn most_runs(engine: Engine) -> usize {
     }
 }
 
+/// Plays it once, with one fault at one call; how often the fault took place.
+pub(crate) fn with_fault(stage: Stage, job: (usize, Fault), play: impl AsyncFn(&World)) -> usize {
+    let place = Arc::new(Place::new(stage.engine, &stage.policy()));
+    Run { stage, place: &place, number: 0 }.goes(Some(job), &play).1
+}
+
 /// Every planned fault took place, and once.
 pub(crate) fn took_place(planned: usize, hit: usize) {
     assert_eq!(hit, planned, "every planned fault took place once");
