@@ -50,8 +50,8 @@ pub(crate) struct Beginning<C> {
     pub(crate) prepare: &'static str,
     /// The ports at which a server may be; none where the database is a file.
     pub(crate) ports: fn(address: &str) -> Vec<u16>,
-    /// Whether the connection is shared with others, transaction by transaction.
-    pub(crate) is_shared: fn(connection: &mut C, address: &str) -> Result<bool, DieselError>,
+    /// Whether the connection, which has this port at our end, is shared with others, transaction by transaction.
+    pub(crate) is_shared: fn(connection: &mut C, address: &str, own_port: Option<u16>) -> Result<bool, DieselError>,
     /// Who is at the other end; `None` where the database is a file.
     pub(crate) greet: fn(connection: &mut C) -> Result<Option<Greeting>, DieselError>,
     /// Ends what works for connections that were given up.
@@ -222,8 +222,9 @@ fn refused(why: impl fmt::Display) -> OpenError {
 }
 
 impl<C: R2D2Connection + 'static> SessionManager<C> {
-    fn refuse_shared(&self, connection: &mut C) -> Result<(), OpenError> {
-        let is_shared = (self.beginning.is_shared)(connection, &self.address).map_err(OpenError::QueryError)?;
+    fn refuse_shared(&self, connection: &mut C, socket: Option<&Socket>) -> Result<(), OpenError> {
+        let own_port = socket.and_then(Socket::own_port);
+        let is_shared = (self.beginning.is_shared)(connection, &self.address, own_port).map_err(OpenError::QueryError)?;
         if is_shared { Err(refused(ForeignSessionError)) } else { Ok(()) }
     }
 
@@ -251,7 +252,7 @@ impl<C: R2D2Connection + 'static> ManageConnection for SessionManager<C> {
             Socket::opened_by(&ports, || C::establish(&self.address))
         };
         let mut connection = connected.map_err(OpenError::ConnectionError)?;
-        self.refuse_shared(&mut connection)?;
+        self.refuse_shared(&mut connection, socket.as_ref())?;
         connection.batch_execute(self.beginning.prepare).map_err(OpenError::QueryError)?;
         let before = self.history.proven();
         let greeting = (self.beginning.greet)(&mut connection).map_err(OpenError::QueryError)?;

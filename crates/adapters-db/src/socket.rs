@@ -7,7 +7,7 @@ use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use nix::sys::socket::{Shutdown, SockaddrStorage, getpeername, shutdown};
+use nix::sys::socket::{Shutdown, SockaddrStorage, getpeername, getsockname, shutdown};
 
 /// An open socket of this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,12 @@ impl Socket {
         let mut new = open_sockets().into_iter().filter(is_new).filter(|(number, _)| leads_to(*number, ports));
         let found = new.next().map(|(number, name)| Self { number, name });
         (connected, found.filter(|_| new.next().is_none()))
+    }
+
+    /// The port at this end; `None` where it leads through a file.
+    pub(crate) fn own_port(&self) -> Option<u16> {
+        let own = getsockname::<SockaddrStorage>(self.number).ok()?;
+        own.as_sockaddr_in().map(|own| own.port()).or_else(|| own.as_sockaddr_in6().map(|own| own.port()))
     }
 
     /// Ends what goes on over it: a reader finds its end. It stays open until its owner closes it.
@@ -89,6 +95,12 @@ mod tests {
         assert!(!reading.is_finished());
         socket.end();
         assert_eq!(reading.join().unwrap(), 0);
+    }
+
+    #[test]
+    fn a_socket_knows_its_own_port() {
+        let (_listener, stream, socket) = connected();
+        assert_eq!(socket.own_port(), Some(stream.local_addr().unwrap().port()));
     }
 
     #[test]

@@ -101,20 +101,25 @@ fn f75_a_pooler_in_transaction_mode_is_refused_twenty_times_of_twenty() {
 #[tokio::test(flavor = "multi_thread")]
 async fn f75_through_a_pooler_in_session_mode_all_is_as_without() {
     let database = Postgres::migrated();
-    for size in [1, 50] {
-        let pooler = Pooler::before(&database, &format!("pool_mode = session\ndefault_pool_size = {size}"));
-        for attempt in 0..20 {
-            let served = open(&pooler.url(&database), 1).unwrap();
-            served.check_deployment(&deployment_policy()).unwrap();
-            let store = served.store(ledger_policy());
-            let wallet = paid(&store, &format!("session-{size}-{attempt}")).await;
-            assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [CANCELLED]);
-            store.check().await.unwrap();
-            if size == 1 {
-                break;
-            }
-        }
+    let pooler = Pooler::before(&database, "pool_mode = session\ndefault_pool_size = 50");
+    for attempt in 0..20 {
+        let served = open(&pooler.url(&database), 1).unwrap();
+        served.check_deployment(&deployment_policy()).unwrap();
+        let store = served.store(ledger_policy());
+        let wallet = paid(&store, &format!("session-{attempt}")).await;
+        assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [CANCELLED]);
+        store.check().await.unwrap();
     }
+}
+
+/// What a pooler does that has only one session for us cannot be told.
+#[test]
+fn f75_a_pooler_without_a_second_session_is_refused_with_the_number_it_needs() {
+    let database = Postgres::migrated();
+    let pooler = Pooler::before(&database, "pool_mode = session\ndefault_pool_size = 1");
+    let refused = open(&pooler.url(&database), 1).unwrap().check_deployment(&deployment_policy()).unwrap_err().to_string();
+    assert!(refused.contains("database.pool_size + 1"), "{refused}");
+    assert_eq!(refused.lines().count(), 1, "{refused}");
 }
 
 /// Sessions that come later are looked at as the first one is.

@@ -92,7 +92,7 @@ impl SetClock {
         (clock, deployment.start_after(&line).await)
     }
 
-    /// Whoever reads the file meets the whole of one text.
+    /// The process never reads half of a text.
     fn is_off_by(&self, text: &str) {
         let next = self.0.with_extension("next");
         std::fs::write(&next, text).unwrap();

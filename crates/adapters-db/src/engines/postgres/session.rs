@@ -1,5 +1,6 @@
 //! Sessions of PostgreSQL: who is at the other end, and whether it is always the same.
 
+use std::fmt;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -34,9 +35,29 @@ fn ports(address: &str) -> Vec<u16> {
     named.chain([usual]).collect()
 }
 
-/// How long a second connection is waited for, which only shows whether the first is shared. Where there is no second one, such as with
-/// a pooler that has one connection in session mode, nothing is shared.
-const SECOND_WITHIN: Duration = Duration::from_secs(1);
+/// How long a second connection is waited for, which shows whether the first is shared.
+const SECOND_WITHIN: Duration = Duration::from_millis(1_500);
+
+/// What a second connection does before it looks. In a transaction it keeps the session that the first one may have had. Out of it, its
+/// session is the one that was used last, which the first one may get next. One of them can go amiss where others use the pooler too.
+const SECOND_STEPS: [&str; 6] = ["begin", "commit", "begin", "commit", "begin", "commit"];
+
+/// It is not known whether the connection is shared.
+#[derive(Debug)]
+struct UncomparedError;
+
+impl fmt::Display for UncomparedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let milliseconds = SECOND_WITHIN.as_millis();
+        write!(
+            f,
+            "no second connection came within {milliseconds} ms to show whether a pooler at database.url exchanges sessions, and Rescind \
+             needs database.pool_size + 1 connections there"
+        )
+    }
+}
+
+impl std::error::Error for UncomparedError {}
 
 /// A session as its server sees it.
 #[derive(QueryableByName, PartialEq, Eq)]
@@ -46,6 +67,9 @@ struct Seen {
     /// What a session of ours is marked with; empty in one that just began.
     #[diesel(sql_type = Text)]
     marker: String,
+    /// Where the session's other end is by its server; 0 where it comes through a file.
+    #[diesel(sql_type = Integer)]
+    client_port: i32,
 }
 
 fn see(connection: &mut PgConnection) -> QueryResult<Seen> {
@@ -54,43 +78,54 @@ fn see(connection: &mut PgConnection) -> QueryResult<Seen> {
 
 /// A pooler in transaction mode takes a server's session for each transaction. In turns, it is another one each time; else it is the
 /// one that was used last, and a second connection gets it. One that was used before is marked.
-fn is_shared(connection: &mut PgConnection, address: &str) -> QueryResult<bool> {
+fn is_shared(connection: &mut PgConnection, address: &str, own_port: Option<u16>) -> QueryResult<bool> {
     // Without names for statements, which such a session does not know the next time.
     connection.set_prepared_statement_cache_size(CacheSize::Disabled);
-    let shared = is_exchanged(connection, address);
+    let shared = is_exchanged(connection, address, own_port);
     connection.set_prepared_statement_cache_size(CacheSize::Unbounded);
     shared
 }
 
-fn is_exchanged(connection: &mut PgConnection, address: &str) -> QueryResult<bool> {
+fn is_exchanged(connection: &mut PgConnection, address: &str, own_port: Option<u16>) -> QueryResult<bool> {
     let fresh = see(connection)?;
+    // The server has us at its other end, and nobody between.
+    if own_port.is_some_and(|port| i32::from(port) == fresh.client_port) {
+        return Ok(false);
+    }
     connection.batch_execute(super::sql::MARK)?;
     let marked = see(connection)?;
     if !fresh.marker.is_empty() || marked.marker.is_empty() || marked.pid != fresh.pid || see(connection)? != marked {
         return Ok(true);
     }
-    let ((seen_by_second, found), (done, is_done)) = (mpsc::channel(), mpsc::channel::<()>());
+    // A thread of its own: a pooler that has no second one lets it wait for longer than we do. Whether such a pooler exchanges sessions
+    // cannot be told.
+    let ((seen_by_second, found), (next, goes_on)) = (mpsc::channel(), mpsc::channel());
     let address = address.to_owned();
-    // A thread of its own: a pooler that has no second one lets it wait for longer than we do.
     std::thread::spawn(move || {
-        let second = PgConnection::establish(&address).ok().map(|mut second| {
-            second.set_prepared_statement_cache_size(CacheSize::Disabled);
-            (second.batch_execute("begin").and_then(|()| see(&mut second)).ok(), second)
-        });
-        let (seen, _open) = second.unzip();
-        let _ = seen_by_second.send(seen);
-        // Its transaction goes on until the first has looked again.
-        let _ = is_done.recv_timeout(SECOND_WITHIN);
+        let mut second = PgConnection::establish(&address).ok();
+        for step in SECOND_STEPS {
+            let seen = second.as_mut().map(|second| {
+                second.set_prepared_statement_cache_size(CacheSize::Disabled);
+                second.batch_execute(step).and_then(|()| see(second)).ok()
+            });
+            if seen_by_second.send(seen).is_err() || goes_on.recv_timeout(SECOND_WITHIN).is_err() {
+                return;
+            }
+        }
     });
-    let second = found.recv_timeout(SECOND_WITHIN).ok().flatten();
-    let is_shared = match second {
-        None => false,
-        // In statement mode there are no transactions.
-        Some(None) => true,
-        Some(Some(second)) => !second.marker.is_empty() || second.pid == marked.pid || see(connection)? != marked,
-    };
-    drop(done);
-    Ok(is_shared)
+    for _ in SECOND_STEPS {
+        let is_shared = match found.recv_timeout(SECOND_WITHIN).ok().flatten() {
+            None => return Err(DieselError::SerializationError(Box::new(UncomparedError))),
+            // In statement mode there are no transactions.
+            Some(None) => true,
+            Some(Some(second)) => !second.marker.is_empty() || second.pid == marked.pid || see(connection)? != marked,
+        };
+        if is_shared {
+            return Ok(true);
+        }
+        let _ = next.send(());
+    }
+    Ok(false)
 }
 
 #[derive(QueryableByName)]

@@ -49,7 +49,8 @@ pub(super) const SESSION: &str = "(select concat_ws(' ', pg_backend_pid(), nulli
     pg_current_wal_insert_lsn() - '0/0'))";
 
 /// Which process works for the session, and whether it is marked as one of ours.
-pub(super) const SEEN: &str = "select pg_backend_pid() as pid, coalesce(current_setting('rescind.session', true), '') as marker";
+pub(super) const SEEN: &str = "select pg_backend_pid() as pid, coalesce(current_setting('rescind.session', true), '') as marker,
+    coalesce(inet_client_port(), 0) as client_port";
 
 /// Marks a session that is not prepared yet.
 pub(super) const MARK: &str = "set rescind.session = 'new'";

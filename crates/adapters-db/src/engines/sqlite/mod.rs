@@ -49,7 +49,7 @@ pub(crate) const SQLITE: Engine<SqliteConnection> = Engine {
 const BEGINNING: Beginning<SqliteConnection> = Beginning {
     prepare: sql::PREPARE,
     ports: |_| Vec::new(),
-    is_shared: |_, _| Ok(false),
+    is_shared: |_, _, _| Ok(false),
     greet: |_| Ok(None),
     end_backends: |_, _| Ok(()),
     fence: |_| Ok(()),
