@@ -78,7 +78,8 @@ fn hears(cluster: &Cluster, (id, acquirer): (&PaymentRequestId, &AcquirerId), si
         (differs && *answer != Answer::Pending && *by_rule, known.is_some_and(|known| known.forgotten))
     };
     // Rule 1 records nothing: where the core denies a payment afterwards, nobody can know that its acquirer is another one.
-    let broken = broken.filter(|(kind, _)| !forgotten || *kind != ViolationKind::AnswerChanged);
+    let follows = |kind| matches!(kind, ViolationKind::AnswerChanged | ViolationKind::AcquirerSwapped);
+    let broken = broken.filter(|(kind, _)| !forgotten || !follows(*kind));
     if let Some((kind, text)) = broken {
         cluster.world.violates(kind, id, text);
     }

@@ -45,6 +45,8 @@ pub(crate) async fn operate(cluster: Arc<Cluster>, mut random: Random) {
 
 async fn act(cluster: &Arc<Cluster>, id: &PaymentRequestId, random: &mut Random) {
     cluster.touches(id);
+    // Whose decision it is has looked at what the core contradicted.
+    lock(&cluster.world.books).of(id).named_last = None;
     if random.chance(5_000) {
         let _ = submit(cluster, (id, Action::Retry), random).await;
     } else {
