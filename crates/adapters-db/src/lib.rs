@@ -5,6 +5,7 @@
 //! every engine: lock, load, decide, record, commit. What an engine does in its own way is in its folder of `engines`; the rows and
 //! what these mean are shared.
 
+mod address;
 mod adoption;
 mod backup;
 mod batch;
@@ -33,6 +34,7 @@ mod tables;
 mod transaction;
 mod writes;
 
+pub use address::PasswordSource;
 pub use backup::Backup;
 pub use database::Database;
 pub use deployment::{Acceptance, AdoptionRequest, DeploymentPolicy};

@@ -11,6 +11,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use metrics::{counter, gauge, histogram};
 use ports::{UnavailableError, UnavailableKind};
 
+use crate::address::Address;
 use crate::deadline::{Deadline, Held};
 use crate::file::DatabaseFile;
 use crate::history::ServerHistory;
@@ -69,8 +70,6 @@ pub(crate) struct Connections<C: R2D2Connection + 'static> {
     pool: Pool<SessionManager<C>>,
     /// What its connections are for, as the metrics name it.
     purpose: &'static str,
-    /// What no error may show.
-    secrets: Arc<[String]>,
     /// Where the work on them is done.
     pub(crate) runner: Runner,
     /// The file that they lead to, where the database is a file of this machine.
@@ -84,10 +83,10 @@ pub(crate) struct Connections<C: R2D2Connection + 'static> {
 
 impl<C: R2D2Connection> Clone for Connections<C> {
     fn clone(&self) -> Self {
-        let Self { pool, purpose, secrets, runner, file, within, history, swept } = self;
-        let (pool, secrets, file) = (pool.clone(), Arc::clone(secrets), file.clone());
+        let Self { pool, purpose, runner, file, within, history, swept } = self;
+        let (pool, file) = (pool.clone(), file.clone());
         let (history, swept) = (Arc::clone(history), Arc::clone(swept));
-        Self { pool, purpose, secrets, runner: *runner, file, within: *within, history, swept }
+        Self { pool, purpose, runner: *runner, file, within: *within, history, swept }
     }
 }
 
@@ -120,7 +119,7 @@ impl<C: R2D2Connection> Pools<C> {
 impl<C: R2D2Connection> Connections<C> {
     /// A pool for one purpose. It opens a connection when it is first needed.
     pub(crate) fn to(
-        address: &str,
+        address: Address,
         settings: &DatabaseSettings,
         (purpose, size): (&'static str, u32),
         beginning: Beginning<C>,
@@ -136,27 +135,13 @@ impl<C: R2D2Connection> Connections<C> {
             // It would write errors to a log as they come.
             .error_handler(Box::new(NopErrorHandler))
             .build_unchecked(SessionManager::new(address, beginning, Arc::clone(&history)));
-        let (secrets, runner, within) = (Arc::default(), Runner::THREADS, settings.answer_budget);
-        Self { pool, purpose, secrets, runner, file: None, within, history, swept: Arc::default() }
+        let (runner, within) = (Runner::THREADS, settings.answer_budget);
+        Self { pool, purpose, runner, file: None, within, history, swept: Arc::default() }
     }
 
     /// The same, of a database that is this file.
     pub(crate) fn on_file(self, file: &Arc<DatabaseFile>) -> Self {
         Self { file: Some(Arc::clone(file)), ..self }
-    }
-
-    /// The same, with these passwords in none of its errors.
-    pub(crate) fn hiding(self, secrets: Vec<String>) -> Self {
-        Self { secrets: secrets.into(), ..self }
-    }
-
-    /// What is said of a connection that does not come about. The client library is not ours, and quotes what it was given.
-    fn not_connected(&self, error: &impl Display) -> UnavailableError {
-        let mut said = error.to_string();
-        for secret in self.secrets.iter() {
-            said = said.replace(secret, "…");
-        }
-        UnavailableError::because(format!("no database connection: {said}")).of_kind(UnavailableKind::Store)
     }
 
     /// Runs `work` where it may block, for as long as it may take.
@@ -213,12 +198,12 @@ impl<C: R2D2Connection> Connections<C> {
     fn fresh(&self) -> Result<PooledConnection<SessionManager<C>>, UnavailableError> {
         self.sweep();
         for _ in 0..=self.pool.max_size() {
-            let session = self.pool.get().map_err(|error| self.not_connected(&error))?;
+            let session = self.pool.get().map_err(|error| not_connected(&error))?;
             if !session.facts.is_stale() {
                 return Ok(session);
             }
         }
-        Err(self.not_connected(&"they are given up as fast as they are made"))
+        Err(not_connected(&"they are given up as fast as they are made"))
     }
 
     /// Closes what is at rest and of a time that is over, once for each such time: it would keep its place at the server.
@@ -238,6 +223,10 @@ impl<C: R2D2Connection> Connections<C> {
         gauge!("rescind_database_connections", "pool" => self.purpose, "state" => "busy").set(busy);
         gauge!("rescind_database_connections", "pool" => self.purpose, "state" => "idle").set(state.idle_connections);
     }
+}
+
+fn not_connected(error: &impl Display) -> UnavailableError {
+    UnavailableError::because(format!("no database connection: {error}")).of_kind(UnavailableKind::Store)
 }
 
 /// What it means that the database failed.

@@ -11,6 +11,7 @@ use diesel::connection::TransactionManager;
 use diesel::r2d2::{Error as OpenError, ManageConnection, R2D2Connection};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
+use crate::address::Address;
 use crate::history::{ServerHistory, ServerPlace};
 use crate::socket::Socket;
 
@@ -204,7 +205,7 @@ impl Others {
 
 /// Makes a pool's sessions.
 pub(crate) struct SessionManager<C> {
-    address: String,
+    address: Address,
     beginning: Beginning<C>,
     history: Arc<ServerHistory>,
     others: Arc<Others>,
@@ -212,8 +213,8 @@ pub(crate) struct SessionManager<C> {
 }
 
 impl<C> SessionManager<C> {
-    pub(crate) fn new(address: &str, beginning: Beginning<C>, history: Arc<ServerHistory>) -> Self {
-        Self { address: address.to_owned(), beginning, history, others: Arc::default(), connection: PhantomData }
+    pub(crate) fn new(address: Address, beginning: Beginning<C>, history: Arc<ServerHistory>) -> Self {
+        Self { address, beginning, history, others: Arc::default(), connection: PhantomData }
     }
 }
 
@@ -222,9 +223,9 @@ fn refused(why: impl fmt::Display) -> OpenError {
 }
 
 impl<C: R2D2Connection + 'static> SessionManager<C> {
-    fn refuse_shared(&self, connection: &mut C, socket: Option<&Socket>) -> Result<(), OpenError> {
+    fn refuse_shared(&self, connection: &mut C, address: &str, socket: Option<&Socket>) -> Result<(), OpenError> {
         let own_port = socket.and_then(Socket::own_port);
-        let is_shared = (self.beginning.is_shared)(connection, &self.address, own_port).map_err(OpenError::QueryError)?;
+        let is_shared = (self.beginning.is_shared)(connection, address, own_port).map_err(OpenError::QueryError)?;
         if is_shared { Err(refused(ForeignSessionError)) } else { Ok(()) }
     }
 
@@ -236,23 +237,20 @@ impl<C: R2D2Connection + 'static> SessionManager<C> {
         }
         (self.beginning.end_backends)(connection, &given_up).map_err(OpenError::QueryError)
     }
-}
 
-impl<C: R2D2Connection + 'static> ManageConnection for SessionManager<C> {
-    type Connection = Session<C>;
-    type Error = OpenError;
-
-    fn connect(&self) -> Result<Session<C>, OpenError> {
+    fn begin(&self) -> Result<Session<C>, OpenError> {
         // A server that falls silent now, and wakes up later, is one of this time.
         let mut generation = self.history.generation.load(Ordering::Relaxed);
-        let ports = (self.beginning.ports)(&self.address);
-        let (connected, socket) = if ports.is_empty() {
-            (C::establish(&self.address), None)
-        } else {
-            Socket::opened_by(&ports, || C::establish(&self.address))
+        let ports = (self.beginning.ports)(self.address.text());
+        let open = |address: &str| {
+            if ports.is_empty() {
+                return C::establish(address).map(|connection| (connection, None));
+            }
+            let (connected, socket) = Socket::opened_by(&ports, || C::establish(address));
+            connected.map(|connection| (connection, socket))
         };
-        let mut connection = connected.map_err(OpenError::ConnectionError)?;
-        self.refuse_shared(&mut connection, socket.as_ref())?;
+        let ((mut connection, socket), address) = self.address.open(open).map_err(OpenError::ConnectionError)?;
+        self.refuse_shared(&mut connection, &address, socket.as_ref())?;
         connection.batch_execute(self.beginning.prepare).map_err(OpenError::QueryError)?;
         let before = self.history.proven();
         let greeting = (self.beginning.greet)(&mut connection).map_err(OpenError::QueryError)?;
@@ -279,6 +277,15 @@ impl<C: R2D2Connection + 'static> ManageConnection for SessionManager<C> {
         facts.generation = generation;
         let session = Session { connection, facts, socket, others: Arc::clone(&self.others) };
         if session.facts.is_stale() { Err(refused("it was given up before it was there")) } else { Ok(session) }
+    }
+}
+
+impl<C: R2D2Connection + 'static> ManageConnection for SessionManager<C> {
+    type Connection = Session<C>;
+    type Error = OpenError;
+
+    fn connect(&self) -> Result<Session<C>, OpenError> {
+        self.begin().map_err(|error| OpenError::ConnectionError(self.address.hide_in(&error)))
     }
 
     fn is_valid(&self, session: &mut Session<C>) -> Result<(), OpenError> {

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::address::PasswordSource;
+
 /// Where the cases are kept.
 #[derive(Clone)]
 pub struct DatabaseSettings {
     /// `sqlite://FILE` or `postgres://…`
     pub url: String,
     /// The password for PostgreSQL, where it does not stand in `url`.
-    pub password: Option<String>,
+    pub password: Option<PasswordSource>,
     /// How many connections at most.
     pub pool_size: u32,
     /// How long a batch, or a question, may take. Past it the connection is closed.

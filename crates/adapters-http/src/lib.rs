@@ -9,9 +9,11 @@ mod quiet;
 mod rejection_budget;
 mod server;
 mod timestamps;
+mod tls;
 mod wallet;
 
 pub use alipayplus::{Callback, CancelPayment, Message, result_codes, serve_callback, signature_header};
 pub use ops::{Readiness, RenderedMetrics};
-pub use server::{Listening, tls_config};
+pub use server::Listening;
+pub use tls::ServerTls;
 pub use wallet::{Tokens, WalletApi, openapi, serve_wallet_api};

@@ -4,7 +4,6 @@ use std::future::ready;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::error::DispatchError;
@@ -14,9 +13,6 @@ use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_se
 use actix_web::App;
 use actix_web::dev::AppConfig;
 use actix_web::web::ServiceConfig;
-use rustls::ServerConfig;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -25,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::connection::{CloseReason, ConnectionCounts, Limits, OpenConnection, PatientSocket, take_turns};
+use crate::tls::ServerTls;
 
 /// Longer than the 60 s after which proxies commonly close an idle connection. So the proxy closes it, and no request is sent into a
 /// connection that is being closed here.
@@ -46,27 +43,7 @@ pub struct Listening {
     /// Already bound.
     pub listener: TcpListener,
     /// HTTPS with this; `None` is plain HTTP.
-    pub tls: Option<ServerConfig>,
-}
-
-/// TLS with a certificate chain (the server's own first) and its private key, both PEM; versions 1.2 and 1.3.
-///
-/// # Errors
-/// One sentence for an operator, without anything of the key.
-pub fn tls_config(certificate_pem: &[u8], private_key_pem: &[u8]) -> Result<ServerConfig, String> {
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate_pem).collect();
-    let chain = chain.map_err(|_| "The certificate file is not valid PEM.")?;
-    if chain.is_empty() {
-        return Err("The certificate file has no section \"CERTIFICATE\".".to_owned());
-    }
-    let key =
-        PrivateKeyDer::from_pem_slice(private_key_pem).map_err(|_| "The TLS private key file has no usable private key.")?;
-    // Named here, because rustls refuses to choose where a program links more than one provider.
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|error| format!("The TLS certificate and private key cannot be used together: {error}."))
+    pub tls: Option<ServerTls>,
 }
 
 /// Serves what `configure` sets up. `patience` is how long a graceful stop waits for requests that are still going on.
@@ -85,15 +62,11 @@ pub(crate) fn serve(
             let accepted = move |socket: TcpStream| ready(Ok(patient(open(&counts, &socket), socket)));
             fn_service(accepted).and_then(http(configure.clone(), stopping.clone()))
         })?,
-        Some(mut config) => {
-            config.alpn_protocols.push(b"http/1.1".to_vec());
-            let acceptor = TlsAcceptor::from(Arc::new(config));
-            server.listen(name, listener, move || {
-                let (counts, acceptor) = (counts.clone(), acceptor.clone());
-                let accepted = move |socket: TcpStream| shake_hands(acceptor.clone(), open(&counts, &socket), socket);
-                fn_service(accepted).and_then(http(configure.clone(), stopping.clone()))
-            })?
-        }
+        Some(tls) => server.listen(name, listener, move || {
+            let (counts, tls) = (counts.clone(), tls.clone());
+            let accepted = move |socket: TcpStream| shake_hands(TlsAcceptor::from(tls.present()), open(&counts, &socket), socket);
+            fn_service(accepted).and_then(http(configure.clone(), stopping.clone()))
+        })?,
     };
     Ok(server.run())
 }

@@ -70,7 +70,7 @@ fn encrypted() -> KeyError {
 }
 
 /// The labels and contents of all complete PEM sections. A label is capital letters, digits and spaces, so that it can be shown.
-fn sections(text: &str) -> impl Iterator<Item = (&str, &str)> {
+pub(crate) fn sections(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split("-----BEGIN ").skip(1).filter_map(|section| {
         let (label, rest) = section.split_once("-----")?;
         let (content, end) = rest.split_once("-----END ")?;
@@ -79,7 +79,7 @@ fn sections(text: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-fn decode(base64: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+pub(crate) fn decode(base64: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     // Sized beforehand, so that no copy is left behind by growing.
     let mut compact = Zeroizing::new(String::with_capacity(base64.len()));
     compact.extend(base64.chars().filter(|c| !c.is_ascii_whitespace()));

@@ -19,7 +19,7 @@ pub(crate) enum KeyForm {
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
-const SEQUENCE: u8 = 0x30;
+pub(crate) const SEQUENCE: u8 = 0x30;
 
 impl KeyForm {
     pub(crate) fn of(der: &[u8]) -> Self {
@@ -52,7 +52,7 @@ impl KeyForm {
 }
 
 /// The first element of some DER: its tag, its content, and what comes behind it.
-fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+pub(crate) fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let [tag, short, rest @ ..] = der else { return None };
     let (length, rest) = match usize::from(short & 0x7f) {
         length if short & 0x80 == 0 => (length, rest),

@@ -7,7 +7,9 @@
 mod connection;
 mod generation;
 mod payments;
+mod recipe;
 mod reply;
 mod reversals;
 
-pub use connection::{CoreError, CoreSettings, WalletCore};
+pub use connection::{CoreRenewal, WalletCore};
+pub use recipe::{CoreError, CoreSettings};

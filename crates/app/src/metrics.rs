@@ -153,6 +153,24 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
         Unit::Count,
         "Verified requests whose Request-Time is more than 5 minutes from this process's clock.",
     ),
+    (
+        "rescind_certificate_expires_in_seconds",
+        Kind::Gauge,
+        Unit::Seconds,
+        "Until the first of these certificates expires, by certificate; negative afterwards, NaN where there is none.",
+    ),
+    (
+        "rescind_reload_failing",
+        Kind::Gauge,
+        Unit::Count,
+        "1 where files hold secrets or certificates that cannot be put in force, so that those before stay; else 0; by part.",
+    ),
+    (
+        "rescind_database_password_refused",
+        Kind::Gauge,
+        Unit::Count,
+        "1 where the database takes the password before and not the one of database.password_file, else 0.",
+    ),
     ("rescind_ready", Kind::Gauge, Unit::Count, "1 where /readyz says yes, else 0."),
     ("rescind_build_info", Kind::Gauge, Unit::Count, "Always 1, by version."),
 ];
@@ -178,6 +196,7 @@ pub(crate) fn start(codes: &[(&'static str, &'static str)]) -> Result<impl Fn() 
         }
     }
     count_from_zero(codes);
+    gauge!("rescind_database_password_refused").set(0.0);
     gauge!("rescind_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let of_upkeep = handle.clone();
     tokio::spawn(async move {

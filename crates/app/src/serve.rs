@@ -15,7 +15,7 @@ use crate::settings::Settings;
 use crate::telemetry::{self, LogTo};
 use crate::wiring::{self, Servers, Service, Stop};
 
-/// Serves until SIGTERM or SIGINT; a second signal ends it at once. SIGHUP has the keys read again.
+/// Serves until SIGTERM or SIGINT; a second signal ends it at once. SIGHUP has secrets and certificates read again.
 pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, CliError> {
     let _writing = telemetry::start(LogTo::Stderr)?;
     allow_open_files();
@@ -23,9 +23,9 @@ pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, CliError> {
     let mut signals = Signals::new()?;
     // From here on, SIGHUP does not end the process.
     let hangup = listen_for(SignalKind::hangup())?;
-    let files = reload::Files::of(&settings);
-    let Service { callback, wallet_api, servers, stop, keys } = wiring::start(&settings, &clock)?;
-    reload::start(keys, settings, files, hangup)?;
+    let files = reload::files_of(&settings);
+    let Service { callback, wallet_api, servers, stop, secrets } = wiring::start(&settings, &clock)?;
+    reload::start(secrets, (settings, &files), &clock, hangup)?;
     info!(%callback, %wallet_api, version = env!("CARGO_PKG_VERSION"), "serving");
     until_stopped(servers, stop, &mut signals).await
 }

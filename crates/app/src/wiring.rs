@@ -1,6 +1,8 @@
 //! Puts the parts together: only this module names concrete adapters.
 
+mod certificates;
 mod core;
+mod password;
 mod secrets;
 mod settlement;
 
@@ -26,11 +28,13 @@ use use_cases::{LaneSettings, Lanes, Ports, watch_history};
 use crate::clock::SystemClock;
 use crate::metrics;
 use crate::output::CliError;
+use crate::reload::ServedPart;
 use crate::settings::{Settings, SynchronousStandby};
 
-use self::core::Worker;
-use secrets::Certificates;
-pub(crate) use secrets::{FreshKeys, Keys};
+use self::core::{ReachedCore, Worker};
+use certificates::{CALLBACK, ListenerTls, WALLET_API};
+use password::PasswordFile;
+pub(crate) use secrets::Keys;
 pub(crate) use settlement::{check_failure, reconciliation_ports, settlement_ports};
 
 /// How many commands may wait before more are refused.
@@ -55,8 +59,8 @@ pub(crate) struct Service {
     pub(crate) servers: Servers,
     /// Stops the service.
     pub(crate) stop: Stop,
-    /// What it signs, verifies and lets in with.
-    pub(crate) keys: Keys,
+    /// What it proves with who it is, and knows others by.
+    pub(crate) secrets: Vec<ServedPart>,
 }
 
 /// The callback's server and the wallet API's, as tasks.
@@ -80,9 +84,12 @@ pub(crate) fn install_cryptography() {
 
 /// Opens the database; nothing is connected yet.
 pub(crate) fn open(settings: &Settings) -> Result<Database, CliError> {
-    let setting = &settings.database;
-    let (url, password, pool_size) = (setting.url.clone(), setting.read_password()?, setting.pool_size);
-    let answer_budget = settings.callback.answer_budget;
+    open_with(settings, PasswordFile::of(&settings.database)?.as_ref())
+}
+
+fn open_with(settings: &Settings, password: Option<&PasswordFile>) -> Result<Database, CliError> {
+    let (url, pool_size) = (settings.database.url.clone(), settings.database.pool_size);
+    let (password, answer_budget) = (password.map(PasswordFile::source), settings.callback.answer_budget);
     Database::open(&DatabaseSettings { url, password, pool_size, answer_budget }).map_err(database_failure)
 }
 
@@ -142,10 +149,11 @@ fn grace(grace: TimeDelta) -> String {
 
 /// Reads every file that the settings name and makes of it what it is for.
 pub(crate) fn check(settings: &Settings) -> Result<(), CliError> {
+    let now = SystemClock.now();
     settings.database.read_password()?;
     Keys::read(settings)?;
-    core::read(&settings.core)?;
-    Certificates::read(settings).map(|_| ())
+    core::check(&settings.core, now)?;
+    [CALLBACK, WALLET_API].into_iter().try_for_each(|listener| certificates::check(listener, settings, now))
 }
 
 /// The status and the code of each result that Alipay+ can be answered.
@@ -160,9 +168,11 @@ pub(crate) fn key_pair() -> Result<KeyPair, CliError> {
 
 /// Opens the database, migrates it where it is a file of this machine, and listens.
 pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Service, CliError> {
-    let (keys, certificates) = (Keys::read(settings)?, Certificates::read(settings)?);
-    let core = core::read(&settings.core)?;
-    let database = open(settings)?;
+    let keys = Keys::read(settings)?;
+    let (callback_tls, wallet_tls) = (certificates::read(CALLBACK, settings)?, certificates::read(WALLET_API, settings)?);
+    let ReachedCore { core, secrets: of_core } = core::read(&settings.core)?;
+    let password = PasswordFile::of(&settings.database)?;
+    let database = open_with(settings, password.as_ref())?;
     database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
     let store = database.store(settings.policy.clone());
     say_whether_commits_wait(settings.database.synchronous_standby, store.state().waits_for_standby);
@@ -194,13 +204,17 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
         readiness: readiness.clone(),
         metrics: Arc::new(metrics::start(&answer_codes())?),
     };
-    let listening = Listening { listener: callback_listener, tls: certificates.callback };
+    let tls_of = |tls: &Option<ListenerTls>| tls.as_ref().map(|tls| tls.tls.clone());
+    let listening = Listening { listener: callback_listener, tls: tls_of(&callback_tls) };
     let answering = serve_callback(listening, answers).map_err(|error| cannot_serve("callback", &error))?;
-    let listening = Listening { listener: wallet_listener, tls: certificates.wallet_api };
+    let listening = Listening { listener: wallet_listener, tls: tls_of(&wallet_tls) };
     let recording = serve_wallet_api(listening, api).map_err(|error| cannot_serve("wallet_api", &error))?;
     let (worker, history) = (Worker::start(&ports), watch_history(&ports));
     let stop = Stop { handles: [answering.handle(), recording.handle()], worker, history, ports, readiness };
-    Ok(Service { callback, wallet_api, servers: [answering, recording].map(tokio::spawn), stop, keys })
+    let of_listeners = [callback_tls, wallet_tls].into_iter().flatten().map(ListenerTls::served);
+    let secrets = [keys.served()].into_iter().chain(of_listeners).chain(of_core).chain(password.map(PasswordFile::served));
+    let (servers, secrets) = ([answering, recording].map(tokio::spawn), secrets.collect());
+    Ok(Service { callback, wallet_api, servers, stop, secrets })
 }
 
 /// A failover to a standby that is copied only later loses what was answered last.

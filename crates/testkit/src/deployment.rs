@@ -12,12 +12,14 @@ pub struct Deployment {
     /// Of PostgreSQL; dropped with the deployment.
     database: Option<String>,
     settings: Vec<(String, String)>,
+    /// In PEM, where both listeners speak TLS.
+    authority: Option<Vec<u8>>,
 }
 
 impl Deployment {
     /// Keys, settings and a fresh database, migrated.
     pub fn on(engine: TestEngine) -> Self {
-        let mut new = Self { dir: tempfile::tempdir().unwrap(), database: None, settings: Vec::new() };
+        let mut new = Self { dir: tempfile::tempdir().unwrap(), database: None, settings: Vec::new(), authority: None };
         new.succeed(&["keys", "generate", "keys"]);
         new.succeed(&["keys", "generate", "alipayplus"]);
         let url = match engine {
@@ -51,6 +53,19 @@ impl Deployment {
     pub fn set(&mut self, key: &str, value: &str) {
         let name = format!("RESCIND__{}", key.to_uppercase().replace('.', "__"));
         self.settings.push((name, value.to_owned()));
+    }
+
+    /// Both listeners speak TLS, with certificates of this authority. The settings have to say so too.
+    pub fn speaks_tls(&mut self, authority_pem: Vec<u8>) {
+        self.authority = Some(authority_pem);
+    }
+
+    /// A client for both listeners, with connections of its own, and what their URLs begin with.
+    pub(crate) fn client(&self) -> (reqwest::Client, &'static str) {
+        let Some(authority) = &self.authority else { return (crate::loopback(), "http") };
+        let authority = reqwest::Certificate::from_pem(authority).unwrap();
+        let client = reqwest::Client::builder().tls_certs_only([authority]).tls_info(true).no_proxy();
+        (client.build().unwrap(), "https")
     }
 
     /// A command of `rescind` in this deployment.

@@ -35,7 +35,8 @@ pub struct SignedResult {
 }
 
 impl AlipayPlus {
-    pub(crate) fn new(deployment: &Deployment, callback: SocketAddr) -> Self {
+    /// With its usual key, and a connection of its own.
+    pub fn new(deployment: &Deployment, callback: SocketAddr) -> Self {
         Self::with_keys(deployment, callback, (1, "alipayplus/wallet-private.pem"), &[(1, "keys/wallet-public.pem")])
     }
 
@@ -48,7 +49,8 @@ impl AlipayPlus {
             ClientKey { client_id, version: *version, pem, not_before: None, not_after: None }
         };
         let wallet = Keyring::new(wallet.iter().map(key).collect()).unwrap();
-        Self { http: crate::loopback(), url: format!("http://{callback}{PATH}"), signer, wallet }
+        let (http, scheme) = deployment.client();
+        Self { http, url: format!("{scheme}://{callback}{PATH}"), signer, wallet }
     }
 
     /// Cancels for [`ACQUIRER`]. `Err` where there is no answer with a result: the process is gone, or said something else.

@@ -95,8 +95,7 @@ impl Process {
 
     /// Whether `/readyz` says so.
     pub async fn is_ready(&self) -> bool {
-        let answer = crate::loopback().get(format!("http://{}/readyz", self.wallet_api)).send().await;
-        answer.is_ok_and(|response| response.status().is_success())
+        self.wallet.is_ready().await
     }
 
     async fn wait_until_ready(&self) {
@@ -119,7 +118,7 @@ impl Process {
         self.send("-TERM");
     }
 
-    /// SIGHUP: it reads its keys again.
+    /// SIGHUP: it reads its secrets and certificates again.
     pub fn hang_up(&self) {
         self.send("-HUP");
     }

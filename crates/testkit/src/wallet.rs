@@ -17,14 +17,16 @@ pub struct WalletClient {
 }
 
 impl WalletClient {
-    pub(crate) fn new(deployment: &Deployment, api: SocketAddr) -> Self {
+    /// With connections of its own.
+    pub fn new(deployment: &Deployment, api: SocketAddr) -> Self {
         let tokens = std::fs::read_to_string(deployment.dir().join("keys/wallet-api-tokens")).unwrap();
         let of_role = |role: &str| {
             let line = tokens.lines().find(|line| line.split(' ').nth(1) == Some(role)).unwrap();
             line.split(' ').nth(2).unwrap().to_owned()
         };
-        let base = format!("http://{api}/wallet/v1");
-        Self { http: crate::loopback(), base, pay: of_role("pay"), operator: of_role("operator") }
+        let (http, scheme) = deployment.client();
+        let base = format!("{scheme}://{api}/wallet/v1");
+        Self { http, base, pay: of_role("pay"), operator: of_role("operator") }
     }
 
     /// Announces a payment of `amount` yen, initiated now, for [`ACQUIRER`].
@@ -79,6 +81,29 @@ impl WalletClient {
         let url = self.base.replace("/wallet/v1", "/readyz");
         let response = self.http.get(url).bearer_auth(&self.operator).send().await.map_err(|error| error.to_string())?;
         response.json().await.map_err(|error| error.to_string())
+    }
+
+    /// What `/metrics` shows. `Err` also where there is no whole answer.
+    pub async fn metrics(&self) -> Result<String, String> {
+        let response = self.http.get(self.base.replace("/wallet/v1", "/metrics")).send().await;
+        response.map_err(|error| error.to_string())?.text().await.map_err(|error| error.to_string())
+    }
+
+    /// The certificate that the wallet API's listener shows on this client's connection, in DER.
+    pub async fn certificate(&self) -> Result<Vec<u8>, String> {
+        let response =
+            self.http.get(self.base.replace("/wallet/v1", "/livez")).send().await.map_err(|error| error.to_string())?;
+        let shown = response.extensions().get::<reqwest::tls::TlsInfo>().and_then(|info| info.peer_certificate());
+        let shown = shown.map(<[u8]>::to_vec).ok_or_else(|| "no certificate".to_owned());
+        // Else the connection would be closed.
+        response.bytes().await.map_err(|error| error.to_string())?;
+        shown
+    }
+
+    /// Whether `/readyz` says so.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let answer = self.http.get(self.base.replace("/wallet/v1", "/readyz")).send().await;
+        answer.is_ok_and(|response| response.status().is_success())
     }
 
     /// Any other call by an operator: `path` begins after `/wallet/v1`.

@@ -16,7 +16,7 @@ use crate::server::{id_of, program};
 const CANCELLED: Reply = Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
 
 /// PgBouncer; gone when dropped.
-struct Pooler {
+pub(crate) struct Pooler {
     folder: tempfile::TempDir,
     running: Child,
     port: u16,
@@ -24,7 +24,7 @@ struct Pooler {
 
 impl Pooler {
     /// Starts one in front of a database's server, with these lines in its settings.
-    fn before(database: &Postgres, lines: &str) -> Self {
+    pub(crate) fn before(database: &Postgres, lines: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let url = database.server_url();
         let (_, place) = url.rsplit_once('@').unwrap();
@@ -55,7 +55,7 @@ impl Pooler {
     }
 
     /// The database's URL through it.
-    fn url(&self, database: &Postgres) -> String {
+    pub(crate) fn url(&self, database: &Postgres) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{}", self.port, database.name())
     }
 

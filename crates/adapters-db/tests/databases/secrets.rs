@@ -1,13 +1,17 @@
 //! A password stays out of every error of connecting, however the URL is wrong.
 
+use std::fmt::{Debug, Display};
+use std::net::TcpListener;
 use std::time::Duration;
 
-use adapters_db::{Database, DatabaseSettings};
+use adapters_db::{Database, DatabaseSettings, PasswordSource};
 use ports::testing::{id, ledger_policy};
 use tokio::runtime::Handle;
 
 use crate::deployment::at_noon;
-use crate::fixtures::{deployment_policy, server};
+use crate::fixtures::{Postgres, deployment_policy, server};
+use crate::pooler::Pooler;
+use crate::server::Server;
 
 /// The two halves of the planted password; neither may be shown.
 const HALVES: [&str; 2] = ["Pl4nted", "S3cret"];
@@ -44,6 +48,9 @@ fn urls() -> Vec<String> {
         "postgres://rescind:Pl4ntedS3cret",
         "postgres://rescind:Pl4ntedS3cret/rescind",
         "postgres://[Pl4ntedS3cret",
+        "postgres://rescind:Pl4nted%40S3cret@127.0.0.1:1,[::1]:1,no-such-host.invalid/rescind?target_session_attrs=read-write",
+        "postgres://rescind:Pl4nted%40S3cret@127.0.0.1:1,127.0.0.1:1/rescind?port=1,2,3",
+        "postgres://rescind:Pl4nted%40S3cret@%2Fnowhere/rescind",
         "postgres://127.0.0.1:1/rescind?password=Pl4nted%S3cret",
         "postgres://127.0.0.1:1/rescind?password=Pl4nted&S3cret",
         "postgres://127.0.0.1:1/rescind?password=Pl4nted=S3cret",
@@ -60,25 +67,35 @@ fn urls() -> Vec<String> {
     urls.push(with("nobody_with_this_name:Pl4nted%40S3cret", "rescind", ""));
     urls.push(with("postgres:Pl4nted%40S3cret", "no_database_with_this_name", ""));
     urls.push(with("postgres:Pl4nted%40S3cret", "postgres", "&options=-c%20no_such_setting%3Dx"));
+    // The server has no TLS.
+    urls.push(with("postgres:Pl4nted%40S3cret", "postgres", "&sslmode=require"));
+    urls.push(with("postgres:Pl4nted%40S3cret", "postgres", "&sslmode=verify-full&sslrootcert=%2Fnowhere"));
+    urls.push(with("postgres:Pl4nted%40S3cret", "postgres", "&target_session_attrs=standby"));
+    urls.push(with("postgres:Pl4nted%40S3cret", "postgres", "&channel_binding=require"));
     urls
+}
+
+/// An error as people see it, and as programmers do.
+fn shown(error: impl Display + Debug) -> String {
+    format!("{error} {error:?}")
 }
 
 /// What is said by a command; where there is time, also at the start and by a store that serves.
 fn said(settings: &DatabaseSettings, by_all: Option<&Handle>) -> Vec<String> {
     let database = match Database::open(settings) {
         Ok(database) => database,
-        Err(refused) => return vec![refused.to_string()],
+        Err(refused) => return vec![shown(refused)],
     };
     let mut said = Vec::new();
-    said.extend(database.migrate().err().map(|error| error.to_string()));
+    said.extend(database.migrate().err().map(shown));
     if let Some(runtime) = by_all {
-        said.extend(database.check_migrated().err().map(|error| error.to_string()));
-        said.extend(database.check_deployment(&deployment_policy()).err().map(|error| error.to_string()));
-        said.extend(database.adopt(&deployment_policy(), &at_noon()).err().map(|error| error.to_string()));
+        said.extend(database.check_migrated().err().map(shown));
+        said.extend(database.check_deployment(&deployment_policy()).err().map(shown));
+        said.extend(database.adopt(&deployment_policy(), &at_noon()).err().map(shown));
         let store = database.store(ledger_policy());
-        said.extend(runtime.block_on(store.check()).err().map(|error| error.to_string()));
-        said.extend(runtime.block_on(store.backlog()).err().map(|error| error.to_string()));
-        said.extend(runtime.block_on(store.find(&id("p1"))).err().map(|error| error.to_string()));
+        said.extend(runtime.block_on(store.check()).err().map(shown));
+        said.extend(runtime.block_on(store.backlog()).err().map(shown));
+        said.extend(runtime.block_on(store.find(&id("p1"))).err().map(shown));
     }
     assert!(!said.is_empty(), "a way to a database that is wrong leads there");
     said
@@ -88,9 +105,22 @@ fn said(settings: &DatabaseSettings, by_all: Option<&Handle>) -> Vec<String> {
 async fn f82_no_error_of_connecting_shows_a_piece_of_the_password() {
     let runtime = Handle::current();
     let mut ways = Vec::new();
+    // A server that never says a word, one that asks for another password, and a pooler that is not taken.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (mut asking, database) = (Server::new(), Postgres::migrated());
+    asking.start();
+    asking.make_role("planted", "another one");
+    let pooler = Pooler::before(&database, "pool_mode = transaction");
+    let not_taken = pooler.url(&database).replacen("postgres@", "postgres:Pl4nted%40S3cret@", 1);
+    let others = [
+        format!("postgres://rescind:Pl4nted%40S3cret@{}/rescind?application_name=planted", silent.local_addr().unwrap()),
+        format!("postgres:///planted?user=planted&host={}&password=Pl4nted%40S3cret&application_name=planted", asking.socket()),
+        format!("{not_taken}?application_name=planted"),
+    ];
     // Each way is waited for: together they take as long as the slowest.
-    for (number, url) in urls().into_iter().enumerate() {
-        for password in [None, Some("Pl4nted%@/:S3cret".to_owned())] {
+    for (number, url) in urls().into_iter().chain(others).enumerate() {
+        for password in [None, Some(Ok("Pl4nted%@/:S3cret".to_owned())), Some(Err("the file cannot be read".to_owned()))] {
+            let password = password.map(|password| PasswordSource::reading(move || password.clone()));
             let (settings, runtime) = (
                 DatabaseSettings { url: url.clone(), password, pool_size: 1, answer_budget: Duration::from_secs(6) },
                 runtime.clone(),
@@ -108,7 +138,17 @@ async fn f82_no_error_of_connecting_shows_a_piece_of_the_password() {
         all.extend(said);
     }
     // Each kind of failure was met: what is refused here, what libpq says, and what the server says.
-    for kind in ["database.url cannot be read", "could not translate host name", "Connection refused", "does not exist"] {
+    for kind in [
+        "database.url cannot be read",
+        "could not translate host name",
+        "Connection refused",
+        "does not exist",
+        "does not support SSL",
+        "timeout expired",
+        "password authentication failed",
+        "leads to a pooler",
+        "the file cannot be read",
+    ] {
         assert!(all.iter().any(|sentence| sentence.contains(kind)), "{kind}: {all:#?}");
     }
 }

@@ -81,6 +81,16 @@ impl Server {
         std::fs::write(self.folder.path().join("data/standby.signal"), "").unwrap();
     }
 
+    /// Makes a role that has to show this password; it owns a database of this name.
+    pub(crate) fn make_role(&self, name: &str, password: &str) {
+        self.says(&format!("create role {name} login password '{password}'"));
+        self.says(&format!("create database {name} owner {name}"));
+        let file = self.folder.path().join("data/pg_hba.conf");
+        let others = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, format!("local all {name} scram-sha-256\n{others}")).unwrap();
+        self.says("select pg_reload_conf()");
+    }
+
     /// Puts a setting in force at its next start.
     pub(crate) fn set(&self, line: &str) {
         let mut settings = OpenOptions::new().append(true).open(self.folder.path().join("data/postgresql.conf")).unwrap();

@@ -150,7 +150,7 @@ pub(crate) struct Setup {
     pub(crate) signer: Arc<dyn MessageSigner>,
     pub(crate) lanes: LaneSettings,
     pub(crate) gate_is_open: bool,
-    pub(crate) tls: Option<rustls::ServerConfig>,
+    pub(crate) tls: Option<adapters_http::ServerTls>,
 }
 
 impl Default for Setup {

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapters_http::tls_config;
+use adapters_http::ServerTls;
 use chrono::{DateTime, TimeDelta, Utc};
 use ports::testing::Wallet;
 use use_cases::LaneSettings;
@@ -461,7 +461,7 @@ pub(crate) fn tls_to(stream: TcpStream) -> rustls::StreamOwned<rustls::ClientCon
 
 #[test]
 fn https_is_answered_where_a_certificate_is_given() {
-    let tls = tls_config(CERTIFICATE, PRIVATE_KEY).unwrap();
+    let tls = ServerTls::from_pem(CERTIFICATE, PRIVATE_KEY).unwrap();
     let service = Service::with(Setup { tls: Some(tls), ..Setup::default() });
     let mut stream = tls_to(service.connect());
     stream.write_all(&Request::valid().bytes()).unwrap();
@@ -478,7 +478,7 @@ fn tls_that_cannot_work_is_refused_in_one_sentence() {
         (CERTIFICATE, CERTIFICATE),
         (CERTIFICATE, other_key),
     ] {
-        let sentence = tls_config(certificate, key).err().unwrap();
+        let sentence = ServerTls::from_pem(certificate, key).err().unwrap();
         assert!(sentence.ends_with('.') && !sentence.contains("MII"), "{sentence}");
     }
 }

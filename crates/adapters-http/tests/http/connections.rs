@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use adapters_http::tls_config;
+use adapters_http::ServerTls;
 use serde_json::json;
 
 use crate::alipayplus_side::{ID, Request, Response, SUCCESS, Service, Setup};
@@ -195,7 +195,7 @@ fn f69_a_request_behind_an_unasked_close_is_not_executed() {
 
 #[test]
 fn f68_the_same_holds_behind_tls() {
-    let service = Service::with(Setup { tls: Some(tls_config(CERTIFICATE, PRIVATE_KEY).unwrap()), ..Setup::default() });
+    let service = Service::with(Setup { tls: Some(ServerTls::from_pem(CERTIFICATE, PRIVATE_KEY).unwrap()), ..Setup::default() });
     // Strangers who begin TLS and go no further keep nobody waiting.
     let idle: Vec<TcpStream> = (0..600).map(|_| service.connect()).collect();
     let mut stream = tls_to(service.connect());

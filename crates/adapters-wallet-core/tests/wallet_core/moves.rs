@@ -159,3 +159,21 @@ async fn f71_a_connection_is_not_kept_for_a_call_that_may_outlive_its_minute() {
     let connections: Vec<_> = server.received().iter().map(|request| request.connection).collect();
     assert_eq!(connections, [1, 2, 3]);
 }
+
+/// A token that was exchanged is used by the next call, of every clone; the place and the times stay.
+#[tokio::test]
+async fn f81_a_new_token_comes_with_a_new_connection_and_a_broken_one_changes_nothing() {
+    let server = saying(done());
+    let with = |token: &str| CoreSettings { token: Some(token.to_owned()), ..settings(&server.url()) };
+    let core = WalletCore::new(&with("first")).unwrap();
+    let clone = core.clone();
+    assert_eq!(core.reverse(&refund()).await, ReversalOutcome::Done);
+    assert!(core.renewal(&with("no token")).is_err());
+    assert_eq!(clone.reverse(&refund()).await, ReversalOutcome::Done);
+    let elsewhere = CoreSettings { url: "http://elsewhere.invalid".to_owned(), timeout: Duration::ZERO, ..with("second") };
+    core.exchange(core.renewal(&elsewhere).unwrap());
+    assert_eq!(clone.reverse(&refund()).await, ReversalOutcome::Done);
+    let received = server.received();
+    let shown: Vec<_> = received.iter().map(|request| (request.connection, request.header("authorization").unwrap())).collect();
+    assert_eq!(shown, [(1, "Bearer first"), (1, "Bearer first"), (2, "Bearer second")]);
+}

@@ -46,7 +46,7 @@ pub(crate) async fn run(dir: Option<PathBuf>, once: bool) -> Result<ExitCode, Cl
     let settings = Settings::load(&Sources { file: Some(folder.settings()), flags: vec![], isolated: true })?;
     wiring::migrate(&settings, false, &|_| ())?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let Service { callback, wallet_api, servers, stop, keys: _ } = wiring::start(&settings, &clock)?;
+    let Service { callback, wallet_api, servers, stop, secrets: _ } = wiring::start(&settings, &clock)?;
     print_line(format_args!(
         "Keys, settings and database are in {}, the service's log in {}.",
         folder.path().display(),

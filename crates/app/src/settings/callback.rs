@@ -68,6 +68,10 @@ impl Tls {
         section.end(tls)?;
         Ok(Some(Self { certificate, private_key }))
     }
+
+    pub(crate) fn files(&self) -> [&SettingFile; 2] {
+        [&self.certificate, &self.private_key]
+    }
 }
 
 fn signing_key(section: &mut Section) -> Result<SigningKey, SettingError> {

@@ -92,6 +92,11 @@ impl CoreSection {
 }
 
 impl CoreSetting {
+    /// The files with what proves who is who.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &SettingFile> {
+        [&self.token, &self.ca, &self.client_certificate, &self.client_key].into_iter().flatten()
+    }
+
     fn read(section: &mut Section) -> Result<Self, SettingError> {
         let setting = Self {
             url: section.or("url", "http://127.0.0.1:9090", &HTTP_URL)?,

@@ -95,6 +95,19 @@ impl Settings {
         }
         Ok(Self { callback, wallet_api, database, core, policy, settlement, shown: root.close()?, sources: sources.clone() })
     }
+
+    /// Every file that holds a secret, a certificate or a key.
+    pub(crate) fn secret_files(&self) -> Vec<&SettingFile> {
+        let tls = [&self.callback.tls, &self.wallet_api.tls].into_iter().flatten().flat_map(Tls::files);
+        let core = [&self.core.funds, &self.core.payments].into_iter().flatten().flat_map(CoreSetting::files);
+        self.key_files().into_iter().chain(tls).chain(core).chain(&self.database.password).collect()
+    }
+
+    /// The files with the keys of messages and the tokens.
+    pub(crate) fn key_files(&self) -> Vec<&SettingFile> {
+        let clients = self.callback.keys.iter().map(|key| &key.file);
+        clients.chain([&self.callback.signing_key.file, &self.wallet_api.tokens]).collect()
+    }
 }
 
 impl WalletApiSettings {

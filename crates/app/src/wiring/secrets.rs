@@ -1,14 +1,15 @@
-//! What is made of the files with keys, tokens and certificates.
+//! What is made of the files with keys and tokens.
 
 use std::sync::Arc;
 
-use adapters_http::{Tokens, tls_config};
+use adapters_http::Tokens;
 use adapters_keys::{ClientKey, FileSigner, Keyring, MemoizedSigner, Reloadable, private_key_in_pem};
+use chrono::{DateTime, Utc};
 use ports::{MessageSigner, MessageVerifier};
-use rustls::ServerConfig;
 
 use crate::output::CliError;
-use crate::settings::{Settings, Tls};
+use crate::reload::{FreshPart, InForce, KeysInForce, PartName, SecretPart, ServedPart};
+use crate::settings::{SettingFile, Settings};
 
 /// The keys and tokens in force: they are exchanged while requests are answered. Clones share them.
 #[derive(Clone)]
@@ -19,16 +20,10 @@ pub(crate) struct Keys {
 }
 
 /// Keys and tokens as their files hold them now.
-pub(crate) struct FreshKeys {
+struct FreshKeys {
     signer: FileSigner,
     verifier: Keyring,
     tokens: Tokens,
-}
-
-/// TLS of the callback and of the wallet API, where they have it.
-pub(super) struct Certificates {
-    pub(super) callback: Option<ServerConfig>,
-    pub(super) wallet_api: Option<ServerConfig>,
 }
 
 impl Keys {
@@ -37,8 +32,13 @@ impl Keys {
         Ok(Self { signer: Reloadable::new(signer), verifier: Reloadable::new(verifier), tokens })
     }
 
+    /// As a part of the secrets, to be read again.
+    pub(crate) fn served(&self) -> ServedPart {
+        ServedPart { part: Box::new(self.clone()), certificates: Vec::new() }
+    }
+
     /// Puts other keys and tokens in force, for every request that looks at them from now on.
-    pub(crate) fn exchange(&self, FreshKeys { signer, verifier, tokens }: FreshKeys) {
+    fn exchange(&self, FreshKeys { signer, verifier, tokens }: FreshKeys) {
         self.tokens.exchange(&tokens);
         self.verifier.exchange(verifier);
         self.signer.exchange(signer);
@@ -58,9 +58,28 @@ impl Keys {
     }
 }
 
+impl SecretPart for Keys {
+    fn name(&self) -> PartName {
+        PartName::Keys
+    }
+
+    fn files<'a>(&self, settings: &'a Settings) -> Vec<&'a SettingFile> {
+        settings.key_files()
+    }
+
+    fn read(&self, settings: &Settings, _: DateTime<Utc>) -> Result<Option<FreshPart>, CliError> {
+        let fresh = FreshKeys::read(settings)?;
+        let callback = &settings.callback;
+        let client_keys: Vec<_> = callback.keys.iter().map(|key| format!("{} {}", key.client_id, key.version)).collect();
+        let keys = KeysInForce { signing_key: callback.signing_key.version, client_keys: client_keys.join(", ") };
+        let (in_force, these) = (InForce { keys: Some(keys), ..InForce::default() }, self.clone());
+        Ok(Some(FreshPart { in_force, exchange: Box::new(move || these.exchange(fresh)) }))
+    }
+}
+
 impl FreshKeys {
     /// Reads every file; one that is wrong spoils all.
-    pub(crate) fn read(settings: &Settings) -> Result<Self, CliError> {
+    fn read(settings: &Settings) -> Result<Self, CliError> {
         let key = &settings.callback.signing_key;
         let signer = FileSigner::from_pem(key.version, &key.file.read_wiped()?)
             .map_err(|error| key.file.wrong(format!("cannot be used: {error}")))?;
@@ -77,12 +96,6 @@ impl FreshKeys {
 /// With it every request of Alipay+ would be refused for good.
 const OWN_PUBLIC_KEY: &str = "holds the wallet's own public key, the one that belongs to callback.signing_key: upload that one to Alipay+, and \
                               save here the key that Alipay+ shows afterwards";
-
-impl Certificates {
-    pub(super) fn read(settings: &Settings) -> Result<Self, CliError> {
-        Ok(Self { callback: tls(settings.callback.tls.as_ref())?, wallet_api: tls(settings.wallet_api.tls.as_ref())? })
-    }
-}
 
 /// Each key is tried alone first, so that the sentence about a wrong one can name its file.
 fn keyring(settings: &Settings, own: &FileSigner) -> Result<Keyring, CliError> {
@@ -103,12 +116,4 @@ fn keyring(settings: &Settings, own: &FileSigner) -> Result<Keyring, CliError> {
         keys.push(key);
     }
     Keyring::new(keys).map_err(|error| CliError::new(format!("callback.clients cannot be used: {error}")))
-}
-
-fn tls(setting: Option<&Tls>) -> Result<Option<ServerConfig>, CliError> {
-    let Some(Tls { certificate, private_key }) = setting else { return Ok(None) };
-    let key = private_key_in_pem(&private_key.read_wiped()?);
-    let key = key.map_err(|error| private_key.wrong(format!("cannot be used: {error}")))?;
-    let config = tls_config(&certificate.read()?, key.as_bytes());
-    config.map(Some).map_err(|error| certificate.wrong(format!("cannot be used with its private_key_file: {error}")).into())
 }

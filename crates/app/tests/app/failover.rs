@@ -3,7 +3,7 @@
 // Servers of one's own are there already, for the store.
 #[allow(dead_code, reason = "the store's tests use the rest")]
 #[path = "../../../adapters-db/tests/databases/server.rs"]
-mod server;
+pub(crate) mod server;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -13,8 +13,8 @@ use testkit::partner::AlipayPlus;
 use testkit::process::Process;
 use testkit::{CLIENT_ID, Deployment, TestEngine};
 
-const RELOADED: &str = "keys are reloaded";
-const FAILED: &str = "keys could not be reloaded";
+const RELOADED: &str = "secrets are reloaded";
+const FAILED: &str = "secrets could not be reloaded";
 const OLD: (u32, &str) = (1, "alipayplus/wallet-private.pem");
 const NEW: (u32, &str) = (2, "alipayplus-2/wallet-private.pem");
 const WALLET_KEYS: [(u32, &str); 2] = [(1, "keys/wallet-public.pem"), (2, "keys-2/wallet-public.pem")];

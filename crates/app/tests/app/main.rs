@@ -4,6 +4,7 @@
 
 mod broken;
 mod faults;
+mod rotation;
 mod settlement;
 
 mod answered;

@@ -402,6 +402,8 @@ fn f82_no_command_shows_a_piece_of_a_database_s_password() {
         "postgres://rescind:Pl4nted?S3cret@127.0.0.1:1/rescind",
         "postgres://rescind:Pl4nted%40S3cret@127.0.0.1:1/rescind",
         "postgres://rescind:Pl4nted%40S3cret@no-such-host.invalid/rescind",
+        "postgres://rescind:Pl4nted%40S3cret@127.0.0.1:1,[::1]:1,no-such-host.invalid/rescind?target_session_attrs=read-write",
+        "postgres://rescind:Pl4nted%40S3cret@127.0.0.1:1/rescind?sslmode=verify-full&sslrootcert=%2Fnowhere",
         "postgres://127.0.0.1:1/rescind?password=Pl4nted%S3cret",
         "postgres://127.0.0.1:1/rescind?password=Pl4nted%25S3cret&sslmode=nonsense",
         "postgres://rescind:Pl4ntedS3cret",
@@ -415,10 +417,11 @@ fn f82_no_command_shows_a_piece_of_a_database_s_password() {
             &["config", "adopt"],
             &["migrate"],
             &["serve"],
+            &["backup", "--out", "copy"],
             &["explain", "p1"],
             &["reversals", "retry", "p1"],
         ] {
-            let output = rescind(dir.path(), args, &[("RESCIND__DATABASE__URL", url)]);
+            let output = rescind(dir.path(), args, &[("RESCIND__DATABASE__URL", url), ("RESCIND_LOG", "trace")]);
             let all = text(&output.stdout) + &text(&output.stderr);
             assert!(pieces.iter().all(|piece| !all.contains(piece)), "{args:?} {url}: {all}");
             said += &all;

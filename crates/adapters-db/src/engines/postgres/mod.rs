@@ -14,6 +14,7 @@ use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text};
 
+use crate::address::{Address, WithPassword};
 use crate::engine::{DueWindow, Engine, Locked, Lookups};
 use crate::pool::{Connections, Pools};
 use crate::rows::{CaseKey, CaseRow, LoadedRows};
@@ -47,8 +48,10 @@ pub(crate) const POSTGRES: Engine<PgConnection> = Engine {
 /// only be smaller. The rest of a larger pool lets a batch that has to wait for a lock hold up fewer others.
 fn pools(engine: &Engine<PgConnection>, settings: &DatabaseSettings) -> Result<Pools<PgConnection>, DatabaseError> {
     let DatabaseSettings { url, password, pool_size, .. } = settings;
-    let server = ServerUrl::parse(url, password.as_deref())?;
-    let all = Connections::to(&server.address(), settings, ("all", *pool_size), engine.beginning).hiding(server.secrets());
+    let server = ServerUrl::parse(url)?;
+    let password = password.clone().map(|source| (source, url::with_password as WithPassword));
+    let address = Address::secret(server.address(), password, server.secrets());
+    let all = Connections::to(address, settings, ("all", *pool_size), engine.beginning);
     Ok(Pools {
         writers: all.clone(),
         readers: all,

@@ -10,16 +10,15 @@ use crate::settings::DatabaseError;
 pub(super) const PATIENCE: &str = "connect_timeout=2&keepalives_idle=2&keepalives_interval=2&tcp_user_timeout=5000\
                                    &fallback_application_name=rescind";
 
-/// A URL that can be read in one way only, and the password beside it.
+/// A URL that can be read in one way only.
 pub(super) struct ServerUrl<'a> {
     url: &'a str,
-    password: Option<&'a str>,
     /// Passwords as they stand in the URL.
     written: Vec<&'a str>,
 }
 
 impl<'a> ServerUrl<'a> {
-    pub(super) fn parse(url: &'a str, password: Option<&'a str>) -> Result<Self, DatabaseError> {
+    pub(super) fn parse(url: &'a str) -> Result<Self, DatabaseError> {
         let written = passwords(url).ok_or_else(|| {
             DatabaseError(
                 "database.url cannot be read as postgres://USER:PASSWORD@HOST:PORT/NAME?KEY=VALUE: within its parts write each of \
@@ -27,25 +26,28 @@ impl<'a> ServerUrl<'a> {
                     .to_owned(),
             )
         })?;
-        Ok(Self { url, password, written })
+        Ok(Self { url, written })
     }
 
-    /// The URL with our patience and the password as parameters. Of two values libpq takes the last: the URL's own patience counts,
-    /// and not its password.
+    /// The URL with our patience as parameters. Of two values libpq takes the last: the URL's own patience counts.
     pub(super) fn address(&self) -> String {
         let (server, own) =
             self.url.split_once('?').map_or((self.url, String::new()), |(server, own)| (server, format!("&{own}")));
-        let encode = |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-        let password = self.password.map(|password| format!("&password={}", password.bytes().map(encode).collect::<String>()));
-        format!("{server}?{PATIENCE}{own}{}", password.unwrap_or_default())
+        format!("{server}?{PATIENCE}{own}")
     }
 
     /// What must never be shown: each password as it is, and as it is written.
     pub(super) fn secrets(&self) -> Vec<String> {
         let decoded = self.written.iter().map(|written| percent_decode_str(written).decode_utf8_lossy().into_owned());
-        let all = decoded.chain(self.written.iter().map(ToString::to_string)).chain(self.password.map(ToOwned::to_owned));
+        let all = decoded.chain(self.written.iter().map(ToString::to_string));
         all.filter(|secret| !secret.is_empty()).collect()
     }
+}
+
+/// An address with a password, which counts and not the one of the URL.
+pub(super) fn with_password(address: &str, password: &str) -> String {
+    let encode = |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    format!("{address}&password={}", password.bytes().map(encode).collect::<String>())
 }
 
 /// The passwords in the URL; `None` where it could be read in two ways.
@@ -95,7 +97,8 @@ mod tests {
     use super::*;
 
     fn address(url: &str, password: Option<&str>) -> String {
-        ServerUrl::parse(url, password).unwrap().address()
+        let address = ServerUrl::parse(url).unwrap().address();
+        password.map_or_else(|| address.clone(), |password| with_password(&address, password))
     }
 
     #[test]
@@ -116,9 +119,8 @@ mod tests {
             ("postgresql://r:p:ss@db/rescind", vec!["p:ss", "p:ss"]),
             ("postgres://db?user=r&password=p%25&sslpassword=q", vec!["p%", "q", "p%25", "q"]),
         ] {
-            assert_eq!(ServerUrl::parse(url, None).unwrap().secrets(), secrets, "{url}");
+            assert_eq!(ServerUrl::parse(url).unwrap().secrets(), secrets, "{url}");
         }
-        assert_eq!(ServerUrl::parse("postgres://db", Some("p")).unwrap().secrets(), ["p"]);
     }
 
     #[test]
@@ -141,7 +143,7 @@ mod tests {
             "postgres://db/rescind?secret",
             "postgres://db/rescind?Secret=1",
         ] {
-            let refused = ServerUrl::parse(url, None).err().expect(url).to_string();
+            let refused = ServerUrl::parse(url).err().expect(url).to_string();
             assert!(refused.starts_with("database.url cannot be read") && !refused.to_lowercase().contains("ret"), "{refused}");
         }
     }

@@ -14,6 +14,7 @@ use diesel::result::Error as DieselError;
 use diesel::sqlite::SqliteConnection;
 use domain::ReversalStateName;
 
+use crate::address::Address;
 use crate::engine::{DueWindow, Engine, Locked, Lookups};
 use crate::file::DatabaseFile;
 use crate::pool::{Connections, Pools};
@@ -63,12 +64,13 @@ fn pools(engine: &Engine<SqliteConnection>, settings: &DatabaseSettings) -> Resu
     if file.is_empty() || file.contains(":memory:") || file.starts_with("file:") {
         return Err(DatabaseError(format!("database.url is \"{url}\", but must be sqlite://FILE with the path of a file")));
     }
-    let (address, file) = (DatabaseFile::address(file), Arc::new(DatabaseFile::at(file)));
+    let address = || Address::complete(DatabaseFile::address(file));
+    let at = Arc::new(DatabaseFile::at(file));
     Ok(Pools {
-        writers: Connections::to(&address, settings, ("writing", 1), engine.beginning).on_file(&file),
-        readers: Connections::to(&address, settings, ("reading", settings.pool_size), engine.beginning).on_file(&file),
+        writers: Connections::to(address(), settings, ("writing", 1), engine.beginning).on_file(&at),
+        readers: Connections::to(address(), settings, ("reading", settings.pool_size), engine.beginning).on_file(&at),
         lanes: 1,
-        file: Some(file),
+        file: Some(at),
         unreachable: format!("database.url is \"{url}\", but its folder must exist and the file must be writable"),
     })
 }
