@@ -11,7 +11,9 @@ mod server;
 mod timestamps;
 mod wallet;
 
-pub use alipayplus::{Callback, CancelPayment, Message, result_codes, serve_callback, signature_header};
+pub use alipayplus::{
+    Callback, CancelPayment, Inquiries, InquiryPayment, Message, PaymentIds, result_codes, serve_callback, signature_header,
+};
 pub use ops::{Readiness, RenderedMetrics};
 pub use server::{Listening, tls_config};
 pub use wallet::{Tokens, WalletApi, openapi, serve_wallet_api};

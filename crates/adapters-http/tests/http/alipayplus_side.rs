@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{AccountId, Case, PaymentRequestId, PspId};
+use domain::{AccountId, Case, InquiryReply, PaymentInquiry, PaymentRequestId, PspId};
 use ports::testing::{ManualClock, MemoryStore, ledger_policy};
 use ports::{
     AccountStatement, Backlog, CancellationStore, CaseFile, Clock, LeasedLookup, LeasedReversal, MessageSigner, MessageVerifier,
@@ -122,6 +122,10 @@ impl CancellationStore for GatedStore {
         self.memory.find(id).await
     }
 
+    async fn inquire(&self, batch: Vec<PaymentInquiry>) -> Vec<Result<InquiryReply, UnavailableError>> {
+        self.memory.inquire(batch).await
+    }
+
     async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {
         self.memory.account(account, page).await
     }
@@ -189,6 +193,7 @@ impl Service {
         let address = listener.local_addr().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at("2026-01-01T19:04:06.789Z".parse().unwrap()));
         let callback = Callback {
+            inquiries: None,
             cancel_payment_path: PATH.into(),
             psp_id: PspId::parse(PSP).unwrap(),
             answer_budget: setup.answer_budget,
