@@ -93,6 +93,7 @@ pub(crate) async fn run(args: ConformanceArgs) -> Result<ExitCode, CommandError>
     }
     let setting = Arc::new(Setting {
         partner: AlipayPlus::new(partner)?,
+        inquirer: AlipayPlus::of_inquiries(partner)?,
         driver: driver.map(|driver| Box::new(driver) as Box<_>),
         terms: args.terms(),
         run,
@@ -145,6 +146,7 @@ impl ConformanceArgs {
         let file = |file: &PathBuf| file.display().to_string();
         let facts = vec![
             ("Wallet", partner.target.clone()),
+            ("Inquired at", or(&partner.inquiry_target, "nowhere: cases of inquiries are not run")),
             ("Client-Id", partner.client_id.clone()),
             ("pspId", partner.psp_id.clone()),
             ("acquirerId", partner.acquirer_id.clone()),
@@ -159,7 +161,12 @@ impl ConformanceArgs {
             ("Period over", self.terms().period_over),
             ("Only", if self.only.is_empty() { "every case".to_owned() } else { self.only.join(", ") }),
         ];
-        Ok(Subject { suite: "conformance", title: "Conformance of a wallet's cancelPayment", note: NOTE, facts })
+        Ok(Subject {
+            suite: "conformance",
+            title: "Conformance of a wallet's cancelPayment and inquiryPayment",
+            note: NOTE,
+            facts,
+        })
     }
 }
 

@@ -204,10 +204,12 @@ fn setting(args: &RunArgs) -> Result<Setting, CommandError> {
     let partner = args.partner.partner()?;
     let mut partners = vec![AlipayPlus::new(&partner)?];
     if let Some(target) = &args.and_target {
-        partners.push(AlipayPlus::new(&Partner { target: target.clone(), ..partner })?);
+        partners.push(AlipayPlus::new(&Partner { target: target.clone(), ..partner.clone() })?);
     }
+    let inquirer = AlipayPlus::of_inquiries(&partner)?;
     Ok(Setting {
         partners,
+        inquirer,
         wallet_api: args.wallet.wallet_api.clone(),
         wallet_token: args.wallet.token()?,
         core: args.core.clone(),
