@@ -35,15 +35,13 @@ pub(crate) const RETRY_AFTER: [Duration; 8] = [
 /// Who calls whom, and with which keys.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct PartnerArgs {
-    /// A file in TOML with any of target, inquiry_target, client_id, key, wallet_key, psp_id and acquirer_id; the options go before it
+    /// A file in TOML with any of target, inquiry_target, client_id, key, wallet_key, psp_id and acquirer_id; the options go
+    /// before it
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
-    /// The full address of the wallet's cancelPayment
+    /// The full address of the wallet's endpoint that is called: cancelPayment, or for inquiry inquiryPayment
     #[arg(long, value_name = "URL", required_unless_present = "profile")]
     target: Option<String>,
-    /// The full address of the wallet's inquiryPayment [default: none; nothing is inquired]
-    #[arg(long, value_name = "URL")]
-    inquiry_target: Option<String>,
     /// The Client-Id that Alipay+ sends
     #[arg(long, value_name = "ID", required_unless_present = "profile")]
     client_id: Option<String>,
@@ -65,6 +63,21 @@ pub(crate) struct PartnerArgs {
     /// The only authorities that an HTTPS target's certificate may come from [default: the system's]
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// Where inquiries go, beside cancels.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct InquiryArgs {
+    /// The full address of the wallet's inquiryPayment [default: the profile's; without one nothing is inquired]
+    #[arg(long, value_name = "URL")]
+    inquiry_target: Option<String>,
+}
+
+impl InquiryArgs {
+    /// The partner with the address that the option has, or else the profile.
+    pub(crate) fn of(&self, partner: Partner) -> Partner {
+        Partner { inquiry_target: self.inquiry_target.clone().or(partner.inquiry_target), ..partner }
+    }
 }
 
 /// Who calls whom, once it is all known.
@@ -111,7 +124,22 @@ impl PartnerArgs {
     /// # Errors
     /// Where the profile cannot be read, and where neither has one of the six.
     pub(crate) fn partner(&self) -> Result<Partner, CommandError> {
-        let profile = self.profile.as_deref().map(Profile::from_file).transpose()?.unwrap_or_default();
+        self.partner_by(self.profile()?)
+    }
+
+    /// The same, where inquiryPayment is called and nothing else: the profile has it as inquiry_target.
+    pub(crate) fn partner_of_inquiries(&self) -> Result<Partner, CommandError> {
+        let profile = self.profile()?;
+        let lacks = || CommandError::new("the profile has no inquiry_target, and neither is there an option --target");
+        let target = self.target.clone().or(profile.inquiry_target.clone()).ok_or_else(lacks)?;
+        self.partner_by(Profile { target: Some(target), ..profile })
+    }
+
+    fn profile(&self) -> Result<Profile, CommandError> {
+        Ok(self.profile.as_deref().map(Profile::from_file).transpose()?.unwrap_or_default())
+    }
+
+    fn partner_by(&self, profile: Profile) -> Result<Partner, CommandError> {
         let lacks = |name: &str| {
             CommandError::new(format!("the profile has no {name}, and neither is there an option --{}", name.replace('_', "-")))
         };
@@ -120,7 +148,7 @@ impl PartnerArgs {
             |option: &Option<PathBuf>, profile: Option<PathBuf>, name| option.clone().or(profile).ok_or_else(|| lacks(name));
         Ok(Partner {
             target: text(&self.target, profile.target, "target")?,
-            inquiry_target: self.inquiry_target.clone().or(profile.inquiry_target),
+            inquiry_target: profile.inquiry_target,
             client_id: text(&self.client_id, profile.client_id, "client_id")?,
             key: file(&self.key, profile.key, "key")?,
             key_version: self.key_version,
@@ -209,7 +237,12 @@ impl AlipayPlus {
 
     /// A signed request with this body, as Alipay+ sends it now.
     pub(crate) fn request(&self, body: impl Into<Vec<u8>>) -> Result<Request, CommandError> {
-        let Target { authority, uri, .. } = self.dialer.target();
+        self.request_to(&self.dialer.target().uri, body)
+    }
+
+    /// The same to another URI of the same host.
+    pub(crate) fn request_to(&self, uri: &str, body: impl Into<Vec<u8>>) -> Result<Request, CommandError> {
+        let authority = &self.dialer.target().authority;
         let request = Request::new("POST", uri, authority, body);
         let time = request_time(now());
         let content = Content { method: "POST", uri, client_id: &self.client_id, time: &time, body: &request.body };

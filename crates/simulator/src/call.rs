@@ -19,8 +19,8 @@ pub(crate) struct CallArgs {
     payment_request_id: String,
 }
 
-/// Cancels once, and prints the request and its answer as they went over the wire. Succeeds where the answer is signed by the wallet,
-/// whatever it says.
+/// Cancels once, and prints the request and its answer as they went over the wire. Succeeds where the answer is signed by the
+/// wallet, whatever it says.
 pub(crate) async fn cancel(args: CallArgs) -> Result<ExitCode, CommandError> {
     let alipayplus = AlipayPlus::new(&args.partner.partner()?)?;
     let (request, response, took) = exchange(&alipayplus, &args.payment_request_id, TIMEOUT).await?;
@@ -31,9 +31,7 @@ pub(crate) async fn cancel(args: CallArgs) -> Result<ExitCode, CommandError> {
 
 /// Inquires once, and prints as much.
 pub(crate) async fn inquire(args: CallArgs) -> Result<ExitCode, CommandError> {
-    let alipayplus = AlipayPlus::of_inquiries(&args.partner.partner()?)?;
-    let lacks = || CommandError::new("--inquiry-target is missing: it is the full address of the wallet's inquiryPayment");
-    let alipayplus = alipayplus.ok_or_else(lacks)?;
+    let alipayplus = AlipayPlus::new(&args.partner.partner_of_inquiries()?)?;
     let (request, response, took) = exchange(&alipayplus, &args.payment_request_id, INQUIRY_TIMEOUT).await?;
     let inquired = alipayplus.read_inquiry((&request.method, request.uri()), &response).map_err(unusable)?;
     let message = &inquired.payment.as_ref().unwrap_or(&inquired.result).message;

@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicU32;
 use chrono::{DateTime, FixedOffset, TimeDelta};
 use clap::Args;
 
-use crate::alipayplus::{AlipayPlus, Partner, PartnerArgs};
+use crate::alipayplus::{AlipayPlus, InquiryArgs, Partner, PartnerArgs};
 use crate::clock::now;
 use crate::output::{CommandError, say};
 use crate::peer::{Peer, only_token, pay_token};
@@ -40,6 +40,8 @@ pub(crate) struct ConformanceArgs {
     list: bool,
     #[command(flatten)]
     partner: Option<PartnerArgs>,
+    #[command(flatten)]
+    inquiries: InquiryArgs,
     /// The wallet API, by which cases make payments and see the money [default: none; such cases are not run]
     #[arg(long, value_name = "URL", requires = "wallet_token_file")]
     wallet_api: Option<String>,
@@ -84,7 +86,7 @@ pub(crate) async fn run(args: ConformanceArgs) -> Result<ExitCode, CommandError>
         }
         return Ok(ExitCode::SUCCESS);
     };
-    let (partner, chosen) = (&partner.partner()?, chosen(&args.only)?);
+    let (partner, chosen) = (&args.inquiries.of(partner.partner()?), chosen(&args.only)?);
     let subject = args.subject(partner)?;
     let driver = args.driver(partner)?;
     let run = format!("sim{:x}", now().timestamp_micros());

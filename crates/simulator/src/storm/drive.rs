@@ -109,8 +109,8 @@ impl Driver {
         Ok(())
     }
 
-    /// Sends the identical cancel again and again until S or F, or until the storm ends. Each is inquired about while it is on its way,
-    /// and once more when it was answered for good.
+    /// Sends the identical cancel again and again until S or F, or until the storm ends. Each is inquired about while it is on
+    /// its way, and once more when it was answered for good.
     async fn until_final(&mut self, story: &mut Story) -> Result<(), CommandError> {
         let (setting, mut inquirer) = (Arc::clone(&self.setting), self.inquirer.take());
         let ended = self.until_final_beside(story, (&setting, &mut inquirer)).await;

@@ -47,7 +47,8 @@ impl Bench {
         read.map_err(|why| CaseError::Wrong(format!("Alipay+ cannot use the answer: {why}")))
     }
 
-    /// An inquiry has to be answered this, of the payment or of the call. What the wallet does not know for a moment is asked again.
+    /// An inquiry has to be answered this, of the payment or of the call. What the wallet does not know for a moment is asked
+    /// again.
     pub(crate) async fn expect_asked(&self, request: Request, brief: &str) -> Verdict {
         let mut inquired = self.ask(&request).await?;
         for wait in RETRY_AFTER.iter().take(RETRIES) {

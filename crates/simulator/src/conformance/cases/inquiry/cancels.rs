@@ -13,7 +13,8 @@ use crate::suite::verdict::{Verdict, check};
 /// How often inquiries and a cancel meet.
 const ROUNDS: usize = 8;
 
-/// What was sent after the S is closed. What was sent before may be anything that was true, and is never true again after it was closed.
+/// What was sent after the S is closed. What was sent before may be anything that was true, and is never true again after it was
+/// closed.
 fn in_order(answered: Instant, heard: &[(Instant, String)]) -> Verdict {
     let mut was_closed = false;
     for (sent, brief) in heard {
