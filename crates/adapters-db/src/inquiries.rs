@@ -33,7 +33,7 @@ pub(crate) fn inquire_all<C: SqlConnection>(
         read => read,
     };
     let rows = rows.map_err(|error| unavailable(&error))?;
-    // What was read of a file that had just gone is no answer.
+    // What was read of a file that had just gone is not known to be true.
     store.readers.check_file()?;
     let cases: BTreeMap<String, Result<InquiredCase, InconsistentRowError>> =
         rows.into_iter().map(|row| (row.payment_request_id.clone().into_owned(), row.inquired())).collect();
@@ -46,8 +46,8 @@ pub(crate) fn inquire_all<C: SqlConnection>(
     Ok(batch.iter().map(reply).collect())
 }
 
-/// The rows as last committed. That a payment is closed is told for ever, so where commits wait for a standby it has to be there: somebody
-/// may have cancelled the wait of the commit that closed it.
+/// The rows as last committed. That a payment is closed is told for ever, so where commits wait for a standby it has to be there:
+/// somebody may have cancelled the wait of the commit that closed it.
 fn read_rows<C: SqlConnection>(loan: &mut Loan<C>, keys: &[CaseKey<'_>]) -> Result<Vec<CaseRow<'static>>, DieselError> {
     let (connection, session) = loan.parts();
     let read = connection.case_rows(keys).and_then(|rows| {

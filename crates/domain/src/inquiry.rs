@@ -1,5 +1,5 @@
-//! `inquiryPayment`: what is asked, what is looked at, and the table of what is answered. `docs/develop/decisions.md` shows the same
-//! table, and a test compares the two.
+//! `inquiryPayment`: what is asked, what is looked at, and the table of what is answered. `docs/develop/decisions.md` shows the
+//! same table, and a test compares the two.
 
 use chrono::{DateTime, Utc};
 
@@ -46,7 +46,7 @@ pub struct InquiredCase {
     pub cancellation: Option<Cancellation>,
 }
 
-/// What Alipay+ is told of a payment that succeeded.
+/// What is said to Alipay+ about a payment that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaidPayment {
     /// The wallet's own id of the payment, where a result named it.
@@ -65,8 +65,8 @@ pub enum InquiryReply {
     Answered(InquiryRule),
     /// The caller asks the wallet core for the payment, and inquires again with what that came to.
     LookUp,
-    /// The payment is cancelled, which is the answer for ever. Nobody here knows of a success: the caller answers, and asks the wallet
-    /// core whether it took the money since.
+    /// The payment is cancelled, which is the answer for ever. Nobody here knows of a success: the caller answers, and asks the
+    /// wallet core whether it took the money since.
     CancelledUnseen,
 }
 
@@ -153,7 +153,7 @@ impl InquiryRule {
         }
     }
 
-    /// What a payment is, as far as it is no cancel's affair.
+    /// What a payment is, where no cancel changes that.
     pub(crate) fn of_payment(payment: &Payment) -> Self {
         match &payment.status {
             PaymentStatus::InProgress => Self::InProgress,
@@ -214,9 +214,9 @@ pub(crate) fn of_record(payment: Option<&Payment>, cancellation: Option<&Cancell
 }
 
 impl Case {
-    /// What `inquiryPayment` must say from the commit that made this case: F `ORDER_IS_CLOSED` once a cancellation is answered for good, and
-    /// U as long as it is not. A refused cancel leaves the payment what it is; what refunds gave back in full of a payment that was never
-    /// seen is closed.
+    /// What `inquiryPayment` must say from the commit that made this case: F `ORDER_IS_CLOSED` once a cancellation is answered
+    /// for good, and U as long as it is not. A refused cancel leaves the payment what it is; what refunds gave back in full of a
+    /// payment that was never seen is closed.
     #[must_use]
     pub fn inquiry(&self) -> Inquiry {
         let (payment, cancellation) = (self.payment.as_ref(), self.cancellation.as_ref());

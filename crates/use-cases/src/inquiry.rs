@@ -49,8 +49,8 @@ impl fmt::Display for NoInquiryError {
 
 impl std::error::Error for NoInquiryError {}
 
-/// Says what is known of a payment, until `deadline` at the latest. It changes nothing, but where a cancelled payment turns out to have
-/// succeeded: that money goes back.
+/// Says what is known of a payment, until `deadline` at the latest. It changes nothing, but where a cancelled payment turns out
+/// to have succeeded: that money goes back.
 ///
 /// Where the wallet core has to be asked, the case is read once more afterwards: a cancel that was answered meanwhile is not
 /// contradicted by what the core said before.
@@ -120,7 +120,8 @@ fn not_begun() -> &'static str {
     "too many lookups are running"
 }
 
-/// Asks the wallet core for a payment that is cancelled, as a task that outlives its caller. Where there is no room the next inquiry asks.
+/// Asks the wallet core for a payment that is cancelled, as a task that outlives its caller. Where there is no room the next
+/// inquiry asks.
 fn spawn_lookup(ports: &Arc<Ports>, id: &PaymentRequestId) {
     let Some(payments) = payments(ports).cloned() else { return };
     let Ok(permit) = Arc::clone(&ports.lookups_of_inquiries).try_acquire_owned() else {

@@ -1,5 +1,5 @@
-//! Inquiries gather as commands do: while one statement reads, the next batch comes together by itself. So however many ask at once, they
-//! take one connection from those that decide.
+//! Inquiries gather as commands do: while one statement reads, the next batch comes together by itself. So however many ask at
+//! once, they take one connection from those that decide.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ const QUEUE: usize = 10_000;
 /// How many are read with one statement at most.
 const BATCH: usize = 128;
 
-type Reply = Result<InquiryReply, UnavailableError>;
+type ReadResult = Result<InquiryReply, UnavailableError>;
 
 /// Why an inquiry was not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(crate) enum ReadError {
 /// An inquiry with the way back to its caller.
 struct QueuedInquiry {
     inquiry: PaymentInquiry,
-    reply: oneshot::Sender<Reply>,
+    reply: oneshot::Sender<ReadResult>,
 }
 
 /// The way in. Its task ends with it: nothing that an inquiry begins has to be finished.
@@ -57,7 +57,7 @@ impl InquiryLane {
 async fn read_all(store: Arc<dyn CancellationStore>, mut queued: mpsc::Receiver<QueuedInquiry>) {
     let mut gathered = Vec::with_capacity(BATCH);
     while queued.recv_many(&mut gathered, BATCH).await > 0 {
-        // Whoever has gone was answered U, and nothing would hear the reply.
+        // A caller that has gone was answered U, and would not hear the reply.
         let waiting = gathered.drain(..).filter(|queued: &QueuedInquiry| !queued.reply.is_closed());
         let (batch, replies): (Vec<_>, Vec<_>) = waiting.map(|queued| (queued.inquiry, queued.reply)).unzip();
         if batch.is_empty() {

@@ -206,6 +206,18 @@ mod tests {
     }
 
     #[test]
+    fn f92_every_code_of_an_inquiry_is_counted_from_0() {
+        let reasons = FailureReason::ALL.iter().map(|reason| Some(*reason)).chain([None]);
+        let inquiries = [Inquiry::Closed, Inquiry::Paid, Inquiry::InProcess, Inquiry::Unknown];
+        let given = inquiries.into_iter().chain(reasons.map(Inquiry::Failed)).map(of_inquiry);
+        let given: Vec<_> = given.chain([OVERLOADED.code, NOT_READ.code]).collect();
+        assert!(given.iter().all(|code| INQUIRED.contains(code)), "{given:?}");
+        assert!(INQUIRED.iter().all(|code| given.contains(code)), "{given:?}");
+        let each: std::collections::BTreeSet<_> = INQUIRED.iter().map(|code| code.name).collect();
+        assert_eq!(each.len(), INQUIRED.len());
+    }
+
+    #[test]
     fn f92_every_code_of_an_answer_is_counted_from_0() {
         let refusals = [
             Refusal::DifferentRequest,

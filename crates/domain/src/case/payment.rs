@@ -96,8 +96,8 @@ pub enum PaymentStatus {
 }
 
 spelled! {
-    /// Why a payment failed, by the codes that `inquiryPayment` has for it ("Respond to payment inquiry" of Alipay+'s guides). None of
-    /// them says that the payment is closed: only a cancel does.
+    /// Why a payment failed, by the codes that `inquiryPayment` has for it ("Respond to payment inquiry" of Alipay+'s guides).
+    /// None of them says that the payment is closed: only a cancel does.
     FailureReason {
         /// Declined for risk.
         RiskReject = "RISK_REJECT",

@@ -47,8 +47,8 @@ fn of_found(policy: &Policy, case: &InquiredCase, (inquiry, found): (&PaymentInq
     }
 }
 
-/// The wallet core has the payment of a case that is cancelled. A success that nobody here knew of goes back, as one that the wallet
-/// reports does: what was answered stays. What contradicts the record is left to an operator.
+/// The wallet core has the payment of a case that is cancelled. A success that nobody here knew of goes back, as one that the
+/// wallet reports does: what was answered stays. What contradicts the record is left to an operator.
 pub(super) fn find_after_cancel(policy: &Policy, case: &Case, found: &CorePayment, at: DateTime<Utc>) -> Decision {
     let stands = CommandReply::Done(Disposition::Stands);
     let is_anothers = policy.results.compares_acquirers() && case.is_foreign_to(&found.payment.acquirer_id);

@@ -16,7 +16,8 @@ use crate::alipayplus::callback::{Callback, CallbackEndpoint, Outgoing, alipaypl
 use crate::alipayplus::result_codes::{self, ApiResult, MALFORMED_INQUIRY, NOT_READ, OVERLOADED};
 use crate::alipayplus::signed::{Message, Signed};
 
-/// How long an inquiry may take from its head's arrival until its answer is known, where `answer_budget` is not less; Alipay+ waits 5 s.
+/// How long an inquiry may take from its head's arrival until its answer is known, where `answer_budget` is not less; Alipay+
+/// waits 5 s.
 const BUDGET: Duration = Duration::from_secs(4);
 
 /// The body of an `inquiryPayment` request.
