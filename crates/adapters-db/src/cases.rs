@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::result::Error as DieselError;
-use domain::{AccountId, Case, Currency, EntryKind, PaymentRequestId, ReversalStateName};
+use domain::{AccountId, Case, Currency, EntryKind, PaymentInquiry, PaymentRequestId, ReversalStateName};
 use ports::{
     AccountStatement, Backlog, CancellationStore, CaseFile, LeasedLookup, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
     StoreState, UnavailableError,
@@ -14,6 +14,7 @@ use ports::{
 
 use crate::batch::{Outcomes, decide_or_replay};
 use crate::engine::{Engine, SqlConnection};
+use crate::inquiries::{InquiryReplies, inquire_all};
 use crate::leases::{hasten_lookups, lease_due, lease_lookups};
 use crate::pool::{Loan, unavailable};
 use crate::rows::{CaseKey, EntryRow, EventRow, InconsistentRowError, RowRef, inconsistent};
@@ -104,6 +105,12 @@ impl<C: SqlConnection> CancellationStore for SqlStore<C> {
         let Some(case) = case.filter(|case| !case.is_unknown()) else { return Ok(None) };
         let lines = timeline.into_iter().map(EventRow::into_entries).collect::<Result<Vec<_>, _>>().map_err(inconsistent)?;
         Ok(Some(CaseFile { case, timeline: lines.into_iter().flatten().collect() }))
+    }
+
+    async fn inquire(&self, batch: Vec<PaymentInquiry>) -> InquiryReplies {
+        let (store, size) = (self.clone(), batch.len());
+        let answered = self.readers.blocking(move |deadline| inquire_all(&store, &batch, deadline)).await;
+        answered.unwrap_or_else(|unavailable| vec![Err(unavailable); size])
     }
 
     async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {

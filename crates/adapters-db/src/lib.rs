@@ -18,6 +18,7 @@ mod engine;
 mod engines;
 mod file;
 mod history;
+mod inquiries;
 mod leases;
 mod metrics;
 mod migrations;

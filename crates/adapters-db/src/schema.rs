@@ -17,6 +17,7 @@ diesel::table! {
         completed_at -> Nullable<BigInt>,
         fee_value -> Nullable<BigInt>,
         fee_currency -> Nullable<Text>,
+        failure_reason -> Nullable<Text>,
         cancellation -> Nullable<Text>,
         cancel_acquirer_id -> Nullable<Text>,
         first_received_at -> Nullable<BigInt>,

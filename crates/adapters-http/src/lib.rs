@@ -12,7 +12,9 @@ mod timestamps;
 mod tls;
 mod wallet;
 
-pub use alipayplus::{Callback, CancelPayment, Message, result_codes, serve_callback, signature_header};
+pub use alipayplus::{
+    Callback, CancelPayment, Inquiries, InquiryPayment, Message, PaymentIds, result_codes, serve_callback, signature_header,
+};
 pub use ops::{Readiness, RenderedMetrics};
 pub use server::Listening;
 pub use tls::ServerTls;

@@ -73,7 +73,7 @@ impl PaymentBody {
             payment_id: self.payment_id.map(|id| identifier("paymentId", PaymentId::parse(id))).transpose()?,
             status: match self.status.as_str() {
                 "S" => PaymentStatus::Succeeded { completed_at, fee: None },
-                "F" => PaymentStatus::Failed { completed_at },
+                "F" => PaymentStatus::Failed { completed_at, reason: None },
                 "U" => PaymentStatus::InProgress,
                 _ => return Err(wrong("status", "must be \"S\", \"F\" or \"U\"")),
             },

@@ -95,7 +95,10 @@ fn about_payment(policy: &Policy, payment: &Payment) -> Vec<String> {
     let status = match &payment.status {
         PaymentStatus::InProgress => "in progress (U)".to_owned(),
         PaymentStatus::Succeeded { completed_at, .. } => format!("succeeded (S) at {}", time(*completed_at)),
-        PaymentStatus::Failed { completed_at } => format!("failed (F) at {}", time(*completed_at)),
+        PaymentStatus::Failed { completed_at, reason } => {
+            let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+            format!("failed (F) at {}{reason}", time(*completed_at))
+        }
     };
     let end = time(policy.period.end(payment.initiated_at));
     vec![

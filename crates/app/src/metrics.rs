@@ -33,7 +33,18 @@ enum Kind {
 
 /// Every metric: its name, its kind with its unit, and what it says.
 const METRICS: &[(&str, Kind, Unit, &str)] = &[
-    ("rescind_answers_total", Kind::Counter, Unit::Count, "Signed answers to Alipay+, by result_status and result_code."),
+    (
+        "rescind_answers_total",
+        Kind::Counter,
+        Unit::Count,
+        "Signed answers to Alipay+, by result_status and result_code; without those to well-signed inquiries.",
+    ),
+    (
+        "rescind_inquiry_answers_total",
+        Kind::Counter,
+        Unit::Count,
+        "Signed answers to well-signed inquiries, by result_status and result_code of the payment, or of the call where there is none.",
+    ),
     (
         "rescind_answers_unsigned_total",
         Kind::Counter,
@@ -53,6 +64,12 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
         Kind::Histogram(ANSWER_BUCKETS),
         Unit::Seconds,
         "From the arrival of a well-signed cancel's head until its answer is signed.",
+    ),
+    (
+        "rescind_inquiry_seconds",
+        Kind::Histogram(ANSWER_BUCKETS),
+        Unit::Seconds,
+        "From the arrival of a well-signed inquiry's head until its answer is signed.",
     ),
     (
         "rescind_time_to_money_seconds",
@@ -175,8 +192,14 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
     ("rescind_build_info", Kind::Gauge, Unit::Count, "Always 1, by version."),
 ];
 
-/// Starts counting, once in a process, and returns what renders the counts. Answers have one of `codes`: a status and a code.
-pub(crate) fn start(codes: &[(&'static str, &'static str)]) -> Result<impl Fn() -> String + Send + Sync + 'static, CliError> {
+/// The labels of answers: a status and a code.
+pub(crate) struct AnswerCodes {
+    pub(crate) cancels: Vec<(&'static str, &'static str)>,
+    pub(crate) inquiries: Vec<(&'static str, &'static str)>,
+}
+
+/// Starts counting, once in a process, and returns what renders the counts. Answers have one of `codes`.
+pub(crate) fn start(codes: &AnswerCodes) -> Result<impl Fn() -> String + Send + Sync + 'static, CliError> {
     let cannot = |error: &dyn std::fmt::Display| CliError::new(format!("metrics cannot start: {error}"));
     let mut builder = PrometheusBuilder::new();
     for (name, kind, _, _) in METRICS {
@@ -210,9 +233,12 @@ pub(crate) fn start(codes: &[(&'static str, &'static str)]) -> Result<impl Fn() 
 }
 
 /// An alert on a counter's growth does not see the step from no series to 1. So each series that can be there is there from the beginning.
-fn count_from_zero(codes: &[(&'static str, &'static str)]) {
-    for (result_status, result_code) in codes.iter().copied() {
+fn count_from_zero(codes: &AnswerCodes) {
+    for (result_status, result_code) in codes.cancels.iter().copied() {
         counter!("rescind_answers_total", "result_status" => result_status, "result_code" => result_code).absolute(0);
+    }
+    for (result_status, result_code) in codes.inquiries.iter().copied() {
+        counter!("rescind_inquiry_answers_total", "result_status" => result_status, "result_code" => result_code).absolute(0);
     }
     for status in ["400", "404", "408", "413", "429", "503"] {
         counter!("rescind_answers_unsigned_total", "status" => status).absolute(0);

@@ -15,7 +15,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 pub(crate) use adapters_db::{Acceptance, Backup, Migrated};
 use adapters_db::{AdoptionRequest, Database, DatabaseError, DatabaseSettings, DeploymentPolicy, MigrationRun};
-use adapters_http::{Callback, Listening, Readiness, WalletApi, result_codes, serve_callback, serve_wallet_api};
+use adapters_http::{Callback, Inquiries, Listening, Readiness, WalletApi, result_codes, serve_callback, serve_wallet_api};
 use adapters_keys::KeyPair;
 use chrono::TimeDelta;
 use domain::FundsKind;
@@ -26,7 +26,7 @@ use tracing::{error, warn};
 use use_cases::{LaneSettings, Lanes, Ports, watch_history};
 
 use crate::clock::SystemClock;
-use crate::metrics;
+use crate::metrics::{self, AnswerCodes};
 use crate::output::CliError;
 use crate::reload::ServedPart;
 use crate::settings::{Settings, SynchronousStandby};
@@ -156,9 +156,10 @@ pub(crate) fn check(settings: &Settings) -> Result<(), CliError> {
     [CALLBACK, WALLET_API].into_iter().try_for_each(|listener| certificates::check(listener, settings, now))
 }
 
-/// The status and the code of each result that Alipay+ can be answered.
-fn answer_codes() -> [(&'static str, &'static str); result_codes::ANSWERED.len()] {
-    result_codes::ANSWERED.map(|code| (code.status.as_str(), code.name))
+/// The status and the code of each result that Alipay+ can be answered: to cancels, and to inquiries.
+fn answer_codes() -> AnswerCodes {
+    let labels = |codes: &[result_codes::ResultCode]| codes.iter().map(|code| (code.status.as_str(), code.name)).collect();
+    AnswerCodes { cancels: labels(&result_codes::ANSWERED), inquiries: labels(&result_codes::INQUIRED) }
 }
 
 /// A new key pair.
@@ -190,6 +191,11 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
         freshness: settings.callback.freshness,
         ports: Arc::clone(&ports),
         signer: keys.signer(),
+        inquiries: settings.callback.inquiry_payment_path.clone().map(|path| Inquiries {
+            path,
+            signer: keys.signer(),
+            signer_of_paid: keys.signer(),
+        }),
         verifier: keys.verifier(),
     };
     let days = database.settlements(settings.policy.clone());

@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    AcquirerId, CorePayment, DayClosing, Jitter, LookupAttempt, Money, Payment, PaymentId, PaymentRequestId, RefundRequestId,
-    ReversalOutcome,
+    AcquirerId, CorePayment, DayClosing, FailureReason, Jitter, LookupAttempt, Money, Payment, PaymentId, PaymentRequestId,
+    RefundRequestId, ReversalOutcome,
 };
 
 /// One command on one case: every endpoint and worker comes down to it.
@@ -57,6 +57,8 @@ pub enum Action {
     DecideDeferred(LookupEnd),
     /// The wallet core answers again: the next lookup of a deferred cancel is due at this moment, unless it is due before.
     LookUpBy(DateTime<Utc>),
+    /// An inquiry was answered that the payment is cancelled, and the wallet core has the payment.
+    FindAfterCancel(Box<CorePayment>),
     /// An operator has the deployment served with other settings, while the payment can still be cancelled.
     Adopt(Adoption),
     /// A day is closed, which accounts for what completed and is not accounted for yet.
@@ -73,6 +75,7 @@ impl Action {
             Self::LeaseAttempt | Self::CompleteAttempt(_) | Self::Settle(_) | Self::Adopt(_) => false,
             Self::Retry | Self::Park { .. } | Self::Resolve { .. } => false,
             Self::LeaseLookup | Self::DecideDeferred(_) | Self::LookUpBy(_) => false,
+            Self::FindAfterCancel(_) => false,
         }
     }
 }
@@ -201,6 +204,8 @@ pub struct PayResult {
     pub payment_id: Option<PaymentId>,
     /// What the payment costs the wallet.
     pub fee: Option<Money>,
+    /// Why it failed, where it did and the wallet says so.
+    pub reason: Option<FailureReason>,
 }
 
 /// A refund that the wallet wants to make on its own.

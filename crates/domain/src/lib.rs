@@ -9,6 +9,7 @@ mod clearing;
 mod command;
 mod decide;
 mod identifiers;
+mod inquiry;
 mod ledger;
 mod money;
 mod period;
@@ -20,7 +21,7 @@ mod spelling;
 pub(crate) use case::NOTHING_OF_A_SUCCESS;
 pub use case::{
     Answer, CLOCKS_APART, Cancellation, CancellationState, CancellationStateName, Case, CorePayment, DeferReason, Deferral,
-    DeferralState, DeferralStateName, Event, EventKind, FinalAnswer, Inquiry, Jitter, LONGEST_WAIT, Lease, LookupAttempt,
+    DeferralState, DeferralStateName, Event, EventKind, FailureReason, FinalAnswer, Jitter, LONGEST_WAIT, Lease, LookupAttempt,
     Payment, PaymentKind, PaymentStatus, PaymentStatusName, Receipt, Refund, RefundState, RefundStateName, RefundedElsewhere,
     RefundedElsewhereName, Refusal, RefusalCode, RefusalName, Reversal, ReversalOutcome, ReversalOutcomeName, ReversalRequest,
     ReversalState, ReversalStateName, Settlement, Taken, Told, is_over, retry_delay, spread,
@@ -34,8 +35,9 @@ pub use command::{
     Action, Adoption, AttemptEnd, Cancel, Command, Lookup, LookupEnd, PayResult, REQUEST_TIME_APART, RefundRequest, RefundResult,
     ReportedResult, Witness,
 };
-pub use decide::{Change, Decision, decide};
+pub use decide::{Change, Decision, decide, inquire};
 pub use identifiers::{AccountId, AcquirerId, IdentifierError, PaymentId, PaymentRequestId, PspId, RefundRequestId};
+pub use inquiry::{InquiredCase, Inquiry, InquiryReply, InquiryRow, InquiryRule, PaidPayment, PaymentInquiry};
 pub use ledger::{Entry, EntryKind};
 pub use money::{Currency, Money, MoneyError};
 pub use period::CancellablePeriod;

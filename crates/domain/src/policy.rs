@@ -48,6 +48,17 @@ pub struct Results {
     pub other_acquirer: OtherAcquirer,
 }
 
+impl Results {
+    /// Whether it matters which acquirer asks.
+    #[must_use]
+    pub fn compares_acquirers(&self) -> bool {
+        match self.other_acquirer {
+            OtherAcquirer::ParamIllegal => true,
+            OtherAcquirer::Ignore => false,
+        }
+    }
+}
+
 /// What a cancel of a payment that was never received is answered. The fence is recorded in either case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NeverReceived {

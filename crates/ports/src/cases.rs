@@ -6,8 +6,8 @@ use std::time::Instant;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    AccountId, Action, CLOCKS_APART, Case, Command, Currency, Decision, Entry, EventKind, PaymentRequestId, Reply,
-    ReplyMismatchError, ReversalRequest, Rule, Witness,
+    AccountId, Action, CLOCKS_APART, Case, Command, Currency, Decision, Entry, EventKind, InquiryReply, PaymentInquiry,
+    PaymentRequestId, Reply, ReplyMismatchError, ReversalRequest, Rule, Witness,
 };
 
 use crate::UnavailableError;
@@ -117,6 +117,16 @@ pub trait CancellationStore: Send + Sync {
 
     /// The case with its timeline in order, as last committed; `None` where nothing is known of it.
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError>;
+
+    /// Answers a batch of inquiries, each from its case as [`domain::inquire()`] says, and changes nothing.
+    ///
+    /// - The replies MUST come in the order of the batch, one for each inquiry.
+    /// - It MUST see whatever anybody was told before it was called, so it MUST NOT ask a copy that may lag behind.
+    /// - Where commits wait for a second place, a payment MUST be closed there too before a reply says that it is.
+    /// - It MUST NOT take a lock, or wait for one that a decision holds.
+    /// - The number of statements MUST NOT depend on the batch's size.
+    /// - A case that cannot be read MUST NOT cost the others their replies.
+    async fn inquire(&self, batch: Vec<PaymentInquiry>) -> Vec<Result<InquiryReply, UnavailableError>>;
 
     /// What the embedded ledger says of an account: the balance of each currency as the sum of all its entries, and one page of
     /// the entries in the order they were booked. An account without entries has an empty statement.

@@ -1,7 +1,7 @@
 //! A `cancelPayment` on the wire, without a socket: the product's own text, header and message, on both sides.
 
 use adapters_http::signature_header::{Content, SignatureHeader, header};
-use adapters_http::{CancelPayment, Message};
+use adapters_http::{CancelPayment, Message, PaymentIds};
 use chrono::{DateTime, Utc};
 use domain::{AcquirerId, Answer, PaymentRequestId};
 use ports::{MessageSigner, MessageVerifier, SignedText};
@@ -42,8 +42,9 @@ impl WireMessage {
     }
 
     /// The message that a body holds, for this wallet.
-    pub(crate) fn parsed(&self) -> Option<CancelPayment> {
-        CancelPayment::parse(self.body.as_bytes()).filter(|message| message.psp_id.as_str() == PSP)
+    pub(crate) fn parsed(&self) -> Option<PaymentIds> {
+        let CancelPayment(ids) = CancelPayment::parse(self.body.as_bytes())?;
+        Some(ids).filter(|ids| ids.psp_id.as_str() == PSP)
     }
 }
 

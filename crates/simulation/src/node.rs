@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Action, Answer, Command, CommandReply, PaymentRequestId, Policy, Rule};
+use adapters_http::PaymentIds;
+use domain::{AcquirerId, Action, Answer, Command, CommandReply, InquiryRule, PaymentRequestId, Policy, Rule};
 use ports::testing::MemoryStatements;
 use ports::{CancellationStore, Clock, ReceivedCommand, SettlementStore};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use use_cases::{Core, LaneSettings, Lanes, Ports, ReceivedCancel, SettlementPorts, cancel, run_worker, submit};
+use use_cases::{
+    Core, LaneSettings, Lanes, Ports, ReceivedCancel, ReceivedInquiry, SettlementPorts, cancel, inquire, run_worker, submit,
+};
 
 use crate::callback::{WireMessage, code_of};
 use crate::core::CoreClient;
@@ -24,6 +27,8 @@ use crate::world::World;
 const QUEUE: usize = 24;
 /// How long a cancel's answer may take.
 const ANSWER_BUDGET: Duration = Duration::from_secs(6);
+/// How long an inquiry's answer may take.
+const INQUIRY_BUDGET: Duration = Duration::from_secs(4);
 /// How long a process may take to stop.
 const STOPS_WITHIN: Duration = Duration::from_secs(20);
 /// How long a call of the wallet may take.
@@ -110,8 +115,7 @@ impl Node {
         if !request.is_signed(keys.verifier_of_wallet.as_ref(), received_at) {
             return None;
         }
-        let message = request.parsed()?;
-        let (id, acquirer_id) = (message.payment_request_id, message.acquirer_id);
+        let PaymentIds { payment_request_id: id, acquirer_id, psp_id: _ } = request.parsed()?;
         let received = ReceivedCancel { id, acquirer_id, received_at, request_time: None, arrived };
         let (answer, by_rule, code) = match cancel(&self.ports, received, arrived + ANSWER_BUDGET).await {
             Ok(known) => {
@@ -125,6 +129,13 @@ impl Node {
         };
         let message = WireMessage::sign(code.to_owned(), self.clock.now(), keys.signer_of_wallet.as_ref()).await?;
         Some(SignedAnswer { answer, code, by_rule, message })
+    }
+
+    /// Answers an inquiry as the callback does; `None` where nothing is said of the payment.
+    pub(crate) async fn inquire(&self, id: &PaymentRequestId, acquirer_id: &AcquirerId) -> Option<InquiryRule> {
+        let (received_at, deadline) = (self.clock.now(), self.clock.instant() + INQUIRY_BUDGET);
+        let received = ReceivedInquiry { id: id.clone(), acquirer_id: acquirer_id.clone(), received_at };
+        inquire(&self.ports, &received, deadline).await.ok()
     }
 
     /// Has a command of the wallet or of an operator decided; `None` where it has to be repeated.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    AccountId, Action, Answer, CancelReply, CancellationState, Case, CommandReply, Disposition, FinalAnswer, Lookup,
-    PaymentRequestId, PaymentStatus, Policy, Refusal, RefusalCode, Reply, ReversalOutcome, ReversalState, decide,
+    AccountId, Action, Answer, CancelReply, CancellationState, Case, CommandReply, Disposition, FinalAnswer, InquiredCase,
+    InquiryReply, Lookup, PaymentInquiry, PaymentRequestId, PaymentStatus, Policy, Refusal, RefusalCode, Reply, ReversalOutcome,
+    ReversalState, decide, inquire,
 };
 use ports::{
     AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedLookup, LeasedReversal, Page, ReceivedCommand,
@@ -153,6 +154,18 @@ impl CancellationStore for PlantedStore {
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
         let found = self.inner.find(id).await?;
         Ok(found.map(|file| CaseFile { case: self.shows(file.case), timeline: file.timeline }))
+    }
+
+    async fn inquire(&self, batch: Vec<PaymentInquiry>) -> Vec<Result<InquiryReply, UnavailableError>> {
+        if self.plant != Plant::InquiryLags {
+            return self.inner.inquire(batch).await;
+        }
+        let mut replies = Vec::with_capacity(batch.len());
+        for inquiry in batch {
+            let payment = self.case(&inquiry.id).await.payment;
+            replies.push(Ok(inquire(&self.policy, &InquiredCase { payment, cancellation: None }, &inquiry)));
+        }
+        replies
     }
 
     async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {

@@ -48,6 +48,8 @@ plants! {
     AnswerOverwritten = "answer-overwritten",
     /// A success that is reported after the cancel stands.
     LateSuccessStands = "late-success-stands",
+    /// An inquiry is answered from a copy that does not have the cancel yet.
+    InquiryLags = "inquiry-lags",
     /// Another acquirer may cancel.
     AcquirerIgnored = "acquirer-ignored",
 }

@@ -171,10 +171,10 @@ impl ToldPage {
             Inquiry::Unknown if exists => {
                 Some((ViolationKind::InquiryDenies, "the core has the payment, and an inquiry says that nobody has".to_owned()))
             }
-            Inquiry::Paid | Inquiry::InProcess | Inquiry::Failed if self.inquiry_closed => {
+            Inquiry::Paid | Inquiry::InProcess | Inquiry::Failed(_) if self.inquiry_closed => {
                 Some(taken_back("an inquiry's closed", &format!("{inquiry:?}")))
             }
-            Inquiry::Paid | Inquiry::InProcess | Inquiry::Failed | Inquiry::Unknown => None,
+            Inquiry::Paid | Inquiry::InProcess | Inquiry::Failed(_) | Inquiry::Unknown => None,
         }
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{AccountId, Action, Case, Command, CommandReply, LeaseReply, PaymentRequestId, Policy, Reply};
+use domain::{
+    AccountId, Action, Case, Command, CommandReply, InquiryReply, LeaseReply, PaymentInquiry, PaymentRequestId, Policy, Reply,
+};
 use ports::{
     AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedLookup, LeasedReversal, Page, ReceivedCommand,
     ReversalFilter, UnavailableError,
@@ -97,6 +99,7 @@ fn name(command: &Command) -> &'static str {
         Action::LeaseLookup => "lease-lookup",
         Action::DecideDeferred(_) => "lookup-end",
         Action::LookUpBy(_) => "look-up-by",
+        Action::FindAfterCancel(_) => "find-after-cancel",
         Action::Retry => "retry",
         Action::Park { .. } => "park",
         Action::Resolve { .. } => "resolve",
@@ -170,6 +173,14 @@ impl CancellationStore for WatchedStore {
         self.takes_time().await;
         self.read_fails()?;
         self.inner.find(id).await
+    }
+
+    async fn inquire(&self, batch: Vec<PaymentInquiry>) -> Vec<Result<InquiryReply, UnavailableError>> {
+        self.takes_time().await;
+        if let Err(lost) = self.read_fails() {
+            return vec![Err(lost); batch.len()];
+        }
+        self.inner.inquire(batch).await
     }
 
     async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {

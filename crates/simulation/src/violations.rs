@@ -70,6 +70,8 @@ violations! {
     AsksForEver = "asks-for-ever", None;
     /// An inquiry denies a payment that the core has, or that it cannot be asked for.
     InquiryDenies = "inquiry-denies", None;
+    /// An inquiry says paid of a payment that has not succeeded, or closed where no cancel is answered for good.
+    InquiryUntrue = "inquiry-untrue", None;
     /// The wallet or an inquiry heard that a payment is closed, and hears later that it is not.
     PromiseTakenBack = "promise-taken-back", None;
     /// Something can not end by itself, and no operator can end it.

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::actors::alipayplus::{ask, ask_until_final};
+use crate::actors::inquiries::inquire;
 use crate::actors::operators::operate;
 use crate::actors::settlement::{Stated, settle};
 use crate::actors::trouble;
@@ -186,6 +187,7 @@ async fn ask_again(cluster: Arc<Cluster>, mut random: Random) {
             if random.chance(1_000) {
                 let case = cluster.cases().find(&id).await.ok().flatten().map(|file| file.case);
                 checks::inquire(&cluster, &id, case.as_ref());
+                inquire(&cluster, (&id, &acquirer), &mut random).await;
             }
         }
     }

@@ -16,6 +16,9 @@ use crate::wire::{Dialer, Request, Response, Target};
 /// How long Alipay+ waits for an answer before it drops the call and repeats it.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(8);
 
+/// How long Alipay+ waits for an answer to an inquiry.
+pub(crate) const INQUIRY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How long Alipay+ waits before it asks again after U or no answer. The schedule of cancelPayment is not published; this is that
 /// of unanswered inquiries, the only one of the family that is (push_mode_acq/respond_inquiries).
 pub(crate) const RETRY_AFTER: [Duration; 8] = [
@@ -32,10 +35,11 @@ pub(crate) const RETRY_AFTER: [Duration; 8] = [
 /// Who calls whom, and with which keys.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct PartnerArgs {
-    /// A file in TOML with any of target, client_id, key, wallet_key, psp_id and acquirer_id; the options go before it
+    /// A file in TOML with any of target, inquiry_target, client_id, key, wallet_key, psp_id and acquirer_id; the options go
+    /// before it
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
-    /// The full address of the wallet's cancelPayment
+    /// The full address of the wallet's endpoint that is called: cancelPayment, or for inquiry inquiryPayment
     #[arg(long, value_name = "URL", required_unless_present = "profile")]
     target: Option<String>,
     /// The Client-Id that Alipay+ sends
@@ -61,10 +65,26 @@ pub(crate) struct PartnerArgs {
     pub(crate) ca_file: Option<PathBuf>,
 }
 
+/// Where inquiries go, beside cancels.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct InquiryArgs {
+    /// The full address of the wallet's inquiryPayment [default: the profile's; without one nothing is inquired]
+    #[arg(long, value_name = "URL")]
+    inquiry_target: Option<String>,
+}
+
+impl InquiryArgs {
+    /// The partner with the address that the option has, or else the profile.
+    pub(crate) fn of(&self, partner: Partner) -> Partner {
+        Partner { inquiry_target: self.inquiry_target.clone().or(partner.inquiry_target), ..partner }
+    }
+}
+
 /// Who calls whom, once it is all known.
 #[derive(Debug, Clone)]
 pub(crate) struct Partner {
     pub(crate) target: String,
+    pub(crate) inquiry_target: Option<String>,
     pub(crate) client_id: String,
     pub(crate) key: PathBuf,
     pub(crate) key_version: u32,
@@ -79,6 +99,7 @@ pub(crate) struct Partner {
 #[serde(deny_unknown_fields)]
 struct Profile {
     target: Option<String>,
+    inquiry_target: Option<String>,
     client_id: Option<String>,
     key: Option<PathBuf>,
     wallet_key: Option<PathBuf>,
@@ -103,7 +124,22 @@ impl PartnerArgs {
     /// # Errors
     /// Where the profile cannot be read, and where neither has one of the six.
     pub(crate) fn partner(&self) -> Result<Partner, CommandError> {
-        let profile = self.profile.as_deref().map(Profile::from_file).transpose()?.unwrap_or_default();
+        self.partner_by(self.profile()?)
+    }
+
+    /// The same, where inquiryPayment is called and nothing else: the profile has it as inquiry_target.
+    pub(crate) fn partner_of_inquiries(&self) -> Result<Partner, CommandError> {
+        let profile = self.profile()?;
+        let lacks = || CommandError::new("the profile has no inquiry_target, and neither is there an option --target");
+        let target = self.target.clone().or(profile.inquiry_target.clone()).ok_or_else(lacks)?;
+        self.partner_by(Profile { target: Some(target), ..profile })
+    }
+
+    fn profile(&self) -> Result<Profile, CommandError> {
+        Ok(self.profile.as_deref().map(Profile::from_file).transpose()?.unwrap_or_default())
+    }
+
+    fn partner_by(&self, profile: Profile) -> Result<Partner, CommandError> {
         let lacks = |name: &str| {
             CommandError::new(format!("the profile has no {name}, and neither is there an option --{}", name.replace('_', "-")))
         };
@@ -112,6 +148,7 @@ impl PartnerArgs {
             |option: &Option<PathBuf>, profile: Option<PathBuf>, name| option.clone().or(profile).ok_or_else(|| lacks(name));
         Ok(Partner {
             target: text(&self.target, profile.target, "target")?,
+            inquiry_target: profile.inquiry_target,
             client_id: text(&self.client_id, profile.client_id, "client_id")?,
             key: file(&self.key, profile.key, "key")?,
             key_version: self.key_version,
@@ -132,6 +169,27 @@ pub(crate) struct AlipayPlus {
     pub(crate) key: SigningKey,
     pub(crate) key_version: u32,
     wallet_key: WalletKey,
+}
+
+/// What the wallet signed about a payment.
+#[derive(Debug, Clone)]
+pub(crate) struct Inquired {
+    /// The result of the call.
+    pub(crate) result: Answer,
+    /// The result of the payment, where there is one.
+    pub(crate) payment: Option<Answer>,
+    /// The whole body.
+    pub(crate) body: Value,
+}
+
+impl Inquired {
+    /// Status and code of the payment, such as `F ORDER_IS_CLOSED`; those of the call where nothing is said of a payment.
+    pub(crate) fn brief(&self) -> String {
+        match &self.payment {
+            Some(payment) => payment.brief(),
+            None => format!("no payment: {}", self.result.brief()),
+        }
+    }
 }
 
 /// An answer that the wallet signed.
@@ -164,7 +222,13 @@ impl AlipayPlus {
         })
     }
 
-    /// The body of a cancel, in the layout that Alipay+'s documents show.
+    /// The same, calling the wallet's inquiryPayment; nothing where its address is not known.
+    pub(crate) fn of_inquiries(args: &Partner) -> Result<Option<Self>, CommandError> {
+        let Some(target) = args.inquiry_target.clone() else { return Ok(None) };
+        Self::new(&Partner { target, ..args.clone() }).map(Some)
+    }
+
+    /// The body of a cancel or an inquiry, in the layout that Alipay+'s documents show.
     pub(crate) fn body(&self, payment_request_id: &str) -> String {
         let text = |text: &str| Value::from(text).to_string();
         let (acquirer, psp) = (text(&self.acquirer_id), text(&self.psp_id));
@@ -173,7 +237,12 @@ impl AlipayPlus {
 
     /// A signed request with this body, as Alipay+ sends it now.
     pub(crate) fn request(&self, body: impl Into<Vec<u8>>) -> Result<Request, CommandError> {
-        let Target { authority, uri, .. } = self.dialer.target();
+        self.request_to(&self.dialer.target().uri, body)
+    }
+
+    /// The same to another URI of the same host.
+    pub(crate) fn request_to(&self, uri: &str, body: impl Into<Vec<u8>>) -> Result<Request, CommandError> {
+        let authority = &self.dialer.target().authority;
         let request = Request::new("POST", uri, authority, body);
         let time = request_time(now());
         let content = Content { method: "POST", uri, client_id: &self.client_id, time: &time, body: &request.body };
@@ -186,7 +255,29 @@ impl AlipayPlus {
     ///
     /// # Errors
     /// Why Alipay+ cannot use it.
-    pub(crate) fn read(&self, (method, uri): (&str, &str), response: &Response) -> Result<Answer, String> {
+    pub(crate) fn read(&self, request: (&str, &str), response: &Response) -> Result<Answer, String> {
+        result(&self.signed_body(request, response)?, "result")
+    }
+
+    /// The same of an inquiry's response. A call that succeeded says what the payment came to; no other one does.
+    ///
+    /// # Errors
+    /// Why Alipay+ cannot use it.
+    pub(crate) fn read_inquiry(&self, request: (&str, &str), response: &Response) -> Result<Inquired, String> {
+        let body = self.signed_body(request, response)?;
+        let call = result(&body, "result")?;
+        let payment = if body["paymentResult"].is_null() { None } else { Some(result(&body, "paymentResult")?) };
+        if (call.status == "S") != payment.is_some() {
+            return Err(format!(
+                "its result is {}, with{} a paymentResult",
+                call.brief(),
+                if payment.is_some() { "" } else { "out" }
+            ));
+        }
+        Ok(Inquired { result: call, payment, body })
+    }
+
+    fn signed_body(&self, (method, uri): (&str, &str), response: &Response) -> Result<Value, String> {
         if response.status != 200 {
             return Err(format!("HTTP {}, which is no answer", response.status));
         }
@@ -197,17 +288,21 @@ impl AlipayPlus {
         if !self.wallet_key.verify(&text, &claim.signature) {
             return Err("its signature is not the wallet's over this answer".to_owned());
         }
-        let body: Value = serde_json::from_slice(&response.body).map_err(|error| format!("its body is not JSON: {error}"))?;
-        let member = |name: &str| {
-            let text = body["result"][name].as_str().filter(|text| !text.is_empty());
-            text.map(str::to_owned).ok_or_else(|| format!("its result has no {name}"))
-        };
-        let (status, code, message) = (member("resultStatus")?, member("resultCode")?, member("resultMessage")?);
-        if !["S", "F", "U"].contains(&status.as_str()) {
-            return Err(format!("its resultStatus is {}", json!(status)));
-        }
-        Ok(Answer { status, code, message })
+        serde_json::from_slice(&response.body).map_err(|error| format!("its body is not JSON: {error}"))
     }
+}
+
+/// A result of an answer's body.
+fn result(body: &Value, name: &str) -> Result<Answer, String> {
+    let member = |part: &str| {
+        let text = body[name][part].as_str().filter(|text| !text.is_empty());
+        text.map(str::to_owned).ok_or_else(|| format!("its {name} has no {part}"))
+    };
+    let (status, code, message) = (member("resultStatus")?, member("resultCode")?, member("resultMessage")?);
+    if !["S", "F", "U"].contains(&status.as_str()) {
+        return Err(format!("its resultStatus is {}", json!(status)));
+    }
+    Ok(Answer { status, code, message })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::cancel::{self, CancelArgs};
+use crate::call::{self, CallArgs};
 use crate::certify::{self, CoreCommand};
 use crate::conformance::{self, ConformanceArgs};
 use crate::keys::{self, KeysCommand};
@@ -25,7 +25,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Sends one signed cancelPayment and prints it with its answer
-    Cancel(CancelArgs),
+    Cancel(CallArgs),
+    /// Sends one signed inquiryPayment and prints it with its answer
+    Inquiry(CallArgs),
     /// Cancels under load while something is being broken, and checks that every answer was true
     #[command(subcommand)]
     Storm(StormCommand),
@@ -47,7 +49,8 @@ enum Command {
 /// Runs the command that was asked for. Wrong usage ends here, with code 2.
 pub(crate) fn run() -> Result<ExitCode, CommandError> {
     match Cli::parse().command {
-        Command::Cancel(args) => on_runtime(cancel::run(args)),
+        Command::Cancel(args) => on_runtime(call::cancel(args)),
+        Command::Inquiry(args) => on_runtime(call::inquire(args)),
         Command::Storm(command) => on_runtime(storm::run(command)),
         Command::Keys(command) => keys::run(&command),
         Command::Core(command) => on_runtime(certify::run(command)),

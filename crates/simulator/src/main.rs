@@ -2,7 +2,7 @@
 //! none of Rescind's crates: signing, verifying and HTTP are its own, so that it cannot share a mistake with what it looks at.
 
 mod alipayplus;
-mod cancel;
+mod call;
 mod certify;
 mod cli;
 mod clock;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::{CLIENT_ID, PATH, PSP_ID, TestEngine, program};
+use crate::{CLIENT_ID, INQUIRY_PATH, PATH, PSP_ID, TestEngine, program};
 
 /// A wallet with keys of its own and a fresh database. It outlives the processes that serve it, and is gone when dropped.
 pub struct Deployment {
@@ -110,6 +110,7 @@ fn settings(database_url: &str) -> String {
 [callback]
 listen = "127.0.0.1:0"
 cancel_payment_path = "{PATH}"
+inquiry_payment_path = "{INQUIRY_PATH}"
 psp_id = "{PSP_ID}"
 signing_key = {{ version = 1, private_key_file = "keys/wallet-private.pem" }}
 [[callback.clients]]

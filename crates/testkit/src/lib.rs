@@ -26,6 +26,8 @@ pub const ACQUIRER: &str = "1022188000000000001";
 pub const CLIENT_ID: &str = "SANDBOX_ALIPAYPLUS";
 /// Where Alipay+ calls.
 pub const PATH: &str = "/aps/api/v1/payments/cancelPayment";
+/// Where Alipay+ inquires.
+pub const INQUIRY_PATH: &str = "/aps/api/v1/payments/inquiryPayment";
 
 /// An HTTP client that never leaves this machine, and needs nothing of it.
 pub fn loopback() -> reqwest::Client {

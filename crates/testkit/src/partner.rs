@@ -1,4 +1,4 @@
-//! Alipay+: signs cancelPayment and verifies the answer.
+//! Alipay+: signs cancelPayment and inquiryPayment, and verifies the answers.
 
 use std::net::SocketAddr;
 
@@ -9,12 +9,13 @@ use ports::{MessageSigner, MessageVerifier, SignedText};
 use reqwest::Client;
 use serde_json::Value;
 
-use crate::{ACQUIRER, CLIENT_ID, Deployment, PATH, PSP_ID};
+use crate::{ACQUIRER, CLIENT_ID, Deployment, INQUIRY_PATH, PATH, PSP_ID};
 
 /// Alipay+ with its private key and the wallet's public key.
 pub struct AlipayPlus {
     http: Client,
-    url: String,
+    /// Scheme and host.
+    origin: String,
     signer: FileSigner,
     wallet: Keyring,
 }
@@ -50,7 +51,7 @@ impl AlipayPlus {
         };
         let wallet = Keyring::new(wallet.iter().map(key).collect()).unwrap();
         let (http, scheme) = deployment.client();
-        Self { http, url: format!("{scheme}://{callback}{PATH}"), signer, wallet }
+        Self { http, origin: format!("{scheme}://{callback}"), signer, wallet }
     }
 
     /// Cancels for [`ACQUIRER`]. `Err` where there is no answer with a result: the process is gone, or said something else.
@@ -61,6 +62,16 @@ impl AlipayPlus {
     /// Cancels for another acquirer.
     pub async fn cancel_for(&self, acquirer: &str, id: &str) -> Result<SignedResult, String> {
         self.send(&body_of(acquirer, id)).await
+    }
+
+    /// Inquires for [`ACQUIRER`]: what is said of the payment, as [`SignedResult::payment`] has it.
+    pub async fn inquire(&self, id: &str) -> Result<String, String> {
+        self.inquire_for(ACQUIRER, id).await.map(|result| result.payment())
+    }
+
+    /// Inquires for another acquirer.
+    pub async fn inquire_for(&self, acquirer: &str, id: &str) -> Result<SignedResult, String> {
+        self.send_to(INQUIRY_PATH, &now(), &body_of(acquirer, id)).await
     }
 
     /// Cancels for [`ACQUIRER`] with this `Request-Time`.
@@ -74,8 +85,13 @@ impl AlipayPlus {
     }
 
     async fn send_at(&self, time: &str, body: &str) -> Result<SignedResult, String> {
-        let signature = self.signer.sign(&content(time, body.as_bytes())).await.unwrap();
-        let request = self.http.post(&self.url).header("Client-Id", CLIENT_ID).header("Request-Time", time);
+        self.send_to(PATH, time, body).await
+    }
+
+    async fn send_to(&self, path: &str, time: &str, body: &str) -> Result<SignedResult, String> {
+        let signature = self.signer.sign(&content(path, time, body.as_bytes())).await.unwrap();
+        let request =
+            self.http.post(format!("{}{path}", self.origin)).header("Client-Id", CLIENT_ID).header("Request-Time", time);
         let request = request.header("Signature", header(&signature)).header("Content-Type", "application/json");
         let response = request.body(body.to_owned()).send().await.map_err(|error| error.to_string())?;
         if response.status() != 200 {
@@ -84,7 +100,7 @@ impl AlipayPlus {
         let headers = response.headers().clone();
         let body = response.bytes().await.map_err(|error| error.to_string())?;
         let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
-        let signed_with = self.signed_with(&header("signature"), &header("response-time"), &body);
+        let signed_with = self.signed_with(&header("signature"), (path, &header("response-time")), &body);
         let key_version = signed_with.expect("an answer that the wallet did not sign");
         let answer: Value = serde_json::from_slice(&body).unwrap();
         let part = |name: &str| answer["result"][name].as_str().unwrap().to_owned();
@@ -93,12 +109,12 @@ impl AlipayPlus {
     }
 
     /// The version that the signature names, where the key of that version made it.
-    fn signed_with(&self, claim: &str, time: &str, body: &[u8]) -> Option<u32> {
+    fn signed_with(&self, claim: &str, (path, time): (&str, &str), body: &[u8]) -> Option<u32> {
         let SignatureHeader { key_version: ClaimedKey::Version(version), signature } = SignatureHeader::parse(claim.as_bytes())?
         else {
             return None;
         };
-        let text = content(time, body);
+        let text = content(path, time, body);
         let signed = SignedText { client_id: CLIENT_ID, key_version: Some(version), text: &text, signature: &signature };
         self.wallet.verify(&signed, chrono::DateTime::UNIX_EPOCH).then_some(version)
     }
@@ -109,14 +125,24 @@ impl SignedResult {
     pub fn brief(&self) -> String {
         format!("{} {}", self.status, self.code)
     }
+
+    /// What an inquiry says of the payment, such as `F ORDER_IS_CLOSED`; with `no payment: ` before it, what it says of the call.
+    pub fn payment(&self) -> String {
+        let body: Value = serde_json::from_str(&self.body).unwrap();
+        let part = |name: &str| body["paymentResult"][name].as_str().map(str::to_owned);
+        match (part("resultStatus"), part("resultCode")) {
+            (Some(status), Some(code)) => format!("{status} {code}"),
+            (_, _) => format!("no payment: {}", self.brief()),
+        }
+    }
 }
 
 fn body_of(acquirer: &str, id: &str) -> String {
     format!(r#"{{"acquirerId":"{acquirer}","pspId":"{PSP_ID}","paymentRequestId":"{id}"}}"#)
 }
 
-fn content(time: &str, body: &[u8]) -> Vec<u8> {
-    Content { method: "POST", uri: PATH, client_id: CLIENT_ID, time: time.as_bytes(), body }.text()
+fn content(path: &str, time: &str, body: &[u8]) -> Vec<u8> {
+    Content { method: "POST", uri: path, client_id: CLIENT_ID, time: time.as_bytes(), body }.text()
 }
 
 /// The present moment, as both callers write it.

@@ -7,6 +7,8 @@ mod answered;
 mod cancel;
 mod commits;
 mod doubtful_receipts;
+mod inquiry;
+mod inquiry_lane;
 mod lanes;
 mod operator;
 mod ports;
@@ -20,6 +22,7 @@ mod wallet_commands;
 
 pub use cancel::{CancelAnswer, OverloadedError, cancel};
 pub use commits::NoCommits;
+pub use inquiry::{NoInquiryError, ReceivedInquiry, inquire};
 pub use lanes::{LaneSettings, Lanes, SubmitError};
 pub use operator::operate;
 pub use ports::{Core, Ports};

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::answered::AnsweredCancels;
 use crate::doubtful_receipts::DoubtfulReceipts;
+use crate::inquiry_lane::InquiryLane;
 use crate::received_cancel::AskedCancel;
 use crate::reversal::LookupHealth;
 use crate::{Lanes, RequestTimes};
@@ -19,6 +20,8 @@ use crate::{Lanes, RequestTimes};
 const ATTEMPTS: u32 = 256;
 /// How many payments of deferred cancels may be looked up at once.
 const LOOKUPS_OF_WORKER: u32 = 64;
+/// How many payments may be looked up at once for inquiries. They change nothing, so they leave the core to those that do.
+const LOOKUPS_OF_INQUIRIES: u32 = 64;
 
 /// The ports of one process, with what runs between them.
 pub struct Ports {
@@ -41,6 +44,8 @@ pub struct Ports {
     /// For asking the core about a payment whose cancel's caller waits.
     pub(crate) lookups_of_cancels: Semaphore,
     pub(crate) lookups_of_worker: Arc<Semaphore>,
+    pub(crate) lookups_of_inquiries: Arc<Semaphore>,
+    pub(crate) inquiries: InquiryLane,
     pub(crate) lookup_health: LookupHealth,
     pub(crate) runtime: Handle,
 }
@@ -61,7 +66,10 @@ impl Ports {
         let [attempts_of_cancels, attempts_of_worker] = [(); 2].map(|()| Arc::new(Semaphore::new(ATTEMPTS as usize)));
         let (lookups_of_cancels, lookups_of_worker) =
             (Semaphore::new(ATTEMPTS as usize), Arc::new(Semaphore::new(LOOKUPS_OF_WORKER as usize)));
+        let runtime = Handle::current();
         Self {
+            inquiries: InquiryLane::start(&store, &runtime),
+            lookups_of_inquiries: Arc::new(Semaphore::new(LOOKUPS_OF_INQUIRIES as usize)),
             lanes,
             store,
             clock,
@@ -74,7 +82,7 @@ impl Ports {
             lookups_of_cancels,
             lookups_of_worker,
             lookup_health: LookupHealth::default(),
-            runtime: Handle::current(),
+            runtime,
         }
     }
 
@@ -82,6 +90,7 @@ impl Ports {
     /// attempts, since each ends with a command.
     pub async fn stop(&self) {
         // The semaphores are never closed, so this only ever waits.
+        let _all_ended = self.lookups_of_inquiries.acquire_many(LOOKUPS_OF_INQUIRIES).await;
         let _all_ended = self.lookups_of_worker.acquire_many(LOOKUPS_OF_WORKER).await;
         let _all_ended = self.attempts_of_worker.acquire_many(ATTEMPTS).await;
         let _all_ended = self.attempts_of_cancels.acquire_many(ATTEMPTS).await;

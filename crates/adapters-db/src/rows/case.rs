@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use diesel::{Queryable, Selectable};
 use domain::{
-    AccountId, AcquirerId, Cancellation, CancellationState, CancellationStateName, Case, DeferReason, FinalAnswer, Payment,
-    PaymentId, PaymentKind, PaymentRequestId, PaymentStatus, PaymentStatusName, RefundedElsewhere, RefundedElsewhereName,
-    Refusal, RefusalCode, RefusalName, Reversal, Settlement, Told,
+    AccountId, AcquirerId, Cancellation, CancellationState, CancellationStateName, Case, DeferReason, FailureReason, FinalAnswer,
+    InquiredCase, Payment, PaymentId, PaymentKind, PaymentRequestId, PaymentStatus, PaymentStatusName, RefundedElsewhere,
+    RefundedElsewhereName, Refusal, RefusalCode, RefusalName, Reversal, Settlement, Told,
 };
 
 use super::reversal::{booked, booked_at};
@@ -32,6 +32,7 @@ pub(crate) struct CaseRow<'a> {
     completed_at: Option<i64>,
     fee_value: Option<i64>,
     fee_currency: Option<Cow<'a, str>>,
+    failure_reason: Option<Cow<'a, str>>,
     pub(crate) cancellation: Option<Cow<'a, str>>,
     cancel_acquirer_id: Option<Cow<'a, str>>,
     first_received_at: Option<i64>,
@@ -54,7 +55,7 @@ columns! {
     changing last_event;
     changing
         status, acquirer_id, account, amount_value, amount_currency, settlement_value, settlement_currency, kind, initiated_at,
-        payment_id, completed_at;
+        payment_id, completed_at, failure_reason;
     changing fee_value, fee_currency;
     changing cancellation, cancel_acquirer_id, first_received_at, cancelled_at, result_code, returned_at;
     changing defer_reason, refusal, told, refunded_elsewhere, refunded_elsewhere_value;
@@ -117,10 +118,10 @@ impl<'a> CaseRow<'a> {
     }
 
     fn with_payment(self, payment: &'a Payment) -> Self {
-        let (completed_at, fee) = match &payment.status {
-            PaymentStatus::InProgress => (None, None),
-            PaymentStatus::Succeeded { completed_at, fee } => (Some(completed_at), fee.as_ref()),
-            PaymentStatus::Failed { completed_at } => (Some(completed_at), None),
+        let (completed_at, fee, reason) = match &payment.status {
+            PaymentStatus::InProgress => (None, None, None),
+            PaymentStatus::Succeeded { completed_at, fee } => (Some(completed_at), fee.as_ref(), None),
+            PaymentStatus::Failed { completed_at, reason } => (Some(completed_at), None, *reason),
         };
         Self {
             status: Some(payment.status.name().as_str().into()),
@@ -136,6 +137,7 @@ impl<'a> CaseRow<'a> {
             completed_at: completed_at.map(|at| at.timestamp_micros()),
             fee_value: fee.map(domain::Money::minor),
             fee_currency: code(fee),
+            failure_reason: reason.map(|reason| reason.as_str().into()),
             ..self
         }
     }
@@ -158,6 +160,19 @@ impl<'a> CaseRow<'a> {
         }
     }
 
+    /// Whether its cancellation is in that state.
+    pub(crate) fn is_in(&self, state: CancellationStateName) -> bool {
+        self.cancellation.as_deref() == Some(state.as_str())
+    }
+
+    /// What an inquiry looks at, which is in this row alone.
+    pub(crate) fn inquired(&self) -> Result<InquiredCase, InconsistentRowError> {
+        Ok(InquiredCase {
+            payment: self.status.as_deref().map(|status| self.payment(status)).transpose()?,
+            cancellation: self.cancellation.as_deref().map(|name| self.cancellation_named(name)).transpose()?,
+        })
+    }
+
     /// The case that this row and its fellows speak of.
     pub(crate) fn into_case(
         self,
@@ -168,8 +183,7 @@ impl<'a> CaseRow<'a> {
         let row = RowRef { table: "cases", id: &self.payment_request_id };
         let id = row.parsed("payment_request_id", PaymentRequestId::parse(row.id))?;
         let settlement = self.settlement(row)?;
-        let payment = self.status.as_deref().map(|status| self.payment(status)).transpose()?;
-        let cancellation = self.cancellation.as_deref().map(|name| self.cancellation_named(name)).transpose()?;
+        let InquiredCase { payment, cancellation } = self.inquired()?;
         let refunds = refunds.iter().map(RefundRow::refund).collect::<Result<_, _>>()?;
         let reversal = match reversal {
             Some(reversal) => Some(reversal.into_reversal()?),
@@ -206,7 +220,9 @@ impl<'a> CaseRow<'a> {
         let status = match row.required("status", PaymentStatusName::parse(status))? {
             PaymentStatusName::InProgress => PaymentStatus::InProgress,
             PaymentStatusName::Succeeded => PaymentStatus::Succeeded { completed_at: completed_at()?, fee },
-            PaymentStatusName::Failed => PaymentStatus::Failed { completed_at: completed_at()? },
+            PaymentStatusName::Failed => {
+                PaymentStatus::Failed { completed_at: completed_at()?, reason: self.failure_reason(row)? }
+            }
         };
         let kind = row.required("kind", self.kind.as_deref().and_then(PaymentKind::parse))?;
         let amount = row.money("amount_value", self.amount_value, self.amount_currency.as_deref())?;
@@ -253,6 +269,11 @@ impl<'a> CaseRow<'a> {
             first_received_at: row.dated("first_received_at", self.first_received_at)?,
             state,
         })
+    }
+
+    fn failure_reason(&self, row: RowRef<'_>) -> Result<Option<FailureReason>, InconsistentRowError> {
+        let parsed = |text| row.required("failure_reason", FailureReason::parse(text));
+        self.failure_reason.as_deref().map(parsed).transpose()
     }
 
     fn told(&self, row: RowRef<'_>) -> Result<Option<Told>, InconsistentRowError> {

@@ -53,6 +53,8 @@ const HALF_BALANCES: &str = "
 pub(crate) trait CaseTables {
     /// Loads what belongs to the cases of `rows`, which are loaded already.
     fn load_belongings(&mut self, rows: &mut LoadedRows) -> Result<(), DieselError>;
+    /// The rows of these cases alone, in any order.
+    fn case_rows(&mut self, keys: &[CaseKey<'_>]) -> Result<Vec<CaseRow<'static>>, DieselError>;
     /// The cases of these keys with what belongs to them, in the order of their ids.
     fn load(&mut self, keys: &[CaseKey<'_>]) -> Result<LoadedRows, DieselError>;
     fn timeline(&mut self, key: CaseKey<'_>) -> Result<Vec<EventRow<'static>>, DieselError>;
@@ -97,10 +99,13 @@ macro_rules! case_tables {
                 Ok(())
             }
 
-            fn load(&mut self, keys: &[CaseKey<'_>]) -> Result<LoadedRows, DieselError> {
+            fn case_rows(&mut self, keys: &[CaseKey<'_>]) -> Result<Vec<CaseRow<'static>>, DieselError> {
                 let (keys, selection) = (<$keys>::from(keys), CaseRow::as_select());
-                let cases = OfCases::<_, _> { keys, table: CaseRow::TABLE, selection }.load(self)?;
-                let mut rows = LoadedRows { cases, ..LoadedRows::default() };
+                OfCases::<_, _> { keys, table: CaseRow::TABLE, selection }.load(self)
+            }
+
+            fn load(&mut self, keys: &[CaseKey<'_>]) -> Result<LoadedRows, DieselError> {
+                let mut rows = LoadedRows { cases: self.case_rows(keys)?, ..LoadedRows::default() };
                 rows.cases.sort_unstable_by(|one, other| one.payment_request_id.cmp(&other.payment_request_id));
                 self.load_belongings(&mut rows)?;
                 Ok(rows)

@@ -87,7 +87,7 @@ async fn pay(database: &impl TestDatabase) {
     };
     do_to_the_case(database, Action::Pay(payment)).await;
     let payment_id = Some(PaymentId::parse("P-1").unwrap());
-    let result = PayResult { result: ReportedResult::Succeeded, completed_at: moment(1), payment_id, fee: None };
+    let result = PayResult { result: ReportedResult::Succeeded, completed_at: moment(1), payment_id, fee: None, reason: None };
     do_to_the_case(database, Action::Result(result)).await;
 }
 

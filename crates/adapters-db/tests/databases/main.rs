@@ -14,6 +14,7 @@ mod contract;
 mod deployment;
 mod frozen;
 mod full;
+mod inquiries;
 mod migrations;
 mod outages;
 mod pooler;

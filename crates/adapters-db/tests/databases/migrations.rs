@@ -162,8 +162,7 @@ fn migrations_are_written_in_lower_case() {
 type Tables = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Places that no statement of the program names, on both engines.
-const PLACES: [&str; 3] =
-    ["cases failure_reason Nullable<Text>", "events digest Nullable<Binary>", "receipts requested_at Nullable<BigInt>"];
+const PLACES: [&str; 2] = ["events digest Nullable<Binary>", "receipts requested_at Nullable<BigInt>"];
 
 /// What the engines fill by themselves.
 const OF_THE_FEED: &str = "served_terms feed_generation BigInt";

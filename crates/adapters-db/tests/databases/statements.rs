@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
-use domain::{Action, AttemptEnd, Jitter, Lookup, Policy, ReportedResult, ReversalOutcome};
+use domain::{
+    AcquirerId, Action, AttemptEnd, InquiryReply, InquiryRule, Jitter, Lookup, PaymentInquiry, Policy, ReportedResult,
+    ReversalOutcome,
+};
 use ports::testing::{Wallet, core_policy, ledger_policy, moment};
 use ports::{CancellationStore, Page, ReceivedCommand, ReversalFilter};
 
@@ -72,6 +75,40 @@ async fn same_for_one_and_for_64(database: &impl TestDatabase, place: &str, poli
     assert_eq!(for_one, for_64);
     // Begin, lock, insert what is missing, two tables of belongings, the write (of each table on SQLite), commit.
     assert!(for_64.iter().all(|count| (3..=11).contains(count)), "{for_64:?}");
+}
+
+/// One journey there and back, without a transaction: an inquiry takes nothing from those that decide.
+async fn inquiries_are_one_statement(database: &impl TestDatabase, place: &str) {
+    set_default_instrumentation(|| Some(Box::new(Counting(String::new())))).unwrap();
+    let store = database.open_database(1).store(ledger_policy());
+    let wallets: Vec<_> = (0..64).map(|number| Wallet::of(&format!("inquired-{number}"))).collect();
+    decided(&store, wallets.iter().map(Wallet::pays).collect()).await;
+    let inquiry = |wallet: &Wallet| PaymentInquiry {
+        id: wallet.id.clone(),
+        acquirer_id: AcquirerId::parse("acquirer-1").unwrap(),
+        lookup: Lookup::NotYet,
+        at: moment(0),
+    };
+    // The first use of a connection prepares it.
+    store.inquire(vec![inquiry(&wallets[0])]).await.remove(0).unwrap();
+    for size in [1, 64] {
+        let before = begun_at(place);
+        let replies = store.inquire(wallets.iter().take(size).map(inquiry).collect()).await;
+        assert_eq!((begun_at(place) - before, replies.len()), (1, size));
+        assert!(replies.iter().all(|reply| *reply == Ok(InquiryReply::Answered(InquiryRule::InProgress))), "{replies:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_inquiries_is_one_statement_on_postgres() {
+    let database = Postgres::migrated();
+    inquiries_are_one_statement(&database, database.name()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_inquiries_is_one_statement_on_sqlite() {
+    let database = Sqlite::migrated();
+    inquiries_are_one_statement(&database, &database.path()).await;
 }
 
 /// Begin, lock with the clock, refunds, write, commit: each of them is a journey there and back.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::{Answer, CancelReply, Policy, Reply};
+use domain::{AcquirerId, Answer, CancelReply, InquiryReply, InquiryRule, Lookup, PaymentInquiry, Policy, Reply};
 use ports::CancellationStore;
-use ports::testing::{Wallet, ledger_policy};
+use ports::testing::{Wallet, ledger_policy, moment};
 
 use crate::fixtures::{decided, open_within, paid};
 use crate::server::Server;
@@ -91,6 +91,38 @@ async fn f80_a_cancelled_wait_for_the_standby_is_not_known() {
         pair.standby.says("select pg_promote()");
         let told = pair.standby.says("select cancellation from cases where payment_request_id = 'doubtful'");
         assert_eq!(told, "cancelled");
+    }
+}
+
+/// What only this server has closed is not told: a failover would take it back.
+#[tokio::test(flavor = "multi_thread")]
+async fn f80_an_inquiry_says_closed_once_the_standby_has_it() {
+    let pair = Pair::start();
+    pair.is_waited_for("*");
+    let store = pair.store();
+    let wallet = paid(&store, "inquired").await;
+    pair.standby.freezes();
+    let (deciding, command) = (Arc::clone(&store), wallet.is_cancelled());
+    let deciding = tokio::spawn(async move { deciding.decide(vec![command]).await.remove(0) });
+    while !deciding.is_finished() {
+        pair.cancels_waits("pg_cancel_backend");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(deciding.await.unwrap().is_err());
+    let inquiry = PaymentInquiry {
+        id: wallet.id.clone(),
+        acquirer_id: AcquirerId::parse("acquirer-1").unwrap(),
+        lookup: Lookup::NotYet,
+        at: moment(0),
+    };
+    // This server has the commit, and nobody else.
+    let told = pair.primary.says("select cancellation from cases where payment_request_id = 'inquired'");
+    assert_eq!(told, "cancelled");
+    assert!(store.inquire(vec![inquiry.clone()]).await.remove(0).is_err());
+    pair.standby.thaws();
+    let thawed = Instant::now();
+    while store.inquire(vec![inquiry.clone()]).await.remove(0) != Ok(InquiryReply::Answered(InquiryRule::Cancelled)) {
+        assert!(thawed.elapsed() < Duration::from_secs(10));
     }
 }
 

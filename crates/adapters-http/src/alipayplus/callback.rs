@@ -16,7 +16,7 @@ use tracing::{debug, error, field, warn};
 use use_cases::Ports;
 
 use super::rejection::Rejection;
-use super::result_codes::ApiResult;
+use super::result_codes::{ApiResult, ResultCode};
 use super::signature_header::{self, Content};
 use crate::quiet::{QuietLog, QuietLogs};
 use crate::rejection_budget::RejectionBudgets;
@@ -33,10 +33,32 @@ pub struct Callback {
     pub freshness: Option<TimeDelta>,
     /// Decides a cancel and finishes it even when its caller is gone. It has to outlive the server.
     pub ports: Arc<Ports>,
-    /// Signs the answers.
+    /// Signs the answers to cancels.
     pub signer: Arc<dyn MessageSigner>,
+    /// `inquiryPayment`; `None` where it is not served.
+    pub inquiries: Option<Inquiries>,
     /// Knows the clients and their keys.
     pub verifier: Arc<dyn MessageVerifier>,
+}
+
+/// What `inquiryPayment` is served with.
+pub struct Inquiries {
+    /// Its path, as it stands in the request; compared byte for byte.
+    pub path: String,
+    /// Signs answers that name nothing of the payment, so that one signature serves many.
+    pub signer: Arc<dyn MessageSigner>,
+    /// Signs answers that name the payment. Each is a text of its own, so it shares no memo with the others.
+    pub signer_of_paid: Arc<dyn MessageSigner>,
+}
+
+/// An answer before it is signed.
+pub(super) struct Outgoing<'a> {
+    pub(super) body: String,
+    /// What it is counted by.
+    pub(super) code: ResultCode,
+    /// The metric that counts it.
+    pub(super) counter: &'static str,
+    pub(super) signer: &'a dyn MessageSigner,
 }
 
 /// The callback with the rejection budgets of its peers; clones share both.
@@ -60,14 +82,21 @@ impl CallbackEndpoint {
         &self.0.callback
     }
 
-    /// Signs and sends a result.
-    pub(super) async fn answer(&self, result: ApiResult, context: &ResponseContext) -> HttpResponse {
-        let (time, body) = (response_time(self.callback().ports.clock.now()), result.body());
+    /// Signs and sends a result that stands alone.
+    pub(super) async fn answer(&self, result: ApiResult, signer: &dyn MessageSigner, context: &ResponseContext) -> HttpResponse {
+        let (body, code) = (result.body(), result.code);
+        self.send(Outgoing { body, code, counter: "rescind_answers_total", signer }, context).await
+    }
+
+    /// Signs and sends an answer.
+    pub(super) async fn send(&self, outgoing: Outgoing<'_>, context: &ResponseContext) -> HttpResponse {
+        let Outgoing { body, code, counter, signer } = outgoing;
+        let time = alipayplus_time(self.callback().ports.clock.now());
         let text = context.content(&time, &body).text();
-        match self.callback().signer.sign(&text).await {
+        match signer.sign(&text).await {
             Ok(signature) => {
-                let (result_status, result_code) = (result.code.status.as_str(), result.code.name);
-                counter!("rescind_answers_total", "result_status" => result_status, "result_code" => result_code).increment(1);
+                let (result_status, result_code) = (code.status.as_str(), code.name);
+                counter!(counter, "result_status" => result_status, "result_code" => result_code).increment(1);
                 HttpResponse::Ok()
                     .insert_header(("client-id", context.client_id.as_str()))
                     .insert_header(("response-time", time))
@@ -77,20 +106,20 @@ impl CallbackEndpoint {
                     .body(body)
             }
             Err(unavailable) => {
-                error!(error = %unavailable, result_code = result.code.name, "an answer could not be signed");
+                error!(error = %unavailable, result_code = code.name, "an answer could not be signed");
                 unsigned(StatusCode::SERVICE_UNAVAILABLE)
             }
         }
     }
 
     /// Answers a request that the extractor rejected.
-    pub(super) async fn reject(&self, rejection: Rejection, request: &HttpRequest) -> HttpResponse {
+    pub(super) async fn reject(&self, rejection: Rejection, signer: &dyn MessageSigner, request: &HttpRequest) -> HttpResponse {
         let peer = request.peer_addr().map(|peer| peer.ip());
         let affordable = rejection.is_verified() || self.0.budgets.spend(peer);
         match rejection.result() {
             Ok(result) if affordable => {
                 self.log_rejection(result, peer);
-                self.answer(result, &ResponseContext::of(request)).await
+                self.answer(result, signer, &ResponseContext::of(request)).await
             }
             Ok(_) => unsigned(StatusCode::TOO_MANY_REQUESTS),
             Err(status) => self.close_connection(if affordable { status } else { StatusCode::TOO_MANY_REQUESTS }, peer),
@@ -174,8 +203,8 @@ fn is_plain(client_id: &str) -> bool {
     (1..=64).contains(&client_id.len()) && client_id.bytes().all(plain)
 }
 
-/// `Response-Time`, in whole seconds: the answers of one second are the same text, so that one signature serves them all.
-fn response_time(now: DateTime<Utc>) -> String {
+/// A time as Alipay+ has it, in whole seconds. So the answers of one second are the same text, and one signature serves them all.
+pub(super) fn alipayplus_time(now: DateTime<Utc>) -> String {
     now.with_timezone(&ZONE).to_rfc3339_opts(SecondsFormat::Secs, false)
 }
 
@@ -185,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_response_time_has_whole_seconds_at_utc_plus_8() {
-        let at = |text: &str| response_time(text.parse().unwrap());
+        let at = |text: &str| alipayplus_time(text.parse().unwrap());
         assert_eq!(at("2026-01-01T19:04:06.999Z"), "2026-01-02T03:04:06+08:00");
         assert_eq!(at("2024-02-28T16:00:00Z"), "2024-02-29T00:00:00+08:00");
     }

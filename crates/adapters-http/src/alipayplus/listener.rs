@@ -89,6 +89,7 @@ mod tests {
         let lanes = Lanes::start(&store, &clock, LaneSettings { lanes: 1, queue: 8, batch: 8 });
         let callback = Callback {
             cancel_payment_path: "/cancel".into(),
+            inquiries: None,
             psp_id: PspId::parse("psp").unwrap(),
             answer_budget: Duration::from_secs(30),
             freshness: None,

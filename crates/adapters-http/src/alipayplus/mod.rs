@@ -12,7 +12,7 @@ pub mod result_codes;
 pub mod signature_header;
 mod signed;
 
-pub use callback::Callback;
-pub use endpoints::CancelPayment;
+pub use callback::{Callback, Inquiries};
+pub use endpoints::{CancelPayment, InquiryPayment, PaymentIds};
 pub use listener::serve_callback;
 pub use signed::Message;

@@ -1,6 +1,8 @@
 //! Every result code of Alipay+ that Rescind sends or shows, and every message beside one.
 
-use domain::{Answer, Inquiry, Refusal};
+use std::fmt;
+
+use domain::{Answer, FailureReason, Inquiry, InquiryRule, Refusal};
 
 /// A result's final word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +65,23 @@ pub const ANSWERED: [ResultCode; 13] = [
     ORDER_NOT_EXIST,
 ];
 
+/// Every code that an answer to an inquiry can have: the payment's, or the call's where nothing is said of a payment.
+pub const INQUIRED: [ResultCode; 7 + FailureReason::ALL.len()] = {
+    let mut codes = [SUCCESS; 7 + FailureReason::ALL.len()];
+    codes[1] = UNKNOWN_EXCEPTION;
+    codes[2] = REQUEST_TRAFFIC_EXCEED_LIMIT;
+    codes[3] = PAYMENT_IN_PROCESS;
+    codes[4] = ORDER_NOT_EXIST;
+    codes[5] = ORDER_IS_CLOSED;
+    codes[6] = PROCESS_FAIL;
+    let mut place = 0;
+    while place < FailureReason::ALL.len() {
+        codes[7 + place] = failed(FailureReason::ALL[place].as_str());
+        place += 1;
+    }
+    codes
+};
+
 pub(super) const OVERLOADED: ApiResult = REQUEST_TRAFFIC_EXCEED_LIMIT.saying("Too many requests are waiting");
 pub(super) const WRONG_METHOD: ApiResult = METHOD_NOT_SUPPORTED.saying("The method must be POST");
 pub(super) const WRONG_MEDIA_TYPE: ApiResult =
@@ -74,6 +93,8 @@ pub(super) const MALFORMED_HEADERS: ApiResult = PARAM_ILLEGAL.saying("A required
 pub(super) const WRONG_SIGNATURE: ApiResult = INVALID_SIGNATURE.saying("The signature is wrong");
 pub(super) const NOT_FRESH: ApiResult = UNKNOWN_EXCEPTION.saying("The request time is too far away");
 pub(super) const MALFORMED_CANCEL: ApiResult = PARAM_ILLEGAL.saying("The body is not a valid cancelPayment request");
+pub(super) const MALFORMED_INQUIRY: ApiResult = PARAM_ILLEGAL.saying("The body is not a valid inquiryPayment request");
+pub(super) const NOT_READ: ApiResult = UNKNOWN_EXCEPTION.saying("The payment could not be read");
 pub(super) const OTHER_PSP: ApiResult = ACCESS_DENIED.saying("The pspId is not served here");
 
 impl ResultStatus {
@@ -95,11 +116,18 @@ impl ResultCode {
 }
 
 impl ApiResult {
-    /// The response's body, byte for byte what is signed. No member needs escaping.
+    /// The body of a response that says nothing else, byte for byte what is signed.
     pub(super) fn body(self) -> String {
+        format!(r#"{{"result":{self}}}"#)
+    }
+}
+
+/// The object in JSON. No member needs escaping.
+impl fmt::Display for ApiResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { code: ResultCode { name, status }, message } = self;
         let status = status.as_str();
-        format!(r#"{{"result":{{"resultCode":"{name}","resultStatus":"{status}","resultMessage":"{message}"}}}}"#)
+        write!(f, r#"{{"resultCode":"{name}","resultStatus":"{status}","resultMessage":"{message}"}}"#)
     }
 }
 
@@ -131,8 +159,21 @@ pub(crate) fn of_inquiry(inquiry: Inquiry) -> ResultCode {
         Inquiry::Closed => ORDER_IS_CLOSED,
         Inquiry::Paid => SUCCESS,
         Inquiry::InProcess => PAYMENT_IN_PROCESS,
-        Inquiry::Failed => PROCESS_FAIL,
+        Inquiry::Failed(reason) => reason.map_or(PROCESS_FAIL, |reason| failed(reason.as_str())),
         Inquiry::Unknown => ORDER_NOT_EXIST,
+    }
+}
+
+/// The result of an inquiry's call, and of the payment where there is one.
+pub(super) fn of_inquiry_rule(rule: &InquiryRule) -> (ApiResult, Option<ApiResult>) {
+    let inquiry = rule.inquiry();
+    let (code, success) = (of_inquiry(inquiry), SUCCESS.saying("Success"));
+    match inquiry {
+        Inquiry::Unknown => (code.saying("There is no such payment"), None),
+        Inquiry::Closed => (success, Some(code.saying("The payment is closed"))),
+        Inquiry::Paid => (success, Some(success)),
+        Inquiry::InProcess => (success, Some(code.saying("The payment has no final result yet"))),
+        Inquiry::Failed(_) => (success, Some(code.saying("The payment failed"))),
     }
 }
 
@@ -162,6 +203,18 @@ mod tests {
         ] {
             assert_eq!(short(of_answer(Answer::Refused(refusal))), (code, ResultStatus::F));
         }
+    }
+
+    #[test]
+    fn f92_every_code_of_an_inquiry_is_counted_from_0() {
+        let reasons = FailureReason::ALL.iter().map(|reason| Some(*reason)).chain([None]);
+        let inquiries = [Inquiry::Closed, Inquiry::Paid, Inquiry::InProcess, Inquiry::Unknown];
+        let given = inquiries.into_iter().chain(reasons.map(Inquiry::Failed)).map(of_inquiry);
+        let given: Vec<_> = given.chain([OVERLOADED.code, NOT_READ.code]).collect();
+        assert!(given.iter().all(|code| INQUIRED.contains(code)), "{given:?}");
+        assert!(INQUIRED.iter().all(|code| given.contains(code)), "{given:?}");
+        let each: std::collections::BTreeSet<_> = INQUIRED.iter().map(|code| code.name).collect();
+        assert_eq!(each.len(), INQUIRED.len());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
 use actix_web::error::{ErrorInternalServerError, InternalError};
@@ -13,9 +13,9 @@ use actix_web::{FromRequest, HttpRequest};
 use chrono::{DateTime, Utc};
 use domain::{PspId, REQUEST_TIME_APART};
 use metrics::counter;
-use ports::{MessageVerifier, SignedText};
+use ports::{MessageSigner, MessageVerifier, SignedText};
 
-use super::callback::{CallbackEndpoint, ResponseContext};
+use super::callback::{Callback, CallbackEndpoint, ResponseContext};
 use super::freshness::{self, is_fresh};
 use super::rejection::Rejection;
 use super::result_codes::ApiResult;
@@ -39,6 +39,12 @@ pub trait Message: Sized + 'static {
 
     /// Alipay+'s id of the wallet that is meant.
     fn psp_id(&self) -> &PspId;
+
+    /// How long a request may take from its head's arrival until its answer is known.
+    fn answer_budget(callback: &Callback) -> Duration;
+
+    /// Signs the endpoint's results, with a memo that no other endpoint uses.
+    fn signer(callback: &Callback) -> &dyn MessageSigner;
 }
 
 /// A message whose signature is good, that is fresh enough, well-formed and meant for this wallet.
@@ -74,7 +80,8 @@ impl<M: Message> FromRequest for Signed<M> {
             match receive(&endpoint, &request, payload, arrival).await {
                 Ok(signed) => Ok(signed),
                 Err(rejection) => {
-                    let response = endpoint.reject(rejection, &request).await;
+                    let signer = M::signer(endpoint.callback());
+                    let response = endpoint.reject(rejection, signer, &request).await;
                     Err(InternalError::from_response("the request was rejected", response).into())
                 }
             }
@@ -96,7 +103,7 @@ async fn receive<M: Message>(
     if !request.headers().get_all(CONTENT_TYPE).all(is_json) {
         return Err(Rejection::MediaType);
     }
-    let deadline = arrival.instant + callback.answer_budget;
+    let deadline = arrival.instant + M::answer_budget(callback);
     let body = read_until(deadline, request, payload).await.map_err(Rejection::Body)?;
     let context = ResponseContext::of(request);
     let request_time = verify(callback.verifier.as_ref(), (&context, request.headers()), &body, arrival.at)?;

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AccountId, AcquirerId, Action, PayResult, Payment, PaymentId, PaymentKind, PaymentStatus, PspId, RefundRequest,
-    RefundRequestId, RefundResult, ReportedResult,
+    AccountId, AcquirerId, Action, FailureReason, PayResult, Payment, PaymentId, PaymentKind, PaymentStatus, PspId,
+    RefundRequest, RefundRequestId, RefundResult, ReportedResult,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::amounts::{Amount, Fee};
 use super::fields::{identifier, initiated, past};
 use super::problem::ApiError;
-use super::schemas::Identifier;
+use super::schemas::{FailureReasonText, Identifier};
 use crate::json::JsonObject;
 
 /// How long an operator's note may be, in characters.
@@ -66,6 +66,9 @@ pub(super) struct PaymentResult {
     /// What the payment costs the wallet.
     #[schema(value_type = Option<Fee>)]
     fee: Option<JsonObject<Fee>>,
+    /// Why the payment failed, which `inquiryPayment` then tells Alipay+; only with F. The first report of F counts.
+    #[schema(value_type = Option<FailureReasonText>)]
+    reason: Option<String>,
 }
 
 /// A refund that the wallet is about to make.
@@ -145,6 +148,7 @@ impl PaymentResult {
             completed_at: past("completedAt", &self.completed_at, now)?,
             payment_id: self.payment_id.map(|id| identifier("paymentId", PaymentId::parse(id))).transpose()?,
             fee: self.fee.map(|fee| fee.0.money()).transpose()?.flatten(),
+            reason: self.reason.map(|reason| failure_reason(self.status, &reason)).transpose()?,
         }))
     }
 }
@@ -176,6 +180,17 @@ impl ParkNote {
     pub(super) fn into_action(self, by: String) -> Result<Action, ApiError> {
         Ok(Action::Park { note: readable(self.note)?, by })
     }
+}
+
+/// Why a payment failed, in a word that Alipay+ knows.
+fn failure_reason(status: FinalStatus, reason: &str) -> Result<FailureReason, ApiError> {
+    if let FinalStatus::S = status {
+        return Err(ApiError::not_acceptable("reason: must be absent with the status S"));
+    }
+    FailureReason::parse(reason).ok_or_else(|| {
+        let known: Vec<_> = FailureReason::ALL.iter().map(|known| known.as_str()).collect();
+        ApiError::not_acceptable(format!("reason: must be one of {}; leave it out for any other", known.join(", ")))
+    })
 }
 
 fn readable(note: String) -> Result<String, ApiError> {

@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use adapters_http::{Callback, Listening, serve_callback};
+use adapters_http::{Callback, Inquiries, Listening, serve_callback};
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{AccountId, Case, PaymentRequestId, PspId};
+use domain::{AccountId, Case, InquiryReply, PaymentInquiry, PaymentRequestId, PspId};
 use ports::testing::{ManualClock, MemoryStore, ledger_policy};
 use ports::{
     AccountStatement, Backlog, CancellationStore, CaseFile, Clock, LeasedLookup, LeasedReversal, MessageSigner, MessageVerifier,
@@ -24,6 +24,7 @@ use tokio::sync::Semaphore;
 use use_cases::{LaneSettings, Lanes, Ports};
 
 pub(crate) const PATH: &str = "/aps/api/v1/payments/cancelPayment";
+pub(crate) const INQUIRY_PATH: &str = "/aps/api/v1/payments/inquiryPayment";
 pub(crate) const CLIENT: &str = "SANDBOX_TEST0001";
 pub(crate) const TIME: &str = "2026-01-02T03:04:05+08:00";
 pub(crate) const PSP: &str = "1022172000000000001";
@@ -71,6 +72,18 @@ struct Wallet;
 impl MessageSigner for Wallet {
     async fn sign(&self, text: &[u8]) -> Result<Signature, UnavailableError> {
         Ok(Signature { key_version: 9, bytes: signature(WALLET, text) })
+    }
+}
+
+/// A signer that counts what it signs.
+#[derive(Default)]
+pub(crate) struct Counting(pub(crate) AtomicUsize);
+
+#[async_trait]
+impl MessageSigner for Counting {
+    async fn sign(&self, text: &[u8]) -> Result<Signature, UnavailableError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Wallet.sign(text).await
     }
 }
 
@@ -122,6 +135,10 @@ impl CancellationStore for GatedStore {
         self.memory.find(id).await
     }
 
+    async fn inquire(&self, batch: Vec<PaymentInquiry>) -> Vec<Result<InquiryReply, UnavailableError>> {
+        self.memory.inquire(batch).await
+    }
+
     async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {
         self.memory.account(account, page).await
     }
@@ -148,6 +165,8 @@ pub(crate) struct Setup {
     pub(crate) answer_budget: Duration,
     pub(crate) freshness: Option<TimeDelta>,
     pub(crate) signer: Arc<dyn MessageSigner>,
+    /// Of inquiries: of answers that name nothing of a payment, and of those that do. `None` serves no inquiries.
+    pub(crate) inquiry_signers: Option<[Arc<dyn MessageSigner>; 2]>,
     pub(crate) lanes: LaneSettings,
     pub(crate) gate_is_open: bool,
     pub(crate) tls: Option<adapters_http::ServerTls>,
@@ -159,6 +178,7 @@ impl Default for Setup {
             answer_budget: Duration::from_secs(30),
             freshness: None,
             signer: Arc::new(Wallet),
+            inquiry_signers: Some([Arc::new(Wallet), Arc::new(Wallet)]),
             lanes: LaneSettings { lanes: 2, queue: 64, batch: 16 },
             gate_is_open: true,
             tls: None,
@@ -189,6 +209,11 @@ impl Service {
         let address = listener.local_addr().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at("2026-01-01T19:04:06.789Z".parse().unwrap()));
         let callback = Callback {
+            inquiries: setup.inquiry_signers.map(|[signer, signer_of_paid]| Inquiries {
+                path: INQUIRY_PATH.into(),
+                signer,
+                signer_of_paid,
+            }),
             cancel_payment_path: PATH.into(),
             psp_id: PspId::parse(PSP).unwrap(),
             answer_budget: setup.answer_budget,
@@ -306,6 +331,12 @@ impl Request {
     /// With another body, signed as it is.
     pub(crate) fn of(body: impl Into<Vec<u8>>) -> Self {
         Self::with(|request| request.body = body.into())
+    }
+
+    /// The same as an inquiry.
+    pub(crate) fn as_inquiry(mut self) -> Self {
+        self.target = self.target.replace(PATH, INQUIRY_PATH);
+        self
     }
 
     pub(crate) fn by_second_key(&mut self) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{AccountId, Case, PaymentRequestId};
+use domain::{AccountId, Case, InquiryReply, PaymentInquiry, PaymentRequestId};
 use ports::testing::{MemoryStore, ledger_policy};
 use ports::{
     AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedLookup, LeasedReversal, Page, ReceivedCommand,
@@ -62,6 +62,10 @@ impl CancellationStore for Troubled {
 
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
         self.store.find(id).await
+    }
+
+    async fn inquire(&self, batch: Vec<PaymentInquiry>) -> Vec<Result<InquiryReply, UnavailableError>> {
+        self.store.inquire(batch).await
     }
 
     async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {

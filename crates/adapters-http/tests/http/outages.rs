@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{AccountId, Case, PaymentRequestId};
+use domain::{AccountId, Case, InquiryReply, PaymentInquiry, PaymentRequestId};
 use ports::testing::{MemoryStore, id, ledger_policy};
 use ports::{
     AccountStatement, Backlog, CancellationStore, CaseFile, LeasedLookup, LeasedReversal, Page, ReceivedCommand, ReversalFilter,
@@ -67,6 +67,10 @@ impl CancellationStore for Lost {
 
     async fn find(&self, _: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
         self.answer().await
+    }
+
+    async fn inquire(&self, _: Vec<PaymentInquiry>) -> Vec<Result<InquiryReply, UnavailableError>> {
+        vec![self.answer().await]
     }
 
     async fn account(&self, _: &AccountId, _: &Page) -> Result<AccountStatement, UnavailableError> {

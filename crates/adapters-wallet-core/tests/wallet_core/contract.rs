@@ -108,7 +108,7 @@ impl Books {
 fn payment_body(CorePayment { payment, refunded, refund_running }: &CorePayment) -> Value {
     let (status, completed_at) = match payment.status {
         PaymentStatus::Succeeded { completed_at, .. } => ("S", Some(completed_at)),
-        PaymentStatus::Failed { completed_at } => ("F", Some(completed_at)),
+        PaymentStatus::Failed { completed_at, reason: _ } => ("F", Some(completed_at)),
         PaymentStatus::InProgress => ("U", None),
     };
     let currency = payment.amount.currency().code();

@@ -71,7 +71,7 @@ async fn a_payment_is_found_with_the_least_that_the_core_may_say() {
 async fn a_result_without_its_time_came_when_the_payment_began() {
     let completed_at = at("2026-03-01T01:15:00Z");
     let failed = found(&LEAST.replace(r#""U""#, r#""F""#)).await;
-    assert_eq!(failed.payment.status, PaymentStatus::Failed { completed_at });
+    assert_eq!(failed.payment.status, PaymentStatus::Failed { completed_at, reason: None });
     let succeeded = found(&LEAST.replace(r#""U""#, r#""S""#)).await;
     assert_eq!(succeeded.payment.status, PaymentStatus::Succeeded { completed_at, fee: None });
 }

@@ -14,6 +14,8 @@ use super::values::{ANSWER_BUDGET, CLIENT_ID, FRESHNESS, INSTANT, KEY_VERSION, L
 pub(crate) struct CallbackSettings {
     pub(crate) listen: SocketAddr,
     pub(crate) cancel_payment_path: String,
+    /// `None` where inquiries are not served.
+    pub(crate) inquiry_payment_path: Option<String>,
     pub(crate) psp_id: PspId,
     pub(crate) signing_key: SigningKey,
     pub(crate) answer_budget: Duration,
@@ -47,9 +49,17 @@ pub(crate) struct ClientKeySetting {
 
 impl CallbackSettings {
     pub(super) fn read(section: &mut Section) -> Result<Self, SettingError> {
+        let listen = section.or("listen", "127.0.0.1:8080", &LISTEN)?;
+        let cancel_payment_path = section.or("cancel_payment_path", "/aps/api/v1/payments/cancelPayment", &PATH)?;
+        let inquiry_payment_path = section.optional("inquiry_payment_path", &PATH)?;
+        if inquiry_payment_path.as_ref() == Some(&cancel_payment_path) {
+            let (path, taken) = (section.path_of("inquiry_payment_path"), cancel_payment_path);
+            return Err(SettingError::new(format!("{path} is \"{taken}\", but must differ from callback.cancel_payment_path")));
+        }
         Ok(Self {
-            listen: section.or("listen", "127.0.0.1:8080", &LISTEN)?,
-            cancel_payment_path: section.or("cancel_payment_path", "/aps/api/v1/payments/cancelPayment", &PATH)?,
+            listen,
+            cancel_payment_path,
+            inquiry_payment_path,
             psp_id: section.required("psp_id", &PSP_ID)?,
             signing_key: signing_key(section)?,
             answer_budget: section.or("answer_budget", "6s", &ANSWER_BUDGET)?,

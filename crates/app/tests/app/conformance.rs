@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use testkit::{ACQUIRER, CLIENT_ID, Deployment, PATH, PSP_ID, TestEngine};
+use testkit::{ACQUIRER, CLIENT_ID, Deployment, INQUIRY_PATH, PATH, PSP_ID, TestEngine};
 
 /// The simulator's program. It is not a dependency, so that it shares no code with what it looks at.
 fn simulator() -> Command {
@@ -59,6 +59,7 @@ async fn the_suite_passes(deployment: &Deployment, core: Option<&Core>) {
     command.current_dir(deployment.dir()).args(["conformance", "--client-id", CLIENT_ID]);
     command.args(["--psp-id", PSP_ID, "--acquirer-id", ACQUIRER, "--key", "alipayplus/wallet-private.pem"]);
     command.args(["--wallet-key", "keys/wallet-public.pem", "--target", &format!("http://{}{PATH}", process.callback)]);
+    command.args(["--inquiry-target", &format!("http://{}{INQUIRY_PATH}", process.callback)]);
     command.args(["--wallet-api", &format!("http://{}", process.wallet_api), "--wallet-token-file", "keys/wallet-api-tokens"]);
     if let Some(core) = core {
         command.args(["--wallet-core", &core.url]);

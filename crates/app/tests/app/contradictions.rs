@@ -37,7 +37,9 @@ impl Wallet {
 
     async fn inquiry(&self, id: &str) -> String {
         let inquiry = self.case(id).await["inquiry"].clone();
-        format!("{} {}", inquiry["resultStatus"].as_str().unwrap(), inquiry["resultCode"].as_str().unwrap())
+        let shown = format!("{} {}", inquiry["resultStatus"].as_str().unwrap(), inquiry["resultCode"].as_str().unwrap());
+        assert_eq!(self.process.alipayplus.inquire(id).await.unwrap(), shown, "the view says what an inquiry is answered");
+        shown
     }
 
     async fn operate(&self, path: &str) -> Result<String, String> {

@@ -26,6 +26,7 @@ mod failover;
 mod file_away;
 mod flat;
 mod guide;
+mod inquiries;
 mod keys_reload;
 mod killed;
 mod metrics;

@@ -55,6 +55,7 @@ async fn what_is_explained_is_counted(engine: TestEngine) {
     for (id, answer) in [("paid", "S SUCCESS"), ("paid", "S SUCCESS"), ("broken", "U UNKNOWN_EXCEPTION")] {
         assert_eq!(process.alipayplus.cancel(id).await.unwrap().brief(), answer);
     }
+    assert_eq!(process.alipayplus.inquire("paid").await.unwrap(), "F ORDER_IS_CLOSED");
     assert_eq!(loopback().get(format!("http://{}/", process.callback)).send().await.unwrap().status(), 404);
 
     let scraped = scrape(&process).await;
@@ -73,6 +74,9 @@ async fn what_is_explained_is_counted(engine: TestEngine) {
         (r#"rescind_decisions_total{rule="answer-recorded"}"#, 1.0),
         (r#"rescind_decisions_total{rule="money-taken"}"#, 1.0),
         ("rescind_answer_seconds_count", 3.0),
+        (r#"rescind_inquiry_answers_total{result_status="F",result_code="ORDER_IS_CLOSED"}"#, 1.0),
+        (r#"rescind_inquiry_answers_total{result_status="F",result_code="RISK_REJECT"}"#, 0.0),
+        ("rescind_inquiry_seconds_count", 1.0),
         ("rescind_time_to_money_seconds_count", 1.0),
         ("rescind_parked_reversals", 1.0),
         ("rescind_open_reversals", 0.0),

@@ -69,6 +69,11 @@ fn a_wrong_value_is_told_with_its_key_and_what_is_right() {
             r#"a path that begins with "/", such as "/aps/api/v1/payments/cancelPayment""#,
         ),
         ("callback.cancel_payment_path", "/a?b", r#"a path that begins with "/", such as "/aps/api/v1/payments/cancelPayment""#),
+        (
+            "callback.inquiry_payment_path",
+            "inquire",
+            r#"a path that begins with "/", such as "/aps/api/v1/payments/cancelPayment""#,
+        ),
         ("callback.cancel_payment_path", "/{id}", r#"a path that begins with "/", such as "/aps/api/v1/payments/cancelPayment""#),
         ("callback.psp_id", "10 22", "the wallet's id at Alipay+, 1 to 64 visible ASCII characters"),
         ("callback.signing_key.version", "one", "the key's version at Alipay+, an integer from 0 to 4294967295"),
@@ -213,6 +218,15 @@ fn f41_the_wallet_cores_settings_have_to_fit_each_other() {
     assert_eq!(
         refusal(&core("client_key_file = \"keys/core.pem\""), &[]),
         "funds.client_certificate_file and funds.client_key_file must be there both or not at all"
+    );
+}
+
+#[test]
+fn the_two_endpoints_of_alipayplus_have_paths_of_their_own() {
+    let path = "/aps/api/v1/payments/cancelPayment";
+    assert_eq!(
+        refusal_of("callback.inquiry_payment_path", path),
+        format!("callback.inquiry_payment_path is \"{path}\", but must differ from callback.cancel_payment_path")
     );
 }
 

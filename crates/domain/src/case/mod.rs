@@ -16,7 +16,7 @@ pub use cancellation::{
 };
 pub use deferral::{Deferral, DeferralState, DeferralStateName, LookupAttempt, Receipt, spread};
 pub use event::{Event, EventKind};
-pub use payment::{CorePayment, Payment, PaymentKind, PaymentStatus, PaymentStatusName};
+pub use payment::{CorePayment, FailureReason, Payment, PaymentKind, PaymentStatus, PaymentStatusName};
 pub use refund::{Refund, RefundState, RefundStateName, RefundedElsewhere, RefundedElsewhereName};
 pub(crate) use reversal::NOTHING_OF_A_SUCCESS;
 pub use reversal::{
@@ -51,21 +51,6 @@ pub struct Case {
     pub told: Option<Told>,
     /// What the wallet core said of refunds that are not recorded here.
     pub refunded_elsewhere: Option<RefundedElsewhere>,
-}
-
-/// What `inquiryPayment` must say of a payment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Inquiry {
-    /// F `ORDER_IS_CLOSED`: cancelled, whatever happened before.
-    Closed,
-    /// S `SUCCESS`.
-    Paid,
-    /// U `PAYMENT_IN_PROCESS`.
-    InProcess,
-    /// F with the wallet's own reason, which is not known here.
-    Failed,
-    /// No such order.
-    Unknown,
 }
 
 impl Case {
@@ -104,12 +89,7 @@ impl Case {
     /// lookup of its payment, or for the clocks, does not count: it may not be known yet whose payment it is.
     #[must_use]
     pub fn is_foreign_to(&self, acquirer_id: &AcquirerId) -> bool {
-        let of_payment = self.payment.as_ref().map(|payment| &payment.acquirer_id);
-        let undecided = |cancellation: &&Cancellation| cancellation.waits_for_lookup() || cancellation.is_of_doubtful_time();
-        let of_cancel = self.cancellation.as_ref().filter(|cancellation| !undecided(cancellation));
-        let of_cancel = of_cancel.map(|cancellation| &cancellation.acquirer_id);
-        let mut recorded = of_payment.into_iter().chain(of_cancel).peekable();
-        recorded.peek().is_some() && recorded.all(|known| known != acquirer_id)
+        is_foreign((self.payment.as_ref(), self.cancellation.as_ref()), acquirer_id)
     }
 
     /// Whether the payment is cancelled, answered or not.
@@ -226,31 +206,13 @@ impl Case {
             sum => Some(RefundedElsewhere::Amount(sum)),
         }
     }
+}
 
-    /// What `inquiryPayment` must say from the commit that made this case: F `ORDER_IS_CLOSED` once a cancellation is answered for good, and
-    /// U as long as it is not. A refused cancel leaves the payment what it is; what refunds gave back in full of a payment that was never
-    /// seen is closed.
-    #[must_use]
-    pub fn inquiry(&self) -> Inquiry {
-        match self.cancellation.as_ref().map(|cancellation| cancellation.state) {
-            Some(CancellationState::Deferred(_) | CancellationState::Open { .. }) => Inquiry::InProcess,
-            Some(CancellationState::Cancelled { .. } | CancellationState::AlreadyRefunded { never_seen: true }) => {
-                Inquiry::Closed
-            }
-            // The wallet core knows a payment, which is not recorded here.
-            Some(CancellationState::Refused { .. }) if self.payment.is_none() => Inquiry::InProcess,
-            Some(CancellationState::Refused { .. } | CancellationState::AlreadyRefunded { never_seen: false }) | None => {
-                self.inquiry_of_payment()
-            }
-        }
-    }
-
-    fn inquiry_of_payment(&self) -> Inquiry {
-        match self.payment.as_ref().map(|payment| &payment.status) {
-            Some(PaymentStatus::Succeeded { .. }) => Inquiry::Paid,
-            Some(PaymentStatus::InProgress) => Inquiry::InProcess,
-            Some(PaymentStatus::Failed { .. }) => Inquiry::Failed,
-            None => Inquiry::Unknown,
-        }
-    }
+/// Whether another acquirer asks than those that a payment and a cancellation are recorded for, as [`Case::is_foreign_to`] says.
+pub(crate) fn is_foreign((payment, cancellation): (Option<&Payment>, Option<&Cancellation>), acquirer_id: &AcquirerId) -> bool {
+    let undecided = |cancellation: &&Cancellation| cancellation.waits_for_lookup() || cancellation.is_of_doubtful_time();
+    let of_cancel = cancellation.filter(|cancellation| !undecided(cancellation));
+    let of_cancel = of_cancel.map(|cancellation| &cancellation.acquirer_id);
+    let mut recorded = payment.map(|payment| &payment.acquirer_id).into_iter().chain(of_cancel).peekable();
+    recorded.peek().is_some() && recorded.all(|known| known != acquirer_id)
 }

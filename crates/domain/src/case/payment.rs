@@ -90,7 +90,32 @@ pub enum PaymentStatus {
     Failed {
         /// When the wallet gave it up.
         completed_at: DateTime<Utc>,
+        /// Why, where the wallet says so.
+        reason: Option<FailureReason>,
     },
+}
+
+spelled! {
+    /// Why a payment failed, by the codes that `inquiryPayment` has for it ("Respond to payment inquiry" of Alipay+'s guides).
+    /// None of them says that the payment is closed: only a cancel does.
+    FailureReason {
+        /// Declined for risk.
+        RiskReject = "RISK_REJECT",
+        /// The user's balance is not enough.
+        UserBalanceNotEnough = "USER_BALANCE_NOT_ENOUGH",
+        /// What the user pays with cannot be used.
+        UnavailablePaymentMethod = "UNAVAILABLE_PAYMENT_METHOD",
+        /// The user was not verified.
+        UserPaymentVerificationFailed = "USER_PAYMENT_VERIFICATION_FAILED",
+        /// What is known of the user does not allow the payment.
+        UserKycNotQualified = "USER_KYC_NOT_QUALIFIED",
+        /// There is no such user.
+        UserNotExist = "USER_NOT_EXIST",
+        /// The user's status forbids it.
+        UserStatusAbnormal = "USER_STATUS_ABNORMAL",
+        /// The merchant was not verified.
+        MerchantNotRegistered = "MERCHANT_NOT_REGISTERED",
+    }
 }
 
 /// A payment as the wallet core has it, where payments are not announced.

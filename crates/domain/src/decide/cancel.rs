@@ -7,8 +7,8 @@ use super::update::CaseUpdate;
 use super::{Decision, contradiction};
 use crate::{
     AcquirerId, Answer, Cancel, CancelReply, Cancellation, CancellationState, Case, CorePayment, DeferReason, EventKind,
-    FinalAnswer, FundsKind, Lookup, LookupAttempt, LookupEnd, NeverReceived, OtherAcquirer, PaymentStatus, PeriodOver, Policy,
-    Receipt, RefundedElsewhere, Refusal, RefusalCode, Rule,
+    FinalAnswer, FundsKind, Lookup, LookupAttempt, LookupEnd, NeverReceived, PaymentStatus, PeriodOver, Policy, Receipt,
+    RefundedElsewhere, Refusal, RefusalCode, Rule,
 };
 
 /// What asking the wallet core came to, and when that was known.
@@ -159,7 +159,7 @@ fn conclude_recorded(policy: &Policy, update: &mut CaseUpdate, timing_of: impl F
 /// nobody is refused on doubt: not where the core says that the payment is the asking acquirer's, against what is recorded.
 fn repeat(policy: &Policy, case: &Case, (acquirer_id, looked_up): (&AcquirerId, &LookedUp<'_>)) -> Option<(Rule, CancelReply)> {
     let may_be_its_own = looked_up.found().is_some_and(|found| found.payment.acquirer_id == *acquirer_id);
-    if looks_at_acquirer(policy) && case.is_foreign_to(acquirer_id) && (case.is_decided() || !may_be_its_own) {
+    if policy.results.compares_acquirers() && case.is_foreign_to(acquirer_id) && (case.is_decided() || !may_be_its_own) {
         return Some((Rule::DifferentAcquirer, CancelReply::Answered(Answer::Refused(Refusal::DifferentRequest))));
     }
     if let Some(answer) = case.cancellation.as_ref().and_then(Cancellation::final_answer) {
@@ -168,19 +168,17 @@ fn repeat(policy: &Policy, case: &Case, (acquirer_id, looked_up): (&AcquirerId, 
     case.is_cancelled().then_some((Rule::ReversalPending, CancelReply::ReversalPending { attempt: None }))
 }
 
-fn looks_at_acquirer(policy: &Policy) -> bool {
-    policy.results.other_acquirer == OtherAcquirer::ParamIllegal
-}
-
 /// Whether what the case came to is also the answer to this acquirer: it belongs to it, or nobody knows yet whose it is.
 fn may_cancel(policy: &Policy, case: &Case, acquirer_id: &AcquirerId) -> bool {
-    !looks_at_acquirer(policy) || !case.is_foreign_to(acquirer_id)
+    !policy.results.compares_acquirers() || !case.is_foreign_to(acquirer_id)
 }
 
 /// Whose cancel decides, and when it came. Where the payment is known it is its acquirer's own, where there is none the earliest. A
 /// cancel that waits for a refund was once let in from any acquirer.
 pub(super) fn entitled(policy: &Policy, case: &Case) -> Option<Receipt> {
-    let Some(payment) = case.payment.as_ref().filter(|_| looks_at_acquirer(policy)) else { return case.earliest_receipt() };
+    let Some(payment) = case.payment.as_ref().filter(|_| policy.results.compares_acquirers()) else {
+        return case.earliest_receipt();
+    };
     let own = case.received_from(&payment.acquirer_id);
     let own = own.map(|received_at| Receipt { acquirer_id: payment.acquirer_id.clone(), received_at });
     let is_let_in = case.defer_reason() == Some(DeferReason::RefundRunning);
@@ -220,7 +218,7 @@ fn conclude(
     let received_at = timing.first_received_at(is_in_doubt).unwrap_or(receipt.received_at);
     let receipt = Receipt { received_at, ..receipt };
     // As long as nobody knows whose it is, each of them waits with a receipt of its own.
-    let is_known_whose = looks_at_acquirer(policy) && update.case.payment.is_some();
+    let is_known_whose = policy.results.compares_acquirers() && update.case.payment.is_some();
     if is_known_whose || !matches!(rule, Rule::Deferred(_)) {
         update.assign_to(receipt);
     }

@@ -11,16 +11,22 @@ use crate::{
 
 /// In what a lookup contradicts the record, or itself; `None` where it does not.
 pub(super) fn of_lookup(case: &Case, found: &CorePayment, now: DateTime<Utc>) -> Option<String> {
-    let initiated_at = found.payment.initiated_at;
+    let contradiction = of_payment(case.payment.as_ref(), &found.payment, now);
+    // Of refunds the core may have spoken before the payment was recorded.
+    let known = case.payment.as_ref().unwrap_or(&found.payment);
+    contradiction.or_else(|| refunds_became_less(case, known, found))
+}
+
+/// In what a payment of the core contradicts the recorded one, or cannot be; `None` where it does not.
+pub(super) fn of_payment(recorded: Option<&Payment>, found: &Payment, now: DateTime<Utc>) -> Option<String> {
+    let initiated_at = found.initiated_at;
     if !Payment::can_be_initiated(initiated_at, now) {
         return Some(format!("the wallet core says that the payment was initiated at {initiated_at}, which cannot be"));
     }
-    // Of refunds the core may have spoken before the payment was recorded.
-    let known = case.payment.as_ref().unwrap_or(&found.payment);
-    let differs = differs("amount", &known.amount, &found.payment.amount)
-        .or_else(|| differs("account", &known.account, &found.payment.account))
-        .or_else(|| differs("acquirer", &known.acquirer_id, &found.payment.acquirer_id));
-    differs.or_else(|| refunds_became_less(case, known, found))
+    let known = recorded?;
+    differs("amount", &known.amount, &found.amount)
+        .or_else(|| differs("account", &known.account, &found.account))
+        .or_else(|| differs("acquirer", &known.acquirer_id, &found.acquirer_id))
 }
 
 fn differs<T: PartialEq + fmt::Display>(what: &str, recorded: &T, said: &T) -> Option<String> {

@@ -3,12 +3,15 @@
 mod cancel;
 mod contradiction;
 mod deferral;
+mod inquiry;
 mod ownership;
 mod reversal;
 mod settlement;
 mod timing;
 mod update;
 mod wallet;
+
+pub use inquiry::inquire;
 
 use crate::{Action, Case, Command, Entry, Event, Policy, Reply, Rule};
 
@@ -65,6 +68,7 @@ pub fn decide(policy: &Policy, case: &Case, command: &Command) -> Decision {
         Action::Resolve { note, by } => reversal::resolve(policy, case, (note, by), at),
         Action::LeaseLookup => deferral::lease_lookup(policy, case, at),
         Action::DecideDeferred(end) => cancel::decide_looked_up(policy, case, end, at),
+        Action::FindAfterCancel(found) => inquiry::find_after_cancel(policy, case, found, at),
         Action::LookUpBy(due_at) => deferral::look_up_by(case, *due_at, at),
         Action::Adopt(adoption) => wallet::adopt(case, adoption, at),
         Action::Settle(closing) => settlement::settle(policy, case, closing, at),

@@ -6,8 +6,8 @@ use super::Decision;
 use super::cancel::decide_deferred;
 use super::update::CaseUpdate;
 use crate::{
-    Adoption, CancellationState, Case, CommandReply, Disposition, EventKind, FundsKind, OtherAcquirer, PayResult, Payment,
-    PaymentStatus, Policy, Refund, RefundRequest, RefundResult, RefundState, ReportedResult, Told,
+    Adoption, CancellationState, Case, CommandReply, Disposition, EventKind, FundsKind, PayResult, Payment, PaymentStatus,
+    Policy, Refund, RefundRequest, RefundResult, RefundState, ReportedResult, Told,
 };
 
 fn done(disposition: Disposition) -> CommandReply {
@@ -46,8 +46,7 @@ pub(super) fn pay(policy: &Policy, case: &Case, payment: &Payment, at: DateTime<
         }
         return say_of_payment(case, CaseUpdate::of(case, at));
     }
-    let looks_at_acquirer = policy.results.other_acquirer == OtherAcquirer::ParamIllegal;
-    if looks_at_acquirer && case.is_foreign_to(&payment.acquirer_id) {
+    if policy.results.compares_acquirers() && case.is_foreign_to(&payment.acquirer_id) {
         return Decision::unchanged(CommandReply::Conflict("another acquirer cancelled this payment request"));
     }
     let mut update = CaseUpdate::of(case, at);
@@ -79,7 +78,7 @@ pub(super) fn result(policy: &Policy, case: &Case, result: &PayResult, at: DateT
         (PaymentStatus::Failed { .. }, ReportedResult::Failed) => Decision::unchanged(done(Disposition::Stands)),
         (PaymentStatus::InProgress, ReportedResult::Failed) => {
             let mut update = CaseUpdate::of(case, at);
-            let status = PaymentStatus::Failed { completed_at: result.completed_at };
+            let status = PaymentStatus::Failed { completed_at: result.completed_at, reason: result.reason };
             update.case.payment = Some(Payment { payment_id: result.payment_id.clone(), status, ..payment.clone() });
             update.record_event(EventKind::Failed);
             update.finish(done(Disposition::Stands))

@@ -223,7 +223,8 @@ fn f60_a_success_after_a_failure_takes_the_new_payment_id() {
 fn f60_a_lookup_that_finds_a_success_after_a_failure_takes_the_new_payment_id() {
     let id = |text: &str| Some(good(PaymentId::parse(text)));
     let mut story = nothing(CORE);
-    let failed = Payment { payment_id: id("A"), status: PaymentStatus::Failed { completed_at: at(NOON) }, ..payment() };
+    let failed =
+        Payment { payment_id: id("A"), status: PaymentStatus::Failed { completed_at: at(NOON), reason: None }, ..payment() };
     let running = CorePayment { payment: failed, refunded: 0, refund_running: true };
     assert_eq!(story.decides(looked_up(Lookup::Found(Box::new(running)))), U);
     assert_eq!(story.decides(looked_up(found(Payment { payment_id: id("B"), ..succeeded() }, 0))), leased(1));

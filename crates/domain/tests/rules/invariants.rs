@@ -27,7 +27,8 @@ impl Step<'_> {
     pub(crate) fn found(&self) -> Option<&CorePayment> {
         match self.action() {
             Action::Cancel(Cancel { lookup: Lookup::Found(found), .. })
-            | Action::DecideDeferred(LookupEnd { lookup: Lookup::Found(found), .. }) => Some(found),
+            | Action::DecideDeferred(LookupEnd { lookup: Lookup::Found(found), .. })
+            | Action::FindAfterCancel(found) => Some(found),
             Action::Cancel(Cancel { lookup: Lookup::Recorded | Lookup::NotYet | Lookup::Failed(_), .. })
             | Action::DecideDeferred(LookupEnd { lookup: Lookup::Recorded | Lookup::NotYet | Lookup::Failed(_), .. })
             | Action::Pay(_)

@@ -187,7 +187,7 @@ fn inquiry_in_words(story: &Story) -> &'static str {
         Inquiry::Closed => "F closed",
         Inquiry::Paid => "S",
         Inquiry::InProcess => "U",
-        Inquiry::Failed => "F failed",
+        Inquiry::Failed(_) => "F failed",
         Inquiry::Unknown => "F not exist",
     }
 }

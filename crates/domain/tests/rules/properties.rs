@@ -60,7 +60,7 @@ fn any_result() -> impl Strategy<Value = PayResult> {
     let reported = prop_oneof![3 => Just(ReportedResult::Succeeded), 1 => Just(ReportedResult::Failed)];
     (reported, payment_id, select(vec![None, Some(jpy(1))])).prop_map(|(result, payment_id, fee)| {
         let payment_id = payment_id.map(|id| good(PaymentId::parse(id)));
-        PayResult { result, completed_at: at(INSTANTS[2]), payment_id, fee }
+        PayResult { result, completed_at: at(INSTANTS[2]), payment_id, fee, reason: None }
     })
 }
 
@@ -83,7 +83,7 @@ fn any_lookup() -> impl Strategy<Value = Lookup> {
     let (completed_at, fee) = (at(INSTANTS[2]), None);
     let statuses = vec![
         PaymentStatus::InProgress,
-        PaymentStatus::Failed { completed_at },
+        PaymentStatus::Failed { completed_at, reason: None },
         PaymentStatus::Succeeded { completed_at, fee },
         PaymentStatus::Succeeded { completed_at, fee },
     ];

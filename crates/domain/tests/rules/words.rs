@@ -69,7 +69,7 @@ fn a_state_has_the_name_that_is_stored_and_shown() {
     let of_payment = [
         (PaymentStatus::InProgress, PaymentStatusName::InProgress),
         (PaymentStatus::Succeeded { completed_at, fee: None }, PaymentStatusName::Succeeded),
-        (PaymentStatus::Failed { completed_at }, PaymentStatusName::Failed),
+        (PaymentStatus::Failed { completed_at, reason: None }, PaymentStatusName::Failed),
     ];
     of_payment.into_iter().for_each(|(state, name)| assert_eq!(state.name(), name));
     let of_refund = [

@@ -126,7 +126,7 @@ impl Wallet {
     #[must_use]
     pub fn reports(&self, result: ReportedResult) -> ReceivedCommand {
         let fee = Some(Self::yen(3)).filter(|_| result == ReportedResult::Succeeded);
-        self.does(Action::Result(PayResult { result, completed_at: self.at, payment_id: None, fee }))
+        self.does(Action::Result(PayResult { result, completed_at: self.at, payment_id: None, fee, reason: None }))
     }
 
     /// Announces a refund of the wallet's own, `minor` in yen.

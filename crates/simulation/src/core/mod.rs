@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use domain::{CorePayment, PaymentRequestId, ReversalOutcome, ReversalRequest};
 use ports::{FundsGateway, Payments, UnavailableError};
 
-pub(crate) use books::Books;
+pub(crate) use books::{Books, CoreAccount};
 
 use crate::faults::FaultKind;
 use crate::life::Life;

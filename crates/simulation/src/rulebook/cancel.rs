@@ -251,7 +251,7 @@ impl CasePage {
     }
 
     /// Whether a lookup cannot be true, or is not what the one before was.
-    fn is_contradicted_by(&self, found: &CorePayment, now: DateTime<Utc>) -> bool {
+    pub(super) fn is_contradicted_by(&self, found: &CorePayment, now: DateTime<Utc>) -> bool {
         let CorePayment { payment, refunded, .. } = found;
         let age = now - payment.initiated_at;
         if age > TimeDelta::days(366) || age < TimeDelta::minutes(-5) {
@@ -268,7 +268,7 @@ impl CasePage {
             || refunded - self.refunded(false) < before
     }
 
-    fn takes_over_refunds(&mut self, found: &CorePayment) {
+    pub(super) fn takes_over_refunds(&mut self, found: &CorePayment) {
         let (own, whole) = (self.refunded(false), self.paid.as_ref().map_or(0, |paid| paid.amount.minor()));
         if found.refunded > own {
             self.hears_of_refunds(if found.refunded >= whole {
@@ -280,7 +280,7 @@ impl CasePage {
     }
 
     /// Leaves to an operator what no operator has looked at.
-    fn stops(&mut self, policy: &Policy) {
+    pub(super) fn stops(&mut self, policy: &Policy) {
         let duty = self
             .duty
             .as_mut()
@@ -291,7 +291,7 @@ impl CasePage {
     }
 
     /// What the core says of its payment. What is recorded stays, only its status goes on.
-    fn takes_over(&mut self, found: &CorePayment) {
+    pub(super) fn takes_over(&mut self, found: &CorePayment) {
         let paid = self.paid.get_or_insert_with(|| PaidPage::of(&found.payment));
         let after_a_failure = paid.ended == Ended::Badly && matches!(found.payment.status, PaymentStatus::Succeeded { .. });
         if paid.own_id.is_none() || (after_a_failure && found.payment.payment_id.is_some()) {

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Answer, AttemptEnd, CommandReply, DeferReason, Disposition, FinalAnswer, FundsKind, LeaseReply, NeverReceived, Policy,
-    Refusal, ReversalOutcome,
+    Answer, AttemptEnd, CommandReply, CorePayment, DeferReason, Disposition, FinalAnswer, FundsKind, LeaseReply, NeverReceived,
+    PaymentStatus, Policy, Refusal, ReversalOutcome,
 };
 
 use super::page::{CancelStands, CasePage, DutyPage, DutyStands, Elsewhere, WaitPage};
@@ -110,6 +110,22 @@ impl CasePage {
         if !self.is_cancelled() && self.accounted.is_some_and(|(_, settles)| !settles) {
             self.accounted = None;
         }
+    }
+
+    /// An inquiry looked a cancelled payment up. A success that is news goes back.
+    pub(super) fn is_found_after_cancel(&mut self, policy: &Policy, found: &CorePayment, at: DateTime<Utc>) -> CommandReply {
+        let is_news = matches!(found.payment.status, PaymentStatus::Succeeded { .. }) && self.taken_at().is_none();
+        if !self.is_cancelled() || !is_news || self.is_strange(&found.payment.acquirer_id) {
+            return CommandReply::Done(Disposition::Stands);
+        }
+        if self.is_contradicted_by(found, at) {
+            self.stops(policy);
+            return CommandReply::Done(Disposition::Stands);
+        }
+        self.takes_over(found);
+        self.takes_over_refunds(found);
+        self.gives_back(policy, at);
+        CommandReply::Done(Disposition::Reversed)
     }
 
     /// A worker may look: when it is due is not looked at here.

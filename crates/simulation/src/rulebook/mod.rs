@@ -32,6 +32,7 @@ impl RuleBook {
             Action::LeaseAttempt => page.leases(policy, *at).into(),
             Action::LeaseLookup => page.leases_lookup().into(),
             Action::DecideDeferred(end) => page.is_looked_up(policy, end, *at).into(),
+            Action::FindAfterCancel(found) => page.is_found_after_cancel(policy, found, *at).into(),
             // When it is due is not looked at here.
             Action::LookUpBy(_) => CommandReply::Done(Disposition::Stands).into(),
             Action::Retry => page.retries(policy, *at).into(),

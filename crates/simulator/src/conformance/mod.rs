@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicU32;
 use chrono::{DateTime, FixedOffset, TimeDelta};
 use clap::Args;
 
-use crate::alipayplus::{AlipayPlus, Partner, PartnerArgs};
+use crate::alipayplus::{AlipayPlus, InquiryArgs, Partner, PartnerArgs};
 use crate::clock::now;
 use crate::output::{CommandError, say};
 use crate::peer::{Peer, only_token, pay_token};
@@ -40,6 +40,8 @@ pub(crate) struct ConformanceArgs {
     list: bool,
     #[command(flatten)]
     partner: Option<PartnerArgs>,
+    #[command(flatten)]
+    inquiries: InquiryArgs,
     /// The wallet API, by which cases make payments and see the money [default: none; such cases are not run]
     #[arg(long, value_name = "URL", requires = "wallet_token_file")]
     wallet_api: Option<String>,
@@ -84,7 +86,7 @@ pub(crate) async fn run(args: ConformanceArgs) -> Result<ExitCode, CommandError>
         }
         return Ok(ExitCode::SUCCESS);
     };
-    let (partner, chosen) = (&partner.partner()?, chosen(&args.only)?);
+    let (partner, chosen) = (&args.inquiries.of(partner.partner()?), chosen(&args.only)?);
     let subject = args.subject(partner)?;
     let driver = args.driver(partner)?;
     let run = format!("sim{:x}", now().timestamp_micros());
@@ -93,6 +95,7 @@ pub(crate) async fn run(args: ConformanceArgs) -> Result<ExitCode, CommandError>
     }
     let setting = Arc::new(Setting {
         partner: AlipayPlus::new(partner)?,
+        inquirer: AlipayPlus::of_inquiries(partner)?,
         driver: driver.map(|driver| Box::new(driver) as Box<_>),
         terms: args.terms(),
         run,
@@ -145,6 +148,7 @@ impl ConformanceArgs {
         let file = |file: &PathBuf| file.display().to_string();
         let facts = vec![
             ("Wallet", partner.target.clone()),
+            ("Inquired at", or(&partner.inquiry_target, "nowhere: cases of inquiries are not run")),
             ("Client-Id", partner.client_id.clone()),
             ("pspId", partner.psp_id.clone()),
             ("acquirerId", partner.acquirer_id.clone()),
@@ -159,7 +163,12 @@ impl ConformanceArgs {
             ("Period over", self.terms().period_over),
             ("Only", if self.only.is_empty() { "every case".to_owned() } else { self.only.join(", ") }),
         ];
-        Ok(Subject { suite: "conformance", title: "Conformance of a wallet's cancelPayment", note: NOTE, facts })
+        Ok(Subject {
+            suite: "conformance",
+            title: "Conformance of a wallet's cancelPayment and inquiryPayment",
+            note: NOTE,
+            facts,
+        })
     }
 }
 

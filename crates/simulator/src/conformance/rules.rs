@@ -19,6 +19,8 @@ const SIGNATURE: &str = "api_mpp/signature";
 const OVERVIEW: &str = "api_mpp/api_overview";
 const CANCEL: &str = "api_mpp/cancel_payment";
 const GUIDE: &str = "pos_tap_mpp/cancel_a_payment";
+const INQUIRY: &str = "api_mpp/inquiry_payment";
+const RESPOND: &str = "integration_merchant_mode_mpp/respond_to_payment_inquiry";
 const TIMEOUTS: &str = "api_mpp/timeout";
 const IDEMPOTENCY: &str = "api_mpp/idempotency";
 const AUTO_DEBIT: &str = "integration_auto_debit_mpp/cancel_payment";
@@ -129,6 +131,28 @@ pub(super) static RUNNING_REFUND: Rule =
 pub(super) static CLOSED: Rule = documented(
     "integration_auto_debit_mpp/obtain_payment_results",
     "a cancelled payment is inquired as F ORDER_IS_CLOSED, also where S was told before",
+);
+
+// ---- Inquiries ----
+
+pub(super) static INQUIRED: Rule = documented(
+    RESPOND,
+    "result is that of the call, S SUCCESS for a payment that exists; paymentResult is that of the payment: S SUCCESS, U PAYMENT_IN_PROCESS, or F with its reason",
+);
+pub(super) static NOT_EXIST: Rule = documented(RESPOND, "a payment that does not exist is answered by result F ORDER_NOT_EXIST");
+pub(super) static PAID_MEMBERS: Rule =
+    documented(INQUIRY, "of a payment that succeeded the answer has paymentId, paymentTime and paymentAmount");
+pub(super) static NOT_ITS_OWN: Rule =
+    inferred(INQUIRY, "an acquirer hears nothing of another one's payment: to it there is no such payment");
+pub(super) static ONLY_ASKS: Rule =
+    inferred(INQUIRY, "an inquiry changes nothing: what is inquired about goes on as if nobody had asked");
+pub(super) static NOT_BEFORE: Rule = inferred(
+    RESPOND,
+    "a payment is closed once its cancel is answered S, and not before: until then it is what it was, or not known",
+);
+pub(super) static SAME_DOOR: Rule = documented(
+    SIGNATURE,
+    "an inquiry is signed as every message is, over its own path; what is refused says nothing of the payment",
 );
 
 // ---- Period ----

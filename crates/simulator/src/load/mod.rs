@@ -15,12 +15,12 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use crate::alipayplus::{AlipayPlus, PartnerArgs};
+use crate::alipayplus::{AlipayPlus, InquiryArgs, PartnerArgs};
 use crate::clock::now;
 use crate::output::{CommandError, say};
 use crate::peer::only_token;
 
-use answers::SignedAnswers;
+use answers::{Says, SignedAnswers, UriOf, numbered, of_cancel, of_inquiry, same};
 use drive::{Drive, address_of};
 use pace::Pace;
 use requests::Requests;
@@ -35,6 +35,8 @@ const STRIDE: u64 = 1_000_000_007;
 pub(crate) struct LoadArgs {
     #[command(flatten)]
     partner: PartnerArgs,
+    #[command(flatten)]
+    inquiries: InquiryArgs,
     /// How many payments are cancelled
     #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
     payments: u32,
@@ -59,6 +61,10 @@ pub(crate) struct LoadArgs {
     /// Sends the same cancels again afterwards, and tells of that as well
     #[arg(long)]
     repeat: bool,
+    /// Sends before all else as many requests that are refused, each with a query of its own: an answer is a new signature and
+    /// nothing else
+    #[arg(long)]
+    signing: bool,
     /// The wallet API, which records the payments beforehand and tells afterwards what became of them
     #[arg(long, value_name = "URL", requires = "wallet_token_file")]
     wallet_api: Option<String>,
@@ -85,7 +91,8 @@ const MONEY_NOT_SEEN: u8 = 3;
 /// Prepares everything, sends the storm, and looks at the books. Succeeds where every cancel was answered S or U, signed by the wallet,
 /// and the books are right.
 pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, CommandError> {
-    let alipayplus = AlipayPlus::new(&args.partner.partner()?)?;
+    let partner = args.inquiries.of(args.partner.partner()?);
+    let (alipayplus, inquirer) = (AlipayPlus::new(&partner)?, AlipayPlus::of_inquiries(&partner)?);
     let ids = args.ids()?;
     let wallet = args.wallet()?;
     if let Some(wallet) = wallet.as_ref().filter(|_| !args.recorded) {
@@ -93,9 +100,28 @@ pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, CommandError> {
     }
     let requests = sign(&alipayplus, &ids)?;
     say(format_args!("signed {} cancels", requests.len()))?;
-    let storm = Storm { args, alipayplus: &alipayplus, requests: &requests };
+    let inquiries = inquirer.as_ref().map(|inquirer| sign(inquirer, &ids)).transpose()?;
+    let inquiring = inquirer.as_ref().zip(inquiries.as_ref());
+    let inquiring = inquiring.map(|(alipayplus, requests)| Storm { args, alipayplus, requests, reads: (of_inquiry, same) });
+    let storm = Storm { args, alipayplus: &alipayplus, requests: &requests, reads: (of_cancel, same) };
+    let signing = if args.signing { Some(measure_signing(args, &alipayplus, ids.len())?) } else { None };
+    // The payments have succeeded, and nobody has cancelled them.
+    let paid = inquiring.as_ref().map(|inquiring| inquiring.send("inquiries before")).transpose()?;
     let (tally, mut report) = storm.send("cancels")?;
     let mut sound = is_sound(&tally);
+    if let Some((refused, signing)) = signing {
+        sound &= refused.names().all(|name| ["F PARAM_ILLEGAL", "not sent"].contains(&name));
+        report["signing"] = signing;
+    }
+    if let Some((before, paid)) = paid {
+        sound &= before.names().all(|name| ["S SUCCESS", "not sent"].contains(&name));
+        report["inquiriesBefore"] = paid;
+    }
+    if let Some(inquiring) = &inquiring {
+        let (after, closed) = inquiring.send("inquiries after")?;
+        sound &= (0..ids.len()).all(|index| agrees(tally.of(index), after.of(index)));
+        report["inquiriesAfter"] = closed;
+    }
     if args.repeat {
         let (again, repeats) = storm.send("repeats")?;
         sound &= is_sound(&again);
@@ -128,6 +154,15 @@ pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, CommandError> {
 /// Whether every cancel that was sent was answered, and none was refused: all of them may be cancelled.
 fn is_sound(tally: &Tally) -> bool {
     tally.names().all(|name| name.starts_with("S ") || name.starts_with("U ") || name == "not sent")
+}
+
+/// Whether an inquiry that was sent after a cancel's answer says what has to follow from it.
+fn agrees(cancel: &str, inquiry: &str) -> bool {
+    match inquiry {
+        "F ORDER_IS_CLOSED" | "not sent" => true,
+        "S SUCCESS" | "U PAYMENT_IN_PROCESS" => !cancel.starts_with("S "),
+        _ => false,
+    }
 }
 
 impl LoadArgs {
@@ -173,16 +208,24 @@ fn sign(alipayplus: &AlipayPlus, ids: &[String]) -> Result<Requests, CommandErro
     requests
 }
 
+/// How many answers a second the wallet signs that need nothing else.
+fn measure_signing(args: &LoadArgs, alipayplus: &AlipayPlus, count: usize) -> Result<(Tally, Value), CommandError> {
+    let target = &alipayplus.dialer.target().uri;
+    let requests = Requests::make(count, |index| Ok(alipayplus.request_to(&numbered(target, index), "{}")?.bytes()), || {})?;
+    Storm { args, alipayplus, requests: &requests, reads: (of_cancel, numbered) }.send("signing")
+}
+
 /// What is sent, once or twice.
 struct Storm<'a> {
     args: &'a LoadArgs,
     alipayplus: &'a AlipayPlus,
     requests: &'a Requests,
+    reads: (Says, UriOf),
 }
 
 impl Storm<'_> {
     fn send(&self, name: &str) -> Result<(Tally, Value), CommandError> {
-        let (args, mut answers) = (self.args, SignedAnswers::of(self.alipayplus));
+        let (args, mut answers) = (self.args, SignedAnswers::of(self.alipayplus, self.reads));
         let drive = Drive {
             address: address_of(self.alipayplus.dialer.target())?,
             requests: self.requests,
@@ -251,6 +294,24 @@ mod tests {
         assert_eq!((each.len(), each.first().unwrap().as_str()), (1000, "x-0000000001"));
         assert_eq!(each.last().unwrap(), "x-0000001000");
         assert_ne!(scattered, Vec::from_iter(each));
+    }
+
+    #[test]
+    fn an_inquiry_after_an_s_has_to_say_closed() {
+        let closed = "F ORDER_IS_CLOSED";
+        for (cancel, inquiry, right) in [
+            ("S SUCCESS", closed, true),
+            ("S SUCCESS", "S SUCCESS", false),
+            ("S SUCCESS", "U PAYMENT_IN_PROCESS", false),
+            ("U UNKNOWN_EXCEPTION", "S SUCCESS", true),
+            ("U UNKNOWN_EXCEPTION", closed, true),
+            ("no answer", "U PAYMENT_IN_PROCESS", true),
+            ("not sent", "no payment: F ORDER_NOT_EXIST", false),
+            ("S SUCCESS", "no answer", false),
+            ("S SUCCESS", "not sent", true),
+        ] {
+            assert_eq!(agrees(cancel, inquiry), right, "{cancel}, {inquiry}");
+        }
     }
 
     #[test]

@@ -53,6 +53,11 @@ impl Caller {
     /// # Errors
     /// Why there was no answer; the next call begins with a new connection then.
     pub(super) async fn exchange(&mut self, request: &Request) -> Result<Response, String> {
+        self.exchange_within(request, TIMEOUT).await
+    }
+
+    /// The same, waiting for so long.
+    pub(super) async fn exchange_within(&mut self, request: &Request, patience: Duration) -> Result<Response, String> {
         let exchange = async {
             let mut connection = match self.kept.take() {
                 Some((connection, used)) if used.elapsed() < KEEP_IDLE => connection,
@@ -63,7 +68,7 @@ impl Caller {
             let closes = response.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
             Ok::<_, std::io::Error>((response, (!closes).then_some((connection, Instant::now()))))
         };
-        let answered = tokio::time::timeout(TIMEOUT, exchange).await.map_err(|_| "too slow".to_owned())?;
+        let answered = tokio::time::timeout(patience, exchange).await.map_err(|_| "too slow".to_owned())?;
         let (response, kept) = answered.map_err(|error| error.to_string())?;
         self.kept = kept;
         Ok(response)

@@ -55,6 +55,7 @@ struct Sums {
     back: usize,
     open: usize,
     oldest: i64,
+    inquiries: usize,
     wrong: Vec<String>,
 }
 
@@ -78,7 +79,7 @@ pub(super) async fn run(args: CheckArgs) -> Result<ExitCode, CommandError> {
     say(sums.row(&args.name))?;
     let mut most = sums.wrong.iter().take(20);
     most.try_for_each(say)?;
-    say(format_args!("money seen at {}", witness.name()))?;
+    say(format_args!("money seen at {}; {} answered inquiries compared", witness.name(), sums.inquiries))?;
     Ok(if sums.wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -99,6 +100,7 @@ impl Sums {
         self.unknown += story.answered(Some("U"));
         self.refused += story.answered(Some("F"));
         self.unanswered += story.answered(None);
+        self.inquiries += story.inquiries.iter().filter(|asked| asked.answer.is_some()).count();
         match money {
             Money::Back => self.back += 1,
             Money::Open(age) => {
@@ -111,7 +113,7 @@ impl Sums {
     }
 
     fn row(&self, name: &str) -> String {
-        let Self { payments, success, unknown, refused, unanswered, back, open, oldest, wrong } = self;
+        let Self { payments, success, unknown, refused, unanswered, back, open, oldest, wrong, inquiries: _ } = self;
         let (oldest, wrong) = (format!("{oldest} s"), wrong.len());
         format!(
             "{name:<36} {payments:>8} {success:>7} {unknown:>7} {refused:>7} {unanswered:>9} {back:>9} {open:>5} {oldest:>7} {wrong:>5}"

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::calls::{Api, Caller, End};
-use super::story::{Call, Shape, Story};
-use crate::alipayplus::AlipayPlus;
+use super::story::{Asked, Call, Shape, Story};
+use crate::alipayplus::{AlipayPlus, INQUIRY_TIMEOUT};
 use crate::clock::{now, request_time};
 use crate::output::CommandError;
 use crate::peer::segment;
@@ -18,6 +18,8 @@ use crate::peer::segment;
 pub(super) struct Setting {
     /// Alipay+, once for each address that cancels are sent to in turn.
     pub(super) partners: Vec<AlipayPlus>,
+    /// Alipay+ as it inquires, where the wallet serves that.
+    pub(super) inquirer: Option<AlipayPlus>,
     pub(super) wallet_api: String,
     pub(super) wallet_token: String,
     pub(super) core: String,
@@ -36,6 +38,7 @@ pub(super) struct Setting {
 pub(super) struct Driver {
     setting: Arc<Setting>,
     alipayplus: Vec<Caller>,
+    inquirer: Option<Caller>,
     wallet: Api,
     core: Api,
     /// Cancels sent so far.
@@ -49,6 +52,7 @@ impl Driver {
     pub(super) fn new(setting: &Arc<Setting>) -> Result<Self, CommandError> {
         Ok(Self {
             alipayplus: setting.partners.iter().map(|partner| Caller::new(partner.dialer.clone())).collect(),
+            inquirer: setting.inquirer.as_ref().map(|partner| Caller::new(partner.dialer.clone())),
             wallet: Api::new(&setting.wallet_api, &setting.wallet_token)?,
             core: Api::new(&setting.core, &setting.core_token)?,
             setting: Arc::clone(setting),
@@ -61,8 +65,8 @@ impl Driver {
         let shape = Shape::of(number);
         let payment_request_id = format!("{}-{number}", self.setting.run);
         let (account, amount) = (format!("storm-{}", number % ACCOUNTS), 1 + i64::try_from(number % 100_000).unwrap_or_default());
-        let (announced, reported, cancels, trouble) = (None, None, vec![], None);
-        let mut story = Story { payment_request_id, shape, account, amount, announced, reported, cancels, trouble };
+        let (announced, reported, cancels, inquiries, trouble) = (None, None, vec![], vec![], None);
+        let mut story = Story { payment_request_id, shape, account, amount, announced, reported, cancels, inquiries, trouble };
         let prepared = async {
             if shape != Shape::Unseen {
                 story.announced = Some(self.announce(&story).await?);
@@ -105,11 +109,29 @@ impl Driver {
         Ok(())
     }
 
-    /// Sends the identical cancel again and again until S or F, or until the storm ends.
+    /// Sends the identical cancel again and again until S or F, or until the storm ends. Each is inquired about while it is on
+    /// its way, and once more when it was answered for good.
     async fn until_final(&mut self, story: &mut Story) -> Result<(), CommandError> {
+        let (setting, mut inquirer) = (Arc::clone(&self.setting), self.inquirer.take());
+        let ended = self.until_final_beside(story, (&setting, &mut inquirer)).await;
+        self.inquirer = inquirer;
+        ended
+    }
+
+    async fn until_final_beside(
+        &mut self,
+        story: &mut Story,
+        (setting, inquirer): (&Setting, &mut Option<Caller>),
+    ) -> Result<(), CommandError> {
         loop {
-            let (call, is_final) = self.cancel_once(&story.payment_request_id).await?;
+            let (id, after) = (story.payment_request_id.clone(), story.cancels.len());
+            let (cancelled, asked) = tokio::join!(self.cancel_once(&id), inquire_once(setting, inquirer, (&id, after)));
+            let (call, is_final) = cancelled?;
             story.cancels.push(call);
+            story.inquiries.extend(asked?);
+            if is_final {
+                story.inquiries.extend(inquire_once(setting, inquirer, (&id, story.cancels.len())).await?);
+            }
             if is_final || self.setting.end.comes_within(self.setting.retry_after) {
                 return Ok(());
             }
@@ -172,6 +194,25 @@ impl Driver {
             "initiatedAt": request_time(self.setting.initiated_at),
         })
     }
+}
+
+/// Inquires once; nothing where the wallet serves no inquiries.
+async fn inquire_once(
+    setting: &Setting,
+    inquirer: &mut Option<Caller>,
+    (id, after): (&str, usize),
+) -> Result<Option<Asked>, CommandError> {
+    let (Some(partner), Some(caller)) = (&setting.inquirer, inquirer) else { return Ok(None) };
+    let request = partner.request(partner.body(id))?;
+    let at = now().to_rfc3339_opts(SecondsFormat::Millis, true);
+    let response = caller.exchange_within(&request, INQUIRY_TIMEOUT).await;
+    let http = response.as_ref().ok().map(|response| response.status);
+    let inquired = response.and_then(|response| partner.read_inquiry((&request.method, &request.target), &response));
+    let (answer, why) = match inquired {
+        Ok(inquired) => (Some(inquired.brief()), None),
+        Err(why) => (None, Some(why)),
+    };
+    Ok(Some(Asked { at, after, http, answer, why }))
 }
 
 pub(super) fn wallet_path(story: &Story, rest: &str) -> String {

@@ -28,7 +28,7 @@ use self::calls::End;
 use self::check::CheckArgs;
 use self::drive::{Driver, Setting};
 use self::story::Story;
-use crate::alipayplus::{AlipayPlus, Partner, PartnerArgs};
+use crate::alipayplus::{AlipayPlus, InquiryArgs, Partner, PartnerArgs};
 use crate::clock::now;
 use crate::output::{CommandError, read, say};
 use crate::peer::{only_token, pay_token};
@@ -57,6 +57,8 @@ pub(crate) enum StormCommand {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     partner: PartnerArgs,
+    #[command(flatten)]
+    inquiries: InquiryArgs,
     /// Another address of the same endpoint, which gets every second cancel
     #[arg(long, value_name = "URL")]
     and_target: Option<String>,
@@ -201,13 +203,15 @@ fn stopped(after: Duration) -> Result<impl Future<Output = ()>, CommandError> {
 }
 
 fn setting(args: &RunArgs) -> Result<Setting, CommandError> {
-    let partner = args.partner.partner()?;
+    let partner = args.inquiries.of(args.partner.partner()?);
     let mut partners = vec![AlipayPlus::new(&partner)?];
     if let Some(target) = &args.and_target {
-        partners.push(AlipayPlus::new(&Partner { target: target.clone(), ..partner })?);
+        partners.push(AlipayPlus::new(&Partner { target: target.clone(), ..partner.clone() })?);
     }
+    let inquirer = AlipayPlus::of_inquiries(&partner)?;
     Ok(Setting {
         partners,
+        inquirer,
         wallet_api: args.wallet.wallet_api.clone(),
         wallet_token: args.wallet.token()?,
         core: args.core.clone(),

@@ -48,6 +48,21 @@ pub(crate) struct Call {
     pub(crate) why: Option<String>,
 }
 
+/// One inquiry and its answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    /// When it was sent, RFC 3339.
+    pub(crate) at: String,
+    /// How many of the cancels had been answered, or given up, when it was sent. The next one may have been sent already.
+    pub(crate) after: usize,
+    /// The status of HTTP, where there was a response.
+    pub(crate) http: Option<u16>,
+    /// The payment's status and code, such as `F ORDER_IS_CLOSED`, where the wallet signed them.
+    pub(crate) answer: Option<String>,
+    /// Why there was no answer that could be used.
+    pub(crate) why: Option<String>,
+}
+
 /// One payment's record.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -62,6 +77,9 @@ pub(crate) struct Story {
     /// What the wallet was told when it reported the success: `stands` or `reversed`.
     pub(crate) reported: Option<String>,
     pub(crate) cancels: Vec<Call>,
+    /// Where inquiries are served.
+    #[serde(default)]
+    pub(crate) inquiries: Vec<Asked>,
     /// What went wrong beside the cancels.
     pub(crate) trouble: Option<String>,
 }

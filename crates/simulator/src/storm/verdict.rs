@@ -48,6 +48,9 @@ pub(crate) fn judge(story: &Story, case: &Value, given_back: Option<usize>, now:
         let told = (story.announced.as_deref(), story.reported.as_deref());
         check(fits(story.shape, told), &format!("was answered S, and the wallet was told {told:?}"));
     }
+    for sentence in judge_inquiries(story, case) {
+        check(false, &sentence);
+    }
     check(given_back.is_none_or(|times| times <= 1), &format!("went back {given_back:?} times"));
     let money = match (given_back, opened_at(case)) {
         (Some(1), _) => Money::Back,
@@ -59,6 +62,37 @@ pub(crate) fn judge(story: &Story, case: &Value, given_back: Option<usize>, now:
         }
     };
     (money, wrong)
+}
+
+/// Compares what inquiries were answered with what cancels were, one sentence for each that is wrong.
+fn judge_inquiries(story: &Story, case: &Value) -> Vec<String> {
+    const CLOSED: &str = "F ORDER_IS_CLOSED";
+    let mut wrong = vec![];
+    let mut was_closed = false;
+    for asked in &story.inquiries {
+        let Some(answer) = asked.answer.as_deref() else {
+            if asked.http == Some(200) {
+                wrong.push(format!("Alipay+ cannot use an inquiry's answer: {}", asked.why.as_deref().unwrap_or_default()));
+            }
+            continue;
+        };
+        let is_doubt = answer.starts_with("no payment: U ");
+        let after_s =
+            story.cancels.iter().take(asked.after).any(|call| call.answer.as_deref().is_some_and(|it| it.starts_with('S')));
+        // The wallet announces such a payment after its cancel.
+        let may_be_unknown = story.shape == Shape::Unseen && answer == "no payment: F ORDER_NOT_EXIST";
+        let is_of_payment = ["S SUCCESS", "U PAYMENT_IN_PROCESS", CLOSED].contains(&answer);
+        if (after_s || was_closed) && answer != CLOSED && !is_doubt {
+            wrong.push(format!("an inquiry says {answer} after {}", if after_s { "an S" } else { "one said closed" }));
+        } else if !is_doubt && !is_of_payment && !may_be_unknown {
+            wrong.push(format!("an inquiry says {answer}"));
+        }
+        was_closed |= answer == CLOSED;
+    }
+    if was_closed && case["cancellation"]["resultStatus"] != "S" {
+        wrong.push(format!("an inquiry said closed, and recorded is {}", case["cancellation"]));
+    }
+    wrong
 }
 
 /// Whether the wallet was told what this shape's payment has to be told around an S.
@@ -91,7 +125,7 @@ fn opened_again(case: &Value) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::super::story::Call;
+    use super::super::story::{Asked, Call};
     use super::*;
 
     fn story(answers: &[&str]) -> Story {
@@ -110,6 +144,7 @@ mod tests {
             announced: Some("proceed".to_owned()),
             reported: Some("stands".to_owned()),
             cancels: answers.iter().map(call).collect(),
+            inquiries: vec![],
             trouble: None,
         }
     }
@@ -141,6 +176,33 @@ mod tests {
         assert_eq!((money, wrong), (Money::Back, vec![]), "a late success has the core asked again");
         let (money, wrong) = judged(&story(&["U UNKNOWN_EXCEPTION"]), &case("U", "open"), Some(1));
         assert_eq!((money, wrong), (Money::Back, vec![]), "the core did it, and its answer was lost");
+    }
+
+    fn asked(after: usize, answer: &str) -> Asked {
+        Asked { at: String::new(), after, http: Some(200), answer: Some(answer.to_owned()), why: None }
+    }
+
+    #[test]
+    fn inquiries_agree_with_what_cancels_were_answered() {
+        let (paid, closed, running) = ("S SUCCESS", "F ORDER_IS_CLOSED", "U PAYMENT_IN_PROCESS");
+        let doubt = "no payment: U UNKNOWN_EXCEPTION";
+        let told = |inquiries: Vec<Asked>| Story { inquiries, ..story(&["U UNKNOWN_EXCEPTION", "S SUCCESS"]) };
+        let right = vec![asked(0, paid), asked(1, running), asked(1, closed), asked(2, doubt), asked(2, closed)];
+        assert_eq!(judge_inquiries(&told(right), &case("S", "done")), Vec::<String>::new());
+        for (inquiries, recorded, why) in [
+            (vec![asked(2, paid)], "S", "an inquiry says S SUCCESS after an S"),
+            (vec![asked(2, running)], "S", "an inquiry says U PAYMENT_IN_PROCESS after an S"),
+            (vec![asked(1, closed), asked(1, paid)], "S", "an inquiry says S SUCCESS after one said closed"),
+            (vec![asked(0, "F PROCESS_FAIL")], "S", "an inquiry says F PROCESS_FAIL"),
+            (vec![asked(0, "no payment: F ORDER_NOT_EXIST")], "S", "an inquiry says no payment: F ORDER_NOT_EXIST"),
+            (vec![asked(1, closed)], "U", r#"an inquiry said closed, and recorded is {"resultStatus":"U"}"#),
+        ] {
+            assert_eq!(judge_inquiries(&told(inquiries), &case(recorded, "open")), [why]);
+        }
+        let unsigned = Asked { answer: None, why: Some("unsigned".to_owned()), ..asked(0, "") };
+        assert_eq!(judge_inquiries(&told(vec![unsigned]), &Value::Null), ["Alipay+ cannot use an inquiry's answer: unsigned"]);
+        let unseen = Story { shape: Shape::Unseen, ..told(vec![asked(0, "no payment: F ORDER_NOT_EXIST")]) };
+        assert_eq!(judge_inquiries(&unseen, &case("S", "done")), Vec::<String>::new());
     }
 
     #[test]

@@ -39,6 +39,10 @@ pub(crate) enum Needs {
     Callback,
     /// A driver that makes payments and sees the money.
     Driver,
+    /// An address for inquiries.
+    Inquiries,
+    /// The same, and a driver that makes payments.
+    InquiriesAndDriver,
     /// Payments that can be made at a core, and a witness of their money.
     Witness,
     /// The same, and a command that kills the core and starts it again.
@@ -78,6 +82,7 @@ pub(crate) enum Group {
     Races,
     Faults,
     Security,
+    Inquiry,
     Once,
     Fence,
     Lost,
@@ -100,6 +105,7 @@ impl Group {
             Self::Races => "races",
             Self::Faults => "faults",
             Self::Security => "security",
+            Self::Inquiry => "inquiry",
             Self::Once => "once",
             Self::Fence => "fence",
             Self::Lost => "lost",

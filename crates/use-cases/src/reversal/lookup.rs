@@ -14,7 +14,7 @@ pub(super) fn lookup_attempt(id: &PaymentRequestId, number: u32) -> LookupAttemp
 }
 
 /// What the core says of the payment.
-pub(super) async fn look_up(ports: &Ports, payments: &dyn Payments, id: &PaymentRequestId) -> Lookup {
+pub(crate) async fn look_up(ports: &Ports, payments: &dyn Payments, id: &PaymentRequestId) -> Lookup {
     let began = ports.clock.instant();
     let found = payments.look_up(id).await;
     let now = ports.clock.instant();

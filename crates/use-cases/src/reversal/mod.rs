@@ -12,6 +12,6 @@ mod worker;
 
 pub(crate) use attempt::{attempt_inline, await_or_attempt};
 pub(crate) use contradiction::report_contradiction;
-pub(crate) use lookup::submit_cancel;
+pub(crate) use lookup::{look_up, submit_cancel};
 pub(crate) use lookup_health::LookupHealth;
 pub use worker::run_worker;

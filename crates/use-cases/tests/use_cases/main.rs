@@ -4,6 +4,7 @@
 mod clocks;
 mod fakes;
 
+mod inquiries;
 mod lanes;
 mod lookups;
 mod others;

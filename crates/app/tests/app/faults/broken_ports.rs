@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{AccountId, Case, CorePayment, PaymentRequestId, ReversalOutcome, ReversalRequest};
+use domain::{AccountId, Case, CorePayment, InquiryReply, PaymentInquiry, PaymentRequestId, ReversalOutcome, ReversalRequest};
 use ports::{
     AccountStatement, Backlog, CancellationStore, CaseFile, Decided, FundsGateway, LeasedLookup, LeasedReversal, MessageSigner,
     Page, Payments, ReceivedCommand, ReversalFilter, Signature, UnavailableError,
@@ -156,6 +156,11 @@ impl CancellationStore for Broken<Arc<dyn CancellationStore>> {
 
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
         self.crossing.pass("find", self.port.find(id), Err).await
+    }
+
+    async fn inquire(&self, batch: Vec<PaymentInquiry>) -> Vec<Result<InquiryReply, UnavailableError>> {
+        let size = batch.len();
+        self.crossing.pass("inquire", self.port.inquire(batch), |unavailable| vec![Err(unavailable); size]).await
     }
 
     async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {

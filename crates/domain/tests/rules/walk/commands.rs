@@ -74,6 +74,10 @@ impl World {
             let ended = |lookup| Action::DecideDeferred(LookupEnd { lookup, attempt: LookupAttempt::FIRST });
             actions.push(Action::LeaseLookup);
             actions.extend(decided.map(ended));
+            actions.extend(self.lookups().into_iter().filter_map(|lookup| match lookup {
+                Lookup::Found(found) => Some(Action::FindAfterCancel(found)),
+                Lookup::Recorded | Lookup::NotYet | Lookup::Failed(_) => None,
+            }));
         }
         actions
     }
@@ -85,7 +89,7 @@ impl World {
         [ACQUIRER, OTHER_ACQUIRER].map(cancel).into()
     }
 
-    fn lookups(&self) -> Vec<Lookup> {
+    pub(super) fn lookups(&self) -> Vec<Lookup> {
         if !self.looks_up {
             return vec![Lookup::Recorded];
         }
@@ -95,7 +99,7 @@ impl World {
             Lookup::Recorded,
             Lookup::Failed("no answer".into()),
             found(whole(), 0),
-            found(Payment { status: PaymentStatus::Failed { completed_at: at(NOON) }, ..whole() }, 0),
+            found(Payment { status: PaymentStatus::Failed { completed_at: at(NOON), reason: None }, ..whole() }, 0),
             found(whole_succeeded(), 0),
             found(whole_succeeded(), 1),
             found(whole_succeeded(), 2),
@@ -148,11 +152,23 @@ fn found(payment: Payment, refunded: i64) -> Lookup {
 
 fn success() -> Action {
     let payment_id = Some(good(PaymentId::parse("P-1")));
-    Action::Result(PayResult { result: ReportedResult::Succeeded, completed_at: at(NOON), payment_id, fee: Some(jpy(1)) })
+    Action::Result(PayResult {
+        result: ReportedResult::Succeeded,
+        completed_at: at(NOON),
+        payment_id,
+        fee: Some(jpy(1)),
+        reason: None,
+    })
 }
 
 fn failure() -> Action {
-    Action::Result(PayResult { result: ReportedResult::Failed, completed_at: at(NOON), payment_id: None, fee: None })
+    Action::Result(PayResult {
+        result: ReportedResult::Failed,
+        completed_at: at(NOON),
+        payment_id: None,
+        fee: None,
+        reason: None,
+    })
 }
 
 fn resolve() -> Action {
@@ -176,6 +192,9 @@ pub(super) fn in_words(command: &Command) -> String {
         Action::LeaseLookup => "a worker asks for the next lookup".into(),
         Action::DecideDeferred(end) => format!("lookup of a worker {}", lookup_in_words(&end.lookup)),
         Action::LookUpBy(_) => "the next lookup comes sooner".into(),
+        Action::FindAfterCancel(found) => {
+            format!("an inquiry's lookup {}", lookup_in_words(&Lookup::Found(found.clone())))
+        }
         Action::Retry => "retry".into(),
         Action::Park { .. } => "park".into(),
         Action::Resolve { .. } => "resolve".into(),

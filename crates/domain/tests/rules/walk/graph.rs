@@ -38,7 +38,7 @@ fn cause(step: &Step<'_>) -> &'static str {
         Action::Refund(_) => "refund",
         Action::RefundResult(_) => "refund result",
         Action::LeaseAttempt | Action::LeaseLookup => "lease",
-        Action::DecideDeferred(_) | Action::LookUpBy(_) => "lookup",
+        Action::DecideDeferred(_) | Action::LookUpBy(_) | Action::FindAfterCancel(_) => "lookup",
         Action::CompleteAttempt(end) => end.outcome.name().as_str(),
         Action::Retry => "retry",
         Action::Park { .. } => "park",

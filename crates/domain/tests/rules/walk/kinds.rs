@@ -1,9 +1,12 @@
 //! The kinds of contradiction that a step can be, beside what may never happen at all.
 
 use domain::{
-    Action, Answer, AttemptEnd, Cancel, CancelReply, Inquiry, PayResult, Refusal, Reply, ReportedResult, ReversalOutcome, Taken,
+    Action, Answer, AttemptEnd, Cancel, CancelReply, CorePayment, FinalAnswer, InquiredCase, Inquiry, InquiryReply, InquiryRule,
+    Lookup, PayResult, Payment, PaymentInquiry, PaymentStatus, PaymentsKind, Policy, Refusal, Reply, ReportedResult,
+    ReversalOutcome, Taken, inquire,
 };
 
+use crate::fixtures::{ACQUIRER, NOON, acquirer, at, payment};
 use crate::invariants::{Step, recorded_answer, waits_in_anothers_name};
 
 /// Something that was told is taken back, or two who should agree do not. Each is a failure. Those that are known are listed
@@ -37,10 +40,14 @@ pub(super) enum Kind {
     NothingOfASuccess,
     /// The core has another amount than before, and the two decide a cancel for good.
     DecidedOnTwoAmounts,
+    /// After an S that cancelled the payment an inquiry says that it is paid, or anything else but closed.
+    InquiredAfterSuccess,
+    /// An inquiry says closed before the cancel has its final answer.
+    ClosedBeforeSuccess,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::SuccessTakenBack,
         Self::RefusalTakenBack,
         Self::ClosedThenProceed,
@@ -54,6 +61,8 @@ impl Kind {
         Self::InTimeAndTooLate,
         Self::NothingOfASuccess,
         Self::DecidedOnTwoAmounts,
+        Self::InquiredAfterSuccess,
+        Self::ClosedBeforeSuccess,
     ];
 
     /// Why it is known, in words or as the failure it belongs to; what has no reason may not be met at all.
@@ -69,6 +78,8 @@ impl Kind {
             | Self::UnknownInDoubt
             | Self::NothingOfASuccess
             | Self::DecidedOnTwoAmounts
+            | Self::InquiredAfterSuccess
+            | Self::ClosedBeforeSuccess
             | Self::AskerReplaced
             | Self::WaitsInAnothersName
             | Self::InTimeAndTooLate => None,
@@ -80,7 +91,7 @@ impl Kind {
 type Is = fn(&Step<'_>) -> bool;
 
 /// The kinds that a step shows by itself, without what was told before it.
-pub(super) const OF_A_STEP: [(Kind, Is); 8] = [
+pub(super) const OF_A_STEP: [(Kind, Is); 10] = [
     (Kind::InquiryTakenBack, inquiry_is_taken_back),
     (Kind::PartlyRefundedAfterSuccess, is_partly_refunded_after_success),
     (Kind::AskerReplaced, asker_is_replaced),
@@ -89,10 +100,44 @@ pub(super) const OF_A_STEP: [(Kind, Is); 8] = [
     (Kind::InTimeAndTooLate, is_in_time_and_too_late),
     (Kind::NothingOfASuccess, is_nothing_of_a_success),
     (Kind::DecidedOnTwoAmounts, is_decided_on_two_amounts),
+    (Kind::InquiredAfterSuccess, is_inquired_after_success),
+    (Kind::ClosedBeforeSuccess, is_closed_before_success),
 ];
 
 fn inquiry_is_taken_back(step: &Step<'_>) -> bool {
     step.before.inquiry() == Inquiry::Closed && step.after.inquiry() != Inquiry::Closed
+}
+
+/// What the payment's own acquirer may be answered by an inquiry after a step, whatever the core says.
+fn inquired(step: &Step<'_>) -> impl Iterator<Item = InquiryReply> {
+    // What a step leaves as it was, was looked at before.
+    let changed = step.decision.change.as_ref().map(|change| InquiredCase::from(&change.case));
+    let succeeded = PaymentStatus::Succeeded { completed_at: at(NOON), fee: None };
+    let found = CorePayment { payment: Payment { status: succeeded, ..payment() }, refunded: 0, refund_running: false };
+    let lookups = [Lookup::NotYet, Lookup::Recorded, Lookup::Failed("no answer".into()), Lookup::Found(Box::new(found))];
+    let (id, at) = (step.command.id.clone(), step.command.at);
+    let policies = [PaymentsKind::Recorded, PaymentsKind::Core].map(|payments| Policy { payments, ..step.policy.clone() });
+    let asker = step.after.acquirer_id().cloned().unwrap_or_else(|| acquirer(ACQUIRER));
+    changed.into_iter().flat_map(move |case| {
+        let (id, asker, policies) = (id.clone(), asker.clone(), policies.clone());
+        lookups.clone().into_iter().flat_map(move |lookup| {
+            let inquiry = PaymentInquiry { id: id.clone(), acquirer_id: asker.clone(), lookup, at };
+            policies.each_ref().map(|policy| inquire(policy, &case, &inquiry))
+        })
+    })
+}
+
+fn says_closed(reply: &InquiryReply) -> bool {
+    matches!(reply, InquiryReply::Answered(InquiryRule::Cancelled) | InquiryReply::CancelledUnseen)
+}
+
+fn is_inquired_after_success(step: &Step<'_>) -> bool {
+    let is_told = step.after.is_cancelled() && recorded_answer(step.after) == Some(FinalAnswer::Cancelled);
+    is_told && inquired(step).any(|reply| !says_closed(&reply))
+}
+
+fn is_closed_before_success(step: &Step<'_>) -> bool {
+    recorded_answer(step.after).is_none() && inquired(step).any(|reply| says_closed(&reply))
 }
 
 /// What the core said of an attempt, if the attempt counted.

@@ -108,6 +108,7 @@ fn needs_core(action: &Action, looks_up: bool) -> bool {
         Action::Cancel(domain::Cancel { lookup, .. }) | Action::DecideDeferred(domain::LookupEnd { lookup, .. }) => {
             looks_up && !matches!(lookup, domain::Lookup::Failed(_) | domain::Lookup::NotYet)
         }
+        Action::FindAfterCancel(_) => true,
         Action::LeaseLookup | Action::LookUpBy(_) => false,
         Action::Pay(_) | Action::Result(_) | Action::Refund(_) | Action::RefundResult(_) | Action::LeaseAttempt => false,
         Action::Retry | Action::Park { .. } | Action::Resolve { .. } | Action::Settle(_) | Action::Adopt(_) => false,

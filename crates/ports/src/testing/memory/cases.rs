@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    AccountId, Action, Case, Command, DeferReason, LeaseReply, PaymentRequestId, Reply, ReversalState, is_over, spread,
+    AccountId, Action, Case, Command, DeferReason, InquiredCase, InquiryReply, LeaseReply, PaymentInquiry, PaymentRequestId,
+    Reply, ReversalState, inquire, is_over, spread,
 };
 
 use super::clock::timer_instant;
@@ -76,6 +77,18 @@ impl CancellationStore for MemoryStore {
 
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
         Ok(self.kept().cases.get(id).cloned())
+    }
+
+    async fn inquire(&self, batch: Vec<PaymentInquiry>) -> Vec<Result<InquiryReply, UnavailableError>> {
+        let kept = self.kept();
+        let reply = |inquiry: &PaymentInquiry| {
+            if kept.damaged.contains(&inquiry.id) {
+                return Err(UnavailableError::because("the case is damaged"));
+            }
+            let case = kept.cases.get(&inquiry.id).map(|file| InquiredCase::from(&file.case)).unwrap_or_default();
+            Ok(inquire(&self.policy, &case, inquiry))
+        };
+        batch.iter().map(reply).collect()
     }
 
     async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {

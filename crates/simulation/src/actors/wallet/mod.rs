@@ -14,6 +14,7 @@ use domain::{
 use tokio::time::sleep;
 
 use super::alipayplus::ask_until_final;
+use super::inquiries::inquire_often;
 use crate::cluster::{Cluster, LaterCancel};
 use crate::faults::FaultKind;
 use crate::promises::Broken;
@@ -113,6 +114,15 @@ fn plan_cancels(cluster: &Arc<Cluster>, plan: &mut PaymentPlan) {
         lock(&cluster.later).push(LaterCancel { id, acquirer: acquirer_id, not_before });
         return;
     }
+    if random.chance(2_500) {
+        let asker = if random.chance(1_000) { acquirer(random.next() as usize) } else { Some(acquirer_id.clone()) };
+        let (cluster, id, random) = (Arc::clone(cluster), id.clone(), Random::of(random.next(), "inquiries"));
+        tokio::spawn(async move {
+            if let Some(asker) = asker {
+                inquire_often(cluster, (id, asker), random).await;
+            }
+        });
+    }
     if random.chance(900)
         && let Some(other) = acquirer(usize::from(acquirer_id.as_str() == ACQUIRERS[0]))
     {
@@ -204,6 +214,7 @@ async fn report(
         completed_at,
         payment_id: PaymentId::parse(format!("own-{}", plan.id)).ok(),
         fee: if success { yen(3) } else { None },
+        reason: None,
     });
     let reply = submit_until_answered(cluster, (&plan.id, &action), &mut plan.random, 60).await;
     if let Some(reply) = reply {

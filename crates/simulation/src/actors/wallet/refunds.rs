@@ -92,7 +92,7 @@ pub(super) async fn only_moves_money(cluster: &Arc<Cluster>, plan: &mut PaymentP
     sleep(millis(&mut plan.random, 8_000)).await;
     let completed_at = cluster.world.time.now();
     if plan.random.chance(1_500) {
-        lock(&cluster.world.books).set_status(&id, PaymentStatus::Failed { completed_at });
+        lock(&cluster.world.books).set_status(&id, PaymentStatus::Failed { completed_at, reason: None });
         return;
     }
     takes(cluster, &id, whole);

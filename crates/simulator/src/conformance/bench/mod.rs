@@ -1,11 +1,13 @@
 //! What a case works with: Alipay+ as the caller, the wallet's driver, identifiers of its own, and a record of what was said.
 
 mod draft;
+mod inquiry;
 mod race;
 mod staged;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{sleep, timeout};
@@ -37,6 +39,8 @@ pub(crate) struct Terms {
 /// What all cases share.
 pub(crate) struct Setting {
     pub(crate) partner: AlipayPlus,
+    /// Alipay+ as it inquires, where the wallet serves that.
+    pub(crate) inquirer: Option<AlipayPlus>,
     pub(crate) driver: Option<Box<dyn WalletDriver>>,
     pub(crate) terms: Terms,
     /// What the identifiers of this run begin with.
@@ -191,8 +195,17 @@ impl Bench {
         request: &Request,
         exchange: impl Future<Output = Result<T, CaseError>>,
     ) -> Result<T, CaseError> {
-        let late = || CaseError::Wrong(format!("there was no answer within {} s", TIMEOUT.as_secs()));
-        let ended = timeout(TIMEOUT, exchange).await.unwrap_or_else(|_| Err(late()));
+        self.within(TIMEOUT, request, exchange).await
+    }
+
+    async fn within<T>(
+        &self,
+        patience: Duration,
+        request: &Request,
+        exchange: impl Future<Output = Result<T, CaseError>>,
+    ) -> Result<T, CaseError> {
+        let late = || CaseError::Wrong(format!("there was no answer within {} s", patience.as_secs()));
+        let ended = timeout(patience, exchange).await.unwrap_or_else(|_| Err(late()));
         if let Err(CaseError::Wrong(why)) = &ended {
             self.transcript.failed(request, why);
         }
@@ -211,6 +224,11 @@ impl Bench {
         Ok(Reply { request: request.clone(), response, read })
     }
 
+    /// Records a response that is read in another way.
+    fn heard(&self, request: &Request, response: &Response) {
+        self.transcript.answered(request, response);
+    }
+
     /// Sends the beginning of a request and hangs up.
     pub(crate) async fn send_and_hang_up(&self, request: &Request, bytes: usize) -> Verdict {
         let all = request.bytes();
@@ -227,8 +245,12 @@ impl Stage for Bench {
     }
 
     fn lacks(&self, needs: Needs) -> Option<String> {
-        let lacks = needs != Needs::Callback && self.setting.driver.is_none();
-        lacks.then(|| "it needs a wallet driver (--wallet-api)".to_owned())
+        let needs_driver = !matches!(needs, Needs::Callback | Needs::Inquiries);
+        let needs_inquiries = matches!(needs, Needs::Inquiries | Needs::InquiriesAndDriver);
+        if needs_inquiries && self.setting.inquirer.is_none() {
+            return Some("it needs an address for inquiries (--inquiry-target)".to_owned());
+        }
+        (needs_driver && self.setting.driver.is_none()).then(|| "it needs a wallet driver (--wallet-api)".to_owned())
     }
 }
 

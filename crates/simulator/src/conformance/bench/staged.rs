@@ -16,7 +16,7 @@ const LOOKS: (u32, Duration) = (300, Duration::from_millis(100));
 /// A payment on the bench; clones are the same payment.
 #[derive(Clone)]
 pub(crate) struct Staged {
-    bench: Bench,
+    pub(super) bench: Bench,
     pub(crate) payment: Payment,
 }
 

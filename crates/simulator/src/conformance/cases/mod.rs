@@ -4,6 +4,7 @@
 
 mod faults;
 mod idempotency;
+mod inquiry;
 mod message;
 mod period;
 mod races;
@@ -16,7 +17,7 @@ use crate::suite::case::Group;
 
 /// Every case with its group, in the order in which they are run.
 pub(super) fn all() -> impl Iterator<Item = (Group, &'static Case)> {
-    let parts: [(Group, &'static [Case]); 14] = [
+    let parts: [(Group, &'static [Case]); 17] = [
         (Group::Signature, signature::ANSWERS),
         (Group::Signature, signature::TAKEN),
         (Group::Signature, signature::REFUSED),
@@ -31,6 +32,9 @@ pub(super) fn all() -> impl Iterator<Item = (Group, &'static Case)> {
         (Group::Faults, faults::CASES),
         (Group::Security, security::STRANGERS),
         (Group::Security, security::TRICKS),
+        (Group::Inquiry, inquiry::ANSWERS),
+        (Group::Inquiry, inquiry::CANCELS),
+        (Group::Inquiry, inquiry::DOOR),
     ];
     parts.into_iter().flat_map(|(group, cases)| cases.iter().map(move |case| (group, case)))
 }
@@ -45,7 +49,7 @@ mod tests {
     fn every_case_has_a_name_of_its_own_and_none_is_lost() {
         let names: BTreeSet<_> = all().map(|(_, case)| case.name).collect();
         assert_eq!(names.len(), all().count());
-        assert_eq!(names.len(), 181, "a case more or less is written down here");
+        assert_eq!(names.len(), 207, "a case more or less is written down here");
         let plain = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         assert!(names.iter().all(|name| plain(name)), "{names:?}");
     }

@@ -15,7 +15,7 @@ use suite::Run;
 use wallet::{Fault, Keys, Running};
 
 /// Each fault with the case that exists for it, and the time of day at UTC+8 at the wallet, where that matters.
-const PLANTED: [(Fault, &str, Option<&str>); 39] = [
+const PLANTED: [(Fault, &str, Option<&str>); 48] = [
     (Fault::SignsNothing, "answer-is-signed", None),
     (Fault::SignsOtherBytes, "answer-is-signed", None),
     (Fault::SignsSuccessOnly, "refusal-is-signed", None),
@@ -54,6 +54,15 @@ const PLANTED: [(Fault, &str, Option<&str>); 39] = [
     (Fault::CountsHoursFromInitiation, "initiated-as-yesterday-ended", Some("10:00")),
     (Fault::IgnoresCapitals, "ids-differ-by-one-letters-case", None),
     (Fault::InquiresWhatWas, "inquiry-after-the-cancel", None),
+    (Fault::InquiresWhatWas, "cancelled-payment-is-closed", None),
+    (Fault::InquiresWhatWas, "inquiries-beside-a-cancel", None),
+    (Fault::DeniesFences, "fence-is-closed", None),
+    (Fault::ClosesEarly, "inquiry-of-a-payment-in-progress", None),
+    (Fault::TellsOtherAcquirers, "inquiry-of-another-acquirer", None),
+    (Fault::TellsAnybody, "inquiry-with-a-wrong-signature", None),
+    (Fault::LeavesOutTheAmount, "inquiry-names-time-and-amount", None),
+    (Fault::InquiryCancels, "inquiries-change-nothing", None),
+    (Fault::InquiresLate, "inquiry-of-a-paid-payment", None),
     (Fault::AnswersLate, "answer-is-signed", None),
 ];
 
@@ -115,6 +124,17 @@ fn what_needs_a_driver_is_not_run_without_one() {
     assert!(results.some_not_run(), "what is not run does not fail, and does not pass: {results:?}");
     assert_eq!(results.passed(), 46, "45 of signatures, and one of a payment that was never received");
     assert_eq!(results.not_run(), 27, "all of the states but that one");
+}
+
+#[test]
+fn cases_of_inquiries_are_not_run_without_their_address() {
+    let keys = Keys::new();
+    let wallet = Running::start(&keys, None, TimeDelta::zero());
+    let results = Run::of(&keys, &wallet, TimeDelta::zero()).without_inquiries().only("inquiry").go();
+    assert!(results.some_not_run(), "{results:?}");
+    assert_eq!((results.passed(), results.not_run()), (0, 26));
+    let driven = Run::of(&keys, &wallet, TimeDelta::zero()).without_driver().only("inquiry").go();
+    assert_eq!((driven.passed(), driven.not_run()), (7, 19), "those that need no payment");
 }
 
 #[test]
@@ -192,7 +212,7 @@ fn a_group_that_does_not_exist_is_an_error() {
 #[test]
 fn the_list_has_a_line_for_each_case() {
     let listed = suite::list();
-    assert_eq!(listed.lines().count(), 181);
+    assert_eq!(listed.lines().count(), 207);
     assert!(listed.lines().any(|line| line.starts_with("races") && line.contains("cancel-against-itself")), "{listed}");
 }
 

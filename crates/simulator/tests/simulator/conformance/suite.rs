@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use super::wallet::{CLIENT, Keys, PATH, PSP, Running};
+use super::wallet::{CLIENT, INQUIRY_PATH, Keys, PATH, PSP, Running};
 
 /// A run in the making.
 pub(crate) struct Run {
@@ -47,6 +47,7 @@ impl Run {
         command.arg("--junit").arg(&files[0]).arg("--html").arg(&files[1]);
         let clock = (now() + clock_ahead).to_rfc3339_opts(SecondsFormat::Millis, true);
         let run = Self { command, files }.option("--wallet-clock", &clock).at(&format!("http://{}{PATH}", wallet.address));
+        let run = run.option("--inquiry-target", &format!("http://{}{INQUIRY_PATH}", wallet.address));
         let run = run.option("--wallet-api", &format!("http://{}", wallet.address));
         run.option("--wallet-token-file", &keys.file("tokens").to_string_lossy())
     }
@@ -72,6 +73,11 @@ impl Run {
     /// The same without its driver.
     pub(crate) fn without_driver(self) -> Self {
         self.without("--wallet-api").without("--wallet-token-file")
+    }
+
+    /// The same without an address for inquiries.
+    pub(crate) fn without_inquiries(self) -> Self {
+        self.without("--inquiry-target")
     }
 
     /// Gives an option, in the place of one that was given before, unless it may be given again.

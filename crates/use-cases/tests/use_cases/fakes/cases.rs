@@ -1,11 +1,11 @@
 //! Cases in memory, behind a gate: it holds calls up, or turns them away.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{AccountId, Case, PaymentRequestId, Policy};
+use domain::{AccountId, Case, InquiryReply, PaymentInquiry, PaymentRequestId, Policy};
 use ports::testing::MemoryStore;
 use ports::{
     AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedLookup, LeasedReversal, Page, ReceivedCommand,
@@ -18,6 +18,11 @@ use tokio::sync::Semaphore;
 pub(crate) trait Gate: Send + Sync {
     /// Before a batch is decided.
     async fn batch(&self, batch: &[ReceivedCommand]) -> Result<(), UnavailableError>;
+
+    /// Before a batch of inquiries is read.
+    async fn inquiries(&self) -> Result<(), UnavailableError> {
+        self.other()
+    }
 
     /// Before anything else.
     fn other(&self) -> Result<(), UnavailableError> {
@@ -62,6 +67,12 @@ impl<G: Gate> CancellationStore for Gated<G> {
     }
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
         self.reached()?.find(id).await
+    }
+    async fn inquire(&self, batch: Vec<PaymentInquiry>) -> Vec<Result<InquiryReply, UnavailableError>> {
+        if let Err(unavailable) = self.gate.inquiries().await {
+            return vec![Err(unavailable); batch.len()];
+        }
+        self.cases.inquire(batch).await
     }
     async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {
         self.reached()?.account(account, page).await
@@ -109,6 +120,31 @@ impl Gate for HoldsBatches {
         self.batches.lock().unwrap().push(batch.len());
         self.lets.acquire().await.unwrap().forget();
         assert!(batch.iter().all(|received| received.command.id.as_str() != "panic"), "a bug in the adapter");
+        Ok(())
+    }
+}
+
+/// Begins to read inquiries only when it is let, and counts the batches.
+pub(crate) struct HoldsInquiries {
+    pub(crate) lets: Semaphore,
+    pub(crate) begun: AtomicUsize,
+}
+
+impl HoldsInquiries {
+    pub(crate) fn new() -> Self {
+        Self { lets: Semaphore::new(0), begun: AtomicUsize::new(0) }
+    }
+}
+
+#[async_trait]
+impl Gate for HoldsInquiries {
+    async fn batch(&self, _: &[ReceivedCommand]) -> Result<(), UnavailableError> {
+        Ok(())
+    }
+
+    async fn inquiries(&self) -> Result<(), UnavailableError> {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        self.lets.acquire().await.unwrap().forget();
         Ok(())
     }
 }

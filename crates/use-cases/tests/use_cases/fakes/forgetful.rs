@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{AccountId, Case, PaymentRequestId};
+use domain::{AccountId, Case, InquiryReply, PaymentInquiry, PaymentRequestId};
 use ports::testing::{MemoryStore, core_policy};
 use ports::{
     AccountStatement, Backlog, CancellationStore, CaseFile, Decided, LeasedLookup, LeasedReversal, Page, ReceivedCommand,
@@ -49,6 +49,9 @@ impl CancellationStore for Forgetful {
     }
     async fn find(&self, id: &PaymentRequestId) -> Result<Option<CaseFile>, UnavailableError> {
         self.now().find(id).await
+    }
+    async fn inquire(&self, batch: Vec<PaymentInquiry>) -> Vec<Result<InquiryReply, UnavailableError>> {
+        self.now().inquire(batch).await
     }
     async fn account(&self, account: &AccountId, page: &Page) -> Result<AccountStatement, UnavailableError> {
         self.now().account(account, page).await

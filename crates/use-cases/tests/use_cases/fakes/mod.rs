@@ -7,7 +7,7 @@ mod days;
 mod forgetful;
 mod payments;
 
-pub(crate) use self::cases::{Away, Gated, HoldsBatches};
+pub(crate) use self::cases::{Away, Gated, HoldsBatches, HoldsInquiries};
 pub(crate) use self::clock::{TimersClock, timers_now};
 pub(crate) use self::core::{AwayCore, HoldingCore};
 pub(crate) use self::days::FailsOnce;

@@ -4,6 +4,7 @@ pub mod batches;
 pub mod deferrals;
 pub mod histories;
 pub mod identity;
+pub mod inquiries;
 pub mod leases;
 pub mod lists;
 pub mod promises;
@@ -64,6 +65,7 @@ suite! {
     batches as __cases_batches!,
     deferrals as __cases_deferrals!,
     identity as __cases_identity!,
+    inquiries as __cases_inquiries!,
     leases as __cases_leases!,
     lists as __cases_lists!,
     promises as __cases_promises!,

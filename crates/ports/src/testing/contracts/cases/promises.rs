@@ -132,7 +132,7 @@ contract! {
         let wallet = Wallet::of("again");
         let reports = |result, id: &str| {
             let payment_id = PaymentId::parse(id).ok();
-            wallet.does(Action::Result(PayResult { result, completed_at: moment(1), payment_id, fee: None }))
+            wallet.does(Action::Result(PayResult { result, completed_at: moment(1), payment_id, fee: None, reason: None }))
         };
         let (failed, succeeded) = (ReportedResult::Failed, ReportedResult::Succeeded);
         let reported = vec![wallet.pays(), reports(failed, "A"), reports(succeeded, "B"), reports(succeeded, "A")];

@@ -18,7 +18,7 @@ contract! {
 
     /// A payment is found with all that the core has of it, in each of its states.
     async fn a_payment_is_found_as_the_core_has_it(subject: &impl PaymentsSubject) {
-        let failed = PaymentStatus::Failed { completed_at: moment(1) };
+        let failed = PaymentStatus::Failed { completed_at: moment(1), reason: None };
         for (n, (kind, status)) in [
             (PaymentKind::Payment, succeeded()),
             (PaymentKind::Authorization, succeeded()),

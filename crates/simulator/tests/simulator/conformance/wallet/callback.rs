@@ -17,14 +17,15 @@ use serde_json::Value;
 
 use super::core;
 use super::faults::Fault;
-use super::rules::Answer;
-use super::{CLIENT, PATH, PSP, Served};
+use super::rules::{Answer, NOT_EXIST};
+use super::{CLIENT, INQUIRY_PATH, PATH, PSP, Served};
 
 const LARGEST: usize = 64 * 1024;
 
 /// Everything that is posted to any path.
 pub(crate) async fn answer(request: HttpRequest, payload: web::Payload, served: web::Data<Served>) -> HttpResponse {
-    if request.path() != PATH {
+    let inquires = request.path() == INQUIRY_PATH;
+    if request.path() != PATH && !inquires {
         return HttpResponse::NotFound().finish();
     }
     let Ok(Ok(body)) = payload.to_bytes_limited(LARGEST).await else {
@@ -32,6 +33,9 @@ pub(crate) async fn answer(request: HttpRequest, payload: web::Payload, served: 
     };
     if served.wallet.has(Fault::AnswersLate) {
         actix_web::rt::time::sleep(Duration::from_secs(9)).await;
+    }
+    if inquires {
+        return inquired(&served, &request, &body).await;
     }
     let said = match at_the_door(&served, &request, &body) {
         Ok(_) if served.wallet.has(Fault::DoesNotKnowOneInForty) && served.cancels.fetch_add(1, Ordering::Relaxed) % 40 == 39 => {
@@ -59,6 +63,27 @@ pub(crate) async fn answer(request: HttpRequest, payload: web::Payload, served: 
     signed(&served, &request, said, &body)
 }
 
+/// Answers an inquiry. A result of the call is alone where there is no payment.
+async fn inquired(served: &Served, request: &HttpRequest, body: &[u8]) -> HttpResponse {
+    if served.wallet.has(Fault::InquiresLate) {
+        actix_web::rt::time::sleep(Duration::from_secs(6)).await;
+    }
+    let (answer, paid) = match at_the_door(served, request, body) {
+        Ok((id, acquirer)) => served.wallet.inquire(&id, &acquirer),
+        Err(refusal) => return signed(served, request, refusal, body),
+    };
+    if answer == NOT_EXIST {
+        return signed(served, request, answer, body);
+    }
+    let result = |(status, code): Answer| serde_json::json!({ "resultStatus": status, "resultCode": code, "resultMessage": "See the code" });
+    let mut said = serde_json::json!({ "result": result(("S", "SUCCESS")), "paymentResult": result(answer) });
+    if let Some((amount, currency)) = paid {
+        said["paymentTime"] = served.wallet.now().to_rfc3339().into();
+        said["paymentAmount"] = serde_json::json!({ "value": amount.to_string(), "currency": currency });
+    }
+    signed_text(served, request, answer, said.to_string())
+}
+
 fn at_the_door(served: &Served, request: &HttpRequest, body: &[u8]) -> Result<(String, String), Answer> {
     let wallet = &served.wallet;
     let headers = request.headers();
@@ -83,7 +108,8 @@ fn at_the_door(served: &Served, request: &HttpRequest, body: &[u8]) -> Result<(S
     let layout = if wallet.has(Fault::VerifiesAnotherLayout) { without_spaces(body) } else { body.to_vec() };
     let text = text(&uri(served, request), request.method().as_str(), time, &layout);
     let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &served.alipayplus_key);
-    if key.verify(&text, &claim.signature).is_err() && !wallet.has(Fault::VerifiesNothing) {
+    let tells_anybody = wallet.has(Fault::TellsAnybody) && request.path() == INQUIRY_PATH;
+    if key.verify(&text, &claim.signature).is_err() && !wallet.has(Fault::VerifiesNothing) && !tells_anybody {
         return Err(("F", "INVALID_SIGNATURE"));
     }
     let members = serde_json::from_slice::<Members>(body).ok();
@@ -109,6 +135,11 @@ fn signed(served: &Served, request: &HttpRequest, (status, code): Answer, body: 
     }
     let more = if wallet.has(Fault::AddsToTheResult) { r#","cancelTime":"now""# } else { "" };
     let answer = format!(r#"{{"result":{{"resultCode":"{code}","resultStatus":"{status}","resultMessage":"{message}"}}{more}}}"#);
+    signed_text(served, request, (status, code), answer)
+}
+
+fn signed_text(served: &Served, request: &HttpRequest, (status, _): Answer, answer: String) -> HttpResponse {
+    let wallet = &served.wallet;
     let time = "2026-03-01T12:00:00+08:00";
     let layout = if wallet.has(Fault::SignsOtherBytes) { format!("{answer}\n") } else { answer.clone() };
     let text = text(&uri(served, request), request.method().as_str(), time, layout.as_bytes());

@@ -79,6 +79,20 @@ pub(crate) enum Fault {
     IgnoresCapitals,
     /// The inquiry goes on saying that the payment succeeded.
     InquiresWhatWas,
+    /// An inquiry denies a payment that was only ever cancelled.
+    DeniesFences,
+    /// An inquiry says closed of what is only in progress.
+    ClosesEarly,
+    /// An inquiry tells any acquirer.
+    TellsOtherAcquirers,
+    /// An inquiry verifies nothing.
+    TellsAnybody,
+    /// An inquiry leaves out what was paid.
+    LeavesOutTheAmount,
+    /// An inquiry about an unknown payment is remembered as its cancel.
+    InquiryCancels,
+    /// Inquiries take six seconds.
+    InquiresLate,
     /// No fault of the wallet's: its driver makes no refunds and answers no inquiries.
     ServesThreeCallsOnly,
     /// Answers take nine seconds.

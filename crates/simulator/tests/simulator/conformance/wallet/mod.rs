@@ -22,6 +22,7 @@ pub(crate) use faults::Fault;
 use rules::Wallet;
 
 pub(crate) const PATH: &str = "/v1/payments/cancelPayment";
+pub(crate) const INQUIRY_PATH: &str = "/v1/payments/inquiryPayment";
 pub(crate) const CLIENT: &str = "SANDBOX_TEST0001";
 pub(crate) const PSP: &str = "1022172000000000001";
 

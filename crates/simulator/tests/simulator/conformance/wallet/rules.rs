@@ -14,6 +14,7 @@ pub(crate) type Answer = (&'static str, &'static str);
 const SUCCESS: Answer = ("S", "SUCCESS");
 const PROCESS_FAIL: Answer = ("F", "PROCESS_FAIL");
 const PARAM_ILLEGAL: Answer = ("F", "PARAM_ILLEGAL");
+pub(crate) const NOT_EXIST: Answer = ("F", "ORDER_NOT_EXIST");
 const UNKNOWN: Answer = ("U", "UNKNOWN_EXCEPTION");
 
 /// All that the wallet knows.
@@ -181,7 +182,7 @@ impl Wallet {
         books.book(&payment, id, (kind, amount));
     }
 
-    fn now(&self) -> DateTime<Utc> {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
         #[expect(clippy::disallowed_methods, reason = "this wallet is a program of its own")]
         let now = Utc::now();
         now + self.clock_ahead
@@ -269,15 +270,33 @@ impl Wallet {
 
     pub(crate) fn inquiry(&self, id: &str) -> Answer {
         let books = self.books.lock().unwrap();
-        let case = books.cases.get(&self.key_of(id)).unwrap();
+        let case = books.cases.get(&self.key_of(id)).cloned().unwrap_or_default();
         match case.payment.as_ref().map(|payment| payment.status) {
             Some("S") if self.has(Fault::InquiresWhatWas) => SUCCESS,
+            None if case.is_cancelled && self.has(Fault::DeniesFences) => NOT_EXIST,
             _ if case.is_cancelled => ("F", "ORDER_IS_CLOSED"),
+            Some("U") if self.has(Fault::ClosesEarly) => ("F", "ORDER_IS_CLOSED"),
+            _ if case.is_deferred && case.answer.is_none() => ("U", "PAYMENT_IN_PROCESS"),
             Some("S") => SUCCESS,
             Some("F") => PROCESS_FAIL,
             Some(_) => ("U", "PAYMENT_IN_PROCESS"),
-            None => ("F", "ORDER_NOT_EXIST"),
+            None => NOT_EXIST,
         }
+    }
+
+    /// What an acquirer is told by an inquiry: the answer, and the amount of what was paid.
+    pub(crate) fn inquire(&self, id: &str, acquirer: &str) -> (Answer, Option<(i64, String)>) {
+        if self.has(Fault::InquiryCancels) {
+            self.books.lock().unwrap().cases.entry(self.key_of(id)).or_default().is_cancelled = true;
+        }
+        let case = self.books.lock().unwrap().cases.get(&self.key_of(id)).cloned().unwrap_or_default();
+        let is_other = case.acquirer.as_ref().is_some_and(|known| known != acquirer);
+        if is_other && !self.has(Fault::TellsOtherAcquirers) {
+            return (NOT_EXIST, None);
+        }
+        let answer = self.inquiry(id);
+        let paid = case.payment.filter(|_| answer == SUCCESS && !self.has(Fault::LeavesOutTheAmount));
+        (answer, paid.map(|payment| (payment.amount, payment.currency)))
     }
 }
 
