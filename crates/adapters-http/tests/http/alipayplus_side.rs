@@ -334,7 +334,7 @@ impl Request {
     }
 
     /// The same as an inquiry.
-    pub(crate) fn as_inquiry(mut self) -> Self {
+    pub(crate) fn into_inquiry(mut self) -> Self {
         self.target = self.target.replace(PATH, INQUIRY_PATH);
         self
     }

@@ -133,7 +133,7 @@ fn each_refusal_comes_before_every_later_one() {
             rules[step + 1..].iter().rev().for_each(|(_, later)| later[0](&mut with_all_later));
             own(&mut with_all_later);
             for request in [alone, with_all_later] {
-                let request = if inquires { request.as_inquiry() } else { request };
+                let request = if inquires { request.into_inquiry() } else { request };
                 let response = service.send(&request);
                 let got = if response.status == 200 { response.code() } else { response.status.to_string() };
                 assert_eq!(got, *answer, "rule {step}, variant {variant}: {response:?}");
@@ -141,7 +141,7 @@ fn each_refusal_comes_before_every_later_one() {
         }
     }
     assert!(service.has_no_case(), "a rejection leaves no trace");
-    assert_eq!(service.code(&Request::valid().as_inquiry()), "ORDER_NOT_EXIST");
+    assert_eq!(service.code(&Request::valid().into_inquiry()), "ORDER_NOT_EXIST");
     assert_eq!(service.code(&Request::valid()), "SUCCESS");
 }
 

@@ -19,7 +19,7 @@ fn about(name: &str, acquirer: &str) -> Request {
 }
 
 fn inquired(service: &Service, name: &str) -> Value {
-    let response = service.send(&about(name, ACQUIRER).as_inquiry());
+    let response = service.send(&about(name, ACQUIRER).into_inquiry());
     assert_eq!(response.status, 200, "{response:?}");
     assert_eq!(response.header("content-type"), Some("application/json; charset=UTF-8"));
     serde_json::from_str(&response.body).unwrap()
@@ -68,7 +68,7 @@ fn another_acquirer_hears_of_no_payment_and_what_was_never_announced_has_no_case
     let service = Service::start();
     service.decide(vec![Wallet::of("own").pays()]);
     for (name, acquirer) in [("own", "acquirer-2"), ("nobodys", ACQUIRER)] {
-        assert_eq!(service.code(&about(name, acquirer).as_inquiry()), "ORDER_NOT_EXIST");
+        assert_eq!(service.code(&about(name, acquirer).into_inquiry()), "ORDER_NOT_EXIST");
     }
     assert!(service.case("nobodys").is_none());
 }
@@ -76,7 +76,7 @@ fn another_acquirer_hears_of_no_payment_and_what_was_never_announced_has_no_case
 #[test]
 fn where_inquiries_are_not_served_their_path_is_not_known() {
     let service = Service::with(Setup { inquiry_signers: None, ..Setup::default() });
-    assert_eq!(service.send(&Request::valid().as_inquiry()).status, 404);
+    assert_eq!(service.send(&Request::valid().into_inquiry()).status, 404);
     assert_eq!(service.code(&Request::valid()), "SUCCESS");
 }
 
@@ -84,7 +84,9 @@ fn where_inquiries_are_not_served_their_path_is_not_known() {
 #[test]
 fn what_is_signed_for_one_endpoint_is_refused_by_the_other() {
     let service = Service::start();
-    for (signed, sent) in [(Request::valid(), Request::valid().as_inquiry()), (Request::valid().as_inquiry(), Request::valid())] {
+    for (signed, sent) in
+        [(Request::valid(), Request::valid().into_inquiry()), (Request::valid().into_inquiry(), Request::valid())]
+    {
         let signature = signed.signature().into_bytes();
         let request = Request { signatures: Some(vec![signature]), ..sent };
         assert_eq!(service.code(&request), "INVALID_SIGNATURE");
@@ -96,7 +98,7 @@ fn what_is_signed_for_one_endpoint_is_refused_by_the_other() {
 fn an_inquiry_that_waits_is_answered_while_cancels_wait() {
     // The gate holds batches of commands; what is read passes.
     let service = Service::with(Setup { gate_is_open: false, answer_budget: Duration::from_secs(30), ..Setup::default() });
-    assert_eq!(service.code(&Request::valid().as_inquiry()), "ORDER_NOT_EXIST");
+    assert_eq!(service.code(&Request::valid().into_inquiry()), "ORDER_NOT_EXIST");
 }
 
 /// Each kind of text has a signer of its own, and each signer a memo of its own: a flood of one drives nothing out of another.
@@ -113,10 +115,10 @@ fn f42_a_flood_of_inquiries_drives_no_cancel_out_of_its_memo() {
     service.decide(vec![paid.pays(), paid.reports(ReportedResult::Succeeded)]);
     for (request, expected) in [
         (Request::valid(), [1, 0, 0]),
-        (about("unknown", ACQUIRER).as_inquiry(), [1, 1, 0]),
-        (about("paid", ACQUIRER).as_inquiry(), [1, 1, 1]),
-        (Request::of("{}").as_inquiry(), [1, 2, 1]),
-        (Request::with(|request| request.tampered = true).as_inquiry(), [1, 3, 1]),
+        (about("unknown", ACQUIRER).into_inquiry(), [1, 1, 0]),
+        (about("paid", ACQUIRER).into_inquiry(), [1, 1, 1]),
+        (Request::of("{}").into_inquiry(), [1, 2, 1]),
+        (Request::with(|request| request.tampered = true).into_inquiry(), [1, 3, 1]),
         (Request::with(|request| request.tampered = true), [2, 3, 1]),
     ] {
         assert_eq!((service.send(&request).status, signed()), (200, expected));

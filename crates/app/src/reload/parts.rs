@@ -69,9 +69,6 @@ pub(crate) enum PartName {
 }
 
 impl PartName {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Settings, Self::Keys, Self::CallbackTls, Self::WalletApiTls, Self::Funds, Self::Payments, Self::DatabasePassword];
-
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Settings => "settings",

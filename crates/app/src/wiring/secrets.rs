@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use adapters_http::Tokens;
-use adapters_keys::{ClientKey, FileSigner, Keyring, MemoizedSigner, Reloadable, private_key_in_pem};
+use adapters_keys::{ClientKey, FileSigner, Keyring, MemoizedSigner, Reloadable};
 use chrono::{DateTime, Utc};
 use ports::{MessageSigner, MessageVerifier};
 

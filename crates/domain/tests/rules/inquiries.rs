@@ -248,7 +248,8 @@ fn fenced() -> Story {
     let mut story = nothing(CORE);
     assert_eq!(story.cancels(), leased(1));
     assert_eq!(story.closes(1, ReversalOutcome::NothingToDo), S);
-    Story { policy: at_core(), ..story }
+    story.policy = at_core();
+    story
 }
 
 fn finds(payment: Payment) -> Action {

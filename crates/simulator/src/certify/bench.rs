@@ -288,6 +288,7 @@ impl Stage for CoreBench {
         let no_command = || self.setting.restart.is_none().then(|| "it needs --restart".to_owned());
         match needs {
             Needs::Callback | Needs::Driver => None,
+            Needs::Inquiries | Needs::InquiriesAndDriver => Some("nobody inquires at a wallet core".to_owned()),
             Needs::Witness => self.setting.lacks.clone(),
             Needs::Restart => self.setting.lacks.clone().or_else(no_command),
         }

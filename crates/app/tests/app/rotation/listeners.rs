@@ -40,19 +40,18 @@ async fn shown(deployment: &Deployment, process: &Process) -> Vec<u8> {
 /// A process that serves over TLS, with a connection that was there before anything was exchanged.
 struct Serving {
     deployment: Arc<Deployment>,
-    folder: PathBuf,
     process: Process,
     kept: WalletClient,
     load: Load,
 }
 
 impl Serving {
-    async fn start(deployment: Deployment, folder: PathBuf) -> Self {
+    async fn start(deployment: Deployment) -> Self {
         let deployment = Arc::new(deployment);
         let process = deployment.start().await;
         let (kept, load) = (WalletClient::new(&deployment, process.wallet_api), Load::on(&deployment, &process));
         kept.certificate().await.unwrap();
-        Self { deployment, folder, process, kept, load }
+        Self { deployment, process, kept, load }
     }
 
     /// Does something and waits until new connections to both listeners meet this certificate.
@@ -101,7 +100,7 @@ async fn f81_the_listeners_certificates_are_exchanged_under_load() {
     let (deployment, folder) = deployment(&authority);
     let linked = folder.clone();
     let linked = LinkedFolder::with(&linked, &files(&first));
-    let mut serving = Serving::start(deployment, folder.clone()).await;
+    let mut serving = Serving::start(deployment).await;
     assert_eq!(shown(&serving.deployment, &serving.process).await, first.der());
 
     // As Kubernetes does it: all files at one moment.
@@ -121,7 +120,7 @@ async fn f81_a_pair_that_is_half_written_or_expired_leaves_the_one_before_in_for
     let (deployment, folder) = deployment(&authority);
     fs::create_dir(&folder).unwrap();
     files(&first).iter().for_each(|(name, content)| write_secret(&folder.join(name), content));
-    let mut serving = Serving::start(deployment, folder.clone()).await;
+    let mut serving = Serving::start(deployment).await;
 
     // In place: the file is the same one, and has a part of its content.
     let (half, rest) = second.certificate.split_at(second.certificate.len() / 2);
