@@ -61,11 +61,11 @@ violations! {
     /// A signature of ours is wrong.
     SignatureWrong = "signature-wrong", None;
     /// What contradicts an answered S is taken as the reversal's end.
-    ContradictionClosed = "contradiction-closed", None;
+    ContradictionClosed = "contradiction-closed", Some("F48");
     /// A refund goes on that exceeds what the core left of the payment.
     RefundTooMuch = "refund-too-much", None;
     /// The acquirer whose payment it is, or who asked first, is refused for another one's sake.
-    AcquirerSwapped = "acquirer-swapped", None;
+    AcquirerSwapped = "acquirer-swapped", Some("F51");
     /// A deferred cancel is looked up again and again, and can never be decided.
     AsksForEver = "asks-for-ever", None;
     /// An inquiry denies a payment that the core has, or that it cannot be asked for.
@@ -81,7 +81,7 @@ violations! {
     /// S stands on a core's word that contradicts what the wallet reported.
     TwoBooks = "two-books", None;
     /// A final answer stands on one of two amounts that the core named.
-    AmountChanged = "amount-changed", None;
+    AmountChanged = "amount-changed", Some("F58");
     /// The lookups of one deferred cancel fill the log.
     LookupsFlood = "lookups-flood", None;
 }

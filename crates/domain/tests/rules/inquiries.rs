@@ -10,8 +10,8 @@ use domain::{
 };
 
 use crate::fixtures::{
-    ACQUIRER, IN_TIME, NOON, OTHER_ACQUIRER, REVERSED, S, STANDS, Story, acquirer, announced, at, failure, good, jpy, leased,
-    nothing, paid, payment, policy,
+    ACQUIRER, IN_TIME, NOON, OTHER_ACQUIRER, S, STANDS, Story, acquirer, announced, at, failure, good, jpy, leased, nothing,
+    paid, payment, policy,
 };
 
 const CORE: FundsKind = FundsKind::Http;
@@ -260,7 +260,7 @@ fn finds(payment: Payment) -> Action {
 fn f01_a_success_that_an_inquiry_finds_after_the_cancel_goes_back_again() {
     let mut story = fenced();
     assert_eq!(of_record(&story), InquiryReply::CancelledUnseen);
-    assert_eq!(story.decides(finds(succeeded())), REVERSED);
+    assert_eq!(story.decides(finds(succeeded())), STANDS);
     assert!(matches!(story.reversal_state(), Some(ReversalState::Open { lease: None, .. })), "{:?}", story.reversal_state());
     assert_eq!(story.case.reversal_request().and_then(|request| request.amount), Some(jpy(1_000)));
     assert_eq!(
@@ -305,7 +305,7 @@ fn what_was_resolved_by_hand_is_parked_again() {
     assert_eq!((story.cancels(), story.closes(1, ReversalOutcome::Impossible("no".into()))), (leased(1), crate::fixtures::U));
     let resolve = Action::Resolve { note: "paid at the counter".into(), by: "ann".into() };
     assert_eq!(story.decides(resolve), Reply::Command(CommandReply::Done(Disposition::Resolved)));
-    assert_eq!(story.decides(finds(succeeded())), REVERSED);
+    assert_eq!(story.decides(finds(succeeded())), STANDS);
     assert!(matches!(story.reversal_state(), Some(ReversalState::Parked { .. })), "{:?}", story.reversal_state());
 }
 

@@ -14,7 +14,7 @@ use ports::testing::contracts;
 #[test]
 fn each_suite_has_exactly_these_many_promises() {
     let suites = [
-        ("cases", contracts::cases::SIZE, 42),
+        ("cases", contracts::cases::SIZE, 49),
         ("days", contracts::days::SIZE, 12),
         ("funds", contracts::wallet_core::funds::SIZE, 11),
         ("payments", contracts::wallet_core::payments::SIZE, 9),

@@ -125,7 +125,7 @@ impl CasePage {
         self.takes_over(found);
         self.takes_over_refunds(found);
         self.gives_back(policy, at);
-        CommandReply::Done(Disposition::Reversed)
+        CommandReply::Done(Disposition::Stands)
     }
 
     /// A worker may look: when it is due is not looked at here.
