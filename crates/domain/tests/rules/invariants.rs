@@ -264,11 +264,8 @@ fn a_reversal_goes_its_way_only(step: &Step<'_>) {
     let after = step.after.reversal.as_ref().expect("the one reversal stays for ever");
     let owed_all_along = matches!(before.state, ReversalState::Open { .. });
     assert!(after.attempts >= before.attempts && (after.opened_at == before.opened_at || !owed_all_along));
-    let success = match step.action() {
-        Action::Result(result) => matches!(result.result, ReportedResult::Succeeded),
-        Action::FindAfterCancel(found) => matches!(found.payment.status, PaymentStatus::Succeeded { .. }),
-        _ => false,
-    };
+    let success = matches!(step.action(), Action::Result(PayResult { result: ReportedResult::Succeeded, .. }))
+        || matches!(step.action(), Action::FindAfterCancel(found) if matches!(found.payment.status, PaymentStatus::Succeeded { .. }));
     match (&before.state, &after.state) {
         (ReversalState::Done { by_hand, .. }, ReversalState::Open { .. }) => {
             assert!(success && step.policy.funds == FundsKind::Http && !by_hand, "nobody is paid by hand and by the core");
