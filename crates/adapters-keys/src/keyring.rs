@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use aws_lc_rs::rsa::PublicKey;
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use chrono::{DateTime, Utc};
 use ports::{MessageVerifier, SignedText};
 
 use crate::KeyError;
-use crate::encoded::{Encoded, PUBLIC, accepted_bits};
+use crate::encoded::accepted_bits;
+use crate::public::public_key;
 
 /// One public key of one client, as it is configured.
 #[derive(Debug, Clone)]
@@ -97,18 +97,10 @@ impl Key {
         {
             return Err(KeyError::because("Its not_after is not later than its not_before, so it would never be in force."));
         }
-        let not_public =
-            |_| KeyError::because("The file holds a key, but not an RSA public key in SubjectPublicKeyInfo or PKCS#1.");
-        let Encoded { der, form } = Encoded::find(pem, PUBLIC)?;
-        if form.private_label().is_some() {
-            return Err(KeyError::because(
-                "The file holds a private key, which nobody but its owner may have; the public one is needed.",
-            ));
-        }
-        let in_pkcs1 = PublicKey::from_der(&der).map_err(not_public)?;
-        let bits = accepted_bits(in_pkcs1.as_ref())?;
-        let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, in_pkcs1.as_ref()).map_err(not_public)?;
-        let (der, modulus) = (in_pkcs1.as_ref().to_vec(), bits.div_ceil(8) as usize);
+        let der = public_key(pem)?;
+        let modulus = accepted_bits(&der)?.div_ceil(8) as usize;
+        let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &der);
+        let public = public.map_err(|_| KeyError::because("The file holds a key that cannot be used."))?;
         Ok(Self { public, der, modulus, not_before: *not_before, not_after: *not_after })
     }
 

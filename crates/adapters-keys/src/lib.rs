@@ -13,6 +13,7 @@ mod form;
 mod generate;
 mod keyring;
 mod memo;
+mod public;
 mod reload;
 
 use std::fmt;
@@ -23,6 +24,7 @@ pub use file::FileSigner;
 pub use generate::{KeyPair, generate};
 pub use keyring::{ClientKey, Keyring};
 pub use memo::MemoizedSigner;
+pub use public::{public_key, public_key_in_pem};
 pub use reload::Reloadable;
 
 /// Why a key cannot be used: one sentence for an operator that says what was found and what is needed, and nothing of the key. The

@@ -46,7 +46,9 @@ impl<T> Reloadable<T> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn current(&self) -> Arc<T> {
+    /// What is in force now.
+    #[must_use]
+    pub fn current(&self) -> Arc<T> {
         Arc::clone(&self.in_force().current)
     }
 }

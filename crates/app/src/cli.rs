@@ -45,7 +45,7 @@ enum Command {
     },
     /// Shows every rule at work, with keys and a database of its own
     Demo(DemoArgs),
-    /// Makes keys
+    /// Makes keys, and shows the one to upload
     #[command(subcommand)]
     Keys(KeysCommand),
     /// Checks settings, or makes them those of the database
@@ -94,6 +94,8 @@ enum KeysCommand {
         /// The folder
         dir: PathBuf,
     },
+    /// Prints the public half of callback.signing_key, for upload at Alipay+, wherever the private one is
+    Public,
 }
 
 #[derive(Subcommand)]
@@ -211,6 +213,7 @@ pub(crate) fn run() -> Result<ExitCode, CliError> {
         Command::Backup { out } => done(back_up(&load(vec![])?, &out)),
         Command::Demo(args) => on_runtime(demo::run(args.dir, args.once)),
         Command::Keys(KeysCommand::Generate { dir }) => done(keys::generate(&dir)),
+        Command::Keys(KeysCommand::Public) => done(keys::print_public(&load(vec![])?)),
         Command::Config(ConfigCommand::Check) => done(check(&load(vec![])?)),
         Command::Config(ConfigCommand::Adopt(args)) => done(adopt(&load(vec![])?, args)),
         Command::Explain { id } => on_runtime(explain::explain(load(vec![])?, identifier(&id)?)),

@@ -1,4 +1,4 @@
-//! `rescind keys generate`: the wallet's key pair and the tokens of its API.
+//! `rescind keys`: makes the wallet's key pair and the tokens of its API, and prints the public key for upload.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::output::{CliError, print_line};
+use crate::settings::Settings;
 use crate::wiring;
 
 /// The wallet's private key; it signs every answer.
@@ -30,6 +31,11 @@ pub(crate) fn generate(dir: &Path) -> Result<(), CliError> {
     print_line(format_args!("{shown}/{PUBLIC_KEY}   upload this one to Alipay+ (Developer Center, Settings, public key)"))?;
     print_line(format_args!("{shown}/{TOKENS}   lines of NAME ROLE TOKEN for the wallet: wallet_api.tokens_file"))?;
     print_line("Alipay+ shows its own public key after the upload; save it and name it in callback.clients.")
+}
+
+/// Prints the public half of the key that signs the answers, in PEM.
+pub(crate) fn print_public(settings: &Settings) -> Result<(), CliError> {
+    print_line(wiring::own_public_key(settings)?.trim_end())
 }
 
 /// Makes the files; refuses before anything is written if one of them is there.

@@ -5,6 +5,7 @@ mod core;
 mod password;
 mod secrets;
 mod settlement;
+mod signing_key;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -36,6 +37,7 @@ use certificates::{CALLBACK, ListenerTls, WALLET_API};
 use password::PasswordFile;
 pub(crate) use secrets::Keys;
 pub(crate) use settlement::{check_failure, reconciliation_ports, settlement_ports};
+pub(crate) use signing_key::own_public_key;
 
 /// How many commands may wait before more are refused.
 const QUEUE: usize = 10_000;

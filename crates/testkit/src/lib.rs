@@ -1,7 +1,8 @@
 //! For tests only: starts `rescind` as a wallet would and talks to it from both sides, over HTTP.
 //!
 //! A [`Deployment`] is a folder with settings, keys, tokens and a database. Each [`process::Process`] that serves it has its two
-//! callers with it: Alipay+, which signs, and the wallet. [`core`] is a wallet core inside the test. [`for_each_engine!`] makes a test
+//! callers with it: Alipay+, which signs, and the wallet. [`core`] is a wallet core inside the test, and [`softhsm`] a token with keys.
+//! [`for_each_engine!`] makes a test
 //! on each database.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
@@ -11,6 +12,7 @@ mod deployment;
 mod engine;
 pub mod partner;
 pub mod process;
+pub mod softhsm;
 pub mod wallet;
 
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -11,7 +11,7 @@ use chrono::{DateTime, FixedOffset, SecondsFormat, TimeDelta, Utc};
 use domain::PspId;
 use governor::Quota;
 use metrics::counter;
-use ports::{MessageSigner, MessageVerifier};
+use ports::{MessageSigner, MessageVerifier, Signature, UnavailableError};
 use tracing::{debug, error, field, warn};
 use use_cases::Ports;
 
@@ -20,6 +20,10 @@ use super::result_codes::{ApiResult, ResultCode};
 use super::signature_header::{self, Content};
 use crate::quiet::{QuietLog, QuietLogs};
 use crate::rejection_budget::RejectionBudgets;
+
+/// How long the signature of an answer may take that is known only when its time is over. Together with the largest answer budget it
+/// is less than the 8 s that Alipay+ waits.
+const LAST_SIGNATURE: Duration = Duration::from_millis(250);
 
 /// What the callback is served with.
 pub struct Callback {
@@ -70,12 +74,14 @@ struct Shared {
     budgets: RejectionBudgets,
     rejections: QuietLogs,
     unread_bodies: QuietLog,
+    unsigned: QuietLog,
 }
 
 impl CallbackEndpoint {
     pub(super) fn new(callback: Callback, rejections_per_peer: Quota) -> Self {
         let (budgets, rejections) = (RejectionBudgets::new(rejections_per_peer), QuietLogs::default());
-        Self(Arc::new(Shared { callback, budgets, rejections, unread_bodies: QuietLog::default() }))
+        let (unread_bodies, unsigned) = (QuietLog::default(), QuietLog::default());
+        Self(Arc::new(Shared { callback, budgets, rejections, unread_bodies, unsigned }))
     }
 
     pub(super) fn callback(&self) -> &Callback {
@@ -93,7 +99,7 @@ impl CallbackEndpoint {
         let Outgoing { body, code, counter, signer } = outgoing;
         let time = alipayplus_time(self.callback().ports.clock.now());
         let text = context.content(&time, &body).text();
-        match signer.sign(&text).await {
+        match self.sign(signer, (&text, context.deadline)).await {
             Ok(signature) => {
                 let (result_status, result_code) = (code.status.as_str(), code.name);
                 counter!(counter, "result_status" => result_status, "result_code" => result_code).increment(1);
@@ -106,20 +112,45 @@ impl CallbackEndpoint {
                     .body(body)
             }
             Err(unavailable) => {
-                error!(error = %unavailable, result_code = code.name, "an answer could not be signed");
+                self.log_unsigned(&unavailable, code);
                 unsigned(StatusCode::SERVICE_UNAVAILABLE)
             }
         }
     }
 
+    /// Signs until the answer's deadline. A key may be in a module that hangs, and after 8 s nobody waits for the answer.
+    async fn sign(
+        &self,
+        signer: &dyn MessageSigner,
+        (text, deadline): (&[u8], Instant),
+    ) -> Result<Signature, UnavailableError> {
+        let until = deadline.max(self.callback().ports.clock.instant() + LAST_SIGNATURE);
+        let signed = tokio::time::timeout_at(until.into(), signer.sign(text)).await;
+        signed.unwrap_or_else(|_too_slow| Err(UnavailableError::because("the signature took longer than the answer may")))
+    }
+
+    /// Says why, once a minute: while a key is away every answer fails.
+    fn log_unsigned(&self, error: &UnavailableError, code: ResultCode) {
+        let result_code = code.name;
+        match self.0.unsigned.line() {
+            Some(unsaid) => error!(%error, result_code, unsaid, "an answer could not be signed"),
+            None => debug!(%error, result_code, "one more answer could not be signed"),
+        }
+    }
+
     /// Answers a request that the extractor rejected.
-    pub(super) async fn reject(&self, rejection: Rejection, signer: &dyn MessageSigner, request: &HttpRequest) -> HttpResponse {
+    pub(super) async fn reject(
+        &self,
+        rejection: Rejection,
+        signer: &dyn MessageSigner,
+        (request, deadline): (&HttpRequest, Instant),
+    ) -> HttpResponse {
         let peer = request.peer_addr().map(|peer| peer.ip());
         let affordable = rejection.is_verified() || self.0.budgets.spend(peer);
         match rejection.result() {
             Ok(result) if affordable => {
                 self.log_rejection(result, peer);
-                self.answer(result, signer, &ResponseContext::of(request)).await
+                self.answer(result, signer, &ResponseContext::of(request, deadline)).await
             }
             Ok(_) => unsigned(StatusCode::TOO_MANY_REQUESTS),
             Err(status) => self.close_connection(if affordable { status } else { StatusCode::TOO_MANY_REQUESTS }, peer),
@@ -169,17 +200,19 @@ const ZONE: FixedOffset = match FixedOffset::east_opt(8 * 3600) {
     None => unreachable!(),
 };
 
-/// The parts of a request that the signature of its response covers.
+/// The parts of a request that the signature of its response covers, and until when that is waited for.
 pub(super) struct ResponseContext {
     pub(super) method: String,
     /// Path and query, without scheme and host.
     pub(super) uri: String,
     /// The request's `Client-Id` where it can be repeated without harm, else empty.
     pub(super) client_id: String,
+    /// When the answer has to be known.
+    pub(super) deadline: Instant,
 }
 
 impl ResponseContext {
-    pub(super) fn of(request: &HttpRequest) -> Self {
+    pub(super) fn of(request: &HttpRequest, deadline: Instant) -> Self {
         // In absolute form the target has a scheme and a host too, which are not signed.
         let uri = request.uri().path_and_query().map_or("", |uri| uri.as_str());
         let client_id = request.headers().get("client-id").and_then(|id| id.to_str().ok()).filter(|id| is_plain(id));
@@ -187,12 +220,13 @@ impl ResponseContext {
             method: request.method().as_str().to_owned(),
             uri: uri.to_owned(),
             client_id: client_id.unwrap_or_default().to_owned(),
+            deadline,
         }
     }
 
     /// The signed content of a response with this time and body.
     fn content<'a>(&'a self, time: &'a str, body: &'a str) -> Content<'a> {
-        let Self { method, uri, client_id } = self;
+        let Self { method, uri, client_id, deadline: _ } = self;
         Content { method, uri, client_id, time: time.as_bytes(), body: body.as_bytes() }
     }
 }

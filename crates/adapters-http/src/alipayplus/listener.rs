@@ -83,7 +83,21 @@ mod tests {
         }
     }
 
+    /// A module that has hung.
+    struct Hanging;
+
+    #[async_trait]
+    impl MessageSigner for Hanging {
+        async fn sign(&self, _: &[u8]) -> Result<Signature, UnavailableError> {
+            std::future::pending().await
+        }
+    }
+
     fn endpoint(burst: u32) -> CallbackEndpoint {
+        endpoint_with(Arc::new(Keys), Duration::from_secs(30), burst)
+    }
+
+    fn endpoint_with(signer: Arc<dyn MessageSigner>, answer_budget: Duration, burst: u32) -> CallbackEndpoint {
         let store: Arc<dyn CancellationStore> = Arc::new(MemoryStore::new(ledger_policy()));
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(moment(0)));
         let lanes = Lanes::start(&store, &clock, LaneSettings { lanes: 1, queue: 8, batch: 8 });
@@ -91,10 +105,10 @@ mod tests {
             cancel_payment_path: "/cancel".into(),
             inquiries: None,
             psp_id: PspId::parse("psp").unwrap(),
-            answer_budget: Duration::from_secs(30),
+            answer_budget,
             freshness: None,
             ports: Arc::new(Ports::new(lanes, store, clock, None)),
-            signer: Arc::new(Keys),
+            signer,
             verifier: Arc::new(Keys),
         };
         let quota = Quota::with_period(Duration::from_secs(86_400)).unwrap();
@@ -106,6 +120,17 @@ mod tests {
         let request = TestRequest::post().uri("/cancel").peer_addr(format!("{peer}:1").parse().unwrap());
         let body = r#"{"acquirerId":"a","pspId":"psp","paymentRequestId":"r"}"#;
         headers.into_iter().fold(request, TestRequest::insert_header).set_payload(body)
+    }
+
+    #[actix_web::test]
+    async fn a_signature_that_hangs_is_given_up_at_the_deadline_whatever_the_answer_is() {
+        let endpoint = endpoint_with(Arc::new(Hanging), Duration::ZERO, 100);
+        let app = init_service(App::new().configure(|app| attach(&endpoint, app))).await;
+        for signature in ["algorithm=RSA256,signature=AAAA", "algorithm=RSA256,signature=AAAB"] {
+            let response = call_service(&app, request(signature, "192.0.2.1").to_request()).await;
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert!(!response.headers().contains_key("signature") && read_body(response).await.is_empty());
+        }
     }
 
     #[actix_web::test]

@@ -80,8 +80,9 @@ impl<M: Message> FromRequest for Signed<M> {
             match receive(&endpoint, &request, payload, arrival).await {
                 Ok(signed) => Ok(signed),
                 Err(rejection) => {
-                    let signer = M::signer(endpoint.callback());
-                    let response = endpoint.reject(rejection, signer, &request).await;
+                    let callback = endpoint.callback();
+                    let deadline = arrival.instant + M::answer_budget(callback);
+                    let response = endpoint.reject(rejection, M::signer(callback), (&request, deadline)).await;
                     Err(InternalError::from_response("the request was rejected", response).into())
                 }
             }
@@ -105,7 +106,7 @@ async fn receive<M: Message>(
     }
     let deadline = arrival.instant + M::answer_budget(callback);
     let body = read_until(deadline, request, payload).await.map_err(Rejection::Body)?;
-    let context = ResponseContext::of(request);
+    let context = ResponseContext::of(request, deadline);
     let request_time = verify(callback.verifier.as_ref(), (&context, request.headers()), &body, arrival.at)?;
     let request_time = freshness::read(request_time.as_bytes());
     if let Some(requested_at) = request_time {

@@ -8,7 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::PspId;
 
 use super::section::{Section, SettingError};
-use super::values::{ANSWER_BUDGET, CLIENT_ID, FRESHNESS, INSTANT, KEY_VERSION, LISTEN, PATH, PSP_ID, SettingFile};
+use super::values::{
+    ANSWER_BUDGET, CLIENT_ID, FRESHNESS, INSTANT, KEY_ID, KEY_LABEL, KEY_VERSION, LISTEN, PATH, PSP_ID, SESSIONS, SettingFile,
+    TOKEN_LABEL,
+};
 
 /// The callback's settings.
 pub(crate) struct CallbackSettings {
@@ -17,7 +20,7 @@ pub(crate) struct CallbackSettings {
     /// `None` where inquiries are not served.
     pub(crate) inquiry_payment_path: Option<String>,
     pub(crate) psp_id: PspId,
-    pub(crate) signing_key: SigningKey,
+    pub(crate) signing_key: SigningKeySetting,
     pub(crate) answer_budget: Duration,
     /// How old a request may be; `None` does not look.
     pub(crate) freshness: Option<TimeDelta>,
@@ -27,9 +30,38 @@ pub(crate) struct CallbackSettings {
 }
 
 /// The key that signs the answers.
-pub(crate) struct SigningKey {
+pub(crate) struct SigningKeySetting {
     pub(crate) version: u32,
-    pub(crate) file: SettingFile,
+    pub(crate) place: KeyPlace,
+}
+
+/// Where a private key is.
+pub(crate) enum KeyPlace {
+    File(SettingFile),
+    Token(Box<TokenSetting>),
+}
+
+/// A key in a token, reached by PKCS#11.
+pub(crate) struct TokenSetting {
+    /// The setting's own name.
+    pub(crate) setting: String,
+    pub(crate) module: SettingFile,
+    pub(crate) token_label: String,
+    pub(crate) key_label: String,
+    pub(crate) key_id: Option<Vec<u8>>,
+    pub(crate) pin: SettingFile,
+    pub(crate) public_key: Option<SettingFile>,
+    pub(crate) sessions: usize,
+}
+
+impl SigningKeySetting {
+    /// The files that it is read from; not the module, which is loaded.
+    pub(crate) fn files(&self) -> Vec<&SettingFile> {
+        match &self.place {
+            KeyPlace::File(file) => vec![file],
+            KeyPlace::Token(token) => [&token.pin].into_iter().chain(&token.public_key).collect(),
+        }
+    }
 }
 
 /// A certificate and its key, for HTTPS without a proxy.
@@ -84,7 +116,7 @@ impl Tls {
     }
 }
 
-fn signing_key(section: &mut Section) -> Result<SigningKey, SettingError> {
+fn signing_key(section: &mut Section) -> Result<SigningKeySetting, SettingError> {
     let Some(mut key) = section.table("signing_key")? else {
         return Err(SettingError::new(format!(
             "{} is missing: it must be {{ version = 1, private_key_file = \"keys/wallet-private.pem\" }}, the key that signs answers",
@@ -92,9 +124,37 @@ fn signing_key(section: &mut Section) -> Result<SigningKey, SettingError> {
         )));
     };
     let version = key.required("version", &KEY_VERSION)?;
-    let file = SettingFile::required(&mut key, "private_key_file")?.kept_secret(&key);
+    let file = SettingFile::optional(&mut key, "private_key_file")?;
+    let place = match (file, key.table("pkcs11")?) {
+        (Some(file), None) => KeyPlace::File(file.kept_secret(&key)),
+        (None, Some(mut token)) => {
+            let setting = TokenSetting::read(&mut token, key.path_of("pkcs11"))?;
+            key.end(token)?;
+            KeyPlace::Token(Box::new(setting))
+        }
+        (file, _) => {
+            let has = if file.is_some() { "both" } else { "neither" };
+            return Err(SettingError::new(format!(
+                "{} has {has} of private_key_file and pkcs11, but must have one of them: the private key's file, or its place in a token",
+                section.path_of("signing_key")
+            )));
+        }
+    };
     section.end(key)?;
-    Ok(SigningKey { version, file })
+    Ok(SigningKeySetting { version, place })
+}
+
+impl TokenSetting {
+    fn read(token: &mut Section, setting: String) -> Result<Self, SettingError> {
+        let module = SettingFile::required(token, "module")?;
+        let token_label = token.required("token_label", &TOKEN_LABEL)?;
+        let key_label = token.required("key_label", &KEY_LABEL)?;
+        let key_id = token.optional("key_id", &KEY_ID)?;
+        let pin = SettingFile::required(token, "pin_file")?.kept_secret(token);
+        let public_key = SettingFile::optional(token, "public_key_file")?;
+        let sessions = token.or("sessions", "4", &SESSIONS)?;
+        Ok(Self { setting, module, token_label, key_label, key_id, pin, public_key, sessions })
+    }
 }
 
 fn clients(section: &mut Section) -> Result<Vec<ClientKeySetting>, SettingError> {

@@ -16,7 +16,7 @@ use config::{Config, Environment, File, FileFormat};
 use domain::Policy;
 
 pub(crate) use self::core::{CoreSection, CoreSetting};
-pub(crate) use callback::{CallbackSettings, Tls};
+pub(crate) use callback::{CallbackSettings, KeyPlace, SigningKeySetting, Tls, TokenSetting};
 pub(crate) use database::{DatabaseSetting, SynchronousStandby};
 pub(crate) use section::{SettingError, Shown};
 pub(crate) use settlement::SettlementSettings;
@@ -106,7 +106,7 @@ impl Settings {
     /// The files with the keys of messages and the tokens.
     pub(crate) fn key_files(&self) -> Vec<&SettingFile> {
         let clients = self.callback.keys.iter().map(|key| &key.file);
-        clients.chain([&self.callback.signing_key.file, &self.wallet_api.tokens]).collect()
+        clients.chain(self.callback.signing_key.files()).chain([&self.wallet_api.tokens]).collect()
     }
 }
 

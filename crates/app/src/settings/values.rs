@@ -94,6 +94,16 @@ impl SettingFile {
         }
     }
 
+    /// The same, wiped when it is dropped.
+    pub(crate) fn read_line_wiped(&self) -> Result<Zeroizing<String>, SettingError> {
+        let content = self.read_wiped()?;
+        let text = std::str::from_utf8(&content).map_err(|_| self.wrong("is not text in UTF-8"))?;
+        match text.trim_end_matches(['\r', '\n']) {
+            "" => Err(self.wrong("is blank, but must hold a secret")),
+            secret => Ok(Zeroizing::new(secret.to_owned())),
+        }
+    }
+
     /// The file says something that cannot be used.
     pub(crate) fn wrong(&self, why: impl std::fmt::Display) -> SettingError {
         SettingError::new(format!("{} names the file {:?}, which {why}", self.key, self.path.display().to_string()))
@@ -148,6 +158,27 @@ pub(super) const CLIENT_ID: Kind<String> =
 
 pub(super) const KEY_VERSION: Kind<u32> =
     Kind::new("the key's version at Alipay+, an integer from 0 to 4294967295", |text| digits(text)?.parse().ok());
+
+/// What a token can have: its label is 32 bytes, filled up with spaces.
+pub(super) const TOKEN_LABEL: Kind<String> = Kind::new("the token's label, 1 to 32 bytes, not ending with a space", |text| {
+    (text.len() <= 32 && !text.ends_with(' ') && !text.contains(char::is_control)).then(|| text.to_owned())
+});
+
+pub(super) const KEY_LABEL: Kind<String> = Kind::new("the private key's label in the token, at most 255 bytes", |text| {
+    (text.len() <= 255 && !text.contains(char::is_control)).then(|| text.to_owned())
+});
+
+pub(super) const KEY_ID: Kind<Vec<u8>> =
+    Kind::new("the private key's id in the token, as pairs of hexadecimal digits, such as \"a1\"", |text| {
+        let is_hex = text.len() % 2 == 0 && text.len() <= 510 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let pairs = (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok());
+        is_hex.then(|| pairs.collect()).flatten()
+    });
+
+pub(super) const SESSIONS: Kind<usize> = Kind::new("an integer from 1 to 64", |text| {
+    let sessions = digits(text)?.parse().ok()?;
+    (1..=64).contains(&sessions).then_some(sessions)
+});
 
 pub(super) const PATH: Kind<String> =
     Kind::new("a path that begins with \"/\", such as \"/aps/api/v1/payments/cancelPayment\"", |text| {

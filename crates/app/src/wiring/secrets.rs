@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use adapters_http::Tokens;
-use adapters_keys::{ClientKey, FileSigner, Keyring, MemoizedSigner, Reloadable};
+use adapters_keys::{ClientKey, Keyring, MemoizedSigner, Reloadable};
 use chrono::{DateTime, Utc};
 use ports::{MessageSigner, MessageVerifier};
 
+use super::signing_key::SigningKey;
 use crate::output::CliError;
 use crate::reload::{FreshPart, InForce, KeysInForce, PartName, SecretPart, ServedPart};
 use crate::settings::{SettingFile, Settings};
@@ -14,21 +15,21 @@ use crate::settings::{SettingFile, Settings};
 /// The keys and tokens in force: they are exchanged while requests are answered. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Keys {
-    signer: Reloadable<FileSigner>,
+    signer: Reloadable<SigningKey>,
     verifier: Reloadable<Keyring>,
     tokens: Tokens,
 }
 
 /// Keys and tokens as their files hold them now.
 struct FreshKeys {
-    signer: FileSigner,
+    signer: SigningKey,
     verifier: Keyring,
     tokens: Tokens,
 }
 
 impl Keys {
     pub(crate) fn read(settings: &Settings) -> Result<Self, CliError> {
-        let FreshKeys { signer, verifier, tokens } = FreshKeys::read(settings)?;
+        let FreshKeys { signer, verifier, tokens } = FreshKeys::read(settings, None)?;
         Ok(Self { signer: Reloadable::new(signer), verifier: Reloadable::new(verifier), tokens })
     }
 
@@ -68,7 +69,7 @@ impl SecretPart for Keys {
     }
 
     fn read(&self, settings: &Settings, _: DateTime<Utc>) -> Result<Option<FreshPart>, CliError> {
-        let fresh = FreshKeys::read(settings)?;
+        let fresh = FreshKeys::read(settings, Some(&self.signer.current()))?;
         let callback = &settings.callback;
         let client_keys: Vec<_> = callback.keys.iter().map(|key| format!("{} {}", key.client_id, key.version)).collect();
         let keys = KeysInForce { signing_key: callback.signing_key.version, client_keys: client_keys.join(", ") };
@@ -79,10 +80,8 @@ impl SecretPart for Keys {
 
 impl FreshKeys {
     /// Reads every file; one that is wrong spoils all.
-    fn read(settings: &Settings) -> Result<Self, CliError> {
-        let key = &settings.callback.signing_key;
-        let signer = FileSigner::from_pem(key.version, &key.file.read_wiped()?)
-            .map_err(|error| key.file.wrong(format!("cannot be used: {error}")))?;
+    fn read(settings: &Settings, in_force: Option<&SigningKey>) -> Result<Self, CliError> {
+        let signer = SigningKey::read(&settings.callback.signing_key, in_force)?;
         let file = &settings.wallet_api.tokens;
         let content = file.read_wiped()?;
         let text = std::str::from_utf8(&content).map_err(|_| file.wrong("is not text in UTF-8"))?;
@@ -98,7 +97,7 @@ const OWN_PUBLIC_KEY: &str = "holds the wallet's own public key, the one that be
                               save here the key that Alipay+ shows afterwards";
 
 /// Each key is tried alone first, so that the sentence about a wrong one can name its file.
-fn keyring(settings: &Settings, own: &FileSigner) -> Result<Keyring, CliError> {
+fn keyring(settings: &Settings, own: &SigningKey) -> Result<Keyring, CliError> {
     let mut keys = Vec::new();
     for setting in &settings.callback.keys {
         let key = ClientKey {

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use testkit::{ACQUIRER, CLIENT_ID, Deployment, INQUIRY_PATH, PATH, PSP_ID, TestEngine};
 
+use crate::token_keys::WithToken;
+
 /// The simulator's program. It is not a dependency, so that it shares no code with what it looks at.
 fn simulator() -> Command {
     Command::new(testkit::program("alipayplus-sim"))
@@ -91,6 +93,11 @@ async fn the_whole_suite_passes_with_a_wallet_core() {
     the_suite_passes(&deployment, Some(&core)).await;
     let audit = simulator().args(["wallet-core", "audit"]).arg(deployment.dir().join("journal")).output().unwrap();
     assert!(audit.status.success(), "the journal tells otherwise: {}", String::from_utf8_lossy(&audit.stdout));
+}
+
+#[tokio::test]
+async fn the_whole_suite_passes_with_a_signing_key_in_a_token() {
+    the_suite_passes(&WithToken::alone_on(TestEngine::Postgres).deployment, None).await;
 }
 
 /// Two cores with nothing but this to do, until it is dropped.

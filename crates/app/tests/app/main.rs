@@ -35,6 +35,7 @@ mod seed_sample;
 mod settings;
 mod stopping;
 mod tidy;
+mod token_keys;
 
 /// The testkit finds the program by its place; cargo says where it has put it.
 #[test]

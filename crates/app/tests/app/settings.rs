@@ -142,8 +142,40 @@ fn what_is_no_setting_is_refused_wherever_it_stands() {
     );
     assert_eq!(
         refusal_of("callback.signing_key.file", "x"),
-        "callback.signing_key.file is not a setting; callback.signing_key has version, private_key_file"
+        "callback.signing_key.file is not a setting; callback.signing_key has version, private_key_file, pkcs11"
     );
+}
+
+#[test]
+fn a_signing_key_is_in_one_place() {
+    let with = |place: &str| refusal(&GOOD.replace("private_key_file = \"keys/wallet-private.pem\"", place), &[]);
+    let token = "module = \"m.so\", token_label = \"t\", key_label = \"k\", pin_file = \"pin\"";
+    let one = "but must have one of them: the private key's file, or its place in a token";
+    let neither = GOOD.replace(", private_key_file = \"keys/wallet-private.pem\"", "");
+    assert_eq!(refusal(&neither, &[]), format!("callback.signing_key has neither of private_key_file and pkcs11, {one}"));
+    let both = with(&format!("private_key_file = \"a\", pkcs11 = {{ {token} }}"));
+    assert_eq!(both, format!("callback.signing_key has both of private_key_file and pkcs11, {one}"));
+    for (more, sentence) in [
+        (
+            ", pin = \"1234\"",
+            "pin is not a setting; callback.signing_key.pkcs11 has module, token_label, key_label, key_id, pin_file, ",
+        ),
+        (", sessions = 0", "sessions is \"0\", but must be an integer from 1 to 64"),
+        (
+            ", key_id = \"a\"",
+            "key_id is \"a\", but must be the private key's id in the token, as pairs of hexadecimal digits, such as \"a1\"",
+        ),
+    ] {
+        let refused = with(&format!("pkcs11 = {{ {token}{more} }}"));
+        assert!(refused.starts_with(&format!("callback.signing_key.pkcs11.{sentence}")), "{refused}");
+    }
+    let long = with(&format!("pkcs11 = {{ {} }}", token.replace("\"t\"", &format!("{:?}", "t".repeat(33)))));
+    assert!(long.ends_with("but must be the token's label, 1 to 32 bytes, not ending with a space"), "{long}");
+    for name in ["module", "token_label", "key_label", "pin_file"] {
+        let without: Vec<_> = token.split(", ").filter(|part| !part.starts_with(name)).collect();
+        let refused = with(&format!("pkcs11 = {{ {} }}", without.join(", ")));
+        assert!(refused.starts_with(&format!("callback.signing_key.pkcs11.{name} is missing: it must be ")), "{refused}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::tree::Tree;
 /// Which of our crates each may use. `ports` lends its suites and adapters in memory (feature `testing`) to tests only.
 ///
 /// `testkit` and `simulation` are for tests only. The simulator looks at a wallet from outside: it uses none of them, and none uses it.
-pub(super) const EDGES: [(&str, &[&str]); 12] = [
+pub(super) const EDGES: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("ports", &["domain"]),
     ("use-cases", &["domain", "ports"]),
@@ -17,6 +17,7 @@ pub(super) const EDGES: [(&str, &[&str]); 12] = [
     ("adapters-wallet-core", &["domain", "ports"]),
     ("adapters-keys", &["domain", "ports"]),
     ("adapters-files", &["domain", "ports"]),
+    ("adapters-pkcs11", &["ports", "testkit"]),
     (
         "testkit",
         &[
@@ -41,6 +42,7 @@ pub(super) const EDGES: [(&str, &[&str]); 12] = [
             "adapters-wallet-core",
             "adapters-keys",
             "adapters-files",
+            "adapters-pkcs11",
             "testkit",
         ],
     ),
@@ -49,7 +51,7 @@ pub(super) const EDGES: [(&str, &[&str]); 12] = [
 ];
 
 /// Libraries that only these crates may use.
-const KEPT_IN: [(&str, &[&str]); 7] = [
+const KEPT_IN: [(&str, &[&str]); 8] = [
     ("diesel", &["adapters-db"]),
     ("libsqlite3-sys", &["adapters-db"]),
     ("actix", &["adapters-http", "app", "simulator"]),
@@ -68,7 +70,8 @@ const KEPT_IN: [(&str, &[&str]); 7] = [
     ),
     ("csv", &["adapters-files"]),
     ("sha2", &["adapters-db", "adapters-files", "ports"]),
-    ("aws-lc-rs", &["adapters-keys", "app", "simulator"]),
+    ("aws-lc-rs", &["adapters-keys", "adapters-pkcs11", "app", "simulator"]),
+    ("cryptoki", &["adapters-pkcs11"]),
 ];
 
 pub(super) const RULES: [Rule; 12] = [
