@@ -14,7 +14,8 @@ use crate::engine::{Locked, SqlConnection};
 use crate::metrics::BatchMetrics;
 use crate::pool::{Loan, unavailable};
 use crate::rows::{
-    CaseKey, CaseRow, DeferralRow, EntryRow, EventRow, LoadedCase, LoadedRows, ReceiptRow, RefundRow, ReversalRow, inconsistent,
+    CaseKey, CaseRow, DeferralRow, EntryRow, EventRow, LoadedCase, LoadedRows, ReceiptRow, RefundRow, ResolutionRow, ReversalRow,
+    inconsistent,
 };
 use crate::sql::TableRow;
 use crate::store::SqlStore;
@@ -211,6 +212,9 @@ impl CaseInBatch {
             }
         }
         write_waiting(writes, key, (before, now));
+        // A line would have made it void, so that it is the last line that asks for it.
+        let asked = now.resolution.as_ref().filter(|_| !events.is_empty());
+        writes.resolutions.extend(asked.map(|asked| ResolutionRow::of(key, last_line, asked)));
         if let Some(reversal) = ReversalRow::of(key, now, *has_reversal_row) {
             if !has_reversal_row {
                 writes.reversals.new.push(reversal);

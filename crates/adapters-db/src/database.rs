@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Policy;
-use ports::{CancellationStore, SettlementStore};
+use ports::{CancellationStore, CaseSearch, SettlementStore};
 
 use crate::adoption::adopt_policy;
 use crate::backup::Backup;
@@ -16,6 +16,7 @@ use crate::engines::ENGINES;
 use crate::migrations::{Migrated, MigrationRun};
 use crate::pool::Pools;
 use crate::runner::Runner;
+use crate::search::SqlSearch;
 use crate::settings::{DatabaseError, DatabaseSettings};
 use crate::store::SqlStore;
 
@@ -115,6 +116,12 @@ impl Database {
     pub fn settlements(&self, policy: Policy) -> Arc<dyn SettlementStore> {
         self.0.days(policy)
     }
+
+    /// The search of the same cases. What one process searches at once is bounded for each of these.
+    #[must_use]
+    pub fn search(&self) -> Arc<dyn CaseSearch> {
+        self.0.search()
+    }
 }
 
 /// A copy of the tables alone would come without the log, and with it what was answered since.
@@ -196,6 +203,10 @@ impl<C: SqlConnection> OpenDatabase for Opened<C> {
 
     fn days(&self, policy: Policy) -> Arc<dyn SettlementStore> {
         Arc::new(self.store(policy, SETTLED_WITHIN))
+    }
+
+    fn search(&self) -> Arc<dyn CaseSearch> {
+        Arc::new(SqlSearch::on(self.pools.readers.clone()))
     }
 }
 

@@ -8,7 +8,7 @@ use diesel::QueryResult;
 use diesel::r2d2::R2D2Connection;
 use diesel_migrations::EmbeddedMigrations;
 use domain::Policy;
-use ports::{CancellationStore, SettlementStore};
+use ports::{CancellationStore, CaseSearch, SettlementStore};
 
 use crate::backup::Backup;
 use crate::deployment::{AdoptionRequest, DeploymentPolicy, DeploymentTable};
@@ -18,17 +18,20 @@ use crate::rows::{CaseKey, LoadedRows};
 use crate::runner::Runner;
 use crate::session::{Beginning, SessionFacts, SessionNow};
 use crate::settings::{DatabaseError, DatabaseSettings};
-use crate::tables::{CaseTables, DayTables, DeferralTables};
+use crate::tables::{CaseTables, DayTables, DeferralTables, SearchTables};
 use crate::transaction::Transactions;
 use crate::writes::Writes;
 
 /// A connection that a store works on. What it does is the same for every engine behind it.
 pub(crate) trait SqlConnection:
-    R2D2Connection + Transactions + CaseTables + DayTables + DeferralTables + DeploymentTable + 'static
+    R2D2Connection + Transactions + CaseTables + DayTables + DeferralTables + SearchTables + DeploymentTable + 'static
 {
 }
 
-impl<C: R2D2Connection + Transactions + CaseTables + DayTables + DeferralTables + DeploymentTable + 'static> SqlConnection for C {}
+impl<C: R2D2Connection + Transactions + CaseTables + DayTables + DeferralTables + SearchTables + DeploymentTable + 'static>
+    SqlConnection for C
+{
+}
 
 /// An engine: its functions on one type of connection. It is a value and not a trait of the connection, so that several engines share
 /// a type of connection, and one that differs from another in a few functions names only those: `Engine { write, ..POSTGRES }`.
@@ -149,4 +152,6 @@ pub(crate) trait OpenDatabase: Send + Sync {
     fn cases(&self, policy: Policy) -> Arc<dyn CancellationStore>;
 
     fn days(&self, policy: Policy) -> Arc<dyn SettlementStore>;
+
+    fn search(&self) -> Arc<dyn CaseSearch>;
 }

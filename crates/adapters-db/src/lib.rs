@@ -1,7 +1,8 @@
 //! The cases on PostgreSQL and on SQLite, with the embedded ledger.
 //!
 //! [`Database`] is opened from settings, migrated and checked; its [`Database::store`] keeps the promises of
-//! [`ports::CancellationStore`], its [`Database::settlements`] those of [`ports::SettlementStore`]. One batch is one transaction on
+//! [`ports::CancellationStore`], its [`Database::settlements`] those of [`ports::SettlementStore`], its [`Database::search`] those of
+//! [`ports::CaseSearch`]. One batch is one transaction on
 //! every engine: lock, load, decide, record, commit. What an engine does in its own way is in its folder of `engines`; the rows and
 //! what these mean are shared.
 
@@ -24,6 +25,7 @@ mod pool;
 mod rows;
 mod runner;
 mod schema;
+mod search;
 mod session;
 mod settings;
 mod socket;

@@ -168,6 +168,11 @@ impl<C: R2D2Connection> Connections<C> {
         self.runner.blocking(self.within, work).await
     }
 
+    /// How many connections there are at most.
+    pub(crate) fn size(&self) -> u32 {
+        self.pool.max_size()
+    }
+
     /// The same connections, for work that takes more time than an answer.
     pub(crate) fn patient(&self, within: Duration) -> Self {
         Self { within, ..self.clone() }

@@ -88,6 +88,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    resolutions (bucket, payment_request_id) {
+        bucket -> SmallInt,
+        payment_request_id -> Text,
+        number -> Integer,
+        note -> Text,
+        asked_by -> Text,
+        asked_at -> BigInt,
+    }
+}
+
+diesel::table! {
     events (bucket, payment_request_id, number) {
         bucket -> SmallInt,
         payment_request_id -> Text,

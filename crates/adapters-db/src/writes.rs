@@ -2,7 +2,7 @@
 
 use diesel::result::Error as DieselError;
 
-use crate::rows::{CaseRow, DeferralRow, EntryRow, EventRow, ReceiptRow, RefundRow, ReversalRow};
+use crate::rows::{CaseRow, DeferralRow, EntryRow, EventRow, ReceiptRow, RefundRow, ResolutionRow, ReversalRow};
 use crate::sql::Groups;
 
 /// Rows of one table.
@@ -42,6 +42,8 @@ pub(crate) struct Writes<'a> {
     pub(crate) reversals: RowWrites<ReversalRow<'a>>,
     pub(crate) deferrals: PassingRows<DeferralRow<'a>>,
     pub(crate) receipts: PassingRows<ReceiptRow<'a>>,
+    /// Those that are asked for; each takes the place of the one before.
+    pub(crate) resolutions: Vec<ResolutionRow<'a>>,
     pub(crate) events: Vec<EventRow<'a>>,
     pub(crate) entries: Vec<EntryRow<'a>>,
 }

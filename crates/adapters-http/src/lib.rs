@@ -14,4 +14,6 @@ mod wallet;
 pub use alipayplus::{Callback, CancelPayment, Message, result_codes, serve_callback, signature_header};
 pub use ops::{Readiness, RenderedMetrics};
 pub use server::{Listening, tls_config};
-pub use wallet::{Tokens, WalletApi, openapi, serve_wallet_api};
+pub use wallet::{
+    Tokens, WalletApi, json_of_case, json_of_deferred, json_of_reversal, json_of_summary, openapi, serve_wallet_api,
+};

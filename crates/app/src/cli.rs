@@ -12,7 +12,7 @@ use crate::output::{CliError, print_line};
 use crate::reversals::ListedState;
 use crate::settings::{Settings, Sources};
 use crate::wiring::{Acceptance, Backup, Migrated};
-use crate::{demo, explain, health, keys, reversals, serve, settlement, wiring};
+use crate::{demo, explain, find, health, keys, reversals, serve, settlement, wiring};
 
 /// Answers Alipay+'s cancelPayment for a mobile wallet.
 #[derive(Parser)]
@@ -51,10 +51,15 @@ enum Command {
     /// Checks settings, or makes them those of the database
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Finds payments by what people know of them, and prints the newest first
+    Find(find::FindArgs),
     /// Tells what is known of a payment, what Alipay+ is answered, and why
     Explain {
         /// The paymentRequestId
         id: String,
+        /// Prints the JSON object that the wallet API answers instead
+        #[arg(long)]
+        json: bool,
     },
     /// Decides about money that is not back
     #[command(subcommand)]
@@ -102,6 +107,11 @@ enum ReversalsCommand {
     Retry {
         /// The reversal's id, which is the paymentRequestId
         id: String,
+        /// Who does it [default: the user of this command's environment, USER]
+        #[arg(long, value_name = "NAME", value_parser = note)]
+        by: Option<String>,
+        #[command(flatten)]
+        form: FormArgs,
     },
     /// Stops an open reversal, between two attempts, and leaves it to an operator
     Park {
@@ -109,13 +119,27 @@ enum ReversalsCommand {
         id: String,
         #[command(flatten)]
         act: ActArgs,
+        #[command(flatten)]
+        form: FormArgs,
     },
-    /// Ends a parked reversal whose money went back by hand
+    /// Ends a parked reversal whose money went back by hand; with wallet_api.four_eyes, asks another operator to approve it
     Resolve {
         /// The reversal's id, which is the paymentRequestId
         id: String,
         #[command(flatten)]
         act: ActArgs,
+        #[command(flatten)]
+        form: FormArgs,
+    },
+    /// Ends a parked reversal that another operator wants resolved
+    Approve {
+        /// The reversal's id, which is the paymentRequestId
+        id: String,
+        /// Who approves it
+        #[arg(long, value_name = "NAME", value_parser = note)]
+        by: String,
+        #[command(flatten)]
+        form: FormArgs,
     },
     /// Prints the reversals whose money is not known to be back, one a line
     List {
@@ -140,6 +164,14 @@ struct ActArgs {
     /// Who does it
     #[arg(long, value_name = "NAME", value_parser = note)]
     by: String,
+}
+
+/// In what form the outcome is printed.
+#[derive(Args)]
+struct FormArgs {
+    /// Prints a JSON object with the members that the wallet API answers, and the reversal's id
+    #[arg(long)]
+    json: bool,
 }
 
 /// A text for the timeline.
@@ -213,7 +245,8 @@ pub(crate) fn run() -> Result<ExitCode, CliError> {
         Command::Keys(KeysCommand::Generate { dir }) => done(keys::generate(&dir)),
         Command::Config(ConfigCommand::Check) => done(check(&load(vec![])?)),
         Command::Config(ConfigCommand::Adopt(args)) => done(adopt(&load(vec![])?, args)),
-        Command::Explain { id } => on_runtime(explain::explain(load(vec![])?, identifier(&id)?)),
+        Command::Find(args) => on_runtime(find::find(load(vec![])?, args)),
+        Command::Explain { id, json } => on_runtime(explain::explain(load(vec![])?, identifier(&id)?, json)),
         Command::Settlement(SettlementCommand::Export { day, out }) => on_runtime(settlement::export(load(vec![])?, day, &out)),
         Command::Settlement(SettlementCommand::Check(args)) => on_runtime(settlement::check(load(vec![])?, args)),
         Command::Reversals(command) => run_reversals(load(vec![])?, command),
@@ -221,7 +254,7 @@ pub(crate) fn run() -> Result<ExitCode, CliError> {
 }
 
 fn run_reversals(settings: Settings, command: ReversalsCommand) -> Result<ExitCode, CliError> {
-    let (id, action, words) = match command {
+    let (id, action, FormArgs { json }) = match command {
         ReversalsCommand::List { parked, deferred, json } => {
             let list = match (parked, deferred) {
                 (_, true) => ListedState::Deferred,
@@ -230,15 +263,17 @@ fn run_reversals(settings: Settings, command: ReversalsCommand) -> Result<ExitCo
             };
             return on_runtime(reversals::list(settings, list, json));
         }
-        ReversalsCommand::Retry { id } => (id, Action::Retry, ["is open again and due at once", "is not tried again"]),
-        ReversalsCommand::Park { id, act: ActArgs { note, by } } => {
-            (id, Action::Park { note, by }, ["is parked until an operator decides", "is not parked"])
-        }
-        ReversalsCommand::Resolve { id, act: ActArgs { note, by } } => {
-            (id, Action::Resolve { note, by }, ["is resolved", "is not resolved"])
-        }
+        ReversalsCommand::Retry { id, by, form } => (id, Action::Retry { by: by.unwrap_or_else(user) }, form),
+        ReversalsCommand::Park { id, act: ActArgs { note, by }, form } => (id, Action::Park { note, by }, form),
+        ReversalsCommand::Resolve { id, act: ActArgs { note, by }, form } => (id, Action::Resolve { note, by }, form),
+        ReversalsCommand::Approve { id, by, form } => (id, Action::Approve { by }, form),
     };
-    on_runtime(reversals::act(settings, (identifier(&id)?, action), words))
+    on_runtime(reversals::act(settings, (identifier(&id)?, action), json))
+}
+
+/// Who gave the command, as far as its environment says.
+fn user() -> String {
+    std::env::var("USER").ok().filter(|user| note(user).is_ok()).unwrap_or_else(|| "somebody at the command line".to_owned())
 }
 
 fn identifier(id: &str) -> Result<PaymentRequestId, CliError> {
@@ -289,7 +324,7 @@ fn check(settings: &Settings) -> Result<(), CliError> {
 }
 
 fn adopt(settings: &Settings, AdoptArgs { accept, note, by }: AdoptArgs) -> Result<(), CliError> {
-    let by = by.or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "somebody at the command line".to_owned());
+    let by = by.unwrap_or_else(user);
     wiring::adopt(settings, accept.zip(note).map(|(count, note)| Acceptance { count, note, by }))?;
     print_line("the database is from now on served with these settings")
 }

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::{
     Action, Answer, Cancel, CancelReply, CancellationState, Case, Command, DeferReason, Deferral, DeferralState, FinalAnswer,
-    Lookup, Payment, PaymentRequestId, PaymentStatus, Policy, Receipt, RefundState, RefundedElsewhere, Refusal, ReversalState,
-    Rule, RuleRow, Settlement, decide,
+    Lookup, Payment, PaymentRequestId, PaymentStatus, Policy, Receipt, RefundState, RefundedElsewhere, Refusal,
+    RequestedResolution, ReversalState, Rule, RuleRow, Settlement, decide,
 };
 use ports::{CaseFile, Clock, TimelineEntry};
 
@@ -16,12 +16,16 @@ use crate::output::{CliError, print_line};
 use crate::settings::Settings;
 use crate::wiring;
 
-/// Looks the payment up and explains it.
-pub(crate) async fn explain(settings: Settings, id: PaymentRequestId) -> Result<ExitCode, CliError> {
+/// Looks the payment up and explains it, or prints what the wallet API says of it.
+pub(crate) async fn explain(settings: Settings, id: PaymentRequestId, as_json: bool) -> Result<ExitCode, CliError> {
     let found = wiring::store(&settings)?.find(&id).await;
     let file = found.map_err(|error| CliError::new(format!("the database cannot be asked: {error}")))?;
     let file = file.ok_or_else(|| CliError::new(format!("nothing is known of {id}: neither a payment nor a cancel came")))?;
-    print_line(in_words(&settings.policy, &file, SystemClock.now()).trim_end())?;
+    if as_json {
+        print_line(wiring::json_of_case(file, &settings.policy.period).unwrap_or_default())?;
+    } else {
+        print_line(in_words(&settings.policy, &file, SystemClock.now()).trim_end())?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -79,6 +83,9 @@ fn known(policy: &Policy, case: &Case) -> Vec<String> {
     if let Some(reversal) = &case.reversal {
         let amount = reversal.amount.map_or_else(|| "whatever was taken".to_owned(), |amount| amount.to_string());
         lines.push(format!("reversal     of {amount}, {}", about_reversal(&reversal.state)));
+    }
+    if let Some(RequestedResolution { note, by, at }) = &case.resolution {
+        lines.push(format!("resolution   asked for by {by} at {}, and not approved yet: {note}", time(*at)));
     }
     match case.settlement {
         None => {}
@@ -202,6 +209,9 @@ fn why(case: &Case) -> &'static str {
 fn next(case: &Case) -> String {
     let reversal = case.reversal.as_ref().map(|reversal| &reversal.state);
     let next = match (case.cancellation.as_ref().map(|cancellation| cancellation.state), reversal) {
+        _ if case.resolution.is_some() => {
+            "Another operator approves the resolution, or has it tried again. Anything that happens meanwhile makes it void."
+        }
         (Some(CancellationState::Deferred(_)), _) if case.has_parked_deferral() => {
             "An operator decides: has it decided again, or ends it once the money went back by hand."
         }

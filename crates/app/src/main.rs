@@ -4,6 +4,7 @@ mod cli;
 mod clock;
 mod demo;
 mod explain;
+mod find;
 mod health;
 mod keys;
 mod metrics;

@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 use domain::{
-    Action, Case, CommandReply, DeferReason, DeferralState, Money, PaymentRequestId, ReversalState, ReversalStateName, Taken,
+    Action, Case, CommandReply, DeferReason, DeferralState, Disposition, Money, PaymentRequestId, ReversalState,
+    ReversalStateName,
 };
 use ports::{Page, ReversalFilter};
-use serde_json::{Value, json};
+use serde_json::json;
 use use_cases::operate;
 
 use crate::clock::SystemClock;
@@ -41,8 +42,13 @@ pub(crate) async fn list(settings: Settings, state: ListedState, as_json: bool) 
             ListedState::Deferred => store.deferred(&page).await,
         };
         let cases = cases.map_err(|error| CliError::new(format!("the database cannot be asked: {error}")))?;
-        for listed in cases.iter().filter_map(ListedCase::of) {
-            print_line(if as_json { listed.in_json().to_string() } else { listed.in_words() })?;
+        for case in &cases {
+            let line = match (as_json, state) {
+                (false, _) => ListedCase::of(case).map(|listed| listed.in_words()),
+                (true, ListedState::Deferred) => wiring::json_of_deferred(case).map(|json| json.to_string()),
+                (true, ListedState::Open | ListedState::Parked) => wiring::json_of_reversal(case).map(|json| json.to_string()),
+            };
+            line.map_or(Ok(()), print_line)?;
         }
         after = cases.last().map(|case| case.id.to_string());
         if cases.len() < AT_ONCE as usize {
@@ -56,11 +62,9 @@ struct ListedCase<'a> {
     case: &'a Case,
     /// In the words of the wallet API.
     state: &'static str,
-    taken: Taken,
     amount: Option<Money>,
     since: DateTime<Utc>,
     attempts: u32,
-    next_attempt_at: Option<DateTime<Utc>>,
     /// What was met last, or why it is parked.
     last_error: Option<&'a str>,
 }
@@ -77,25 +81,22 @@ impl<'a> ListedCase<'a> {
             None => (reason.as_str(), None),
         };
         let attempts = case.deferral.as_ref().map_or(0, |deferral| deferral.attempts);
-        let (since, next_attempt_at) = (case.deferred_since()?, case.lookup_due_at());
-        Some(Self { case, state, taken: Taken::NothingKnown, amount: None, since, attempts, next_attempt_at, last_error })
+        Some(Self { case, state, amount: None, since: case.deferred_since()?, attempts, last_error })
     }
 
     fn of_reversal(case: &'a Case) -> Option<Self> {
         let reversal = case.reversal.as_ref()?;
-        let (next_attempt_at, last_error) = match &reversal.state {
-            ReversalState::Open { next_attempt_at, last_error, .. } => (Some(*next_attempt_at), last_error.as_deref()),
-            ReversalState::Parked { reason } => (None, Some(reason.as_str())),
-            ReversalState::Done { .. } => (None, None),
+        let last_error = match &reversal.state {
+            ReversalState::Open { last_error, .. } => last_error.as_deref(),
+            ReversalState::Parked { reason } => Some(reason.as_str()),
+            ReversalState::Done { .. } => None,
         };
         Some(Self {
             case,
             state: reversal.state.name().as_str(),
-            taken: reversal.taken,
             amount: reversal.amount,
             since: reversal.opened_at,
             attempts: reversal.attempts,
-            next_attempt_at,
             last_error,
         })
     }
@@ -106,43 +107,67 @@ impl<'a> ListedCase<'a> {
         let error = last_error.map(|error| format!(": {error}")).unwrap_or_default();
         format!("{}  {state}  {amount}  since {}  {attempts} attempts{error}", case.id, since.to_rfc3339())
     }
-
-    /// The members of the wallet API's list of reversals.
-    fn in_json(&self) -> Value {
-        let amount =
-            self.amount.map(|amount| json!({ "value": amount.minor().to_string(), "currency": amount.currency().code() }));
-        json!({
-            "reversalId": self.case.id.as_str(),
-            "taken": self.taken.as_str(),
-            "amount": amount,
-            "state": self.state,
-            "attempts": self.attempts,
-            "openedAt": self.since.to_rfc3339(),
-            "nextAttemptAt": self.next_attempt_at.map(|at| at.to_rfc3339()),
-            "lastError": self.last_error,
-        })
-    }
 }
 
 /// Has an operator's act recorded, which the processes that serve the database go on from, and says what came of it.
 pub(crate) async fn act(
     settings: Settings,
     (id, action): (PaymentRequestId, Action),
-    [done, not_done]: [&str; 2],
+    as_json: bool,
 ) -> Result<ExitCode, CliError> {
-    let store = wiring::deployment_store(&settings)?;
+    let (store, not_done) = (wiring::deployment_store(&settings)?, not_done(&action));
     let reply = operate(store.as_ref(), &SystemClock, (&id, action)).await.map_err(|error| {
-        CliError::new(format!("it is not known whether the reversal {id} {done}, because the database failed: {error}"))
+        CliError::new(format!(
+            "it is not known whether this was recorded of the reversal {id}, because the database failed: {error}"
+        ))
     })?;
     match reply {
-        CommandReply::Done(_) => {
-            print_line(format_args!("the reversal {id} {done}"))?;
+        CommandReply::Done(disposition) if as_json => {
+            print_line(json!({ "reversalId": id.as_str(), "disposition": disposition.as_str() }))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        CommandReply::Done(disposition) => {
+            print_line(format_args!("the reversal {id} {}", in_words(disposition)))?;
             Ok(ExitCode::SUCCESS)
         }
         CommandReply::NotFound { fenced: _ } => Err(CliError::new(format!("there is no reversal {id}"))),
         CommandReply::Conflict(why) => Err(CliError::new(format!("the reversal {id} {not_done}: {why}"))),
         CommandReply::RefundedElsewhere | CommandReply::PaymentsAreTheCores => {
             Err(CliError::new(format!("the reversal {id} {not_done}")))
+        }
+    }
+}
+
+/// What did not become of a reversal.
+fn not_done(action: &Action) -> &'static str {
+    match action {
+        Action::Retry { .. } => "is not tried again",
+        Action::Park { .. } => "is not parked",
+        Action::Resolve { .. } | Action::Approve { .. } => "is not resolved",
+        Action::Cancel(_)
+        | Action::Pay(_)
+        | Action::Result(_)
+        | Action::Refund(_)
+        | Action::RefundResult(_)
+        | Action::LeaseAttempt
+        | Action::CompleteAttempt(_)
+        | Action::LeaseLookup
+        | Action::DecideDeferred(_)
+        | Action::LookUpBy(_)
+        | Action::Adopt(_)
+        | Action::Settle(_) => "is left as it is",
+    }
+}
+
+/// What became of a reversal.
+fn in_words(disposition: Disposition) -> &'static str {
+    match disposition {
+        Disposition::Reopened => "is open again and due at once",
+        Disposition::Parked => "is parked until an operator decides",
+        Disposition::Requested => "waits for another operator, who runs `rescind reversals approve`",
+        Disposition::Resolved => "is resolved",
+        Disposition::Proceed | Disposition::Closed | Disposition::Stands | Disposition::Reversed | Disposition::Refused => {
+            "is left as it is"
         }
     }
 }

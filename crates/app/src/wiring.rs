@@ -14,10 +14,11 @@ use actix_web::dev::ServerHandle;
 pub(crate) use adapters_db::{Acceptance, Backup, Migrated};
 use adapters_db::{AdoptionRequest, Database, DatabaseError, DatabaseSettings, DeploymentPolicy, MigrationRun};
 use adapters_http::{Callback, Listening, Readiness, WalletApi, result_codes, serve_callback, serve_wallet_api};
+pub(crate) use adapters_http::{json_of_case, json_of_deferred, json_of_reversal, json_of_summary};
 use adapters_keys::KeyPair;
 use chrono::TimeDelta;
 use domain::FundsKind;
-use ports::{CancellationStore, Clock};
+use ports::{CancellationStore, CaseSearch, Clock};
 use socket2::{Domain, Socket, Type};
 use tokio::task::JoinHandle;
 use tracing::{error, warn};
@@ -103,7 +104,14 @@ pub(crate) fn store(settings: &Settings) -> Result<Arc<dyn CancellationStore>, C
     Ok(database.store(settings.policy.clone()))
 }
 
-/// The same, where the database is served with these settings: what is decided by others must not be recorded in it.
+/// The search of the cases in the database of the settings.
+pub(crate) fn search(settings: &Settings) -> Result<Arc<dyn CaseSearch>, CliError> {
+    let database = open(settings)?;
+    database.check_migrated().map_err(database_failure)?;
+    Ok(database.search())
+}
+
+/// The cases, where the database is served with these settings: what is decided by others must not be recorded in it.
 pub(crate) fn deployment_store(settings: &Settings) -> Result<Arc<dyn CancellationStore>, CliError> {
     let database = open(settings)?;
     database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
@@ -189,6 +197,8 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
         tokens: keys.tokens(),
         ports: Arc::clone(&ports),
         days,
+        search: database.search(),
+        policy: settings.policy.clone(),
         oldest_open_reversal: settings.wallet_api.oldest_open_reversal,
         requires_standby: settings.database.synchronous_standby == SynchronousStandby::Required,
         readiness: readiness.clone(),

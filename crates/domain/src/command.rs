@@ -36,7 +36,10 @@ pub enum Action {
     /// An attempt to give the money back has ended.
     CompleteAttempt(AttemptEnd),
     /// An operator has a parked reversal tried again.
-    Retry,
+    Retry {
+        /// Who did it.
+        by: String,
+    },
     /// An operator stops what is open, and decides about it.
     Park {
         /// Why.
@@ -44,11 +47,16 @@ pub enum Action {
         /// Who did it.
         by: String,
     },
-    /// An operator has paid a parked reversal by hand.
+    /// An operator has paid a parked reversal by hand. With four eyes another one has to approve it.
     Resolve {
         /// What was done.
         note: String,
         /// Who did it.
+        by: String,
+    },
+    /// An operator approves the resolution that another one asked for.
+    Approve {
+        /// Who does it.
         by: String,
     },
     /// A worker wants to look up the payment of a deferred cancel, if that is due.
@@ -71,7 +79,7 @@ impl Action {
             Self::Cancel(_) | Self::Pay(_) => true,
             Self::Result(_) | Self::Refund(_) | Self::RefundResult(_) => false,
             Self::LeaseAttempt | Self::CompleteAttempt(_) | Self::Settle(_) | Self::Adopt(_) => false,
-            Self::Retry | Self::Park { .. } | Self::Resolve { .. } => false,
+            Self::Retry { .. } | Self::Park { .. } | Self::Resolve { .. } | Self::Approve { .. } => false,
             Self::LeaseLookup | Self::DecideDeferred(_) | Self::LookUpBy(_) => false,
         }
     }

@@ -19,11 +19,12 @@ mod spelling;
 
 pub(crate) use case::NOTHING_OF_A_SUCCESS;
 pub use case::{
-    Answer, CLOCKS_APART, Cancellation, CancellationState, CancellationStateName, Case, CorePayment, DeferReason, Deferral,
-    DeferralState, DeferralStateName, Event, EventKind, FinalAnswer, Inquiry, Jitter, LONGEST_WAIT, Lease, LookupAttempt,
-    Payment, PaymentKind, PaymentStatus, PaymentStatusName, Receipt, Refund, RefundState, RefundStateName, RefundedElsewhere,
-    RefundedElsewhereName, Refusal, RefusalCode, RefusalName, Reversal, ReversalOutcome, ReversalOutcomeName, ReversalRequest,
-    ReversalState, ReversalStateName, Settlement, Taken, Told, is_over, retry_delay, spread,
+    Answer, CLOCKS_APART, Cancellation, CancellationState, CancellationStateName, Case, CaseState, CorePayment, DeferReason,
+    Deferral, DeferralState, DeferralStateName, Event, EventKind, FinalAnswer, Inquiry, Jitter, LONGEST_WAIT, Lease,
+    LookupAttempt, Payment, PaymentKind, PaymentStatus, PaymentStatusName, Receipt, Refund, RefundState, RefundStateName,
+    RefundedElsewhere, RefundedElsewhereName, Refusal, RefusalCode, RefusalName, RequestedResolution, Reversal, ReversalOutcome,
+    ReversalOutcomeName, ReversalRequest, ReversalState, ReversalStateName, Settlement, Taken, Told, is_over, retry_delay,
+    spread,
 };
 pub use clearing::{
     ClearingDay, ClearingDayError, DayClosing, DayStatement, Examination, Excluded, ExclusionReason, Finding, GateState,

@@ -15,6 +15,8 @@ pub struct Policy {
     pub payments: PaymentsKind,
     /// How long one attempt to give money back may hold its reversal (wallet core only).
     pub lease: TimeDelta,
+    /// Whether a resolution by hand takes two operators.
+    pub four_eyes: bool,
     /// Where contracts differ about the answer.
     pub results: Results,
 }

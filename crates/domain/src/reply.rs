@@ -81,6 +81,8 @@ spelled! {
         Refused = "refused",
         /// The reversal is open again and due at once.
         Reopened = "reopened",
+        /// The resolution is asked for, and another operator has to approve it.
+        Requested = "requested",
         /// The reversal is done.
         Resolved = "resolved",
         /// The reversal is parked.

@@ -9,6 +9,7 @@ mod clock;
 mod days;
 mod files;
 mod keys;
+mod search;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod wallet_core;
@@ -27,6 +28,7 @@ pub use files::{
     SlashedDates, SortedTransactions, SourceLine, StatementFile, StatementWriter, TransactionSorter, statement_fields,
 };
 pub use keys::{MessageSigner, MessageVerifier, Signature, SignedText};
+pub use search::{CaseSearch, FoundCases, Search, SearchPage, SearchPosition};
 pub use wallet_core::{FundsGateway, Payments};
 
 /// A failure to know: what was asked for may or may not have happened. Nobody may conclude anything from it.

@@ -64,7 +64,7 @@ impl WatchedStore {
                 self.world.violates(ViolationKind::RuleBook, &command.id, "the store did not decide".to_owned());
                 continue;
             };
-            let expected = lock(&self.world.rules).replies(&self.policy, command);
+            let expected = lock(&self.world.rules).replies(&self.policy, command, decided.reply);
             self.world.trace(format_args!("p{} {} {} -> {:?}", self.number, command.id, name(command), decided.reply));
             if !is_same(expected, decided.reply) {
                 let text = format!("{}: {:?}, and the rule book says {expected:?}", name(command), decided.reply);
@@ -97,9 +97,10 @@ fn name(command: &Command) -> &'static str {
         Action::LeaseLookup => "lease-lookup",
         Action::DecideDeferred(_) => "lookup-end",
         Action::LookUpBy(_) => "look-up-by",
-        Action::Retry => "retry",
+        Action::Retry { .. } => "retry",
         Action::Park { .. } => "park",
         Action::Resolve { .. } => "resolve",
+        Action::Approve { .. } => "approve",
         Action::Settle(_) => "settle",
         Action::Adopt(_) => "adopt",
     }

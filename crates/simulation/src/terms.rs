@@ -93,6 +93,7 @@ impl Terms {
         if random.chance(2_000) {
             policy.results.never_received = NeverReceived::OrderNotExist;
         }
+        policy.four_eyes = random.chance(3_000);
         policy.lease = TimeDelta::seconds(3 + i64::try_from(random.below(3)).unwrap_or_default());
         policy
     }

@@ -20,6 +20,17 @@ pub(crate) type MigrationError = Box<dyn std::error::Error + Send + Sync>;
 /// Switches to the copied tables: every case is copied before it.
 pub(crate) const SWITCH: &str = "0004";
 
+/// Needs the indexes of [`INDEXES`], which are made before it.
+const SEARCH: &str = "0006";
+
+/// Indexes that are made beside processes that serve, each with what it is on. The migration makes those that are missing.
+pub(crate) const INDEXES: [(&str, &str); 4] = [
+    ("cases_by_account", "cases (account, initiated_at, payment_request_id) where account is not null"),
+    ("cases_by_initiation", "cases (initiated_at, payment_request_id) where initiated_at is not null"),
+    ("cases_by_payment_id", "cases (payment_id) where payment_id is not null"),
+    ("deferrals_parked", "deferrals (payment_request_id) where state = 'parked'"),
+];
+
 /// Takes away what the version before needs.
 const FINISHING: [&str; 1] = ["0005"];
 
@@ -77,11 +88,14 @@ pub(crate) trait Migrator {
     /// The migrations that are missing, in their order.
     fn pending(&mut self) -> Result<Vec<Box<dyn Migration<Self::Backend>>>, MigrationError>;
 
-    /// Whether a process ever served the database.
+    /// Whether a process ever served the database. One that is not made yet was never served.
     fn was_served(&mut self) -> Result<bool, MigrationError>;
 
     /// Copies the cases that are not copied yet.
     fn copy(&mut self, run: &MigrationRun<'_>) -> Result<(), MigrationError>;
+
+    /// Makes the indexes of [`INDEXES`] that are missing, so that those who serve go on meanwhile.
+    fn make_indexes(&mut self, run: &MigrationRun<'_>) -> Result<(), MigrationError>;
 
     /// Takes one migration; false where another process took it meanwhile.
     fn take(&mut self, migration: &dyn Migration<Self::Backend>, run: &MigrationRun<'_>) -> Result<bool, MigrationError>;
@@ -95,14 +109,19 @@ pub(crate) fn migrate<M: Migrator>(migrator: &mut M, run: &MigrationRun<'_>) -> 
     let mut migrated = Migrated::default();
     loop {
         let pending = migrator.pending()?;
-        let Some(next) = pending.first() else { break };
-        let version = version_of(next);
-        if is_finishing(&version) && !run.finish && migrator.was_served()? {
-            migrated.unfinished = pending.iter().map(version_of).collect();
+        let is_served = migrator.was_served()?;
+        // What only takes away waits, and holds up nothing that comes after it.
+        let (next, waiting): (Vec<_>, Vec<_>) =
+            pending.into_iter().partition(|migration| run.finish || !is_served || !is_finishing(&version_of(migration)));
+        let Some(next) = next.first() else {
+            migrated.unfinished = waiting.iter().map(version_of).collect();
             break;
-        }
-        if version == SWITCH {
-            migrator.copy(run)?;
+        };
+        let version = version_of(next);
+        match version.as_str() {
+            SWITCH => migrator.copy(run)?,
+            SEARCH if is_served => migrator.make_indexes(run)?,
+            _ => {}
         }
         if migrator.take(next.as_ref(), run)? {
             (run.report)(&format!("applied {version}"));

@@ -158,7 +158,7 @@ impl<'a> CaseRow<'a> {
         }
     }
 
-    /// The case that this row and its fellows speak of.
+    /// The case that this row and its fellows speak of. A resolution that waits for an approval has a row of its own.
     pub(crate) fn into_case(
         self,
         refunds: Vec<RefundRow<'_>>,
@@ -179,7 +179,20 @@ impl<'a> CaseRow<'a> {
         let mut receipts = receipts.iter().map(ReceiptRow::receipt).collect::<Result<Vec<_>, _>>()?;
         receipts.sort_by(|one, other| one.acquirer_id.cmp(&other.acquirer_id));
         let (told, refunded_elsewhere) = (self.told(row)?, self.refunded_elsewhere(row)?);
-        Ok(Case { id, payment, refunds, cancellation, receipts, deferral, reversal, settlement, told, refunded_elsewhere })
+        let resolution = None;
+        Ok(Case {
+            id,
+            payment,
+            refunds,
+            cancellation,
+            receipts,
+            deferral,
+            reversal,
+            resolution,
+            settlement,
+            told,
+            refunded_elsewhere,
+        })
     }
 
     fn booked(&self, payment: Option<&Payment>, returned_at: i64) -> Result<Reversal, InconsistentRowError> {

@@ -60,6 +60,12 @@ impl<'a> DeferralRow<'a> {
         }
     }
 
+    /// The case's key, where an operator decides.
+    pub(crate) fn parked_key(&self) -> Option<CaseKey<'_>> {
+        let is_parked = self.state == DeferralStateName::Parked.as_str();
+        is_parked.then(|| CaseKey { id: &self.payment_request_id, bucket: self.bucket })
+    }
+
     pub(crate) fn deferral(&self) -> Result<Deferral, InconsistentRowError> {
         let row = RowRef { table: "deferrals", id: &self.payment_request_id };
         let last_error = self.last_error.as_deref().map(str::to_owned);

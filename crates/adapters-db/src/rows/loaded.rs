@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::Case;
 use tracing::error;
 
-use super::{CaseRow, DeferralRow, InconsistentRowError, ReceiptRow, RefundRow, ReversalRow};
+use super::{CaseRow, DeferralRow, InconsistentRowError, ReceiptRow, RefundRow, ResolutionRow, ReversalRow};
 
 /// The rows of some cases, in any order.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +15,7 @@ pub(crate) struct LoadedRows {
     pub(crate) reversals: Vec<ReversalRow<'static>>,
     pub(crate) deferrals: Vec<DeferralRow<'static>>,
     pub(crate) receipts: Vec<ReceiptRow<'static>>,
+    pub(crate) resolutions: Vec<ResolutionRow<'static>>,
 }
 
 /// A case as loaded.
@@ -45,6 +46,8 @@ impl LoadedRows {
         for receipt in self.receipts {
             receipts.entry(receipt.payment_request_id.clone()).or_default().push(receipt);
         }
+        let mut resolutions: BTreeMap<_, _> =
+            self.resolutions.into_iter().map(|resolution| (resolution.payment_request_id.clone(), resolution)).collect();
         let case = |row: CaseRow<'_>| {
             let (id, bucket, last_event) = (row.payment_request_id.clone().into_owned(), row.bucket, row.last_event);
             let mut refunds = refunds.remove(id.as_str()).unwrap_or_default();
@@ -53,7 +56,13 @@ impl LoadedRows {
             let has_reversal_row = reversal.is_some();
             let receipts = receipts.remove(id.as_str()).unwrap_or_default();
             let waiting = (deferrals.remove(id.as_str()), receipts);
-            LoadedCase { bucket, last_event, has_reversal_row, case: row.into_case(refunds, reversal, waiting), id }
+            // Whatever was recorded after it made it void.
+            let resolution = resolutions.remove(id.as_str()).filter(|resolution| resolution.number == last_event);
+            let case = row.into_case(refunds, reversal, waiting).and_then(|case| {
+                let resolution = resolution.map(|resolution| resolution.resolution()).transpose()?;
+                Ok(Case { resolution, ..case })
+            });
+            LoadedCase { bucket, last_event, has_reversal_row, case, id }
         };
         self.cases.into_iter().map(case).collect()
     }

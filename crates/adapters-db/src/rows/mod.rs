@@ -8,6 +8,7 @@ mod key;
 mod ledger;
 mod loaded;
 mod refund;
+mod resolution;
 mod reversal;
 
 use std::borrow::Cow;
@@ -25,6 +26,7 @@ pub(crate) use key::CaseKey;
 pub(crate) use ledger::EntryRow;
 pub(crate) use loaded::{LoadedCase, LoadedRows};
 pub(crate) use refund::RefundRow;
+pub(crate) use resolution::ResolutionRow;
 pub(crate) use reversal::ReversalRow;
 
 /// A row says what can never be: somebody changed it behind our back. Only its own case suffers.

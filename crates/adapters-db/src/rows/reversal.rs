@@ -95,6 +95,12 @@ impl<'a> ReversalRow<'a> {
         }
     }
 
+    /// The case's key, where an operator decides.
+    pub(crate) fn parked_key(&self) -> Option<CaseKey<'_>> {
+        let is_parked = self.state == ReversalStateName::Parked.as_str();
+        is_parked.then(|| CaseKey { id: &self.payment_request_id, bucket: self.bucket })
+    }
+
     pub(crate) fn into_reversal(self) -> Result<Reversal, InconsistentRowError> {
         let row = RowRef { table: "reversals", id: &self.payment_request_id };
         let taken = match &*self.kind {

@@ -10,7 +10,9 @@ use diesel::sqlite::SqliteConnection;
 use domain::PaymentStatusName;
 use ports::{Page, ReversalFilter};
 
-use crate::rows::{CaseKey, CaseRow, DeferralRow, EntryRow, EventRow, LoadedRows, ReceiptRow, RefundRow, ReversalRow};
+use crate::rows::{
+    CaseKey, CaseRow, DeferralRow, EntryRow, EventRow, LoadedRows, ReceiptRow, RefundRow, ResolutionRow, ReversalRow,
+};
 use crate::schema::{events, ledger_entries, reversals};
 use crate::sql::{KeyArrays, KeysJson, OfCases, TableRow};
 
@@ -93,6 +95,12 @@ macro_rules! case_tables {
                     rows.deferrals = OfCases::<_, _> { keys, table: DeferralRow::TABLE, selection }.load(self)?;
                     let (keys, selection) = (<$keys>::from(&*deferred), ReceiptRow::as_select());
                     rows.receipts = OfCases::<_, _> { keys, table: ReceiptRow::TABLE, selection }.load(self)?;
+                }
+                let parked = rows.reversals.iter().filter_map(ReversalRow::parked_key);
+                let parked: Vec<_> = parked.chain(rows.deferrals.iter().filter_map(DeferralRow::parked_key)).collect();
+                if !parked.is_empty() {
+                    let (keys, selection) = (<$keys>::from(&*parked), ResolutionRow::as_select());
+                    rows.resolutions = OfCases::<_, _> { keys, table: ResolutionRow::TABLE, selection }.load(self)?;
                 }
                 Ok(())
             }

@@ -62,6 +62,14 @@ const EVENT: Row = &[
 const DEFERRAL: Row =
     &[("bucket", "1"), ("payment_request_id", "'other'"), ("since", "1"), ("state", "'waiting'"), ("next_attempt_at", "1")];
 const RECEIPT: Row = &[("bucket", "1"), ("payment_request_id", "'known'"), ("acquirer_id", "'b'"), ("received_at", "1")];
+const RESOLUTION: Row = &[
+    ("bucket", "1"),
+    ("payment_request_id", "'other'"),
+    ("number", "1"),
+    ("note", "'paid'"),
+    ("asked_by", "'ann'"),
+    ("asked_at", "1"),
+];
 const ENTRY: Row = &[
     ("bucket", "1"),
     ("payment_request_id", "'known'"),
@@ -98,6 +106,7 @@ const PRESENT: &str = "
     insert into reversals (bucket, payment_request_id, kind, opened_at, attempts, state, next_attempt_at)
         values (1, 'known', 'void', 1, 0, 'open', 1);
     insert into deferrals (bucket, payment_request_id, since, state, next_attempt_at) values (1, 'known', 1, 'waiting', 1);
+    insert into resolutions (bucket, payment_request_id, number, note, asked_by, asked_at) values (1, 'known', 1, 'paid', 'ann', 1);
     insert into receipts (bucket, payment_request_id, acquirer_id, received_at) values (1, 'known', 'a', 1);
     insert into events (bucket, payment_request_id, number, at, what, details)
         values (1, 'known', 1, 1, 'payment-recorded', '{}');
@@ -189,6 +198,7 @@ const ILLEGAL: &[(&str, Row, Row, &str)] = &[
     ("events", EVENT, &[("number", "1")], "events_key"),
     ("deferrals", DEFERRAL, &[("payment_request_id", "'known'")], "deferrals_key"),
     ("receipts", RECEIPT, &[("acquirer_id", "'a'")], "receipts_key"),
+    ("resolutions", RESOLUTION, &[("payment_request_id", "'known'")], "resolutions_key"),
     // What is there for later.
     ("deferrals", DEFERRAL, &[("next_attempt_at", "null")], "deferrals_state_known"),
     ("deferrals", DEFERRAL, &[("state", "'parked'"), ("last_error", "'why'")], "deferrals_state_known"),
@@ -256,6 +266,7 @@ const LEGAL: &[(&str, Row, Row)] = &[
     ("deferrals", DEFERRAL, &[]),
     ("deferrals", DEFERRAL, &[("state", "'parked'"), ("next_attempt_at", "null"), ("last_error", "'why'")]),
     ("receipts", RECEIPT, &[]),
+    ("resolutions", RESOLUTION, &[]),
     (
         "cases",
         SETTLED,
@@ -318,7 +329,7 @@ fn postgres_refuses_each_illegal_row_by_that_constraint_alone() {
 /// SQLite names checks as the schema does, and keys by their columns.
 fn named_by_sqlite(constraint: &str) -> String {
     let beside = match constraint {
-        "cases_key" | "reversals_key" | "deferrals_key" => vec![],
+        "cases_key" | "reversals_key" | "deferrals_key" | "resolutions_key" => vec![],
         "refunds_key" => vec!["refund_request_id"],
         "receipts_key" => vec!["acquirer_id"],
         "events_key" => vec!["number"],

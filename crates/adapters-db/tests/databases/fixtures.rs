@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use domain::{PaymentRequestId, Policy, Reply, ReportedResult};
 use ports::testing::{Damage, Subject, Wallet};
-use ports::{CancellationStore, ReceivedCommand, SettlementStore};
+use ports::{CancellationStore, CaseSearch, ReceivedCommand, SettlementStore};
 
 /// A database that tests also look into behind the stores' backs.
 pub(crate) trait TestDatabase: Subject {
@@ -29,6 +29,9 @@ pub(crate) trait TestDatabase: Subject {
     /// The one of two texts that is in the engine's own SQL.
     fn in_its_sql<'a>(&self, postgres: &'a str, sqlite: &'a str) -> &'a str;
 
+    /// How a query is answered, in the engine's own words.
+    fn plan(&self, query: &str) -> String;
+
     fn open_database(&self, pool_size: u32) -> Database {
         open(&self.url(), pool_size).unwrap()
     }
@@ -38,6 +41,13 @@ pub(crate) trait TestDatabase: Subject {
 struct Value {
     #[diesel(sql_type = Text)]
     value: String,
+}
+
+/// A step of SQLite's plan.
+#[derive(QueryableByName)]
+struct PlanStep {
+    #[diesel(sql_type = Text)]
+    detail: String,
 }
 
 fn values(rows: Vec<Value>) -> Vec<String> {
@@ -202,6 +212,17 @@ impl TestDatabase for Postgres {
     fn texts(&self, query: &str) -> Vec<String> {
         values(diesel::sql_query(query).load(&mut self.connection()).unwrap())
     }
+
+    fn plan(&self, query: &str) -> String {
+        // A plan is a result of its own kind, which a function makes rows of.
+        let explain = "create or replace function plan(query text) returns setof text language plpgsql as $$ begin
+            return query execute 'explain ' || query; end $$";
+        let mut connection = self.connection();
+        connection.batch_execute(explain).unwrap();
+        connection.batch_execute("set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off").unwrap();
+        let plan = format!("select plan as value from plan('{}')", query.replace('\'', "''"));
+        values(diesel::sql_query(plan).load(&mut connection).unwrap()).join("\n")
+    }
 }
 
 #[async_trait]
@@ -212,6 +233,10 @@ impl Subject for Postgres {
 
     fn open_days(&self, policy: Policy) -> Arc<dyn SettlementStore> {
         self.open_database(4).settlements(policy)
+    }
+
+    fn open_search(&self, _: Policy) -> Arc<dyn CaseSearch> {
+        self.open_database(4).search()
     }
 
     async fn damage(&self, id: &PaymentRequestId, how: Damage) {
@@ -264,6 +289,11 @@ impl TestDatabase for Sqlite {
     fn texts(&self, query: &str) -> Vec<String> {
         values(diesel::sql_query(query).load(&mut self.connection()).unwrap())
     }
+
+    fn plan(&self, query: &str) -> String {
+        let steps: Vec<PlanStep> = diesel::sql_query(format!("explain query plan {query}")).load(&mut self.connection()).unwrap();
+        steps.into_iter().map(|step| step.detail + "\n").collect()
+    }
 }
 
 #[async_trait]
@@ -274,6 +304,10 @@ impl Subject for Sqlite {
 
     fn open_days(&self, policy: Policy) -> Arc<dyn SettlementStore> {
         self.open_database(4).settlements(policy)
+    }
+
+    fn open_search(&self, _: Policy) -> Arc<dyn CaseSearch> {
+        self.open_database(4).search()
     }
 
     async fn damage(&self, id: &PaymentRequestId, how: Damage) {

@@ -19,6 +19,7 @@ mod outages;
 mod pooler;
 mod proxy;
 mod rows;
+mod search;
 mod secrets;
 #[allow(dead_code, reason = "the tests of failovers use the rest")]
 mod server;

@@ -52,7 +52,7 @@ fn two_at_once(database: &impl TestDatabase) {
     });
     one.extend(two);
     one.sort();
-    assert_eq!(one, ["0001", "0002", "0003", "0004", "0005"]);
+    assert_eq!(one, ["0001", "0002", "0003", "0004", "0005", "0006"]);
     assert_eq!(database.open_database(1).check_deployment(&deployment_policy()), Ok(()));
 }
 

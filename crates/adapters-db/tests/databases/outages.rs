@@ -27,7 +27,7 @@ fn every_command(wallet: &Wallet) -> Vec<ReceivedCommand> {
         wallet.reports_refund("r", ReportedResult::Failed),
         wallet.is_cancelled(),
         wallet.does(close),
-        wallet.does(Action::Retry),
+        wallet.does(Action::Retry { by: "operator".to_owned() }),
         wallet.does(resolve),
     ]
 }

@@ -38,7 +38,7 @@ async fn a_report_on_an_unknown_case_leaves_no_row(database: &impl TestDatabase)
         wallet.refunds("r", 1),
         wallet.reports_refund("r", ReportedResult::Failed),
         wallet.does(close),
-        wallet.does(Action::Retry),
+        wallet.does(Action::Retry { by: "operator".to_owned() }),
         wallet.does(resolve),
     ];
     decided(&store, reports).await;

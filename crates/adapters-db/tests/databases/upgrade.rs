@@ -46,7 +46,7 @@ fn migrated(applied: &[&str], unfinished: &[&str]) -> Migrated {
 async fn each_case_of_the_version_before_is_the_same_afterwards(database: impl OldForm, _: impl OldForm) {
     let before = database.seen_before();
     assert!(before.len() > 800, "{}", before.len());
-    assert_eq!(database.run(false), Ok(migrated(&["0003", "0004"], &["0005"])));
+    assert_eq!(database.run(false), Ok(migrated(&["0003", "0004", "0006"], &["0005"])));
     assert_eq!(database.seen_now(), before);
     assert_eq!(database.run(false), Ok(migrated(&[], &["0005"])));
     assert_eq!(database.run(true), Ok(migrated(&["0005"], &[])));
@@ -54,11 +54,11 @@ async fn each_case_of_the_version_before_is_the_same_afterwards(database: impl O
     assert_eq!(database.seen_now(), before);
     // What the ledger finished at once has no row, and everything else has.
     assert_eq!(database.number("select cast(count(*) as text) as value from reversals"), CASES / 36 * 10);
-    database.undo(2);
-    assert_eq!(database.seen_before(), before);
-    assert_eq!(database.run(true), Ok(migrated(&["0004", "0005"], &[])));
-    assert_eq!(database.seen_now(), before);
     database.undo(3);
+    assert_eq!(database.seen_before(), before);
+    assert_eq!(database.run(true), Ok(migrated(&["0004", "0005", "0006"], &[])));
+    assert_eq!(database.seen_now(), before);
+    database.undo(4);
     assert_eq!(database.seen_before(), before);
 }
 
@@ -85,7 +85,7 @@ fn end_the_copy_in_the_middle(database: &impl OldForm) {
 async fn a_copy_that_was_ended_goes_on_where_it_was(database: impl OldForm, _: impl OldForm) {
     let before = database.seen_before();
     end_the_copy_in_the_middle(&database);
-    assert_eq!(database.run(false), Ok(migrated(&["0004"], &["0005"])));
+    assert_eq!(database.run(false), Ok(migrated(&["0004", "0006"], &["0005"])));
     assert_eq!(database.seen_now(), before);
 }
 
@@ -106,7 +106,7 @@ async fn what_the_version_before_writes_is_there_whenever_it_writes_it(database:
     let settled = "update cases set settlement_day = '2026-03-01' where status = 'succeeded' and settlement_day is null";
     [database.execute(settled), unmigrated.execute(settled)].into_iter().for_each(Result::unwrap);
     assert_eq!(database.seen_before(), unmigrated.seen_before());
-    assert_eq!(database.run(false), Ok(migrated(&["0004"], &["0005"])));
+    assert_eq!(database.run(false), Ok(migrated(&["0004", "0006"], &["0005"])));
     assert_eq!(database.seen_now(), unmigrated.seen_before());
     // After the switch: a case that was copied, and a new one.
     both(cancelled_before(AMONG));
@@ -128,7 +128,7 @@ async fn of_two_that_migrate_at_once_each_leaves_the_other_its_turn(database: im
     });
     let mut applied = [one.applied, two.applied].concat();
     applied.sort();
-    assert_eq!(applied, ["0003", "0004"]);
+    assert_eq!(applied, ["0003", "0004", "0006"]);
     assert_eq!(database.seen_now(), before);
 }
 
@@ -205,8 +205,68 @@ async fn f74_a_migration_that_waits_for_a_lock_holds_up_nobody_and_names_who_hol
     assert_eq!(database.number(waiting), 0);
     backup.batch_execute("rollback").unwrap();
     let before = database.seen_before();
-    assert_eq!(database.run(false), Ok(migrated(&["0004"], &["0005"])));
+    assert_eq!(database.run(false), Ok(migrated(&["0004", "0006"], &["0005"])));
     assert_eq!(database.seen_now(), before);
+}
+
+/// The indexes of searches, and whether they can be used.
+const INDEXES: &str = "
+    select indexrelid::regclass || ' ' || indisvalid as value from pg_index
+    where indexrelid::regclass::text in ('cases_by_account', 'cases_by_initiation', 'cases_by_payment_id', 'deferrals_parked') order by 1";
+
+/// An old transaction, as a backup has one, holds up the indexes. Nobody waits behind them, and what was begun is not left behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn f74_an_index_that_waits_for_an_old_transaction_holds_up_nobody_and_names_it() {
+    let database = Postgres::create().filled();
+    let mut backup = database.connection();
+    backup.batch_execute("set application_name = 'a backup'; begin isolation level repeatable read; select 1").unwrap();
+    let migrating = std::thread::spawn({
+        let opened = database.open_database(1);
+        move || opened.migrate_with(&MigrationRun { patience: Duration::from_secs(1), ..MigrationRun::quiet() })
+    });
+    let mut paid = 0;
+    while !migrating.is_finished() {
+        database.written_before(&paid_before(&format!("beside-{paid}")));
+        paid += 1;
+    }
+    assert!(paid > 1);
+    let sentence = migrating.join().unwrap().unwrap_err().to_string();
+    assert!(sentence.contains("the index cases_by_account is not made") && sentence.contains("a backup"), "{sentence}");
+    assert_eq!(database.texts(INDEXES), [""; 0]);
+    backup.batch_execute("rollback").unwrap();
+    assert_eq!(database.run(false), Ok(migrated(&["0006"], &["0005"])));
+    let made = ["cases_by_account true", "cases_by_initiation true", "cases_by_payment_id true", "deferrals_parked true"];
+    assert_eq!(database.texts(INDEXES), made);
+}
+
+/// A process that is killed while it makes an index leaves one that nobody can use.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_was_broken_off_is_made_again() {
+    let database = Postgres::create().filled();
+    database.run(false).unwrap();
+    database.undo(1);
+    let index = "create index cases_by_account on cases (account, initiated_at, payment_request_id) where account is not null";
+    database.execute(index).unwrap();
+    database.execute("update pg_index set indisvalid = false where indexrelid = 'cases_by_account'::regclass").unwrap();
+    assert_eq!(database.run(false), Ok(migrated(&["0006"], &["0005"])));
+    assert!(database.texts(INDEXES).contains(&"cases_by_account true".to_owned()));
+}
+
+/// A database that nobody serves has its indexes from the migration, another one from the steps before it: they are the same.
+#[test]
+fn indexes_are_the_same_however_they_were_made() {
+    fn same(fresh: &impl TestDatabase, upgraded: &impl TestDatabase, indexes: &str) {
+        let found = fresh.texts(indexes);
+        assert!(found.len() == 4 && found == upgraded.texts(indexes), "{found:?}");
+    }
+    let (postgres, sqlite) = (Postgres::create().filled(), Sqlite::create().filled());
+    postgres.run(false).unwrap();
+    sqlite.run(false).unwrap();
+    let names = "('cases_by_account', 'cases_by_initiation', 'cases_by_payment_id', 'deferrals_parked')";
+    let of_postgres = format!("select indexdef as value from pg_indexes where indexname in {names} order by 1");
+    same(&Postgres::migrated(), &postgres, &of_postgres);
+    let of_sqlite = format!("select lower(replace(sql, '\"', '')) as value from sqlite_master where name in {names} order by 1");
+    same(&Sqlite::migrated(), &sqlite, &of_sqlite);
 }
 
 /// A repeated cancel of what was cancelled before hears the same, and writes nothing.
@@ -254,9 +314,9 @@ async fn a_role_that_serves_and_does_not_migrate_can_write_all_the_time() {
     };
     database.take(1);
     writes("followed");
-    assert_eq!(database.run(false), Ok(migrated(&["0004"], &["0005"])));
+    assert_eq!(database.run(false), Ok(migrated(&["0004", "0006"], &["0005"])));
     writes("switched");
-    database.undo(1);
+    database.undo(2);
     writes("undone");
     database.execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
 }

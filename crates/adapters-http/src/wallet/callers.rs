@@ -25,19 +25,26 @@ struct Grant {
 }
 
 /// What a caller may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Each role may do what those before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Role {
-    /// The wallet's pay flow: may record and read.
+    /// Support and reports: may look at everything, and change nothing.
+    Read,
+    /// The wallet's pay flow: may record.
     Pay,
-    /// May do what `pay` may, and decide about parked reversals.
+    /// May decide about what is open, deferred or parked.
     Operator,
 }
+
+/// A caller that may record. A handler that takes it answers every other caller 403.
+#[derive(Debug)]
+pub(crate) struct RecordingCaller(pub(crate) Caller);
 
 /// A caller with the role operator. A handler that takes it answers every other caller 403.
 #[derive(Debug)]
 pub(crate) struct Operator(pub(crate) Caller);
 
-/// Who calls. A handler that takes it answers a caller without a known token 401.
+/// Who calls, in any role: may look. A handler that takes it answers a caller without a known token 401.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
     pub(crate) name: String,
@@ -45,7 +52,7 @@ pub(crate) struct Caller {
 }
 
 impl Tokens {
-    /// Reads lines of `NAME ROLE TOKEN`; ROLE is `pay` or `operator`. Blank lines and lines that begin with `#` are ignored.
+    /// Reads lines of `NAME ROLE TOKEN`; ROLE is `read`, `pay` or `operator`. Blank lines and lines that begin with `#` are ignored.
     ///
     /// # Errors
     /// One sentence that names the line; it never shows a token.
@@ -100,9 +107,10 @@ impl Grant {
             return Err(format!("has {} words, but should be NAME ROLE TOKEN", words.len()));
         };
         let role = match role {
+            "read" => Role::Read,
             "pay" => Role::Pay,
             "operator" => Role::Operator,
-            _ => return Err("the role must be pay or operator".to_owned()),
+            _ => return Err("the role must be read, pay or operator".to_owned()),
         };
         if token.len() < SHORTEST_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(format!("the token must be at least {SHORTEST_TOKEN} visible ASCII characters"));
@@ -135,6 +143,11 @@ impl Caller {
     pub(crate) fn of(request: &HttpRequest) -> Option<Self> {
         request.app_data::<web::Data<Tokens>>()?.caller(bearer_token(request)?)
     }
+
+    /// The caller, where the role is this one or may do more; `needed` says what would be right.
+    fn at_least(self, role: Role, needed: &str) -> Result<Self, ApiError> {
+        if self.role >= role { Ok(self) } else { Err(ApiError::forbidden(needed)) }
+    }
 }
 
 /// Refuses a call without a known token. A peer that makes too many of them is told only that.
@@ -144,16 +157,23 @@ pub(crate) fn refuse(request: &HttpRequest, because: ApiError) -> ApiError {
     if is_affordable { because } else { ApiError::too_many_requests() }
 }
 
+impl FromRequest for RecordingCaller {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let caller = Caller::from_request(request, payload).into_inner();
+        ready(caller.and_then(|caller| caller.at_least(Role::Pay, "a token with the role pay or operator is needed")).map(Self))
+    }
+}
+
 impl FromRequest for Operator {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let caller = Caller::from_request(request, payload).into_inner();
-        ready(caller.and_then(|caller| match caller.role {
-            Role::Operator => Ok(Self(caller)),
-            Role::Pay => Err(ApiError::forbidden()),
-        }))
+        ready(caller.and_then(|caller| caller.at_least(Role::Operator, "an operator's token is needed")).map(Self))
     }
 }
 
@@ -197,7 +217,7 @@ mod tests {
         let lines = [
             ("ops operator", "line 6: has 2 words, but should be NAME ROLE TOKEN"),
             ("a pay ffffffffffffffff more", "line 6: has 4 words, but should be NAME ROLE TOKEN"),
-            ("a admin ffffffffffffffff", "line 6: the role must be pay or operator"),
+            ("a admin ffffffffffffffff", "line 6: the role must be read, pay or operator"),
             ("a pay fffffffffffffff", "line 6: the token must be at least 16 visible ASCII characters"),
             ("a pay ffffffffffffffffé", "line 6: the token must be at least 16 visible ASCII characters"),
             ("ops pay ffffffffffffffff", "line 6: the name \"ops\" appears twice; each caller needs its own name"),

@@ -3,9 +3,9 @@
 use actix_web::{post, put, web};
 use domain::{PaymentRequestId, RefundRequestId};
 
-use super::callers::Caller;
+use super::callers::RecordingCaller;
 use super::extractors::{Body, InPath};
-use super::problem::{CommandProblems, NotFoundProblem};
+use super::problem::{CommandProblems, NotFoundProblem, RecorderProblem};
 use super::requests::{Announcement, PaymentResult, RefundAnnouncement, RefundReport};
 use super::responses::DispositionBody;
 use super::schemas::Identifier;
@@ -18,11 +18,11 @@ use super::state::{CommandResponse, WalletApi};
     tag = "payments",
     params(("paymentRequestId" = Identifier, Path, description = "Alipay+'s id of the payment request, percent-encoded")),
     request_body = Announcement,
-    responses((status = 200, body = DispositionBody, description = "Recorded, now or before"), CommandProblems)
+    responses((status = 200, body = DispositionBody, description = "Recorded, now or before"), RecorderProblem, CommandProblems)
 )]
 #[put("/wallet/v1/payments/{paymentRequestId}")]
 pub(super) async fn announce_payment(
-    caller: Caller,
+    RecordingCaller(caller): RecordingCaller,
     id: InPath<PaymentRequestId>,
     body: Body<Announcement>,
     api: web::Data<WalletApi>,
@@ -38,11 +38,11 @@ pub(super) async fn announce_payment(
     tag = "payments",
     params(("paymentRequestId" = Identifier, Path, description = "Alipay+'s id of the payment request, percent-encoded")),
     request_body = PaymentResult,
-    responses((status = 200, body = DispositionBody, description = "Recorded, now or before"), NotFoundProblem, CommandProblems)
+    responses((status = 200, body = DispositionBody, description = "Recorded, now or before"), RecorderProblem, NotFoundProblem, CommandProblems)
 )]
 #[post("/wallet/v1/payments/{paymentRequestId}/result")]
 pub(super) async fn report_payment(
-    caller: Caller,
+    RecordingCaller(caller): RecordingCaller,
     id: InPath<PaymentRequestId>,
     body: Body<PaymentResult>,
     api: web::Data<WalletApi>,
@@ -58,11 +58,11 @@ pub(super) async fn report_payment(
     tag = "refunds",
     params(("paymentRequestId" = Identifier, Path, description = "Alipay+'s id of the payment request, percent-encoded")),
     request_body = RefundAnnouncement,
-    responses((status = 200, body = DispositionBody, description = "Reserved, now or before, or refused"), NotFoundProblem, CommandProblems)
+    responses((status = 200, body = DispositionBody, description = "Reserved, now or before, or refused"), RecorderProblem, NotFoundProblem, CommandProblems)
 )]
 #[post("/wallet/v1/payments/{paymentRequestId}/refunds")]
 pub(super) async fn announce_refund(
-    caller: Caller,
+    RecordingCaller(caller): RecordingCaller,
     id: InPath<PaymentRequestId>,
     body: Body<RefundAnnouncement>,
     api: web::Data<WalletApi>,
@@ -81,11 +81,11 @@ pub(super) async fn announce_refund(
         ("refundRequestId" = Identifier, Path, description = "The refund's id, percent-encoded")
     ),
     request_body = RefundReport,
-    responses((status = 200, body = DispositionBody, description = "Recorded, now or before"), NotFoundProblem, CommandProblems)
+    responses((status = 200, body = DispositionBody, description = "Recorded, now or before"), RecorderProblem, NotFoundProblem, CommandProblems)
 )]
 #[post("/wallet/v1/payments/{paymentRequestId}/refunds/{refundRequestId}/result")]
 pub(super) async fn report_refund(
-    caller: Caller,
+    RecordingCaller(caller): RecordingCaller,
     ids: InPath<(PaymentRequestId, RefundRequestId)>,
     body: Body<RefundReport>,
     api: web::Data<WalletApi>,

@@ -103,6 +103,7 @@ fn payments() -> Vec<BodyExample> {
         disposition("report_payment", "stands", "stands"),
         disposition("report_payment", "reversed", "reversed"),
         response("payment", "200", "cancelled", cancelled()),
+        response("find_payments", "200", "of-an-account", found()),
     ]
 }
 
@@ -110,11 +111,13 @@ fn payments() -> Vec<BodyExample> {
 fn cancelled() -> Value {
     let at = "2026-03-01T04:00:00Z";
     json!({
-        "paymentRequestId": PAYMENT, "status": "S", "amount": yen("1000"),
+        "paymentRequestId": PAYMENT, "state": "cancelled", "status": "S", "amount": yen("1000"), "account": "alice",
+        "acquirerId": ACQUIRER, "kind": "payment", "initiatedAt": at, "cancellableUntil": "2026-03-01T16:30:00Z",
+        "paymentId": "P-77120", "completedAt": "2026-03-01T04:00:02Z", "fee": null, "settlementAmount": null, "settlement": null,
         "cancellation": { "state": "cancelled", "resultStatus": "S", "resultCode": "SUCCESS", "firstReceivedAt": at },
         "reversal": {
             "reversalId": PAYMENT, "taken": "debit", "amount": yen("1000"), "state": "done", "attempts": 1, "openedAt": at,
-            "nextAttemptAt": null, "lastError": null,
+            "nextAttemptAt": null, "lastError": null, "resolution": null,
         },
         "refunds": [], "refundedElsewhere": null,
         "inquiry": { "resultStatus": "F", "resultCode": "ORDER_IS_CLOSED" },
@@ -127,6 +130,15 @@ fn cancelled() -> Value {
             { "at": at, "what": "reversal-done" },
         ],
     })
+}
+
+/// The same payment, as a search says it.
+fn found() -> Value {
+    let at = "2026-03-01T04:00:00Z";
+    json!({ "payments": [{
+        "paymentRequestId": PAYMENT, "state": "cancelled", "status": "S", "amount": yen("1000"), "account": "alice",
+        "acquirerId": ACQUIRER, "paymentId": "P-77120", "initiatedAt": at, "firstReceivedAt": at,
+    }] })
 }
 
 fn refunds() -> Vec<BodyExample> {
@@ -149,20 +161,25 @@ fn reversals() -> Vec<BodyExample> {
     let at = "2026-03-01T04:00:00Z";
     let open = json!({ "reversals": [{
         "reversalId": PAYMENT, "taken": "debit", "amount": yen("1000"), "state": "open", "attempts": 1, "openedAt": at,
-        "nextAttemptAt": "2026-03-01T04:00:00.100000Z", "lastError": "connection refused",
+        "nextAttemptAt": "2026-03-01T04:00:00.100000Z", "lastError": "connection refused", "resolution": null,
     }] });
     let parked = json!({ "reversals": [{
         "reversalId": OTHER_PAYMENT, "taken": "debit", "amount": yen("1000"), "state": "parked", "attempts": 1, "openedAt": at,
-        "nextAttemptAt": null, "lastError": "the account is closed",
+        "nextAttemptAt": null, "lastError": "the account is closed", "resolution": null,
     }] });
+    let mut waiting = parked.clone();
+    waiting["reversals"][0]["resolution"] = json!({ "note": "paid in cash, receipt 4711", "by": "ann", "at": at });
     vec![
         response("reversals", "200", "open", open),
         response("reversals", "200", "parked", parked),
+        response("reversals", "200", "waits-for-approval", waiting),
         disposition("retry_reversal", "reopened", "reopened"),
         request("park_reversal", "note", json!({ "note": "the core answers 500; its team looks at it" })),
         disposition("park_reversal", "parked", "parked"),
         request("resolve_reversal", "note", json!({ "note": "paid in cash, receipt 4711" })),
         disposition("resolve_reversal", "resolved", "resolved"),
+        response("resolve_reversal", "202", "requested", json!({ "disposition": "requested" })),
+        disposition("approve_resolution", "resolved", "resolved"),
     ]
 }
 

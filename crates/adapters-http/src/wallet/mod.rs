@@ -5,9 +5,11 @@
 mod amounts;
 mod callers;
 mod commands;
+mod cursor;
 mod examples;
 mod extractors;
 mod fields;
+mod json_of;
 mod listener;
 mod openapi;
 mod operator_commands;
@@ -16,6 +18,7 @@ mod queries;
 mod requests;
 mod responses;
 mod schemas;
+mod search_query;
 mod state;
 
 /// How long a request's body may be, in bytes.
@@ -23,6 +26,7 @@ const LONGEST_BODY: usize = 64 * 1024;
 
 pub(crate) use callers::Caller;
 pub use callers::Tokens;
+pub use json_of::{json_of_case, json_of_deferred, json_of_reversal, json_of_summary};
 pub use listener::serve_wallet_api;
 pub use openapi::openapi;
 pub use state::WalletApi;

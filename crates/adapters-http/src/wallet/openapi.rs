@@ -51,6 +51,8 @@ routes![
     operator_commands::retry_reversal,
     operator_commands::park_reversal,
     operator_commands::resolve_reversal,
+    operator_commands::approve_resolution,
+    queries::find_payments,
     queries::payment,
     queries::account,
     queries::reversals,

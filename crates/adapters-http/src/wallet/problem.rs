@@ -28,6 +28,8 @@ pub(super) enum Problem {
     Conflict,
     /// The wallet core keeps the payments.
     PaymentsAreTheCores,
+    /// The wallet core keeps the accounts.
+    AccountsAreTheCores,
     /// The body is too long.
     TooLarge,
     /// A member or parameter is missing or has a wrong value.
@@ -63,13 +65,14 @@ pub(super) struct ProblemDetails {
 }
 
 impl Problem {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Malformed,
         Self::Unauthorized,
         Self::Forbidden,
         Self::NotFound,
         Self::Conflict,
         Self::PaymentsAreTheCores,
+        Self::AccountsAreTheCores,
         Self::TooLarge,
         Self::NotAcceptable,
         Self::TooManyRequests,
@@ -84,6 +87,7 @@ impl Problem {
             Self::NotFound => "not-found",
             Self::Conflict => "conflict",
             Self::PaymentsAreTheCores => "payments-are-the-cores",
+            Self::AccountsAreTheCores => "accounts-are-the-cores",
             Self::TooLarge => "too-large",
             Self::NotAcceptable => "not-acceptable",
             Self::TooManyRequests => "too-many-requests",
@@ -97,7 +101,7 @@ impl Problem {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Conflict | Self::PaymentsAreTheCores => StatusCode::CONFLICT,
+            Self::Conflict | Self::PaymentsAreTheCores | Self::AccountsAreTheCores => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotAcceptable => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
@@ -129,8 +133,9 @@ impl ApiError {
         Problem::Unauthorized.with("a known token is needed, in the header authorization: Bearer TOKEN")
     }
 
-    pub(crate) fn forbidden() -> Self {
-        Problem::Forbidden.with("the role of this token may not do this; an operator's token is needed")
+    /// The role is not enough; `needed` says what would be.
+    pub(crate) fn forbidden(needed: &str) -> Self {
+        Problem::Forbidden.with(format!("the role of this token may not do this; {needed}"))
     }
 
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
@@ -144,6 +149,11 @@ impl ApiError {
     pub(crate) fn payments_are_the_cores() -> Self {
         Problem::PaymentsAreTheCores
             .with("payments.kind is \"core\": the wallet core keeps the payments, and nobody announces them here")
+    }
+
+    pub(crate) fn accounts_are_the_cores() -> Self {
+        Problem::AccountsAreTheCores
+            .with("funds.kind is \"http\": the wallet core keeps the accounts, and nothing is booked here; ask it, or search by account")
     }
 
     /// The body is longer than `limit` bytes.
@@ -205,10 +215,16 @@ pub(super) enum QueryProblems {}
 pub(super) enum CommandProblems {}
 
 /// For the API document: the problem of a route that only an operator may use.
-pub(super) enum RoleProblem {}
+pub(super) enum OperatorProblem {}
+
+/// For the API document: the problem of a route that nobody may use who only reads.
+pub(super) enum RecorderProblem {}
 
 /// For the API document: the problem of a day that is not closed.
 pub(super) enum OpenDayProblem {}
+
+/// For the API document: the problem of an account that the wallet core keeps.
+pub(super) enum NotKeptHereProblem {}
 
 /// For the API document: the problem of an id that nothing is recorded under.
 pub(super) enum NotFoundProblem {}
@@ -254,9 +270,17 @@ impl IntoResponses for CommandProblems {
     }
 }
 
-impl IntoResponses for RoleProblem {
+impl IntoResponses for OperatorProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        responses([("The role of the token may not do this; an operator's may", ApiError::forbidden())])
+        let forbidden = ApiError::forbidden("an operator's token is needed");
+        responses([("The role of the token may not do this; an operator's may", forbidden)])
+    }
+}
+
+impl IntoResponses for RecorderProblem {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let forbidden = ApiError::forbidden("a token with the role pay or operator is needed");
+        responses([("The role of the token may not do this; `pay` and `operator` may", forbidden)])
     }
 }
 
@@ -264,6 +288,12 @@ impl IntoResponses for OpenDayProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let open = ApiError::conflict("the day is not closed; `rescind settlement export` closes it");
         responses([("The day is not closed", open)])
+    }
+}
+
+impl IntoResponses for NotKeptHereProblem {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        responses([("The wallet core keeps the accounts", ApiError::accounts_are_the_cores())])
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Announcement {
     /// What Alipay+ settles, where it differs from `amount`.
     #[schema(value_type = Option<Amount>)]
     settlement_amount: Option<JsonObject<Amount>>,
-    kind: Kind,
+    kind: AnnouncedKind,
     /// When the payment was initiated, RFC 3339 with offset; at most 5 minutes ahead and 366 days back. A repeat may differ by less than
     /// a second on the same date at UTC+8; the first stands.
     #[schema(format = DateTime)]
@@ -46,7 +46,8 @@ pub(super) struct Announcement {
 /// How the money is taken: `payment`, the account is debited; `authorization`, the amount is held.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Kind {
+#[schema(as = Kind)]
+pub(super) enum AnnouncedKind {
     Payment,
     Authorization,
 }
@@ -93,7 +94,7 @@ pub(super) struct RefundReport {
 
 /// How the money of a parked reversal went back by hand.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct Resolution {
+pub(super) struct ResolveNote {
     /// For the timeline, 1 to 1000 characters. Of the control characters only line feeds are allowed.
     #[schema(min_length = 1, max_length = 1000)]
     note: String,
@@ -127,8 +128,8 @@ impl Announcement {
             amount: self.amount.0.money("amount")?,
             settlement_amount: self.settlement_amount.map(|amount| amount.0.money("settlementAmount")).transpose()?,
             kind: match self.kind {
-                Kind::Payment => PaymentKind::Payment,
-                Kind::Authorization => PaymentKind::Authorization,
+                AnnouncedKind::Payment => PaymentKind::Payment,
+                AnnouncedKind::Authorization => PaymentKind::Authorization,
             },
             initiated_at,
             payment_id: None,
@@ -164,7 +165,7 @@ impl RefundReport {
     }
 }
 
-impl Resolution {
+impl ResolveNote {
     /// The command of the caller named `by`, if the note can be read.
     pub(super) fn into_action(self, by: String) -> Result<Action, ApiError> {
         Ok(Action::Resolve { note: readable(self.note)?, by })

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use domain::{
-    CancellationStateName, DeferReason, Disposition, EntryKind, ExclusionReason, RefundStateName, RefundedElsewhereName,
-    ReversalStateName, Taken,
+    CancellationStateName, CaseState, DeferReason, Disposition, EntryKind, ExclusionReason, RefundStateName,
+    RefundedElsewhereName, ReversalStateName, Taken,
 };
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
@@ -56,7 +56,14 @@ texts! {
         Disposition::ALL.iter().map(|value| value.as_str()),
         "proceed: debit, or refund. closed: the payment is cancelled, do not debit. stands: recorded, nothing more to do. \
          reversed: the payment is cancelled, and the reversal gives the money back. refused: do not refund. \
-         reopened: the reversal is due again. parked: the reversal waits for an operator. resolved: the reversal is done.",
+         reopened: the reversal is due again. parked: the reversal waits for an operator. requested: the resolution waits for another \
+         operator's approval. resolved: the reversal is done.",
+    );
+    CaseStateText => "State": one_of(
+        CaseState::ALL.iter().map(|value| value.as_str()),
+        "in-progress, succeeded, failed: the payment's own status, and no cancel came. deferred: a cancel came and is not decidable \
+         yet. open: the money is being given back. parked: an operator has to decide. cancelled, refused, already-refunded: what became \
+         of the cancel.",
     );
     CancellationStateText => "CancellationState": one_of(
         CancellationStateName::ALL.iter().map(|value| value.as_str()),

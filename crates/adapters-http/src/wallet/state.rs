@@ -4,10 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::web;
 use chrono::TimeDelta;
-use domain::{Action, Command, CommandReply, Disposition, PaymentRequestId, PspId, REFUNDED_ELSEWHERE};
-use ports::{ReceivedCommand, SettlementStore, UnavailableError};
+use domain::{Action, Command, CommandReply, Disposition, PaymentRequestId, Policy, PspId, REFUNDED_ELSEWHERE};
+use ports::{CaseSearch, ReceivedCommand, SettlementStore, UnavailableError};
 use tracing::{debug, error, info, warn};
 use use_cases::{Ports, SubmitError};
 
@@ -17,7 +16,7 @@ use super::responses::DispositionBody;
 use crate::ops::{Readiness, RenderedMetrics};
 
 /// How a command is answered.
-pub(super) type CommandResponse = Result<web::Json<DispositionBody>, ApiError>;
+pub(super) type CommandResponse = Result<DispositionBody, ApiError>;
 
 /// What the wallet API works with.
 pub struct WalletApi {
@@ -29,6 +28,10 @@ pub struct WalletApi {
     pub tokens: Tokens,
     /// Decides commands and answers questions.
     pub ports: Arc<Ports>,
+    /// Finds cases by what people know of a payment.
+    pub search: Arc<dyn CaseSearch>,
+    /// What the settings say about the rules.
+    pub policy: Policy,
     /// Where closed days are looked up.
     pub days: Arc<dyn SettlementStore>,
     /// How long a reversal may be open; past it, the process is unready.
@@ -53,7 +56,7 @@ impl WalletApi {
         };
         let (disposition, reason) = disposition(reply)?;
         log(caller, &id, disposition);
-        Ok(web::Json(DispositionBody::of(disposition, reason)))
+        Ok(DispositionBody::of(disposition, reason))
     }
 
     /// Waits for the store's answer within the call's budget.
@@ -88,7 +91,9 @@ fn may_be_recorded() -> ApiError {
 /// An operator's command is rare and matters; the pay flow's are many.
 fn log(Caller { name, role }: &Caller, id: &PaymentRequestId, disposition: Disposition) {
     match role {
-        Role::Pay => debug!(payment_request_id = %id, caller = %name, ?disposition, "the wallet's command was decided"),
+        Role::Read | Role::Pay => {
+            debug!(payment_request_id = %id, caller = %name, ?disposition, "the wallet's command was decided")
+        }
         Role::Operator => info!(payment_request_id = %id, caller = %name, ?disposition, "an operator's command was decided"),
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use use_cases::{SettlementPorts, close_day};
 
 use crate::openapi::operations;
-use crate::wallet_side::{Api, Reply, refund_of};
+use crate::wallet_side::{ANN, Api, Reply, refund_of};
 
 const PAYMENT: &str = "20260301190741010700166001";
 const OTHER_PAYMENT: &str = "20260301190741010700166002";
@@ -83,6 +83,7 @@ fn the_examples_of_the_document_are_what_the_api_says() {
     a_failed_payment(&examples);
     a_refund_that_delays_a_cancel(&examples);
     reversals_at_a_core(&examples);
+    four_eyes(&examples);
     a_closed_day(&examples);
     let mut played = examples.played.into_inner();
     played.extend(NOT_PLAYED.map(str::to_owned));
@@ -99,6 +100,7 @@ fn a_cancelled_payment(examples: &Examples) {
     examples.expect("report_payment 200 reversed", &again);
     examples.expect("payment 200 cancelled", &api.get(&format!("/wallet/v1/payments/{PAYMENT}")));
     examples.expect("account 200 cancelled", &api.get("/wallet/v1/accounts/alice"));
+    examples.expect("find_payments 200 of-an-account", &api.get("/wallet/v1/payments?account=alice"));
     examples.expect("livez 200 ok", &api.ask("GET /livez", None, b""));
     examples.expect("readyz 200 ready", &api.ask("GET /readyz", None, b""));
     examples.expect("readyz 200 detailed", &api.get("/readyz"));
@@ -158,6 +160,19 @@ fn reversals_at_a_core(examples: &Examples) {
     api.end_first_attempt(&third, ReversalOutcome::Impossible("the account is closed".to_owned()));
     let retried = api.operate(&format!("{}/retry", third.id), &json!({}));
     examples.expect("retry_reversal 200 reopened", &retried);
+}
+
+/// A resolution that takes two operators.
+fn four_eyes(examples: &Examples) {
+    let api = api(Policy { four_eyes: true, ..core_policy() });
+    pay(&api, examples, OTHER_PAYMENT);
+    cancel(&api, OTHER_PAYMENT);
+    api.end_first_attempt(&Wallet::of(OTHER_PAYMENT), ReversalOutcome::Impossible("the account is closed".to_owned()));
+    let note = examples.take("resolve_reversal request note");
+    examples.expect("resolve_reversal 202 requested", &api.operate_as(ANN, &format!("{OTHER_PAYMENT}/resolve"), note));
+    examples.expect("reversals 200 waits-for-approval", &api.get("/wallet/v1/reversals?state=parked"));
+    let approved = api.operate(&format!("{OTHER_PAYMENT}/resolve/approve"), &json!({}));
+    examples.expect("approve_resolution 200 resolved", &approved);
 }
 
 fn a_closed_day(examples: &Examples) {

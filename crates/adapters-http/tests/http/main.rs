@@ -11,6 +11,7 @@ mod openapi;
 mod operators;
 mod outages;
 mod readiness;
+mod search;
 mod settlement;
 mod wallet_api;
 mod wallet_side;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::wallet_side::{Api, PAY};
+use crate::wallet_side::{Api, OPERATOR, PAY, READ};
 
 pub(crate) fn operations(document: &Value) -> Vec<(String, String, Value)> {
     let mut found = Vec::new();
@@ -37,6 +37,7 @@ fn the_document_lists_the_routes_that_are_served_and_no_other() {
         "GET /readyz",
         "GET /wallet/v1/accounts/{account}",
         "GET /wallet/v1/deferred",
+        "GET /wallet/v1/payments",
         "GET /wallet/v1/payments/{paymentRequestId}",
         "PUT /wallet/v1/payments/{paymentRequestId}",
         "POST /wallet/v1/payments/{paymentRequestId}/refunds",
@@ -45,6 +46,7 @@ fn the_document_lists_the_routes_that_are_served_and_no_other() {
         "GET /wallet/v1/reversals",
         "POST /wallet/v1/reversals/{paymentRequestId}/park",
         "POST /wallet/v1/reversals/{paymentRequestId}/resolve",
+        "POST /wallet/v1/reversals/{paymentRequestId}/resolve/approve",
         "POST /wallet/v1/reversals/{paymentRequestId}/retry",
         "GET /wallet/v1/settlement/{day}",
     ];
@@ -84,20 +86,64 @@ fn every_call_needs_a_known_token() {
             reply.problem();
         }
     }
-    assert_eq!(closed, 12);
+    assert_eq!(closed, 14);
     let known = api.ask("GET /wallet/v1/deferred", Some(&format!("bearer {PAY}")), b"");
     assert_eq!(known.status, 200);
 }
 
+/// What each role may do, route by route. A route that is new has to be decided about here.
+#[test]
+fn each_role_may_do_what_its_row_says_on_every_route() {
+    const READING: &str = "read pay operator";
+    const RECORDING: &str = "pay operator";
+    const OPERATING: &str = "operator";
+    let may = [
+        ("GET /wallet/v1/accounts/{account}", READING),
+        ("GET /wallet/v1/deferred", READING),
+        ("GET /wallet/v1/payments", READING),
+        ("GET /wallet/v1/payments/{paymentRequestId}", READING),
+        ("PUT /wallet/v1/payments/{paymentRequestId}", RECORDING),
+        ("POST /wallet/v1/payments/{paymentRequestId}/refunds", RECORDING),
+        ("POST /wallet/v1/payments/{paymentRequestId}/refunds/{refundRequestId}/result", RECORDING),
+        ("POST /wallet/v1/payments/{paymentRequestId}/result", RECORDING),
+        ("GET /wallet/v1/reversals", READING),
+        ("POST /wallet/v1/reversals/{paymentRequestId}/park", OPERATING),
+        ("POST /wallet/v1/reversals/{paymentRequestId}/resolve", OPERATING),
+        ("POST /wallet/v1/reversals/{paymentRequestId}/resolve/approve", OPERATING),
+        ("POST /wallet/v1/reversals/{paymentRequestId}/retry", OPERATING),
+        ("GET /wallet/v1/settlement/{day}", READING),
+    ];
+    let api = Api::with_ledger();
+    let document: Value = serde_json::from_str(&adapters_http::openapi()).unwrap();
+    let mut routes: Vec<_> = operations(&document)
+        .into_iter()
+        .filter(|(_, path, _)| path.starts_with("/wallet/v1"))
+        .map(|(method, path, operation)| (format!("{method} {path}"), operation))
+        .collect();
+    routes.sort_by_key(|(route, _)| route.split(' ').nth(1).map(str::to_owned));
+    assert_eq!(routes.iter().map(|(route, _)| route.as_str()).collect::<Vec<_>>(), may.map(|(route, _)| route));
+    for ((route, operation), (_, roles)) in routes.iter().zip(may) {
+        for (role, token) in [("read", READ), ("pay", PAY), ("operator", OPERATOR)] {
+            let reply = api.ask(&route.replace(['{', '}'], ""), Some(&format!("Bearer {token}")), b"{}");
+            assert_eq!(reply.status != 403, roles.split(' ').any(|may| may == role), "{role} {route}: {reply:?}");
+        }
+        assert_eq!(operation["responses"]["403"].is_object(), roles != READING, "{route}");
+    }
+    assert!(api.get("/wallet/v1/deferred").json()["deferred"].as_array().unwrap().is_empty());
+}
+
 /// The members that are texts of any form: prose, and the cursor of a page.
-const FREE_TEXTS: [&str; 9] = [
+const FREE_TEXTS: [&str; 12] = [
     "AccountView.next",
     "DeferredCancel.lastError",
     "DeferredList.next",
     "EventView.*",
+    "FoundPayments.next",
     "OpenApiDocument.openapi",
     "ProblemDetails.detail",
     "ProblemDetails.title",
+    "RequestedResolutionView.by",
+    "RequestedResolutionView.note",
     "ReversalList.next",
     "ReversalView.lastError",
 ];

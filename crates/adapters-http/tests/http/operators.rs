@@ -1,17 +1,29 @@
 //! What an operator may decide about a parked reversal.
 
-use domain::ReversalOutcome;
-use ports::testing::Wallet;
+use domain::{Policy, ReversalOutcome};
+use ports::testing::{Wallet, core_policy};
 use serde_json::{Value, json};
 
-use crate::wallet_side::{Api, PAY, disposition};
+use crate::wallet_side::{ANN, Api, OPERATOR, PAY, Reply, disposition};
 
 /// The payment `id` is cancelled, and the core says that its money cannot go back.
 fn with_parked(id: &str) -> Api {
-    let api = Api::with_core();
+    parked_by(Api::with_core(), id)
+}
+
+/// The same where a resolution takes two operators.
+fn with_four_eyes(id: &str) -> Api {
+    parked_by(Api::under(Policy { four_eyes: true, ..core_policy() }, "psp-1"), id)
+}
+
+fn parked_by(api: Api, id: &str) -> Api {
     api.cancel_with_attempt(&Wallet::of(id), ReversalOutcome::Impossible("the account is closed".to_owned()));
     assert_eq!(api.case(id)["reversal"]["state"], "parked");
     api
+}
+
+fn is_requested(reply: &Reply) -> bool {
+    reply.status == 202 && reply.json() == json!({"disposition": "requested"})
 }
 
 fn last_event(case: &Value) -> &Value {
@@ -45,6 +57,50 @@ fn a_reversal_paid_by_hand_is_resolved_in_its_operators_name() {
         assert_eq!(api.operate(path, &json!({"note": "again"})).status, 409, "{path}");
     }
     assert_eq!(api.case("p1"), known);
+}
+
+#[test]
+fn f93_an_operators_retry_leaves_their_name() {
+    let api = with_parked("p1");
+    assert_eq!(disposition(&api.operate_as(ANN, "p1/retry", &json!({}))), "reopened");
+    assert_eq!(
+        last_event(&api.case("p1")),
+        &json!({"at": "2026-03-01T04:00:00Z", "what": "reversal-opened", "amount": "1000 JPY", "by": "ann"})
+    );
+}
+
+#[test]
+fn f93_with_four_eyes_another_token_ends_what_the_first_one_asked_for() {
+    let api = with_four_eyes("p1");
+    let note = json!({"note": "paid in cash"});
+    assert!(is_requested(&api.operate("p1/resolve", &note)));
+    assert!(is_requested(&api.operate("p1/resolve", &note)), "again is the same");
+    let asked = json!({"note": "paid in cash", "by": "ops", "at": "2026-03-01T04:00:00Z"});
+    let known = api.case("p1");
+    assert_eq!((&known["reversal"]["resolution"], &known["cancellation"]["resultStatus"]), (&asked, &json!("U")));
+    assert_eq!(api.get("/wallet/v1/reversals?state=parked").json()["reversals"][0]["resolution"], asked);
+    let own = api.operate_as(OPERATOR, "p1/resolve/approve", &json!({}));
+    assert!(own.status == 409 && own.problem().contains("under the same name"), "{own:?}");
+    assert_eq!(api.case("p1"), known);
+    assert_eq!(disposition(&api.operate_as(ANN, "p1/resolve/approve", &json!({}))), "resolved");
+    let known = api.case("p1");
+    let resolved = json!({
+        "at": "2026-03-01T04:00:00Z", "what": "reversal-resolved", "note": "paid in cash", "by": "ops", "approvedBy": "ann",
+    });
+    assert_eq!((last_event(&known), &known["reversal"]["resolution"]), (&resolved, &Value::Null));
+    assert_eq!(known["cancellation"]["resultStatus"], "S");
+    assert_eq!(api.operate_as(ANN, "p1/resolve/approve", &json!({})).status, 409, "once");
+}
+
+#[test]
+fn f93_a_retry_in_between_voids_what_was_asked_for() {
+    let api = with_four_eyes("p1");
+    assert!(is_requested(&api.operate("p1/resolve", &json!({"note": "paid in cash"}))));
+    assert_eq!(disposition(&api.operate("p1/retry", &json!({}))), "reopened");
+    assert_eq!(disposition(&api.operate("p1/park", &json!({"note": "it does not work"}))), "parked");
+    assert_eq!(api.case("p1")["reversal"]["resolution"], Value::Null);
+    let late = api.operate_as(ANN, "p1/resolve/approve", &json!({}));
+    assert!(late.status == 409 && late.problem().contains("something happened since"), "{late:?}");
 }
 
 #[test]

@@ -25,7 +25,10 @@ fn a_payment_is_followed_from_its_announcement_to_its_refunds() {
     let amount = |value: &str| json!({"value": value, "currency": "JPY"});
     let at = "2026-03-01T04:00:00Z";
     let expected = json!({
-        "paymentRequestId": "p1", "status": "S", "amount": amount("1000"), "cancellation": null, "refundedElsewhere": null, "reversal": null,
+        "paymentRequestId": "p1", "state": "succeeded", "status": "S", "amount": amount("1000"), "account": "user-1",
+        "acquirerId": "acquirer-1", "kind": "payment", "initiatedAt": at, "cancellableUntil": "2026-03-01T16:30:00Z",
+        "paymentId": "p-1", "completedAt": "2026-03-01T04:00:00.500000Z", "fee": {"value": "3", "currency": "USD"},
+        "settlementAmount": null, "settlement": null, "cancellation": null, "refundedElsewhere": null, "reversal": null,
         "refunds": [
             {"refundRequestId": "r1", "amount": amount("300"), "state": "succeeded"},
             {"refundRequestId": "r3", "amount": amount("700"), "state": "failed"},
@@ -127,7 +130,7 @@ fn f12_a_late_payment_of_a_fenced_request_is_closed_and_its_success_reversed() {
     let at = "2026-03-01T04:00:00Z";
     let reversal = json!({
         "reversalId": "p1", "taken": "debit", "amount": amount, "state": "done", "attempts": 1, "openedAt": at,
-        "nextAttemptAt": null, "lastError": null,
+        "nextAttemptAt": null, "lastError": null, "resolution": null,
     });
     assert_eq!((&known["status"], &known["reversal"]), (&json!("S"), &reversal));
     let expected = ["cancel-received", "cancelled", "payment-recorded", "succeeded", "reversal-opened", "reversal-done"];
@@ -177,10 +180,11 @@ fn open_and_parked_reversals_are_listed_with_what_they_met() {
     let open = json!([{
         "reversalId": "p2", "taken": "debit", "amount": amount, "state": "open", "attempts": 1,
         "openedAt": "2026-03-01T04:00:00Z", "nextAttemptAt": "2026-03-01T04:00:00.100000Z", "lastError": "connection refused",
+        "resolution": null,
     }]);
     let parked = json!([{
         "reversalId": "p1", "taken": "debit", "amount": amount, "state": "parked", "attempts": 1,
-        "openedAt": "2026-03-01T04:00:00Z", "nextAttemptAt": null, "lastError": "the account is closed",
+        "openedAt": "2026-03-01T04:00:00Z", "nextAttemptAt": null, "lastError": "the account is closed", "resolution": null,
     }]);
     assert_eq!(api.get("/wallet/v1/reversals").json(), json!({"reversals": open}));
     assert_eq!(api.get("/wallet/v1/reversals?state=open").json(), json!({"reversals": open}));

@@ -9,13 +9,16 @@ use adapters_http::{Listening, Readiness, Tokens, WalletApi, serve_wallet_api};
 use chrono::TimeDelta;
 use domain::{Action, AttemptEnd, Jitter, Policy, PspId, ReversalOutcome};
 use ports::testing::{ManualClock, MemoryStore, Wallet, core_policy, ledger_policy, moment};
-use ports::{CancellationStore, Clock, ReceivedCommand, SettlementStore};
+use ports::{CancellationStore, CaseSearch, Clock, ReceivedCommand, SettlementStore};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use use_cases::{LaneSettings, Lanes, Ports};
 
 pub(crate) const PAY: &str = "pay-token-0123456789";
 pub(crate) const OPERATOR: &str = "operator-token-0123456789";
+/// Another operator's, whose name is `ann`.
+pub(crate) const ANN: &str = "second-operator-0123456789";
+pub(crate) const READ: &str = "read-token-0123456789";
 
 /// The stable name of the problem behind each status.
 const PROBLEMS: [(u16, &str); 9] = [
@@ -29,6 +32,9 @@ const PROBLEMS: [(u16, &str); 9] = [
     (429, "too-many-requests"),
     (503, "unavailable"),
 ];
+
+/// The cases, their days and their search.
+type Stores = (Arc<dyn CancellationStore>, Arc<dyn SettlementStore>, Arc<dyn CaseSearch>);
 
 /// A running API.
 pub(crate) struct Api {
@@ -83,15 +89,20 @@ impl Api {
 
     /// The API of the wallet with this id.
     pub(crate) fn under(policy: Policy, psp_id: &str) -> Self {
-        let store = MemoryStore::new(policy);
-        Self::start((Arc::new(store.clone()), Arc::new(store)), Duration::from_secs(60), psp_id)
+        let store = MemoryStore::new(policy.clone());
+        Self::start(
+            (Arc::new(store.clone()), Arc::new(store.clone()), Arc::new(store)),
+            Duration::from_secs(60),
+            (psp_id, policy),
+        )
     }
 
     pub(crate) fn over(store: Arc<dyn CancellationStore>, call_budget: Duration) -> Self {
-        Self::start((store, Arc::new(MemoryStore::new(ledger_policy()))), call_budget, "psp-1")
+        let other = MemoryStore::new(ledger_policy());
+        Self::start((store, Arc::new(other.clone()), Arc::new(other)), call_budget, ("psp-1", ledger_policy()))
     }
 
-    fn start((store, days): (Arc<dyn CancellationStore>, Arc<dyn SettlementStore>), call_budget: Duration, psp_id: &str) -> Self {
+    fn start((store, days, search): Stores, call_budget: Duration, (psp_id, policy): (&str, Policy)) -> Self {
         let runtime = Runtime::new().unwrap();
         let entered = runtime.enter();
         let clock = Arc::new(ManualClock::at(moment(0)));
@@ -104,9 +115,14 @@ impl Api {
         let api = WalletApi {
             psp_id: PspId::parse(psp_id).unwrap(),
             call_budget,
-            tokens: Tokens::parse(&format!("payflow pay {PAY}\nops operator {OPERATOR}\n")).unwrap(),
+            tokens: Tokens::parse(&format!(
+                "payflow pay {PAY}\nops operator {OPERATOR}\nann operator {ANN}\nsupport read {READ}\n"
+            ))
+            .unwrap(),
             ports: Arc::clone(&ports),
             days: Arc::clone(&days),
+            search,
+            policy,
             oldest_open_reversal: TimeDelta::minutes(5),
             requires_standby: true,
             readiness: readiness.clone(),
@@ -156,8 +172,13 @@ impl Api {
 
     /// An operator's command about a reversal.
     pub(crate) fn operate(&self, path: &str, body: &Value) -> Reply {
+        self.operate_as(OPERATOR, path, body)
+    }
+
+    /// The same with this token.
+    pub(crate) fn operate_as(&self, token: &str, path: &str, body: &Value) -> Reply {
         let line = format!("POST /wallet/v1/reversals/{path}");
-        self.ask(&line, Some(&format!("Bearer {OPERATOR}")), body.to_string().as_bytes())
+        self.ask(&line, Some(&format!("Bearer {token}")), body.to_string().as_bytes())
     }
 
     /// The view of a case.

@@ -64,6 +64,8 @@ pub(crate) struct WalletApiSettings {
     pub(crate) tls: Option<Tls>,
     /// How long a reversal may be open; past it, the process is unready.
     pub(crate) oldest_open_reversal: TimeDelta,
+    /// Whether a resolution by hand takes two operators.
+    four_eyes: bool,
 }
 
 impl Settings {
@@ -85,7 +87,7 @@ impl Settings {
         let database = DatabaseSetting::read(&mut section)?;
         root.end(section)?;
         let core = CoreSection::read(&mut root, callback.answer_budget)?;
-        let policy = rules::read(&mut root, &core)?;
+        let policy = rules::read(&mut root, &core, wallet_api.four_eyes)?;
         let mut section = root.table_or_empty("settlement")?;
         let settlement = SettlementSettings::read(&mut section)?;
         root.end(section)?;
@@ -103,7 +105,8 @@ impl WalletApiSettings {
         let tokens = SettingFile::or(section, "tokens_file", "keys/wallet-api-tokens")?.kept_secret(section);
         let tls = Tls::read(section)?;
         let oldest_open_reversal = section.or("oldest_open_reversal", "5m", &ALARM_AGE)?;
-        Ok(Self { listen, tokens, tls, oldest_open_reversal })
+        let four_eyes = section.or("four_eyes", "false", &TRUE_OR_FALSE)?;
+        Ok(Self { listen, tokens, tls, oldest_open_reversal, four_eyes })
     }
 }
 

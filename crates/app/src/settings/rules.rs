@@ -30,12 +30,12 @@ const OTHER_ACQUIRER: Kind<OtherAcquirer> = Kind::new("\"PARAM_ILLEGAL\" or \"ig
     _ => None,
 });
 
-/// Reads the sections; `core` says where the money is, and how long an attempt to give it back may take.
-pub(super) fn read(root: &mut Section, core: &CoreSection) -> Result<Policy, SettingError> {
+/// Reads the sections; `core` says where the money is, and how long an attempt to give it back may take. `four_eyes` is the wallet API's.
+pub(super) fn read(root: &mut Section, core: &CoreSection, four_eyes: bool) -> Result<Policy, SettingError> {
     let funds = if core.funds.is_some() { FundsKind::Http } else { FundsKind::Ledger };
     let lease = TimeDelta::from_std(core.attempt + LEASED_LONGER).unwrap_or(TimeDelta::MAX);
     let payments = if core.payments.is_some() { PaymentsKind::Core } else { PaymentsKind::Recorded };
-    Ok(Policy { period: period(root)?, funds, payments, lease, results: results(root)? })
+    Ok(Policy { period: period(root)?, funds, payments, lease, four_eyes, results: results(root)? })
 }
 
 fn period(root: &mut Section) -> Result<CancellablePeriod, SettingError> {

@@ -29,6 +29,7 @@ mod keys_reload;
 mod killed;
 mod metrics;
 mod mutated_input;
+mod operators;
 mod seed_sample;
 mod settings;
 mod stopping;

@@ -79,6 +79,7 @@ fn a_wrong_value_is_told_with_its_key_and_what_is_right() {
         ("callback.answer_budget", "7501ms", r#"a duration from 1s to 7500ms, such as "6s""#),
         ("callback.freshness", "on", r#""off" or a duration from 1s to 1day, such as "15m""#),
         ("wallet_api.oldest_open_reversal", "never", r#"a duration from 1s to 1day, such as "5m""#),
+        ("wallet_api.four_eyes", "yes", "true or false"),
         ("database.url", "mysql://db/rescind", r#""sqlite://FILE" or "postgres://USER@HOST/NAME""#),
         ("database.url", "sqlite://", r#""sqlite://FILE" or "postgres://USER@HOST/NAME""#),
         ("database.pool_size", "0", "an integer from 1 to 1000"),

@@ -47,7 +47,12 @@ pub enum EventKind {
     /// The cancel is refused.
     Refused(Refusal),
     /// The money has to go back to the user.
-    ReversalOpened(Option<Money>),
+    ReversalOpened {
+        /// How much, where that is known.
+        amount: Option<Money>,
+        /// The operator who has it tried again; `None` where the duty arose by itself.
+        by: Option<String>,
+    },
     /// An attempt to give it back ended.
     ReversalTried {
         /// The attempt's number.
@@ -66,12 +71,21 @@ pub enum EventKind {
     },
     /// The money is back.
     ReversalDone,
+    /// An operator says that they paid it by hand, which another one has to approve.
+    ResolutionRequested {
+        /// What was done.
+        note: String,
+        /// Who did it.
+        by: String,
+    },
     /// An operator paid it by hand.
     ReversalResolved {
         /// What was done.
         note: String,
         /// Who did it.
         by: String,
+        /// Who approved it, where that takes another one.
+        approved_by: Option<String>,
     },
     /// The deployment is served with other settings from now on.
     SettingsAdopted(Adoption),
@@ -101,11 +115,12 @@ impl EventKind {
             Self::ClocksDisagree { .. } => "clocks-disagree",
             Self::Cancelled(_) => "cancelled",
             Self::Refused(_) => "refused",
-            Self::ReversalOpened(_) => "reversal-opened",
+            Self::ReversalOpened { .. } => "reversal-opened",
             Self::ReversalTried { .. } => "reversal-tried",
             Self::RefundedElsewhere(_) => REFUNDED_ELSEWHERE,
             Self::ReversalParked { .. } => "reversal-parked",
             Self::ReversalDone => "reversal-done",
+            Self::ResolutionRequested { .. } => "resolution-requested",
             Self::ReversalResolved { .. } => "reversal-resolved",
             Self::SettingsAdopted(_) => "settings-adopted",
             Self::Settled { .. } => "settled",
@@ -116,8 +131,9 @@ impl EventKind {
     #[must_use]
     pub fn actor(&self) -> Option<&str> {
         match self {
-            Self::ReversalParked { reason: _, by } => by.as_deref(),
-            Self::ReversalResolved { note: _, by } => Some(by),
+            Self::ReversalParked { reason: _, by } | Self::ReversalOpened { amount: _, by } => by.as_deref(),
+            Self::ResolutionRequested { note: _, by } => Some(by),
+            Self::ReversalResolved { note: _, by, approved_by } => Some(approved_by.as_ref().unwrap_or(by)),
             Self::SettingsAdopted(adoption) => Some(&adoption.by),
             Self::ClocksDisagree { .. } => None,
             Self::PaymentRecorded(_)
@@ -130,7 +146,6 @@ impl EventKind {
             | Self::FurtherCancelReceived(_)
             | Self::Cancelled(_)
             | Self::Refused(_)
-            | Self::ReversalOpened(_)
             | Self::ReversalTried { .. }
             | Self::RefundedElsewhere(_)
             | Self::ReversalDone
@@ -142,8 +157,12 @@ impl EventKind {
     #[must_use]
     pub fn details(&self) -> Vec<(&'static str, String)> {
         match self {
-            Self::Succeeded | Self::Failed | Self::CancelReceived | Self::ReversalDone | Self::ReversalOpened(None) => vec![],
-            Self::PaymentRecorded(amount) | Self::ReversalOpened(Some(amount)) => vec![("amount", amount.to_string())],
+            Self::Succeeded | Self::Failed | Self::CancelReceived | Self::ReversalDone => vec![],
+            Self::PaymentRecorded(amount) => vec![("amount", amount.to_string())],
+            Self::ReversalOpened { amount, by } => {
+                let amount = amount.iter().map(|amount| ("amount", amount.to_string()));
+                amount.chain(by.iter().map(|by| ("by", by.clone()))).collect()
+            }
             Self::RefundReserved(id, amount) => vec![("refundRequestId", id.to_string()), ("amount", amount.to_string())],
             Self::RefundSucceeded(id) | Self::RefundFailed(id) => vec![("refundRequestId", id.to_string())],
             Self::FurtherCancelReceived(acquirer_id) => vec![("acquirerId", acquirer_id.to_string())],
@@ -176,7 +195,11 @@ impl EventKind {
                 let by = by.iter().map(|by| ("by", by.clone()));
                 [("reason", reason.clone())].into_iter().chain(by).collect()
             }
-            Self::ReversalResolved { note, by } => vec![("note", note.clone()), ("by", by.clone())],
+            Self::ResolutionRequested { note, by } => vec![("note", note.clone()), ("by", by.clone())],
+            Self::ReversalResolved { note, by, approved_by } => {
+                let approved_by = approved_by.iter().map(|by| ("approvedBy", by.clone()));
+                [("note", note.clone()), ("by", by.clone())].into_iter().chain(approved_by).collect()
+            }
             Self::SettingsAdopted(Adoption { from, to, note, by }) => {
                 vec![("from", from.clone()), ("to", to.clone()), ("note", note.clone()), ("by", by.clone())]
             }

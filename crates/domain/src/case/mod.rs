@@ -5,8 +5,10 @@ mod deferral;
 mod event;
 mod payment;
 mod refund;
+mod resolution;
 mod reversal;
 mod settlement;
+mod state;
 
 use chrono::{DateTime, Utc};
 
@@ -18,12 +20,14 @@ pub use deferral::{Deferral, DeferralState, DeferralStateName, LookupAttempt, Re
 pub use event::{Event, EventKind};
 pub use payment::{CorePayment, Payment, PaymentKind, PaymentStatus, PaymentStatusName};
 pub use refund::{Refund, RefundState, RefundStateName, RefundedElsewhere, RefundedElsewhereName};
+pub use resolution::RequestedResolution;
 pub(crate) use reversal::NOTHING_OF_A_SUCCESS;
 pub use reversal::{
     CLOCKS_APART, Jitter, LONGEST_WAIT, Lease, Reversal, ReversalOutcome, ReversalOutcomeName, ReversalRequest, ReversalState,
     ReversalStateName, Taken, is_over, retry_delay,
 };
 pub use settlement::Settlement;
+pub use state::CaseState;
 
 use crate::{AcquirerId, PaymentRequestId};
 
@@ -45,6 +49,8 @@ pub struct Case {
     pub deferral: Option<Deferral>,
     /// The duty to give money back, if it ever arose.
     pub reversal: Option<Reversal>,
+    /// What an operator wants ended by hand, and another one has not approved yet.
+    pub resolution: Option<RequestedResolution>,
     /// How a day's statement accounts for the payment, once one does.
     pub settlement: Option<Settlement>,
     /// What the wallet was told first of the closed payment, once it was told.
@@ -80,6 +86,7 @@ impl Case {
             receipts: Vec::new(),
             deferral: None,
             reversal: None,
+            resolution: None,
             settlement: None,
             told: None,
             refunded_elsewhere: None,

@@ -284,6 +284,12 @@ impl Reversal {
         matches!(&self.state, ReversalState::Open { lease: Some(lease), .. } if lease.attempt == attempt)
     }
 
+    /// Whether an operator decides.
+    #[must_use]
+    pub fn is_parked(&self) -> bool {
+        matches!(self.state, ReversalState::Parked { .. })
+    }
+
     /// Whether the money is not back: the reversal is open or parked.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {

@@ -48,13 +48,13 @@ pub(super) fn park(case: &Case, (note, by): (&str, &str), at: DateTime<Utc>) -> 
 }
 
 /// Has a parked cancel decided again: at once where all is known here, else by the next lookup or by the refund's result.
-pub(super) fn retry(policy: &Policy, case: &Case, at: DateTime<Utc>) -> Decision {
+pub(super) fn retry(policy: &Policy, case: &Case, by: &str, at: DateTime<Utc>) -> Decision {
     let reply = CommandReply::Done(Disposition::Reopened);
     let Some(parked) = case.deferral.as_ref().filter(|deferral| deferral.is_parked()) else {
         return Decision::unchanged(CommandReply::Conflict("the cancel is not parked"));
     };
     let mut update = CaseUpdate::of(case, at);
-    update.record_event(EventKind::ReversalOpened(None));
+    update.record_event(EventKind::ReversalOpened { amount: None, by: Some(by.to_owned()) });
     // A refund elsewhere is known from a lookup, and only there its result is.
     let is_of_refund_here = case.defer_reason() == Some(DeferReason::RefundRunning) && parked.attempts == 0;
     if !is_of_refund_here {
@@ -67,21 +67,24 @@ pub(super) fn retry(policy: &Policy, case: &Case, at: DateTime<Utc>) -> Decision
     Decision { rule, ..update.finish(reply) }
 }
 
-/// Ends a parked cancel whose money went back by hand: S, to the payment's acquirer or to the one that asked first.
-pub(super) fn resolve(policy: &Policy, case: &Case, (note, by): (&str, &str), at: DateTime<Utc>) -> Decision {
+/// Whether an operator may end the deferred cancel by hand now.
+pub(super) fn ensure_resolvable(case: &Case) -> Result<(), CommandReply> {
     if !case.has_parked_deferral() {
-        return Decision::unchanged(CommandReply::Conflict("the cancel is not parked"));
+        return Err(CommandReply::Conflict("the cancel is not parked"));
     }
     if case.has_running_refund() {
-        return Decision::unchanged(CommandReply::Conflict("a refund has no result yet; report it first"));
+        return Err(CommandReply::Conflict("a refund has no result yet; report it first"));
     }
     if case.is_settled() {
-        return Decision::unchanged(CommandReply::Conflict(
-            "the payment has settled, so its cancel is too late; have it tried again",
-        ));
+        return Err(CommandReply::Conflict("the payment has settled, so its cancel is too late; have it tried again"));
     }
+    Ok(())
+}
+
+/// Ends a parked cancel whose money went back by hand: S, to the payment's acquirer or to the one that asked first.
+pub(super) fn resolve(policy: &Policy, case: &Case, resolved: EventKind, at: DateTime<Utc>) -> Decision {
     let mut update = CaseUpdate::of(case, at);
-    update.record_event(EventKind::ReversalResolved { note: note.to_owned(), by: by.to_owned() });
+    update.record_event(resolved);
     // S is for the payment's acquirer, also where only others asked.
     let of_payment = |receipt: Receipt| match &case.payment {
         Some(payment) => Receipt { acquirer_id: payment.acquirer_id.clone(), ..receipt },

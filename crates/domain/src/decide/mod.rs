@@ -4,6 +4,7 @@ mod cancel;
 mod contradiction;
 mod deferral;
 mod ownership;
+mod resolution;
 mod reversal;
 mod settlement;
 mod timing;
@@ -60,9 +61,10 @@ pub fn decide(policy: &Policy, case: &Case, command: &Command) -> Decision {
         Action::RefundResult(result) => wallet::refund_result(policy, case, result, at),
         Action::LeaseAttempt => reversal::lease_attempt(policy, case, at),
         Action::CompleteAttempt(end) => reversal::complete_attempt(policy, case, end, at),
-        Action::Retry => reversal::retry(policy, case, at),
+        Action::Retry { by } => reversal::retry(policy, case, by, at),
         Action::Park { note, by } => reversal::park(case, (note, by), at),
-        Action::Resolve { note, by } => reversal::resolve(policy, case, (note, by), at),
+        Action::Resolve { note, by } => resolution::resolve(policy, case, (note, by), at),
+        Action::Approve { by } => resolution::approve(policy, case, by, at),
         Action::LeaseLookup => deferral::lease_lookup(policy, case, at),
         Action::DecideDeferred(end) => cancel::decide_looked_up(policy, case, end, at),
         Action::LookUpBy(due_at) => deferral::look_up_by(case, *due_at, at),

@@ -24,7 +24,7 @@ pub(super) fn of_core(policy: &Policy, case: &Case, command: &Command) -> Option
         Action::Result(_) | Action::RefundResult(_) | Action::Cancel(_) => None,
         Action::LeaseAttempt | Action::CompleteAttempt(_) => None,
         Action::LeaseLookup | Action::DecideDeferred(_) | Action::LookUpBy(_) => None,
-        Action::Retry | Action::Park { .. } | Action::Resolve { .. } => None,
+        Action::Retry { .. } | Action::Park { .. } | Action::Resolve { .. } | Action::Approve { .. } => None,
         Action::Settle(_) | Action::Adopt(_) => None,
     }
 }

@@ -61,16 +61,16 @@ pub(super) fn complete_attempt(policy: &Policy, case: &Case, end: &AttemptEnd, a
 }
 
 /// Has a parked reversal tried again.
-pub(super) fn retry(policy: &Policy, case: &Case, at: DateTime<Utc>) -> Decision {
+pub(super) fn retry(policy: &Policy, case: &Case, by: &str, at: DateTime<Utc>) -> Decision {
     if case.defer_reason().is_some() {
-        return deferral::retry(policy, case, at);
+        return deferral::retry(policy, case, by, at);
     }
-    let reversal = match parked(case) {
+    let reversal = match ensure_parked(case) {
         Ok(reversal) => reversal,
         Err(reply) => return Decision::unchanged(reply),
     };
     let mut update = CaseUpdate::of(case, at);
-    update.record_event(EventKind::ReversalOpened(reversal.amount));
+    update.record_event(EventKind::ReversalOpened { amount: reversal.amount, by: Some(by.to_owned()) });
     update.case.reversal = Some(reversal.clone().reopened(at));
     update.finish(CommandReply::Done(Disposition::Reopened))
 }
@@ -95,25 +95,22 @@ pub(super) fn park(case: &Case, (note, by): (&str, &str), at: DateTime<Utc>) -> 
 }
 
 /// Ends a parked reversal that was paid by hand.
-pub(super) fn resolve(policy: &Policy, case: &Case, (note, by): (&str, &str), at: DateTime<Utc>) -> Decision {
-    if case.defer_reason().is_some() {
-        return deferral::resolve(policy, case, (note, by), at);
-    }
-    let reversal = match parked(case) {
+pub(super) fn resolve(case: &Case, resolved: EventKind, at: DateTime<Utc>) -> Decision {
+    let reversal = match ensure_parked(case) {
         Ok(reversal) => reversal,
         Err(reply) => return Decision::unchanged(reply),
     };
     let mut update = CaseUpdate::of(case, at);
-    update.record_event(EventKind::ReversalResolved { note: note.to_owned(), by: by.to_owned() });
+    update.record_event(resolved);
     update.settle_reversal(update.cancelled_with(FinalAnswer::Cancelled));
     update.case.reversal = Some(Reversal { state: ReversalState::Done { at, by_hand: true }, ..reversal.clone() });
     update.finish(CommandReply::Done(Disposition::Resolved))
 }
 
-fn parked(case: &Case) -> Result<&Reversal, CommandReply> {
+pub(super) fn ensure_parked(case: &Case) -> Result<&Reversal, CommandReply> {
     match &case.reversal {
         None => Err(CommandReply::NotFound { fenced: false }),
-        Some(reversal) if matches!(reversal.state, ReversalState::Parked { .. }) => Ok(reversal),
+        Some(reversal) if reversal.is_parked() => Ok(reversal),
         Some(_) => Err(CommandReply::Conflict("the reversal is not parked")),
     }
 }

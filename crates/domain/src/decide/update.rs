@@ -20,7 +20,9 @@ impl CaseUpdate {
         Self { case: case.clone(), at, events: Vec::new(), entries: Vec::new() }
     }
 
+    /// Adds a line to the timeline. A resolution that waits for an approval does not know of it, and is void.
     pub(super) fn record_event(&mut self, kind: EventKind) {
+        self.case.resolution = None;
         self.events.push(Event { at: self.at, kind });
     }
 
@@ -145,7 +147,7 @@ impl CaseUpdate {
             (FundsKind::Ledger, Some(payment)) => {
                 self.entries.push(entry(&payment, EntryKind::returning(payment.kind), self.at));
                 self.case.reversal = Some(Reversal::booked(taken, payment.amount, self.at));
-                self.record_event(EventKind::ReversalOpened(Some(payment.amount)));
+                self.record_event(EventKind::ReversalOpened { amount: Some(payment.amount), by: None });
                 self.record_event(EventKind::ReversalDone);
             }
             (FundsKind::Http, _) => self.open_reversal(taken),
@@ -162,7 +164,7 @@ impl CaseUpdate {
                 Reversal { taken, amount, opened_at: self.at, state: ReversalState::Parked { reason }, ..resolved }
             }
             known => {
-                self.record_event(EventKind::ReversalOpened(amount));
+                self.record_event(EventKind::ReversalOpened { amount, by: None });
                 let reversal = known.unwrap_or_else(|| Reversal::open(taken, amount, self.at));
                 Reversal { taken, amount, ..reversal }.reopened(self.at)
             }

@@ -8,7 +8,7 @@ use domain::{
 
 use crate::fixtures::{
     ACQUIRER, CLOSED, IN_TIME, NOON, PENDING, PROCEED, REVERSED, S, STANDS, Story, U, acquirer, announced, at, cancel_by,
-    closing, f, failure, good, jpy, leased, nothing, paid, park, payment, success,
+    closing, f, failure, good, jpy, leased, nothing, paid, park, payment, retry, success,
 };
 
 const CORE: FundsKind = FundsKind::Http;
@@ -159,7 +159,7 @@ fn f57_nothing_to_do_of_a_success_is_asked_once_more_and_then_parked() {
     assert_eq!(story.closes(2, ReversalOutcome::NothingToDo), U);
     assert!(parked_for(&story).is_some_and(|reason| reason.contains("known to have succeeded")));
     assert_eq!((story.unmoved_by(cancel_by(ACQUIRER)), story.case.inquiry()), (PENDING, Inquiry::InProcess));
-    assert_eq!((story.decides(Action::Retry), story.worker_begins()), (REOPENED, Some(3)));
+    assert_eq!((story.decides(retry()), story.worker_begins()), (REOPENED, Some(3)));
     assert_eq!(story.closes(3, ReversalOutcome::NothingToDo), U);
     assert_eq!(parked_for(&story), None, "after a retry it is asked twice again");
 }
@@ -282,7 +282,7 @@ fn f54_what_a_dead_process_had_leased_can_be_parked_when_its_lease_is_over() {
         U,
         "what comes of the attempt later is an operator's to find"
     );
-    assert_eq!((story.decides(Action::Retry), story.worker_begins()), (REOPENED, Some(2)));
+    assert_eq!((story.decides(retry()), story.worker_begins()), (REOPENED, Some(2)));
     assert_eq!(story.closes(2, ReversalOutcome::Done), S);
 }
 

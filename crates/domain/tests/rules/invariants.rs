@@ -2,8 +2,8 @@
 
 use domain::{
     Action, Answer, AttemptEnd, Cancel, CancelReply, CancellationState, Case, Command, CommandReply, CorePayment, Decision,
-    DeferReason, Disposition, FinalAnswer, FundsKind, LeaseReply, Lookup, LookupEnd, OtherAcquirer, PayResult, PaymentStatus,
-    Policy, Refusal, Reply, ReportedResult, ReversalOutcome, ReversalState, Settlement,
+    DeferReason, Disposition, EventKind, FinalAnswer, FundsKind, LeaseReply, Lookup, LookupEnd, OtherAcquirer, PayResult,
+    PaymentStatus, Policy, Refusal, Reply, ReportedResult, ReversalOutcome, ReversalState, Settlement,
 };
 
 /// [`domain::decide`], or one with a planted bug.
@@ -38,9 +38,10 @@ impl Step<'_> {
             | Action::CompleteAttempt(_)
             | Action::LeaseLookup
             | Action::LookUpBy(_)
-            | Action::Retry
+            | Action::Retry { .. }
             | Action::Park { .. }
             | Action::Resolve { .. }
+            | Action::Approve { .. }
             | Action::Settle(_)
             | Action::Adopt(_) => None,
         }
@@ -268,8 +269,10 @@ fn a_reversal_goes_its_way_only(step: &Step<'_>) {
         (ReversalState::Done { by_hand, .. }, ReversalState::Open { .. }) => {
             assert!(success && step.policy.funds == FundsKind::Http && !by_hand, "nobody is paid by hand and by the core");
         }
-        (ReversalState::Parked { .. }, ReversalState::Open { .. }) => assert_eq!(*step.action(), Action::Retry),
-        (ReversalState::Parked { .. }, ReversalState::Done { .. }) => assert!(matches!(step.action(), Action::Resolve { .. })),
+        (ReversalState::Parked { .. }, ReversalState::Open { .. }) => assert!(matches!(step.action(), Action::Retry { .. })),
+        (ReversalState::Parked { .. }, ReversalState::Done { .. }) => {
+            assert!(matches!(step.action(), Action::Resolve { .. } | Action::Approve { .. }));
+        }
         (ReversalState::Open { .. }, ReversalState::Parked { .. } | ReversalState::Done { .. }) => {
             if let Action::CompleteAttempt(AttemptEnd { attempt, .. }) = step.action() {
                 assert!(before.is_leased_to(*attempt), "only the attempt with the lease ends it");
@@ -311,6 +314,33 @@ fn what_is_accounted_for_stays_on_its_side(step: &Step<'_>) {
     }
 }
 
+/// With four eyes nothing is ended by the name that asked for it, and what was asked for stands only as long as nothing else happens.
+fn a_resolution_takes_as_many_as_the_settings_want(step: &Step<'_>) {
+    let (asked, stands) = (&step.before.resolution, &step.after.resolution);
+    assert!(stands.is_none() || step.after.is_parked(), "only what is parked is resolved");
+    let lines = step.decision.change.iter().flat_map(|change| &change.events).map(|event| &event.kind);
+    let lines: Vec<_> = lines.collect();
+    if let [.., EventKind::ResolutionRequested { note, by }] = &lines[..] {
+        assert!(step.policy.four_eyes && step.before.cancellation == step.after.cancellation);
+        assert_eq!(stands.as_ref().map(|stands| (&stands.note, &stands.by)), Some((note, by)));
+    } else if lines.is_empty() {
+        assert_eq!(asked, stands);
+    } else {
+        assert_eq!(*stands, None, "whoever approves has seen all");
+    }
+    for line in lines {
+        let EventKind::ReversalResolved { note, by, approved_by } = line else { continue };
+        match (step.action(), approved_by) {
+            (Action::Resolve { .. }, None) => assert!(!step.policy.four_eyes),
+            (Action::Approve { by: approver }, Some(approved_by)) => {
+                assert!(approver == approved_by && by != approver, "one name is two eyes");
+                assert_eq!(asked.as_ref().map(|asked| (&asked.note, &asked.by)), Some((note, by)));
+            }
+            (action, _) => panic!("{action:?} resolved it"),
+        }
+    }
+}
+
 /// All of the above.
 pub(crate) fn hold(decide: Decide, step: &Step<'_>) {
     once_is_enough(decide, step);
@@ -320,5 +350,6 @@ pub(crate) fn hold(decide: Decide, step: &Step<'_>) {
     a_refund_fits_what_the_core_left(step);
     a_cancel_is_never_undone(step);
     a_reversal_goes_its_way_only(step);
+    a_resolution_takes_as_many_as_the_settings_want(step);
     what_is_accounted_for_stays_on_its_side(step);
 }

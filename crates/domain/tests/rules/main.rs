@@ -11,6 +11,8 @@ mod doubts;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod four_eyes;
+#[cfg(test)]
 mod invariants;
 #[cfg(test)]
 mod matrix;

@@ -8,7 +8,7 @@ use domain::{
 
 use crate::fixtures::{
     ACQUIRER, CLOSED, IN_TIME, PENDING, REVERSED, S, STANDS, Story, U, announced, at, cancel_by, closing, f, jpy, leased,
-    nothing, paid, success,
+    nothing, paid, retry, success,
 };
 
 const CORE: FundsKind = FundsKind::Http;
@@ -254,7 +254,7 @@ fn no_success_revives_a_parked_reversal() {
 fn an_operator_has_a_parked_reversal_tried_again() {
     let mut story = parked(paid(CORE));
     let events = story.events.len();
-    assert_eq!(story.later(TimeDelta::hours(1)).decides(Action::Retry), REOPENED);
+    assert_eq!(story.later(TimeDelta::hours(1)).decides(retry()), REOPENED);
     assert!(is_open_and_free(&story));
     assert_eq!(story.timeline()[events..], ["reversal-opened"]);
     assert_eq!(story.worker_begins(), Some(2), "due at once");
@@ -295,12 +295,12 @@ fn an_operator_decides_about_parked_reversals_only() {
     let mut booked = paid(FundsKind::Ledger);
     assert_eq!(booked.cancels(), S);
     for story in [being_cancelled(paid(CORE)), done, resolved, booked] {
-        for action in [Action::Retry, resolve()] {
+        for action in [retry(), resolve()] {
             assert!(matches!(story.unmoved_by(action), Reply::Command(CommandReply::Conflict(_))));
         }
     }
     for story in [nothing(CORE), paid(CORE)] {
-        for action in [Action::Retry, resolve()] {
+        for action in [retry(), resolve()] {
             assert_eq!(story.unmoved_by(action), Reply::Command(CommandReply::NotFound { fenced: false }));
         }
     }

@@ -14,7 +14,7 @@ use proptest::sample::select;
 
 use crate::fixtures::{
     ACQUIRER, OTHER_ACQUIRER, Story, acquirer, at, authorization, closing_of, good, jpy, nothing, park, payment, policy,
-    refund_id,
+    refund_id, retry,
 };
 use crate::invariants::{self, Step, has_succeeded};
 
@@ -108,9 +108,10 @@ fn any_action() -> impl Strategy<Value = Action> {
             .prop_map(|(id, result)| Action::RefundResult(RefundResult { id, result, completed_at: at(INSTANTS[2]) })),
         4 => (0..=5_u32, any_outcome(), jitter)
             .prop_map(|(attempt, outcome, jitter)| Action::CompleteAttempt(AttemptEnd { attempt, outcome, jitter })),
-        1 => Just(Action::Retry),
+        1 => Just(retry()),
         1 => Just(park()),
         1 => Just(Action::Resolve { note: "paid by hand".into(), by: "ann".into() }),
+        1 => select(vec!["ann", "bob"]).prop_map(|by| Action::Approve { by: by.to_owned() }),
     ]
 }
 
@@ -129,8 +130,9 @@ fn any_policy() -> impl Strategy<Value = Policy> {
         select(vec![PeriodOver::ProcessFail, PeriodOver::CancelWindowExceed]),
         select(vec![OtherAcquirer::ParamIllegal, OtherAcquirer::Ignore]),
     );
-    (select(vec![FundsKind::Ledger, FundsKind::Http]), results).prop_map(
-        |(funds, (never_received, period_over, other_acquirer))| Policy {
+    (select(vec![FundsKind::Ledger, FundsKind::Http]), any::<bool>(), results).prop_map(
+        |(funds, four_eyes, (never_received, period_over, other_acquirer))| Policy {
+            four_eyes,
             results: Results { never_received, period_over, other_acquirer },
             ..policy(funds)
         },
@@ -248,7 +250,7 @@ proptest! {
             }
         }
         if matches!(story.reversal_state(), Some(ReversalState::Parked { .. })) {
-            let _ = asks(&mut story, INSTANTS[6], &Action::Retry);
+            let _ = asks(&mut story, INSTANTS[6], &retry());
         }
         if let Some(attempt) = story.later(TimeDelta::days(30)).worker_begins() {
             let close = Action::CompleteAttempt(AttemptEnd { attempt, outcome: ReversalOutcome::Done, jitter: Jitter(0) });

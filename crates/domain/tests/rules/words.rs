@@ -11,7 +11,7 @@ use domain::{
 
 use crate::fixtures::{
     ACQUIRER, IN_TIME, NOON, PROCEED, S, STANDS, announced, at, cancel_by, closing, closing_of, day, jpy, leased, nothing, paid,
-    park, payment, refund_ended, refund_id, refund_of, success,
+    park, payment, refund_ended, refund_id, refund_of, retry, success,
 };
 
 const CORE: FundsKind = FundsKind::Http;
@@ -115,9 +115,10 @@ fn only_a_cancel_and_an_announced_payment_open_a_case() {
         Action::LeaseAttempt,
         closing(1, ReversalOutcome::Done),
         Action::LeaseLookup,
-        Action::Retry,
+        retry(),
         park(),
         Action::Resolve { note, by },
+        Action::Approve { by: "someone".to_owned() },
         Action::Settle(closing_of("2026-03-01")),
     ];
     for other in others {
@@ -131,11 +132,11 @@ fn only_a_cancel_and_an_announced_payment_open_a_case() {
 fn a_timeline_says_what_else_is_worth_knowing() {
     let id = || refund_id("r1");
     let unknown = ReversalOutcome::Unknown("a timeout".into());
-    let details: [(EventKind, &[(&str, &str)]); 17] = [
+    let details: [(EventKind, &[(&str, &str)]); 19] = [
         (EventKind::CancelReceived, &[]),
-        (EventKind::ReversalOpened(None), &[]),
+        (EventKind::ReversalOpened { amount: None, by: None }, &[]),
         (EventKind::PaymentRecorded(jpy(5)), &[("amount", "5 JPY")]),
-        (EventKind::ReversalOpened(Some(jpy(5))), &[("amount", "5 JPY")]),
+        (EventKind::ReversalOpened { amount: Some(jpy(5)), by: Some("ann".into()) }, &[("amount", "5 JPY"), ("by", "ann")]),
         (EventKind::RefundReserved(id(), jpy(5)), &[("refundRequestId", "r1"), ("amount", "5 JPY")]),
         (EventKind::RefundSucceeded(id()), &[("refundRequestId", "r1")]),
         (EventKind::RefundFailed(id()), &[("refundRequestId", "r1")]),
@@ -154,7 +155,15 @@ fn a_timeline_says_what_else_is_worth_knowing() {
         ),
         (EventKind::RefundedElsewhere(RefundedElsewhere::All), &[("refunded", "all")]),
         (EventKind::RefundedElsewhere(RefundedElsewhere::Amount(5)), &[("refunded", "amount"), ("value", "5")]),
-        (EventKind::ReversalResolved { note: "by hand".into(), by: "ann".into() }, &[("note", "by hand"), ("by", "ann")]),
+        (EventKind::ResolutionRequested { note: "by hand".into(), by: "ann".into() }, &[("note", "by hand"), ("by", "ann")]),
+        (
+            EventKind::ReversalResolved { note: "by hand".into(), by: "ann".into(), approved_by: None },
+            &[("note", "by hand"), ("by", "ann")],
+        ),
+        (
+            EventKind::ReversalResolved { note: "by hand".into(), by: "ann".into(), approved_by: Some("bob".into()) },
+            &[("note", "by hand"), ("by", "ann"), ("approvedBy", "bob")],
+        ),
     ];
     for (kind, expected) in details {
         let expected: Vec<_> = expected.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();

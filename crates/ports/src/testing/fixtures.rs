@@ -24,7 +24,14 @@ pub fn ledger_policy() -> Policy {
     let closes_next_day_at = NaiveTime::from_hms_opt(0, 30, 0).unwrap_or_default();
     let zone = "Asia/Shanghai".parse().unwrap_or_default();
     let period = CancellablePeriod { closes_next_day_at, zone, grace: TimeDelta::zero() };
-    Policy { period, funds: FundsKind::Ledger, payments: PaymentsKind::Recorded, lease: TimeDelta::seconds(3), results }
+    Policy {
+        period,
+        funds: FundsKind::Ledger,
+        payments: PaymentsKind::Recorded,
+        lease: TimeDelta::seconds(3),
+        four_eyes: false,
+        results,
+    }
 }
 
 /// The default settings, with a wallet core.

@@ -14,8 +14,9 @@ use ports::testing::contracts;
 #[test]
 fn each_suite_has_exactly_these_many_promises() {
     let suites = [
-        ("cases", contracts::cases::SIZE, 42),
+        ("cases", contracts::cases::SIZE, 44),
         ("days", contracts::days::SIZE, 12),
+        ("search", contracts::search::SIZE, 5),
         ("funds", contracts::wallet_core::funds::SIZE, 11),
         ("payments", contracts::wallet_core::payments::SIZE, 9),
         ("signer", contracts::signer::SIZE, 6),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::{PaymentRequestId, Policy};
 use ports::testing::{Damage, MemoryStore, Subject, async_trait, ledger_policy};
-use ports::{CancellationStore, SettlementStore};
+use ports::{CancellationStore, CaseSearch, SettlementStore};
 
 struct InMemory(MemoryStore);
 
@@ -24,6 +24,10 @@ impl Subject for InMemory {
         Arc::new(self.0.under(policy))
     }
 
+    fn open_search(&self, policy: Policy) -> Arc<dyn CaseSearch> {
+        Arc::new(self.0.under(policy))
+    }
+
     async fn damage(&self, id: &PaymentRequestId, how: Damage) {
         match how {
             Damage::Unreadable | Damage::Unwritable => self.0.damage(id),
@@ -33,6 +37,10 @@ impl Subject for InMemory {
 
 mod cases {
     ports::cases_contract!(super::InMemory::empty());
+}
+
+mod search {
+    ports::search_contract!(super::InMemory::empty());
 }
 
 mod days {

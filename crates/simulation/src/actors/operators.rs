@@ -46,7 +46,7 @@ pub(crate) async fn operate(cluster: Arc<Cluster>, mut random: Random) {
 async fn act(cluster: &Arc<Cluster>, id: &PaymentRequestId, random: &mut Random) {
     cluster.touches(id);
     if random.chance(5_000) {
-        let _ = submit(cluster, (id, Action::Retry), random).await;
+        let _ = submit(cluster, (id, Action::Retry { by: "operator-1".to_owned() }), random).await;
     } else {
         resolve(cluster, id, random).await;
     }
@@ -61,6 +61,15 @@ fn stop() -> Action {
     Action::Park { note: "it takes too long".to_owned(), by: "operator-1".to_owned() }
 }
 
+/// Has another operator approve what the first one asked for; now and then the first one tries.
+async fn approve(cluster: &Cluster, id: &PaymentRequestId, random: &mut Random) -> Option<CommandReply> {
+    let by = |name: &str| Action::Approve { by: name.to_owned() };
+    if random.chance(2_000) {
+        let _ = submit(cluster, (id, by("operator-1")), random).await;
+    }
+    submit(cluster, (id, by("operator-2")), random).await
+}
+
 /// Pays by hand and says so, again until it is known whether it was taken note of; whether it could be ended.
 pub(crate) async fn resolve(cluster: &Arc<Cluster>, id: &PaymentRequestId, random: &mut Random) -> bool {
     let mut paid = false;
@@ -68,7 +77,10 @@ pub(crate) async fn resolve(cluster: &Arc<Cluster>, id: &PaymentRequestId, rando
         // What is parked already is not parked again, and what an attempt is at is soon free.
         let _ = submit(cluster, (id, stop()), random).await;
         let action = Action::Resolve { note: "paid by hand".to_owned(), by: "operator-1".to_owned() };
-        match submit(cluster, (id, action), random).await {
+        let reply = submit(cluster, (id, action), random).await;
+        let reply =
+            if reply == Some(CommandReply::Done(Disposition::Requested)) { approve(cluster, id, random).await } else { reply };
+        match reply {
             Some(reply) => {
                 let resolved = reply == CommandReply::Done(Disposition::Resolved);
                 // A call that got no answer may have been recorded after it was looked at.
@@ -106,6 +118,6 @@ async fn is_open(cluster: &Cluster, id: &PaymentRequestId) -> bool {
 
 async fn is_resolved(cluster: &Cluster, id: &PaymentRequestId) -> bool {
     let file = cluster.cases().find(id).await.ok().flatten();
-    let resolved = EventKind::ReversalResolved { note: String::new(), by: String::new() }.name();
+    let resolved = EventKind::ReversalResolved { note: String::new(), by: String::new(), approved_by: None }.name();
     file.is_some_and(|file| file.timeline.iter().any(|line| line.what == resolved) && !file.case.has_parked_deferral())
 }

@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Answer, AttemptEnd, CommandReply, DeferReason, Disposition, FinalAnswer, FundsKind, LeaseReply, NeverReceived, Policy,
-    Refusal, ReversalOutcome,
+    Action, Answer, AttemptEnd, CommandReply, DeferReason, Disposition, FinalAnswer, FundsKind, LeaseReply, NeverReceived,
+    Policy, Refusal, Reply, ReversalOutcome,
 };
 
-use super::page::{CancelStands, CasePage, DutyPage, DutyStands, Elsewhere, WaitPage};
+use super::page::{AskedPage, CancelStands, CasePage, DutyPage, DutyStands, Elsewhere, WaitPage};
 
 /// Every conflict is one here: why it is one is for people.
 const CONFLICT: CommandReply = CommandReply::Conflict("");
@@ -190,7 +190,46 @@ impl CasePage {
         }
     }
 
-    pub(super) fn resolves(&mut self) -> CommandReply {
+    /// One operator ends what is parked, or two do.
+    pub(super) fn resolves(&mut self, policy: &Policy, by: &str) -> CommandReply {
+        if !policy.four_eyes {
+            return self.ends_by_hand();
+        }
+        // What would end it shows whether it can be ended.
+        match self.clone().ends_by_hand() {
+            CommandReply::Done(_) => {
+                self.asked = Some(AskedPage { by: by.to_owned(), surely: true });
+                CommandReply::Done(Disposition::Requested)
+            }
+            refused => refused,
+        }
+    }
+
+    /// The second operator, who must not be the first.
+    pub(super) fn approves(&mut self, by: &str, said: Reply) -> CommandReply {
+        let is_parked = matches!(self.clone().ends_by_hand(), CommandReply::Done(_));
+        match &self.asked {
+            Some(asked) if is_parked && asked.by != by => {
+                let stands = asked.surely || said == Reply::Command(CommandReply::Done(Disposition::Resolved));
+                if stands { self.ends_by_hand() } else { CONFLICT }
+            }
+            Some(_) => CONFLICT,
+            None if is_parked => CONFLICT,
+            None => self.ends_by_hand(),
+        }
+    }
+
+    /// What is not parked any more is not ended, and what happened since may have made it void.
+    pub(super) fn forgets_what_was_asked(&mut self, action: &Action) {
+        let is_parked = matches!(self.clone().ends_by_hand(), CommandReply::Done(_));
+        match (&mut self.asked, action) {
+            (asked, _) if !is_parked => *asked = None,
+            (_, Action::Resolve { .. } | Action::Approve { .. } | Action::Park { .. }) | (None, _) => {}
+            (Some(asked), _) => asked.surely = false,
+        }
+    }
+
+    fn ends_by_hand(&mut self) -> CommandReply {
         match self.parked_wait() {
             None => {}
             Some(Err(conflict)) => return conflict,

@@ -18,8 +18,9 @@ pub(crate) use page::{CasePage, Ended, too_late};
 pub(crate) struct RuleBook(BTreeMap<PaymentRequestId, CasePage>);
 
 impl RuleBook {
-    /// The reply that the rule book gives, which takes its page on.
-    pub(crate) fn replies(&mut self, policy: &Policy, command: &Command) -> Reply {
+    /// The reply that the rule book gives, which takes its page on. `said` is what the store replied: it counts where the book cannot tell
+    /// whether anything stands in the timeline since a resolution was asked for.
+    pub(crate) fn replies(&mut self, policy: &Policy, command: &Command, said: Reply) -> Reply {
         let Command { id, at, action } = command;
         let mut page = self.0.get(id).cloned().unwrap_or_default();
         let reply = match action {
@@ -34,12 +35,14 @@ impl RuleBook {
             Action::DecideDeferred(end) => page.is_looked_up(policy, end, *at).into(),
             // When it is due is not looked at here.
             Action::LookUpBy(_) => CommandReply::Done(Disposition::Stands).into(),
-            Action::Retry => page.retries(policy, *at).into(),
+            Action::Retry { .. } => page.retries(policy, *at).into(),
             Action::Park { .. } => page.parks(*at).into(),
-            Action::Resolve { .. } => page.resolves().into(),
+            Action::Resolve { by, .. } => page.resolves(policy, by).into(),
+            Action::Approve { by } => page.approves(by, said).into(),
             // A day's steps are not single commands here: see `states`.
             Action::Settle(_) | Action::Adopt(_) => CommandReply::Done(Disposition::Stands).into(),
         };
+        page.forgets_what_was_asked(action);
         if page.paid.is_some() || page.cancel.is_some() {
             self.0.insert(id.clone(), page);
         }

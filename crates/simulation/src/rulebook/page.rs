@@ -106,6 +106,16 @@ pub(crate) struct CasePage {
     pub(crate) others: BTreeMap<AcquirerId, DateTime<Utc>>,
     /// How its cancel waits, where it is looked up again or parked.
     pub(crate) wait: Option<WaitPage>,
+    /// Who wants what is parked ended, and whether that surely stands.
+    pub(crate) asked: Option<AskedPage>,
+}
+
+/// What an operator asked for, and another one has not approved.
+#[derive(Debug, Clone)]
+pub(crate) struct AskedPage {
+    pub(crate) by: String,
+    /// Nothing was asked of the case since.
+    pub(crate) surely: bool,
 }
 
 /// How a cancel waits.

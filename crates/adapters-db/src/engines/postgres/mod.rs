@@ -194,7 +194,8 @@ fn write(connection: &mut PgConnection, writes: &Writes<'_>) -> QueryResult<()> 
     write_rows(connection, &sql::UPSERT_DEFERRALS, (&writes.deferrals.written, WriteMode::Insert))?;
     write_rows(connection, &sql::DELETE_DEFERRALS, (&writes.deferrals.gone, KEYS_ONLY))?;
     write_rows(connection, &sql::UPSERT_RECEIPTS, (&writes.receipts.written, WriteMode::Insert))?;
-    write_rows(connection, &sql::DELETE_RECEIPTS, (&writes.receipts.gone, KEYS_ONLY))
+    write_rows(connection, &sql::DELETE_RECEIPTS, (&writes.receipts.gone, KEYS_ONLY))?;
+    write_rows(connection, &sql::UPSERT_RESOLUTIONS, (&writes.resolutions, WriteMode::Insert))
 }
 
 fn write_rows<R: TableRow>(

@@ -7,7 +7,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{SmallInt, Text, Timestamptz};
 use diesel::{QueryResult, RunQueryDsl};
 
-use crate::rows::{CaseRow, DeferralRow, EntryRow, EventRow, ReceiptRow, RefundRow, ReversalRow};
+use crate::rows::{CaseRow, DeferralRow, EntryRow, EventRow, ReceiptRow, RefundRow, ResolutionRow, ReversalRow};
 use crate::sql::{
     Groups, KEYS_ONLY, KeyArrays, PARAMETER, SqlText, TableRow, WriteMode, delete, each_name, insert, update, upsert,
 };
@@ -171,6 +171,8 @@ pub(super) static UPSERT_DEFERRALS: LazyLock<SqlText> =
 pub(super) static DELETE_DEFERRALS: LazyLock<SqlText> = LazyLock::new(deleted::<DeferralRow<'_>>);
 pub(super) static UPSERT_RECEIPTS: LazyLock<SqlText> =
     LazyLock::new(|| SqlText::of(&upsert::<ReceiptRow<'_>>(&whole_rows::<ReceiptRow<'_>>())));
+pub(super) static UPSERT_RESOLUTIONS: LazyLock<SqlText> =
+    LazyLock::new(|| SqlText::of(&upsert::<ResolutionRow<'_>>(&whole_rows::<ResolutionRow<'_>>())));
 pub(super) static DELETE_RECEIPTS: LazyLock<SqlText> = LazyLock::new(deleted::<ReceiptRow<'_>>);
 
 fn inserted<R: TableRow>() -> String {

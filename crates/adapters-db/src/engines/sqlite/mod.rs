@@ -114,7 +114,7 @@ fn lock_and_load(connection: &mut SqliteConnection, keys: &[CaseKey<'_>], openin
 }
 
 fn write(connection: &mut SqliteConnection, writes: &Writes<'_>) -> QueryResult<()> {
-    let Writes { cases, groups, refunds, reversals, deferrals, receipts, events, entries } = writes;
+    let Writes { cases, groups, refunds, reversals, deferrals, receipts, resolutions, events, entries } = writes;
     let (insert, update) = (WriteMode::Insert, WriteMode::Update(Groups::ALL));
     write_rows(connection, sql::update_cases(*groups), (cases, WriteMode::Update(*groups)))?;
     write_rows(connection, &sql::INSERT_REFUNDS, (&refunds.new, insert))?;
@@ -125,6 +125,7 @@ fn write(connection: &mut SqliteConnection, writes: &Writes<'_>) -> QueryResult<
     write_rows(connection, &sql::DELETE_DEFERRALS, (&deferrals.gone, KEYS_ONLY))?;
     write_rows(connection, &sql::UPSERT_RECEIPTS, (&receipts.written, insert))?;
     write_rows(connection, &sql::DELETE_RECEIPTS, (&receipts.gone, KEYS_ONLY))?;
+    write_rows(connection, &sql::UPSERT_RESOLUTIONS, (resolutions, insert))?;
     write_rows(connection, &sql::INSERT_EVENTS, (events, insert))?;
     write_rows(connection, &sql::INSERT_ENTRIES, (entries, insert))
 }

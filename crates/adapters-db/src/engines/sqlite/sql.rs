@@ -2,7 +2,7 @@
 
 use std::sync::{LazyLock, OnceLock};
 
-use crate::rows::{CaseRow, DeferralRow, EntryRow, EventRow, ReceiptRow, RefundRow, ReversalRow};
+use crate::rows::{CaseRow, DeferralRow, EntryRow, EventRow, ReceiptRow, RefundRow, ResolutionRow, ReversalRow};
 use crate::sql::{Groups, KEYS_ONLY, PARAMETER, SqlText, TableRow, WriteMode, delete, each_name, insert, update, upsert};
 
 /// `synchronous = full`, because a commit that a power failure takes back is a lie. The busy timeout is first: switching to WAL
@@ -33,6 +33,7 @@ pub(super) static UPDATE_REVERSALS: LazyLock<SqlText> = LazyLock::new(|| updated
 pub(super) static UPSERT_DEFERRALS: LazyLock<SqlText> = LazyLock::new(upserted::<DeferralRow<'_>>);
 pub(super) static DELETE_DEFERRALS: LazyLock<SqlText> = LazyLock::new(deleted::<DeferralRow<'_>>);
 pub(super) static UPSERT_RECEIPTS: LazyLock<SqlText> = LazyLock::new(upserted::<ReceiptRow<'_>>);
+pub(super) static UPSERT_RESOLUTIONS: LazyLock<SqlText> = LazyLock::new(upserted::<ResolutionRow<'_>>);
 pub(super) static DELETE_RECEIPTS: LazyLock<SqlText> = LazyLock::new(deleted::<ReceiptRow<'_>>);
 pub(super) static INSERT_EVENTS: LazyLock<SqlText> = LazyLock::new(inserted::<EventRow<'_>>);
 pub(super) static INSERT_ENTRIES: LazyLock<SqlText> = LazyLock::new(inserted::<EntryRow<'_>>);

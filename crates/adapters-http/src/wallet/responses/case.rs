@@ -2,19 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use domain::{
-    Answer, Cancellation, Case, Deferral, DeferralState, Inquiry, Money, PaymentStatus, Refund, RefundedElsewhere, Reversal,
-    ReversalState, ReversalStateName, Taken,
+    Answer, CancellablePeriod, Cancellation, Case, Inquiry, Money, PaymentStatus, Refund, RefundedElsewhere, Settlement,
 };
 use ports::{CaseFile, TimelineEntry};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::alipayplus::result_codes::{ResultCode, ResultStatus, of_answer, of_inquiry};
+use super::reversal::ReversalView;
+use super::summary::status;
+use crate::alipayplus::result_codes::{ResultCode, of_answer, of_inquiry};
 use crate::timestamps;
 use crate::wallet::amounts::Amount;
+use crate::wallet::requests::AnnouncedKind;
 use crate::wallet::schemas::{
-    CancellationStateText, Identifier, RefundStateText, RefundedElsewhereText, ResultStatusText, ReversalStateText, TakenText,
+    CancellationStateText, CaseStateText, Day, Identifier, RefundStateText, RefundedElsewhereText, ResultStatusText,
 };
 
 /// A payment request with all that is known of it.
@@ -23,12 +26,41 @@ use crate::wallet::schemas::{
 pub(in crate::wallet) struct CaseView {
     #[schema(value_type = Identifier)]
     payment_request_id: String,
-    /// The payment's status; null where no payment is recorded.
+    /// Where it stands, in one word.
+    #[schema(value_type = CaseStateText)]
+    state: &'static str,
+    /// The payment's status. It and what follows is null where no payment is recorded, but for `acquirerId`.
     #[schema(value_type = Option<ResultStatusText>, required)]
     status: Option<&'static str>,
-    /// Null where no payment is recorded.
     #[schema(required)]
     amount: Option<Amount>,
+    #[schema(value_type = Option<Identifier>, required)]
+    account: Option<String>,
+    /// The payment's acquirer, or that of the first cancel.
+    #[schema(value_type = Option<Identifier>, required)]
+    acquirer_id: Option<String>,
+    #[schema(value_type = Option<AnnouncedKind>, required)]
+    kind: Option<&'static str>,
+    #[schema(format = DateTime, required)]
+    initiated_at: Option<String>,
+    /// The first moment that is too late for a cancel.
+    #[schema(format = DateTime, required)]
+    cancellable_until: Option<String>,
+    /// The wallet's own id of the payment; null where no result named it.
+    #[schema(value_type = Option<Identifier>, required)]
+    payment_id: Option<String>,
+    /// Null where there is no result.
+    #[schema(format = DateTime, required)]
+    completed_at: Option<String>,
+    /// Null where the payment costs nothing; what is cancelled costs nothing.
+    #[schema(required)]
+    fee: Option<Amount>,
+    /// What Alipay+ settles; null where that is `amount`.
+    #[schema(required)]
+    settlement_amount: Option<Amount>,
+    /// How a day's statement accounts for the payment; null where none does yet.
+    #[schema(required)]
+    settlement: Option<AccountedView>,
     /// Null where no cancel came.
     #[schema(required)]
     cancellation: Option<CancellationView>,
@@ -44,6 +76,15 @@ pub(in crate::wallet) struct CaseView {
     events: Vec<EventView>,
 }
 
+/// The day's statement that accounts for a payment.
+#[derive(Serialize, ToSchema)]
+struct AccountedView {
+    #[schema(value_type = Day)]
+    day: String,
+    /// Whether it settles. What was cancelled when the day was closed is left out.
+    included: bool,
+}
+
 /// The cancellation of a payment, and what a repeated cancel is answered.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -57,32 +98,6 @@ struct CancellationView {
     /// When the first cancel came.
     #[schema(format = DateTime)]
     first_received_at: String,
-}
-
-/// The duty to give a payment's money back.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ReversalView {
-    /// The same as `paymentRequestId`.
-    #[schema(value_type = Identifier)]
-    reversal_id: String,
-    #[schema(value_type = TakenText)]
-    taken: &'static str,
-    /// Null where the amount is not known.
-    #[schema(required)]
-    amount: Option<Amount>,
-    #[schema(value_type = ReversalStateText)]
-    state: &'static str,
-    /// How many attempts began; of a deferred cancel that is parked, how many lookups.
-    attempts: u32,
-    #[schema(format = DateTime)]
-    opened_at: String,
-    /// Null for one that is not open.
-    #[schema(format = DateTime, required)]
-    next_attempt_at: Option<String>,
-    /// Open: why the last attempt failed, if it did. Parked: why it is parked.
-    #[schema(required)]
-    last_error: Option<String>,
 }
 
 /// What the wallet core said of refunds that the wallet did not announce.
@@ -129,20 +144,40 @@ struct EventView {
     details: BTreeMap<String, String>,
 }
 
-impl From<CaseFile> for CaseView {
-    fn from(CaseFile { case, timeline }: CaseFile) -> Self {
-        let status = case.payment.as_ref().map(|payment| status(&payment.status).as_str());
-        Self {
+impl CaseView {
+    /// The case under the period of the settings; `None` where nothing is known of it.
+    pub(in crate::wallet) fn of(CaseFile { case, timeline }: CaseFile, period: &CancellablePeriod) -> Option<Self> {
+        let payment = case.payment.as_ref();
+        let (completed_at, fee) = payment.map_or((None, None), |payment| end_of(&payment.status));
+        let initiated_at = payment.map(|payment| payment.initiated_at);
+        Some(Self {
             payment_request_id: case.id.to_string(),
-            status,
-            amount: case.payment.as_ref().map(|payment| payment.amount.into()),
+            state: case.state()?.as_str(),
+            status: payment.map(status),
+            amount: payment.map(|payment| payment.amount.into()),
+            account: payment.map(|payment| payment.account.to_string()),
+            acquirer_id: case.acquirer_id().map(ToString::to_string),
+            kind: payment.map(|payment| payment.kind.as_str()),
+            initiated_at: initiated_at.map(timestamps::format),
+            cancellable_until: initiated_at.map(|at| timestamps::format(period.end(at))),
+            payment_id: payment.and_then(|payment| payment.payment_id.as_ref()).map(ToString::to_string),
+            completed_at: completed_at.map(timestamps::format),
+            fee: fee.map(Amount::from),
+            settlement_amount: payment.and_then(|payment| payment.settlement_amount).map(Amount::from),
+            settlement: case.settlement.map(AccountedView::from),
             cancellation: case.cancellation.as_ref().map(CancellationView::from),
             reversal: ReversalView::of_case(&case),
             refunds: case.refunds.iter().map(RefundView::from).collect(),
             refunded_elsewhere: case.refunded_elsewhere.map(|said| RefundedElsewhereView::of(&case, said)),
             inquiry: case.inquiry().into(),
             events: timeline.into_iter().map(EventView::from).collect(),
-        }
+        })
+    }
+}
+
+impl From<Settlement> for AccountedView {
+    fn from(settlement: Settlement) -> Self {
+        Self { day: settlement.day().to_string(), included: matches!(settlement, Settlement::Settled { .. }) }
     }
 }
 
@@ -155,48 +190,6 @@ impl From<&Cancellation> for CancellationView {
             result_status: status.as_str(),
             result_code,
             first_received_at: timestamps::format(cancellation.first_received_at),
-        }
-    }
-}
-
-impl ReversalView {
-    /// A deferred cancel that is parked is shown as a reversal that is: an operator ends both in the same way.
-    pub(super) fn of_case(case: &Case) -> Option<Self> {
-        let parked = case.deferral.as_ref().filter(|deferral| deferral.is_parked());
-        let of_deferral = parked.map(|deferral| Self::of_parked_deferral(case, deferral));
-        of_deferral.or_else(|| case.reversal.as_ref().map(|reversal| Self::of(case, reversal)))
-    }
-
-    fn of_parked_deferral(case: &Case, deferral: &Deferral) -> Self {
-        Self {
-            reversal_id: case.id.to_string(),
-            taken: Taken::NothingKnown.as_str(),
-            amount: None,
-            state: ReversalStateName::Parked.as_str(),
-            attempts: deferral.attempts,
-            opened_at: timestamps::format(deferral.since),
-            next_attempt_at: None,
-            last_error: last_error(deferral),
-        }
-    }
-
-    fn of(case: &Case, reversal: &Reversal) -> Self {
-        let (next_attempt_at, last_error) = match &reversal.state {
-            ReversalState::Open { next_attempt_at, last_error, .. } => {
-                (Some(timestamps::format(*next_attempt_at)), last_error.clone())
-            }
-            ReversalState::Parked { reason } => (None, Some(reason.clone())),
-            ReversalState::Done { .. } => (None, None),
-        };
-        Self {
-            reversal_id: case.id.to_string(),
-            taken: reversal.taken.as_str(),
-            amount: reversal.amount.map(Amount::from),
-            state: shown_state(&reversal.state),
-            attempts: reversal.attempts,
-            opened_at: timestamps::format(reversal.opened_at),
-            next_attempt_at,
-            last_error,
         }
     }
 }
@@ -228,26 +221,11 @@ impl From<TimelineEntry> for EventView {
     }
 }
 
-fn status(status: &PaymentStatus) -> ResultStatus {
+/// When a payment ended, if it has, and what it costs the wallet.
+fn end_of(status: &PaymentStatus) -> (Option<DateTime<Utc>>, Option<Money>) {
     match status {
-        PaymentStatus::InProgress => ResultStatus::U,
-        PaymentStatus::Succeeded { .. } => ResultStatus::S,
-        PaymentStatus::Failed { .. } => ResultStatus::F,
-    }
-}
-
-/// A resolved reversal is shown as done: the timeline says who resolved it.
-fn shown_state(state: &ReversalState) -> &'static str {
-    match state.name() {
-        ReversalStateName::Done | ReversalStateName::Resolved => ReversalStateName::Done.as_str(),
-        name @ (ReversalStateName::Open | ReversalStateName::Parked) => name.as_str(),
-    }
-}
-
-/// What the last lookup met, or why it is parked.
-pub(super) fn last_error(deferral: &Deferral) -> Option<String> {
-    match &deferral.state {
-        DeferralState::Waiting { last_error, .. } => last_error.clone(),
-        DeferralState::Parked { reason } => Some(reason.clone()),
+        PaymentStatus::Succeeded { completed_at, fee } => (Some(*completed_at), *fee),
+        PaymentStatus::Failed { completed_at } => (Some(*completed_at), None),
+        PaymentStatus::InProgress => (None, None),
     }
 }

@@ -1,13 +1,15 @@
 //! From the domain to the wire: lists of cases, and an account.
 
 use domain::{AccountId, Cancellation, Case};
-use ports::{AccountStatement, PostedEntry};
+use ports::{AccountStatement, PostedEntry, SearchPosition};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::case::{ReversalView, last_error};
+use super::reversal::{ReversalView, last_error};
+use super::summary::PaymentSummary;
 use crate::timestamps;
 use crate::wallet::amounts::{Amount, Sum};
+use crate::wallet::cursor;
 use crate::wallet::schemas::{DeferReasonText, EntryKindText, Identifier};
 
 /// An account in the embedded ledger.
@@ -48,6 +50,18 @@ pub(in crate::wallet) struct ReversalList {
     next: Option<String>,
 }
 
+/// A page of what a search found. It may be short, even empty, and have a next one: a search looks at a bounded number of payments at
+/// a time.
+#[derive(Serialize, ToSchema)]
+pub(in crate::wallet) struct FoundPayments {
+    /// The newest first.
+    payments: Vec<PaymentSummary>,
+    /// What to pass as `after`; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    next: Option<String>,
+}
+
 /// A page of deferred cancels.
 #[derive(Serialize, ToSchema)]
 pub(in crate::wallet) struct DeferredList {
@@ -61,7 +75,7 @@ pub(in crate::wallet) struct DeferredList {
 /// A cancel that cannot be decided yet.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct DeferredCancel {
+pub(in crate::wallet) struct DeferredCancel {
     #[schema(value_type = Identifier)]
     payment_request_id: String,
     /// Alipay+'s id of the acquirer that asked first.
@@ -119,13 +133,22 @@ impl ReversalList {
 impl DeferredList {
     /// From a page of at most `limit` cases.
     pub(in crate::wallet) fn of(cases: &[Case], limit: u32) -> Self {
-        let deferred = |case: &Case| DeferredCancel::of(case, case.cancellation.as_ref()?);
-        Self { deferred: cases.iter().filter_map(deferred).collect(), next: next(cases, limit, |case| case.id.to_string()) }
+        Self {
+            deferred: cases.iter().filter_map(DeferredCancel::of).collect(),
+            next: next(cases, limit, |case| case.id.to_string()),
+        }
+    }
+}
+
+impl FoundPayments {
+    pub(in crate::wallet) fn of(cases: &[Case], next: Option<&SearchPosition>) -> Self {
+        Self { payments: cases.iter().filter_map(PaymentSummary::of).collect(), next: next.map(cursor::of) }
     }
 }
 
 impl DeferredCancel {
-    fn of(case: &Case, cancellation: &Cancellation) -> Option<Self> {
+    pub(in crate::wallet) fn of(case: &Case) -> Option<Self> {
+        let cancellation: &Cancellation = case.cancellation.as_ref()?;
         let reason = cancellation.state.defer_reason()?.as_str();
         Some(Self {
             payment_request_id: case.id.to_string(),

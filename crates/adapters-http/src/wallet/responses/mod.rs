@@ -2,15 +2,22 @@
 
 mod case;
 mod lists;
+mod reversal;
 mod settlement;
+mod summary;
 
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, Responder};
 use domain::Disposition;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(super) use case::CaseView;
-pub(super) use lists::{AccountView, DeferredList, ReversalList};
+pub(super) use lists::{AccountView, DeferredCancel, DeferredList, FoundPayments, ReversalList};
+pub(super) use reversal::ReversalView;
 pub(super) use settlement::SettlementView;
+pub(super) use summary::PaymentSummary;
 
 use super::schemas::DispositionText;
 
@@ -29,5 +36,15 @@ pub(super) struct DispositionBody {
 impl DispositionBody {
     pub(super) fn of(disposition: Disposition, reason: Option<&'static str>) -> Self {
         Self { disposition: disposition.as_str(), reason }
+    }
+}
+
+impl Responder for DispositionBody {
+    type Body = BoxBody;
+
+    /// What is only asked for is accepted, and not done.
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        let is_asked_for = self.disposition == Disposition::Requested.as_str();
+        HttpResponse::build(if is_asked_for { StatusCode::ACCEPTED } else { StatusCode::OK }).json(self)
     }
 }

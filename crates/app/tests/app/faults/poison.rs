@@ -40,7 +40,10 @@ fn poison_beside_others(engine: Engine) {
         for case in &poisoned {
             case.around.core.feels(&case.id, None);
         }
-        assert_eq!(refused.tells(0, |wallet| wallet.does(Action::Retry)).await, CommandReply::Done(Disposition::Reopened));
+        assert_eq!(
+            refused.tells(0, |wallet| wallet.does(Action::Retry { by: "operator".to_owned() })).await,
+            CommandReply::Done(Disposition::Reopened)
+        );
         world.comes_to_rest().await;
         for case in poisoned.iter().chain(&others) {
             assert_eq!(case.is_cancelled(0).await, Answer::Cancelled);
@@ -75,7 +78,7 @@ async fn stays_parked(world: &World) {
     assert!(world.is_parked().await);
     assert_eq!((world.around.core.calls(&world.id), world.moved().await.given_back), (calls, 0));
     // A lost answer to the operator looks the same as somebody else's retry.
-    let reply = world.tells(0, |wallet| wallet.does(Action::Retry)).await;
+    let reply = world.tells(0, |wallet| wallet.does(Action::Retry { by: "operator".to_owned() })).await;
     assert!(matches!(reply, CommandReply::Done(Disposition::Reopened) | CommandReply::Conflict(_)), "{reply:?}");
     world.comes_to_rest().await;
     assert_eq!(world.moved().await.given_back, PAID);

@@ -8,6 +8,7 @@ use domain::{
 
 use crate::fixtures::{
     ACQUIRER, NOON, OTHER_ACQUIRER, acquirer, at, closing, closing_of, good, jpy, park, payment, policy, refund_ended, refund_of,
+    retry,
 };
 
 /// In the period; the lease of the moment before is over; one minute after the period's end, at 00:31 UTC+8; an hour later.
@@ -58,8 +59,11 @@ impl World {
     }
 
     fn actions(&self) -> Vec<Action> {
-        let mut actions = vec![Action::Pay(whole()), success(), failure(), Action::LeaseAttempt, Action::Retry, resolve()];
+        let mut actions = vec![Action::Pay(whole()), success(), failure(), Action::LeaseAttempt, retry(), resolve()];
         actions.push(park());
+        if self.policy.four_eyes {
+            actions.extend(["ann", "bob"].map(|by| Action::Approve { by: by.into() }));
+        }
         actions.extend([Action::Settle(closing_of("2026-03-01")), Action::Settle(closing_of("2026-03-02"))]);
         actions.extend(self.refunds.iter().map(|(id, minor)| refund_of(id, *minor)));
         let mut ids: Vec<_> = self.refunds.iter().map(|(id, _)| *id).collect();
@@ -176,9 +180,10 @@ pub(super) fn in_words(command: &Command) -> String {
         Action::LeaseLookup => "a worker asks for the next lookup".into(),
         Action::DecideDeferred(end) => format!("lookup of a worker {}", lookup_in_words(&end.lookup)),
         Action::LookUpBy(_) => "the next lookup comes sooner".into(),
-        Action::Retry => "retry".into(),
+        Action::Retry { .. } => "retry".into(),
         Action::Park { .. } => "park".into(),
         Action::Resolve { .. } => "resolve".into(),
+        Action::Approve { .. } => "approve".into(),
         Action::Settle(closing) => format!("close {}", closing.day),
         Action::Adopt(_) => "adopt".into(),
     };

@@ -40,9 +40,10 @@ fn cause(step: &Step<'_>) -> &'static str {
         Action::LeaseAttempt | Action::LeaseLookup => "lease",
         Action::DecideDeferred(_) | Action::LookUpBy(_) => "lookup",
         Action::CompleteAttempt(end) => end.outcome.name().as_str(),
-        Action::Retry => "retry",
+        Action::Retry { .. } => "retry",
         Action::Park { .. } => "park",
-        Action::Resolve { .. } => "resolve",
+        // With four eyes it takes a second command, and moves the same.
+        Action::Resolve { .. } | Action::Approve { .. } => "resolve",
         Action::Settle(_) => "day closed",
         Action::Adopt(_) => "other settings",
     }

@@ -28,7 +28,11 @@ fn with(results: Results, world: World) -> World {
     World { policy: Policy { results, ..world.policy }, ..world }
 }
 
-pub(super) const ROWS: [Row; 10] = [
+fn with_four_eyes(world: World) -> World {
+    World { policy: Policy { four_eyes: true, ..world.policy }, ..world }
+}
+
+pub(super) const ROWS: [Row; 12] = [
     Row { name: "ledger", world: World::with_ledger, figures: (3_901, 84_657, 12_244, 0, 0), kinds: &[] },
     Row { name: "core", world: || World::with_core(3, TWO_REFUNDS), figures: (129_012, 4_274_338, 292_426, 0, 0), kinds: &[] },
     Row {
@@ -53,6 +57,13 @@ pub(super) const ROWS: [Row; 10] = [
         name: "ledger, window exceeded",
         world: || with(WINDOW_EXCEEDED, World::with_ledger()),
         figures: (3_901, 84_657, 12_244, 0, 0),
+        kinds: &[],
+    },
+    Row { name: "ledger, four eyes", world: || with_four_eyes(World::with_ledger()), figures: (0, 0, 0, 0, 0), kinds: &[] },
+    Row {
+        name: "core, four eyes",
+        world: || with_four_eyes(World::with_core(2, ONE_REFUND)),
+        figures: (0, 0, 0, 0, 0),
         kinds: &[],
     },
     Row {

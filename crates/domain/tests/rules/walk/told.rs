@@ -110,7 +110,12 @@ fn needs_core(action: &Action, looks_up: bool) -> bool {
         }
         Action::LeaseLookup | Action::LookUpBy(_) => false,
         Action::Pay(_) | Action::Result(_) | Action::Refund(_) | Action::RefundResult(_) | Action::LeaseAttempt => false,
-        Action::Retry | Action::Park { .. } | Action::Resolve { .. } | Action::Settle(_) | Action::Adopt(_) => false,
+        Action::Retry { .. }
+        | Action::Park { .. }
+        | Action::Resolve { .. }
+        | Action::Approve { .. }
+        | Action::Settle(_)
+        | Action::Adopt(_) => false,
     }
 }
 
@@ -138,6 +143,7 @@ impl Told {
                 | Disposition::Stands
                 | Disposition::Refused
                 | Disposition::Reopened
+                | Disposition::Requested
                 | Disposition::Resolved
                 | Disposition::Parked,
             )

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use domain::{AccountId, Answer, CancelReply, CommandReply, Disposition, PaymentRequestId, Policy, Reply, ReportedResult};
 
 use crate::testing::Wallet;
-use crate::{AccountStatement, CancellationStore, Page, ReceivedCommand, SettlementStore};
+use crate::{AccountStatement, CancellationStore, CaseSearch, Page, ReceivedCommand, SettlementStore};
 
 /// An adapter under test: cases that several stores share, as several processes share a database.
 #[async_trait]
@@ -16,6 +16,9 @@ pub trait Subject: Send + Sync {
 
     /// One more connection to the days of the same cases.
     fn open_days(&self, policy: Policy) -> Arc<dyn SettlementStore>;
+
+    /// One more connection that searches the same cases.
+    fn open_search(&self, policy: Policy) -> Arc<dyn CaseSearch>;
 
     /// Damages what is kept of a case, behind the stores' backs.
     async fn damage(&self, id: &PaymentRequestId, how: Damage);

@@ -4,6 +4,7 @@ mod cases;
 mod clock;
 mod days;
 mod files;
+mod search;
 mod store;
 
 pub use clock::ManualClock;

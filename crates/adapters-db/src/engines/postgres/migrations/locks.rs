@@ -47,7 +47,8 @@ struct TableLock {
 fn lock_of(version: &str) -> Option<TableLock> {
     let exclusive = |tables: String| TableLock { tables, mode: "access exclusive", beside: "''" };
     match version {
-        "0001" => None,
+        // Tables of their own, and indexes that are there already.
+        "0001" | "0006" => None,
         "0002" => Some(exclusive("cases, refunds".to_owned())),
         // A trigger is made while others read.
         "0003" => Some(TableLock {
@@ -94,6 +95,18 @@ pub(super) fn holders(connection: &mut PgConnection, version: &str) -> QueryResu
                      and database = (select oid from pg_database where datname = current_database())
              ) order by xact_start limit 3"
         ),
+    )?;
+    Ok(if holders.is_empty() { "processes that come and go".to_owned() } else { holders.join(", ") })
+}
+
+/// Who began a transaction that still goes on, the oldest first.
+pub(super) fn oldest(connection: &mut PgConnection) -> QueryResult<String> {
+    let holders = texts(
+        connection,
+        "select concat('process ', pid, ' (', coalesce(nullif(application_name, ''), backend_type),
+             ', for ' || extract(epoch from clock_timestamp() - xact_start)::bigint || ' s', ')') as value
+         from pg_stat_activity where pid <> pg_backend_pid() and backend_xmin is not null and datname = current_database()
+         order by xact_start limit 3",
     )?;
     Ok(if holders.is_empty() { "processes that come and go".to_owned() } else { holders.join(", ") })
 }

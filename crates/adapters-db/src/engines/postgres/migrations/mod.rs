@@ -1,6 +1,7 @@
 //! Bringing a PostgreSQL schema up to date, beside processes that serve it.
 
 mod copy;
+mod indexes;
 mod locks;
 
 use std::collections::BTreeSet;
@@ -69,13 +70,18 @@ impl Migrator for PostgresMigrator<'_> {
     }
 
     fn was_served(&mut self) -> Result<bool, MigrationError> {
-        Ok(is_true(self.connection, "select exists(select 1 from served_terms) as value")?)
+        let has_terms = is_true(self.connection, "select to_regclass('served_terms') is not null as value")?;
+        Ok(has_terms && is_true(self.connection, "select exists(select 1 from served_terms) as value")?)
     }
 
     fn copy(&mut self, run: &MigrationRun<'_>) -> Result<(), MigrationError> {
         copy::copy_rest(self.connection, run)?;
         copy::analyze(self.connection)?;
         copy::copy_rest(self.connection, run)
+    }
+
+    fn make_indexes(&mut self, run: &MigrationRun<'_>) -> Result<(), MigrationError> {
+        indexes::make_missing(self.connection, run)
     }
 
     /// Tries again and again with a short timeout, because everybody who comes after a waiting lock waits behind it.

@@ -10,12 +10,14 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use std::thread::sleep;
 use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::migrations::{
-    self, Migrated, MigrationError, MigrationRun, Migrator, Pace, SWITCH, is_finishing, version_of, versions_to_serve,
+    self, INDEXES, Migrated, MigrationError, MigrationRun, Migrator, Pace, SWITCH, is_finishing, version_of, versions_to_serve,
 };
+use crate::runner::Runner;
 
 pub(super) const EMBEDDED: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
@@ -70,7 +72,8 @@ impl Migrator for SqliteMigrator<'_> {
     }
 
     fn was_served(&mut self) -> Result<bool, MigrationError> {
-        Ok(number(self.connection, "select count(*) as value from served_terms")? > 0)
+        let has_terms = number(self.connection, "select count(*) as value from sqlite_master where name = 'served_terms'")? > 0;
+        Ok(has_terms && number(self.connection, "select count(*) as value from served_terms")? > 0)
     }
 
     fn copy(&mut self, run: &MigrationRun<'_>) -> Result<(), MigrationError> {
@@ -78,6 +81,18 @@ impl Migrator for SqliteMigrator<'_> {
         copy::copy_all(self.connection, run)?;
         copy::give_buckets(self.connection, copy::NEXT)?;
         self.connection.batch_execute(DURABLE)?;
+        Ok(())
+    }
+
+    /// One after the other, so that those who write get their turn in between.
+    fn make_indexes(&mut self, run: &MigrationRun<'_>) -> Result<(), MigrationError> {
+        for (name, definition) in INDEXES {
+            (run.report)(&format!("making the index {name}"));
+            let begun = Runner::THREADS.instant();
+            let make = format!("create index if not exists {name} on {definition}");
+            self.connection.immediate_transaction(|connection| connection.batch_execute(&make))?;
+            sleep(Runner::THREADS.since(begun).max(STEP));
+        }
         Ok(())
     }
 

@@ -115,7 +115,7 @@ contract! {
         assert_eq!(store.backlog().await, Ok(backlog));
         assert_eq!(store.lease_lookups(moment(3600), 10).await.map(|leased| leased.len()), Ok(1));
 
-        let retried = Wallet { at: moment(60), ..wallet.clone() }.does(Action::Retry);
+        let retried = Wallet { at: moment(60), ..wallet.clone() }.does(Action::Retry { by: "ann".to_owned() });
         assert_eq!(decided(&store, vec![retried]).await, [Reply::Command(CommandReply::Done(Disposition::Reopened))]);
         assert_eq!(case(&store, "parked").await.lookup_due_at(), Some(moment(60)), "due at once");
         let resolve = || wallet.does(Action::Resolve { note: "paid by hand".to_owned(), by: "ann".to_owned() });

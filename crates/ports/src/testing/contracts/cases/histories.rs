@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use domain::{
-    AccountId, Action, AttemptEnd, Command, DayClosing, Jitter, Lookup, LookupAttempt, LookupEnd, PaymentKind, Policy,
+    AccountId, Action, AttemptEnd, CaseState, Command, DayClosing, Jitter, Lookup, LookupAttempt, LookupEnd, PaymentKind, Policy,
     ReportedResult, ReversalOutcome,
 };
 
 use crate::testing::contracts::store::Subject;
 use crate::testing::{MemoryStore, Wallet, core_policy, day, id, ledger_policy, moment};
-use crate::{CancellationStore, Page, ReceivedCommand, ReversalFilter};
+use crate::{CancellationStore, CaseSearch, FoundCases, Page, ReceivedCommand, ReversalFilter, Search, SearchPage};
 
 contract! {
     #[doc(hidden)]
@@ -18,10 +18,12 @@ contract! {
 
     /// A store decides every history as the one in memory does, and reads back what was decided, to the microsecond.
     async fn histories_read_back_as_they_were_decided(subject: &impl Subject) {
-        for (seed, policy) in [(1, ledger_policy()), (2, core_policy())] {
-            let mut dice = Dice(seed);
+        let four_eyes = Policy { four_eyes: true, ..core_policy() };
+        for (seed, policy) in [(1, ledger_policy()), (2, core_policy()), (3, four_eyes)] {
+            let (mut dice, searching) = (Dice(seed), subject.open_search(policy.clone()));
             for history in 0..12 {
-                one_history(subject, &policy, (&mut dice, history)).await;
+                let (memory, prefix) = one_history(subject, &policy, (&mut dice, history)).await;
+                same_searches(&searching, &memory, &prefix).await;
             }
         }
     }
@@ -52,7 +54,8 @@ fn some_action(dice: &mut Dice) -> Action {
         ReversalOutcome::PartlyRefunded(Some(Wallet::yen(400)).filter(|_| dice.below(2) == 0)),
         ReversalOutcome::FullyRefunded,
     ];
-    match dice.below(15) {
+    match dice.below(17) {
+        15..=16 => Action::Approve { by: dice.one_of(&["operator", "another – ¥"]).to_owned() },
         12 => Action::LeaseLookup,
         13 => Action::LookUpBy(moment(0)),
         14 => Action::DecideDeferred(LookupEnd {
@@ -62,7 +65,7 @@ fn some_action(dice: &mut Dice) -> Action {
         8 => Action::LeaseAttempt,
         11 => Action::Park { note: "the core's team looks – ¥".to_owned(), by: "operator".to_owned() },
         9..=10 => Action::Settle(DayClosing { first: day(0), day: day(0) }),
-        0 => Action::Retry,
+        0 => Action::Retry { by: "operator".to_owned() },
         1 => Action::Resolve { note: "by \"hand\" – ¥".to_owned(), by: "operator".to_owned() },
         kind => {
             let outcome = match kind {
@@ -104,10 +107,10 @@ fn renamed(received: ReceivedCommand, prefix: &str) -> ReceivedCommand {
     ReceivedCommand { command: Command { id, ..received.command }, ..received }
 }
 
-async fn one_history(subject: &impl Subject, policy: &Policy, (dice, history): (&mut Dice, u32)) {
+async fn one_history(subject: &impl Subject, policy: &Policy, (dice, history): (&mut Dice, u32)) -> (MemoryStore, String) {
     let memory = MemoryStore::new(policy.clone());
     let store = subject.open(policy.clone());
-    let prefix = format!("{:?}-{history}-", policy.funds);
+    let prefix = format!("{:?}-{}-{history}-", policy.funds, policy.four_eyes);
     for step in 0..25 {
         let size = dice.one_of(&[1, 1, 2, 7]);
         let batch: Vec<_> = (0..size).map(|_| renamed(some_command(dice, step), &prefix)).collect();
@@ -118,6 +121,18 @@ async fn one_history(subject: &impl Subject, policy: &Policy, (dice, history): (
         }
     }
     same_lists(&store, &memory, &prefix).await;
+    (memory, prefix)
+}
+
+async fn same_searches(searching: &Arc<dyn CaseSearch>, memory: &MemoryStore, prefix: &str) {
+    let page = SearchPage { limit: 1000, after: None };
+    for state in CaseState::ALL {
+        let search = Search { state: Some(*state), ..Search::default() };
+        let FoundCases::Page { cases, .. } = searching.search(&search, &page).await.unwrap() else { unreachable!() };
+        let FoundCases::Page { cases: expected, .. } = memory.search(&search, &page).await.unwrap() else { unreachable!() };
+        let of_history: Vec<_> = cases.into_iter().filter(|case| case.id.as_str().starts_with(prefix)).collect();
+        assert_eq!(of_history, expected, "{state}");
+    }
 }
 
 async fn same_lists(store: &Arc<dyn CancellationStore>, memory: &MemoryStore, prefix: &str) {

@@ -2,6 +2,7 @@
 
 pub mod batches;
 pub mod deferrals;
+pub mod four_eyes;
 pub mod histories;
 pub mod identity;
 pub mod leases;
@@ -19,7 +20,7 @@ suite! {
     ///
     /// use domain::{PaymentRequestId, Policy};
     /// use ports::testing::{Damage, MemoryStore, Subject, ledger_policy};
-    /// use ports::{CancellationStore, SettlementStore};
+    /// use ports::{CancellationStore, CaseSearch, SettlementStore};
     ///
     /// /// One empty database, to which stores connect. Here it is the one in memory.
     /// struct OurDatabase(MemoryStore);
@@ -40,6 +41,10 @@ suite! {
     ///         Arc::new(self.0.under(policy))
     ///     }
     ///
+    ///     fn open_search(&self, policy: Policy) -> Arc<dyn CaseSearch> {
+    ///         Arc::new(self.0.under(policy))
+    ///     }
+    ///
     ///     async fn damage(&self, id: &PaymentRequestId, how: Damage) {
     ///         match how {
     ///             Damage::Unreadable | Damage::Unwritable => self.0.damage(id),
@@ -54,6 +59,10 @@ suite! {
     /// mod days {
     ///     ports::days_contract!(super::OurDatabase::empty());
     /// }
+    ///
+    /// mod search {
+    ///     ports::search_contract!(super::OurDatabase::empty());
+    /// }
     /// # // Outside of a test build the tests are left out; the promises themselves are there to be run.
     /// # ports::testing::contracts::run(async {
     /// #     let subject = OurDatabase::empty();
@@ -63,6 +72,7 @@ suite! {
     ($) cases_contract! of
     batches as __cases_batches!,
     deferrals as __cases_deferrals!,
+    four_eyes as __cases_four_eyes!,
     identity as __cases_identity!,
     leases as __cases_leases!,
     lists as __cases_lists!,
