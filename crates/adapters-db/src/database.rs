@@ -1,11 +1,11 @@
 //! A database from its settings: opened, migrated, and checked against the policy that it was last served with.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::Policy;
-use ports::{CancellationStore, SettlementStore};
+use ports::{CancellationStore, EventFeed, SettlementStore};
 
 use crate::adoption::adopt_policy;
 use crate::backup::Backup;
@@ -13,6 +13,7 @@ use crate::deadline::Deadline;
 use crate::deployment::{AdoptionRequest, DeploymentPolicy, DeploymentTable, check_policy};
 use crate::engine::{AnyEngine, Engine, OpenDatabase, SqlConnection};
 use crate::engines::ENGINES;
+use crate::feed::SqlFeed;
 use crate::migrations::{Migrated, MigrationRun};
 use crate::pool::Pools;
 use crate::runner::Runner;
@@ -104,6 +105,21 @@ impl Database {
         self.0.adopt(policy, request)
     }
 
+    /// Says that the database was restored, or moved to another server: what comes next in its feed is another thing than it was, and
+    /// cursors of before are refused. Gives the new generation. No process may serve the database meanwhile.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] as for [`Self::check_migrated`], and where it was never served.
+    pub fn raise_feed_generation(&self) -> Result<u64, DatabaseError> {
+        self.0.raise_feed_generation()
+    }
+
+    /// The feed of the cases' events.
+    #[must_use]
+    pub fn feed(&self) -> Arc<dyn EventFeed> {
+        self.0.feed()
+    }
+
     /// The cases as a store that decides under this policy.
     #[must_use]
     pub fn store(&self, policy: Policy) -> Arc<dyn CancellationStore> {
@@ -136,6 +152,9 @@ fn is_scheme(text: &str) -> bool {
 
 /// How long a step of closing a day, or of adopting a policy, may take: longer than its statements may, together.
 const SETTLED_WITHIN: Duration = Duration::from_secs(90);
+
+/// How many rows of the feed get another place in one commit.
+const SETTLED_AT_ONCE: i64 = 5000;
 
 /// A database with its engine.
 struct Opened<C: SqlConnection> {
@@ -188,6 +207,19 @@ impl<C: SqlConnection> OpenDatabase for Opened<C> {
     fn adopt(&self, policy: &DeploymentPolicy, request: &AdoptionRequest) -> Result<(), DatabaseError> {
         self.ready(&|_| Ok(()))?;
         adopt_policy(&self.store(request.policy.clone(), SETTLED_WITHIN), policy, request)
+    }
+
+    fn raise_feed_generation(&self) -> Result<u64, DatabaseError> {
+        self.ready(&|_| Ok(()))?;
+        let mut connection = self.pools.connect()?;
+        // Readers are told only when every row has its place.
+        while (self.engine.settle_feed)(&mut *connection, SETTLED_AT_ONCE).map_err(DatabaseError::failed)? > 0 {}
+        let raised = connection.raise_feed_generation().map_err(DatabaseError::failed)?;
+        raised.ok_or_else(|| DatabaseError("the database was never served, so that nobody has a cursor of it".to_owned()))
+    }
+
+    fn feed(&self) -> Arc<dyn EventFeed> {
+        Arc::new(SqlFeed { engine: self.engine, readers: self.pools.readers.clone(), oldest: Mutex::new(None) })
     }
 
     fn cases(&self, policy: Policy) -> Arc<dyn CancellationStore> {

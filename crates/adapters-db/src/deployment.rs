@@ -8,7 +8,7 @@ use diesel::expression::SqlLiteral;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::sqlite::SqliteConnection;
 use domain::{Policy, RefundStateName, ReversalStateName};
 
@@ -59,6 +59,12 @@ pub struct Acceptance {
     pub by: String,
 }
 
+#[derive(QueryableByName)]
+struct Generation {
+    #[diesel(sql_type = BigInt)]
+    generation: i64,
+}
+
 /// The recorded policy, and what depends on it.
 pub(crate) trait DeploymentTable {
     fn recorded_policy(&mut self) -> Result<Option<DeploymentPolicy>, DieselError>;
@@ -69,6 +75,10 @@ pub(crate) trait DeploymentTable {
     /// The payments that were initiated since then, and are in progress or succeeded without a cancel: how many, and when the last one
     /// was initiated.
     fn alive_since(&mut self, initiated: i64) -> Result<(i64, Option<i64>), DieselError>;
+    /// Which generation the places of the feed are of.
+    fn feed_generation(&mut self) -> Result<u64, DieselError>;
+    /// Begins the next one; `None` where the database was never served.
+    fn raise_feed_generation(&mut self) -> Result<Option<u64>, DieselError>;
     /// A page of their ids, in order.
     fn alive_ids(&mut self, initiated: i64, after: &str, limit: i64) -> Result<Vec<String>, DieselError>;
 }
@@ -126,6 +136,18 @@ macro_rules! deployment_table {
             fn alive_since(&mut self, initiated: i64) -> Result<(i64, Option<i64>), DieselError> {
                 let alive = cases::table.filter(is_alive()).filter(cases::initiated_at.ge(initiated));
                 alive.select((count_star(), max(cases::initiated_at))).get_result(self)
+            }
+
+            fn feed_generation(&mut self) -> Result<u64, DieselError> {
+                let generation = diesel::sql_query(
+                    "select cast(coalesce((select feed_generation from served_terms), 1) as bigint) as generation",
+                );
+                generation.get_result::<Generation>(self).map(|Generation { generation }| generation.cast_unsigned())
+            }
+
+            fn raise_feed_generation(&mut self) -> Result<Option<u64>, DieselError> {
+                let raised = diesel::sql_query("update served_terms set feed_generation = feed_generation + 1").execute(self)?;
+                if raised == 0 { Ok(None) } else { self.feed_generation().map(Some) }
             }
 
             fn alive_ids(&mut self, initiated: i64, after: &str, limit: i64) -> Result<Vec<String>, DieselError> {

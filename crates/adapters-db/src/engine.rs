@@ -8,7 +8,7 @@ use diesel::QueryResult;
 use diesel::r2d2::R2D2Connection;
 use diesel_migrations::EmbeddedMigrations;
 use domain::Policy;
-use ports::{CancellationStore, SettlementStore};
+use ports::{CancellationStore, EventFeed, FeedPosition, SettlementStore};
 
 use crate::backup::Backup;
 use crate::deployment::{AdoptionRequest, DeploymentPolicy, DeploymentTable};
@@ -20,6 +20,7 @@ use crate::session::{Beginning, SessionFacts, SessionNow};
 use crate::settings::{DatabaseError, DatabaseSettings};
 use crate::tables::{CaseTables, DayTables, DeferralTables};
 use crate::transaction::Transactions;
+use crate::window::FeedLook;
 use crate::writes::Writes;
 
 /// A connection that a store works on. What it does is the same for every engine behind it.
@@ -62,6 +63,12 @@ pub(crate) struct Engine<C: SqlConnection> {
     /// Locks at most `limit` cases of which such a lookup is due by then, the earliest due first. It passes over those that somebody else
     /// has locked.
     pub(crate) lock_lookups: LockLookups<C>,
+    /// What can be told of the feed from a place on: about `limit` rows of timelines, of one state of the database.
+    pub(crate) look_at_feed: LookAtFeed<C>,
+    /// The oldest transaction that may still write something which is told before what others have committed; `None` where none is open.
+    pub(crate) oldest_writer: fn(connection: &mut C) -> QueryResult<Option<u64>>,
+    /// Gives at most so many rows that another server wrote a place that this one has come to, and says how many.
+    pub(crate) settle_feed: fn(connection: &mut C, limit: i64) -> QueryResult<usize>,
     /// Writes what a batch decided.
     pub(crate) write: fn(connection: &mut C, writes: &Writes<'_>) -> QueryResult<()>,
     /// Copies the database to a new file, beside processes that serve it; `None` where the engine's own tools are for that.
@@ -71,6 +78,8 @@ pub(crate) struct Engine<C: SqlConnection> {
 /// Locks cases of which a lookup is wanted by then.
 pub(crate) type LockLookups<C> =
     fn(connection: &mut C, wanted: Lookups, at: DateTime<Utc>, limit: u32) -> QueryResult<Vec<String>>;
+/// Looks at the feed from a place on.
+pub(crate) type LookAtFeed<C> = fn(connection: &mut C, from: Option<&FeedPosition>, limit: u32) -> QueryResult<FeedLook>;
 /// Copies a database to a file that is not there yet.
 pub(crate) type BackUp<C> = fn(connection: &mut C, out: &Path) -> Result<Backup, DatabaseError>;
 
@@ -145,6 +154,10 @@ pub(crate) trait OpenDatabase: Send + Sync {
     fn back_up(&self, out: &Path) -> Result<Backup, DatabaseError>;
 
     fn adopt(&self, policy: &DeploymentPolicy, request: &AdoptionRequest) -> Result<(), DatabaseError>;
+
+    fn raise_feed_generation(&self) -> Result<u64, DatabaseError>;
+
+    fn feed(&self) -> Arc<dyn EventFeed>;
 
     fn cases(&self, policy: Policy) -> Arc<dyn CancellationStore>;
 

@@ -15,6 +15,7 @@ mod deadline;
 mod deployment;
 mod engine;
 mod engines;
+mod feed;
 mod file;
 mod history;
 mod leases;
@@ -31,6 +32,7 @@ mod sql;
 mod store;
 mod tables;
 mod transaction;
+mod window;
 mod writes;
 
 pub use backup::Backup;

@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use chrono::SecondsFormat;
 use clap::{Args, Parser, Subcommand};
 use domain::{Action, ClearingDay, PaymentRequestId};
+use ports::FeedCursor;
 
 use crate::output::{CliError, print_line};
 use crate::reversals::ListedState;
 use crate::settings::{Settings, Sources};
 use crate::wiring::{Acceptance, Backup, Migrated};
-use crate::{demo, explain, health, keys, reversals, serve, settlement, wiring};
+use crate::{demo, events, explain, health, keys, reversals, serve, settlement, wiring};
 
 /// Answers Alipay+'s cancelPayment for a mobile wallet.
 #[derive(Parser)]
@@ -56,6 +57,9 @@ enum Command {
         /// The paymentRequestId
         id: String,
     },
+    /// Reads what happened, in its order
+    #[command(subcommand)]
+    Events(EventsCommand),
     /// Decides about money that is not back
     #[command(subcommand)]
     Reversals(ReversalsCommand),
@@ -153,6 +157,21 @@ fn note(text: &str) -> Result<String, String> {
 }
 
 #[derive(Subcommand)]
+enum EventsCommand {
+    /// Prints events as they come, one a line, until it is stopped
+    Follow {
+        /// Only what comes after this cursor [default: from the beginning]
+        #[arg(long, value_name = "CURSOR", value_parser = FeedCursor::parse)]
+        after: Option<FeedCursor>,
+        /// Prints each as a JSON object, with the members of the wallet API's events
+        #[arg(long)]
+        json: bool,
+    },
+    /// Has cursors of before refused, because the database was restored or moved; no process may serve it meanwhile
+    NewGeneration,
+}
+
+#[derive(Subcommand)]
 enum SettlementCommand {
     /// Closes a day, for good, and writes its statement; a day that is closed is written again, byte for byte
     Export {
@@ -214,6 +233,8 @@ pub(crate) fn run() -> Result<ExitCode, CliError> {
         Command::Config(ConfigCommand::Check) => done(check(&load(vec![])?)),
         Command::Config(ConfigCommand::Adopt(args)) => done(adopt(&load(vec![])?, args)),
         Command::Explain { id } => on_runtime(explain::explain(load(vec![])?, identifier(&id)?)),
+        Command::Events(EventsCommand::Follow { after, json }) => on_runtime(events::follow(load(vec![])?, after, json)),
+        Command::Events(EventsCommand::NewGeneration) => done(events::begin_generation(&load(vec![])?)),
         Command::Settlement(SettlementCommand::Export { day, out }) => on_runtime(settlement::export(load(vec![])?, day, &out)),
         Command::Settlement(SettlementCommand::Check(args)) => on_runtime(settlement::check(load(vec![])?, args)),
         Command::Reversals(command) => run_reversals(load(vec![])?, command),

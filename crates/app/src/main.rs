@@ -3,6 +3,7 @@
 mod cli;
 mod clock;
 mod demo;
+mod events;
 mod explain;
 mod health;
 mod keys;

@@ -97,6 +97,12 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
         Unit::Seconds,
         "For how long the oldest deferred cancel waits for a lookup of its payment; 0 where none waits.",
     ),
+    (
+        "rescind_feed_oldest_writer_seconds",
+        Kind::Gauge,
+        Unit::Seconds,
+        "For how long this process has seen the oldest open writer of the database's server; 0 where none is open.",
+    ),
     ("rescind_reversal_attempts_total", Kind::Counter, Unit::Count, "Attempts to give money back that ended, by outcome."),
     (
         "rescind_contradictions_total",

@@ -17,11 +17,11 @@ use adapters_http::{Callback, Listening, Readiness, WalletApi, result_codes, ser
 use adapters_keys::KeyPair;
 use chrono::TimeDelta;
 use domain::FundsKind;
-use ports::{CancellationStore, Clock};
+use ports::{CancellationStore, Clock, EventFeed};
 use socket2::{Domain, Socket, Type};
 use tokio::task::JoinHandle;
 use tracing::{error, warn};
-use use_cases::{LaneSettings, Lanes, Ports, watch_history};
+use use_cases::{FeedReaders, LaneSettings, Lanes, Ports, watch_history};
 
 use crate::clock::SystemClock;
 use crate::metrics;
@@ -69,6 +69,7 @@ pub(crate) struct Stop {
     /// Ends with the process: what it makes true again is of no use to itself.
     history: JoinHandle<()>,
     ports: Arc<Ports>,
+    feed: Arc<FeedReaders>,
     readiness: Readiness,
 }
 
@@ -108,6 +109,18 @@ pub(crate) fn deployment_store(settings: &Settings) -> Result<Arc<dyn Cancellati
     let database = open(settings)?;
     database.check_deployment(&deployment_policy(settings)).map_err(database_failure)?;
     Ok(database.store(settings.policy.clone()))
+}
+
+/// The feed of the database of the settings.
+pub(crate) fn feed(settings: &Settings) -> Result<Arc<dyn EventFeed>, CliError> {
+    let database = open(settings)?;
+    database.check_migrated().map_err(database_failure)?;
+    Ok(database.feed())
+}
+
+/// Begins a new generation of the feed, and gives its number.
+pub(crate) fn begin_feed_generation(settings: &Settings) -> Result<u64, CliError> {
+    open(settings)?.raise_feed_generation().map_err(database_failure)
 }
 
 /// Has the database served with these settings from now on.
@@ -182,12 +195,14 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
         signer: keys.signer(),
         verifier: keys.verifier(),
     };
+    let feed = Arc::new(FeedReaders::new(database.feed(), Arc::clone(clock)));
     let days = database.settlements(settings.policy.clone());
     let api = WalletApi {
         psp_id: settings.callback.psp_id.clone(),
         call_budget: settings.callback.answer_budget,
         tokens: keys.tokens(),
         ports: Arc::clone(&ports),
+        feed: Arc::clone(&feed),
         days,
         oldest_open_reversal: settings.wallet_api.oldest_open_reversal,
         requires_standby: settings.database.synchronous_standby == SynchronousStandby::Required,
@@ -199,7 +214,7 @@ pub(crate) fn start(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Servi
     let listening = Listening { listener: wallet_listener, tls: certificates.wallet_api };
     let recording = serve_wallet_api(listening, api).map_err(|error| cannot_serve("wallet_api", &error))?;
     let (worker, history) = (Worker::start(&ports), watch_history(&ports));
-    let stop = Stop { handles: [answering.handle(), recording.handle()], worker, history, ports, readiness };
+    let stop = Stop { handles: [answering.handle(), recording.handle()], worker, history, ports, feed, readiness };
     Ok(Service { callback, wallet_api, servers: [answering, recording].map(tokio::spawn), stop, keys })
 }
 
@@ -224,6 +239,8 @@ impl Stop {
     /// Refuses new work, finishes what was accepted, and returns whether all of it was done in time.
     pub(crate) async fn gracefully(self) -> bool {
         self.readiness.stopping();
+        // Who waits for events waits no longer, so that the listener can end.
+        self.feed.stop();
         let [callback, wallet_api] = self.handles;
         callback.stop(true).await;
         let finish = async {

@@ -8,6 +8,7 @@ mod case;
 mod clearing;
 mod command;
 mod decide;
+mod feed;
 mod identifiers;
 mod ledger;
 mod money;
@@ -20,10 +21,10 @@ mod spelling;
 pub(crate) use case::NOTHING_OF_A_SUCCESS;
 pub use case::{
     Answer, CLOCKS_APART, Cancellation, CancellationState, CancellationStateName, Case, CorePayment, DeferReason, Deferral,
-    DeferralState, DeferralStateName, Event, EventKind, FinalAnswer, Inquiry, Jitter, LONGEST_WAIT, Lease, LookupAttempt,
-    Payment, PaymentKind, PaymentStatus, PaymentStatusName, Receipt, Refund, RefundState, RefundStateName, RefundedElsewhere,
-    RefundedElsewhereName, Refusal, RefusalCode, RefusalName, Reversal, ReversalOutcome, ReversalOutcomeName, ReversalRequest,
-    ReversalState, ReversalStateName, Settlement, Taken, Told, is_over, retry_delay, spread,
+    DeferralState, DeferralStateName, Event, EventKind, EventName, FinalAnswer, Inquiry, Jitter, LONGEST_WAIT, Lease,
+    LookupAttempt, Payment, PaymentKind, PaymentStatus, PaymentStatusName, Receipt, Refund, RefundState, RefundStateName,
+    RefundedElsewhere, RefundedElsewhereName, Refusal, RefusalCode, RefusalName, Reversal, ReversalOutcome, ReversalOutcomeName,
+    ReversalRequest, ReversalState, ReversalStateName, Settlement, Taken, Told, is_over, retry_delay, spread,
 };
 pub use clearing::{
     ClearingDay, ClearingDayError, DayClosing, DayStatement, Examination, Excluded, ExclusionReason, Finding, GateState,
@@ -35,6 +36,7 @@ pub use command::{
     ReportedResult, Witness,
 };
 pub use decide::{Change, Decision, decide};
+pub use feed::{CaseFeed, FeedEvent, FeedEventType, FeedTypeRow};
 pub use identifiers::{AccountId, AcquirerId, IdentifierError, PaymentId, PaymentRequestId, PspId, RefundRequestId};
 pub use ledger::{Entry, EntryKind};
 pub use money::{Currency, Money, MoneyError};

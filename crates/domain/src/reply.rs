@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Answer, spelling::spelled};
+use crate::{Answer, EventName, spelling::spelled};
 
 /// The reply to any command; the store hands it through without looking into it.
 #[must_use]
@@ -93,7 +93,7 @@ spelled! {
 pub struct ReplyMismatchError;
 
 /// The reason of [`CommandReply::RefundedElsewhere`], and the name of the event that records the core's word.
-pub const REFUNDED_ELSEWHERE: &str = "refunded-elsewhere";
+pub const REFUNDED_ELSEWHERE: &str = EventName::RefundedElsewhere.as_str();
 
 impl fmt::Display for ReplyMismatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

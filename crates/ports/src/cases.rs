@@ -6,7 +6,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    AccountId, Action, CLOCKS_APART, Case, Command, Currency, Decision, Entry, EventKind, PaymentRequestId, Reply,
+    AccountId, Action, CLOCKS_APART, Case, Command, Currency, Decision, Entry, Event, EventKind, PaymentRequestId, Reply,
     ReplyMismatchError, ReversalRequest, Rule, Witness,
 };
 
@@ -189,6 +189,13 @@ pub struct TimelineEntry {
     pub what: String,
     /// The event's data: [`domain::EventKind::details`].
     pub details: BTreeMap<String, String>,
+}
+
+impl From<&Event> for TimelineEntry {
+    fn from(event: &Event) -> Self {
+        let details = event.kind.details().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { at: event.at, what: event.kind.name().to_owned(), details }
+    }
 }
 
 /// Which part of a list is wanted.

@@ -7,6 +7,7 @@
 mod cases;
 mod clock;
 mod days;
+mod feed;
 mod files;
 mod keys;
 #[cfg(feature = "testing")]
@@ -21,6 +22,7 @@ pub use cases::{
 };
 pub use clock::Clock;
 pub use days::{ClosedDay, DuePosition, SettlementStore, Step, StepOutcome};
+pub use feed::{CursorError, EventFeed, FeedCursor, FeedError, FeedPage, FeedPosition, PublishedEvent, RecordedLines, page_of};
 pub use files::{
     ClearingFile, ClearingFileReader, ClearingFormat, ColumnNames, FINDING_COLUMNS, FileColumn, FileLine, FindingTotals,
     FindingsWriter, LineCounts, ListedLine, ListedTransaction, LocatedFinding, MalformedFileError, STATEMENT_COLUMNS,

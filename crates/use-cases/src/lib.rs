@@ -7,6 +7,7 @@ mod answered;
 mod cancel;
 mod commits;
 mod doubtful_receipts;
+mod feed;
 mod lanes;
 mod operator;
 mod ports;
@@ -20,6 +21,7 @@ mod wallet_commands;
 
 pub use cancel::{CancelAnswer, OverloadedError, cancel};
 pub use commits::NoCommits;
+pub use feed::{FeedReaders, ReadFeedError};
 pub use lanes::{LaneSettings, Lanes, SubmitError};
 pub use operator::operate;
 pub use ports::{Core, Ports};

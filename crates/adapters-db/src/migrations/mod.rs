@@ -20,6 +20,18 @@ pub(crate) type MigrationError = Box<dyn std::error::Error + Send + Sync>;
 /// Switches to the copied tables: every case is copied before it.
 pub(crate) const SWITCH: &str = "0004";
 
+/// Indexes of full tables: the migration that needs it, its name, and what it is on. They are made beside processes that write, before the
+/// migration, which makes those that are missing.
+pub(crate) const INDEXES: [(&str, &str, &str); 1] = [(
+    "0007",
+    "events_for_feed",
+    "events (xid) where more is not null or not (
+        what in ('failed', 'refund-reserved', 'refund-succeeded', 'refund-failed', 'settled', 'settings-adopted')
+        or (what = 'payment-recorded' and number = 1)
+        or (what = 'succeeded' and number = 2)
+    )",
+)];
+
 /// Takes away what the version before needs.
 const FINISHING: [&str; 1] = ["0005"];
 
@@ -83,6 +95,9 @@ pub(crate) trait Migrator {
     /// Copies the cases that are not copied yet.
     fn copy(&mut self, run: &MigrationRun<'_>) -> Result<(), MigrationError>;
 
+    /// Makes the indexes that a migration needs and that are missing, while others write.
+    fn make_indexes(&mut self, version: &str, run: &MigrationRun<'_>) -> Result<(), MigrationError>;
+
     /// Takes one migration; false where another process took it meanwhile.
     fn take(&mut self, migration: &dyn Migration<Self::Backend>, run: &MigrationRun<'_>) -> Result<bool, MigrationError>;
 
@@ -95,15 +110,19 @@ pub(crate) fn migrate<M: Migrator>(migrator: &mut M, run: &MigrationRun<'_>) -> 
     let mut migrated = Migrated::default();
     loop {
         let pending = migrator.pending()?;
-        let Some(next) = pending.first() else { break };
-        let version = version_of(next);
-        if is_finishing(&version) && !run.finish && migrator.was_served()? {
+        // What only takes away waits, and holds up nothing that comes after it.
+        let is_first = pending.first().is_some_and(|first| is_finishing(&version_of(first)));
+        let waits = is_first && !run.finish && migrator.was_served()?;
+        let next = pending.iter().find(|next| !(waits && is_finishing(&version_of(next))));
+        let Some(next) = next else {
             migrated.unfinished = pending.iter().map(version_of).collect();
             break;
-        }
+        };
+        let version = version_of(next);
         if version == SWITCH {
             migrator.copy(run)?;
         }
+        migrator.make_indexes(&version, run)?;
         if migrator.take(next.as_ref(), run)? {
             (run.report)(&format!("applied {version}"));
             migrated.applied.push(version);

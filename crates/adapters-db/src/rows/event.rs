@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use diesel::{Queryable, Selectable};
-use domain::Event;
+use domain::{Event, PaymentRequestId};
 use ports::TimelineEntry;
 use serde::Deserialize;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
@@ -111,6 +111,45 @@ impl<'a> EventRow<'a> {
             more: (!further.is_empty()).then(|| json(&further).into()),
             actor: lines.iter().find_map(|event| event.kind.actor()).map(text),
         })
+    }
+
+    /// A row as it was read.
+    pub(crate) fn read(
+        (bucket, id): (i16, String),
+        (number, at): (i32, i64),
+        (what, details, more): (String, String, Option<String>),
+    ) -> EventRow<'static> {
+        EventRow {
+            bucket,
+            payment_request_id: id.into(),
+            number,
+            at,
+            what: what.into(),
+            details: details.into(),
+            more: more.map(Cow::from),
+            actor: None,
+        }
+    }
+
+    /// Its case, and the number of its first line.
+    pub(crate) fn key(&self) -> (CaseKey<'_>, i32) {
+        (CaseKey { bucket: self.bucket, id: &self.payment_request_id }, self.number)
+    }
+
+    pub(crate) fn case_id(&self) -> Result<PaymentRequestId, InconsistentRowError> {
+        let row = RowRef { table: "events", id: &self.payment_request_id };
+        row.parsed("payment_request_id", PaymentRequestId::parse(row.id))
+    }
+
+    /// What the first line says, its number, and whether there are further ones.
+    pub(crate) fn first_line(&self) -> (&str, i32, bool) {
+        (&self.what, self.number, self.more.is_some())
+    }
+
+    /// What its lines say, as far as they can be read.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let further: Vec<ReadLine> = serde_json::from_str(self.more.as_deref().unwrap_or("[]")).unwrap_or_default();
+        [self.what.clone().into_owned()].into_iter().chain(further.into_iter().map(|ReadLine(what, ..)| what)).collect()
     }
 
     /// The lines in their order.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use ports::testing::contracts::{cases, days};
+use ports::testing::contracts::{cases, days, feed};
 
 use crate::fixtures::engines;
 
 /// How many promises each suite lists.
-const PROMISES: [(&str, usize); 2] = [("cases", cases::SIZE), ("days", days::SIZE)];
+const PROMISES: [(&str, usize); 3] = [("cases", cases::SIZE), ("days", days::SIZE), ("feed", feed::SIZE)];
 
 macro_rules! contracts {
     (() $($engine:ident: $database:expr,)+) => {
@@ -18,6 +18,9 @@ macro_rules! contracts {
             }
             mod days {
                 ports::days_contract!($database);
+            }
+            mod feed {
+                ports::feed_contract!($database);
             }
         })+
 

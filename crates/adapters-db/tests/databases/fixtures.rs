@@ -10,8 +10,9 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use domain::{PaymentRequestId, Policy, Reply, ReportedResult};
+use ports::testing::contracts::feed::FeedSubject;
 use ports::testing::{Damage, Subject, Wallet};
-use ports::{CancellationStore, ReceivedCommand, SettlementStore};
+use ports::{CancellationStore, EventFeed, ReceivedCommand, SettlementStore};
 
 /// A database that tests also look into behind the stores' backs.
 pub(crate) trait TestDatabase: Subject {
@@ -109,6 +110,13 @@ pub(crate) async fn paid(store: &Arc<dyn CancellationStore>, name: &str) -> Wall
     let wallet = Wallet::of(name);
     decided(store, vec![wallet.pays(), wallet.reports(ReportedResult::Succeeded)]).await;
     wallet
+}
+
+/// What an operator does after a restore.
+fn raise_generation(database: &impl TestDatabase) {
+    let database = database.open_database(1);
+    database.check_deployment(&deployment_policy()).unwrap();
+    database.raise_feed_generation().unwrap();
 }
 
 /// What somebody does to a case behind the stores' backs.
@@ -219,6 +227,26 @@ impl Subject for Postgres {
     }
 }
 
+#[async_trait]
+impl FeedSubject for Postgres {
+    fn open_feed(&self) -> Arc<dyn EventFeed> {
+        self.open_database(4).feed()
+    }
+
+    async fn raise_generation(&self) {
+        raise_generation(self);
+    }
+
+    /// Other tests write to the same server.
+    async fn catch_up(&self) {
+        let reached = self.texts("select pg_current_xact_id()::text as value").remove(0);
+        let is_told = format!("select (pg_snapshot_xmin(pg_current_snapshot()) > '{reached}')::text as value");
+        while self.texts(&is_told) != ["true"] {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
 /// A file of SQLite's, removed afterwards.
 pub(crate) struct Sqlite {
     folder: tempfile::TempDir,
@@ -279,4 +307,17 @@ impl Subject for Sqlite {
     async fn damage(&self, id: &PaymentRequestId, how: Damage) {
         damage(self, id, how);
     }
+}
+
+#[async_trait]
+impl FeedSubject for Sqlite {
+    fn open_feed(&self) -> Arc<dyn EventFeed> {
+        self.open_database(4).feed()
+    }
+
+    async fn raise_generation(&self) {
+        raise_generation(self);
+    }
+
+    async fn catch_up(&self) {}
 }

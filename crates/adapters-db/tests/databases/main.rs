@@ -12,6 +12,8 @@ mod clocks;
 mod constraints;
 mod contract;
 mod deployment;
+mod feed;
+mod feed_load;
 mod frozen;
 mod full;
 mod migrations;

@@ -1,9 +1,11 @@
 //! What this process counted, as Prometheus reads it.
 
+use std::time::Duration;
+
 use actix_web::{HttpResponse, get, web};
 use metrics::gauge;
 
-use super::readiness::{Operations, ReadinessReport};
+use super::readiness::{LOOK_WITHIN, Operations, ReadinessReport};
 
 /// Prometheus' text format.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -18,8 +20,16 @@ const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 )]
 #[get("/metrics")]
 pub(crate) async fn metrics_text(operations: web::Data<Operations>) -> HttpResponse {
-    set_gauges(&operations.report().await);
+    // Both ask the database.
+    let (report, oldest_writer) = tokio::join!(operations.report(), oldest_writer(&operations));
+    set_gauges(&report);
+    gauge!("rescind_feed_oldest_writer_seconds").set(oldest_writer.map_or(f64::NAN, |oldest| oldest.as_secs_f64()));
     HttpResponse::Ok().content_type(TEXT_FORMAT).body((operations.metrics)())
+}
+
+/// How long the feed has been waiting for one writer, where the database says so.
+async fn oldest_writer(operations: &Operations) -> Option<Duration> {
+    tokio::time::timeout(LOOK_WITHIN, operations.feed.feed().oldest_writer()).await.ok()?.ok()
 }
 
 /// What could not be looked up is set to NaN: an old number would look like a new one.

@@ -10,14 +10,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{CLOCKS_APART, PaymentRequestId, REQUEST_TIME_APART};
 use ports::{Backlog, UnavailableError, UnavailableKind};
 use serde::Serialize;
-use use_cases::{NoCommits, Ports};
+use use_cases::{FeedReaders, NoCommits, Ports};
 use utoipa::ToSchema;
 
 use crate::timestamps;
 use crate::wallet::Caller;
 
 /// How long the database may take to say what waits; shorter than the usual timeout of a probe.
-const LOOK_WITHIN: Duration = Duration::from_secs(2);
+pub(super) const LOOK_WITHIN: Duration = Duration::from_secs(2);
 /// For how long commits may be asked for without one that succeeds, and a batch may go on.
 const COMMITS_WITHIN: Duration = Duration::from_secs(3);
 
@@ -50,6 +50,7 @@ impl Readiness {
 /// What the operations' endpoints look at.
 pub(crate) struct Operations {
     pub(crate) ports: Arc<Ports>,
+    pub(crate) feed: Arc<FeedReaders>,
     pub(crate) readiness: Readiness,
     /// How long a reversal may be open, and a deferred cancel wait for a lookup.
     pub(crate) oldest_open_reversal: TimeDelta,

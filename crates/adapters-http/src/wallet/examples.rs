@@ -179,8 +179,27 @@ fn lists() -> Vec<BodyExample> {
     vec![
         response("account", "200", "cancelled", account),
         response("deferred", "200", "refund-running", deferred),
+        response("events", "200", "cancelled", events()),
         response("settlement", "200", "closed-day", settlement()),
     ]
+}
+
+/// What a reader of the feed hears of a payment that was cancelled.
+fn events() -> Value {
+    let event = |number: u32, event_type: &str, data: Value| {
+        json!({
+            "cursor": format!("1-3.0.3.{number}."), "at": "2026-03-01T04:00:00Z", "type": event_type, "paymentRequestId": PAYMENT,
+            "data": data,
+        })
+    };
+    json!({
+        "events": [
+            event(1, "cancellation.received", json!({})),
+            event(2, "payment.cancelled", json!({ "rule": "money-taken" })),
+            event(3, "money.returned", json!({ "amount": yen("1000") })),
+        ],
+        "cursor": "1-3.0.3.4294967295.",
+    })
 }
 
 fn settlement() -> Value {

@@ -111,14 +111,19 @@ impl PageQuery {
     }
 
     fn page(self, after_fits: bool) -> Result<Page, ApiError> {
-        let limit = self.limit.map_or(Ok(LIMIT), |limit| limit.parse());
-        let limit = limit.ok().filter(|limit| (1..=HIGHEST_LIMIT).contains(limit));
-        let limit = limit.ok_or_else(|| ApiError::not_acceptable(format!("limit: must be a number of 1 to {HIGHEST_LIMIT}")))?;
+        let limit = limit_of(self.limit)?;
         if !after_fits {
             return Err(ApiError::not_acceptable("after: must be the next of the page before"));
         }
         Ok(Page { limit, after: self.after })
     }
+}
+
+/// The largest number of items that a query asks for.
+pub(super) fn limit_of(limit: Option<String>) -> Result<u32, ApiError> {
+    let limit = limit.map_or(Ok(LIMIT), |limit| limit.parse());
+    let limit = limit.ok().filter(|limit| (1..=HIGHEST_LIMIT).contains(limit));
+    limit.ok_or_else(|| ApiError::not_acceptable(format!("limit: must be a number of 1 to {HIGHEST_LIMIT}")))
 }
 
 /// Which reversals are wanted.

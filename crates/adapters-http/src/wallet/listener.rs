@@ -22,6 +22,7 @@ pub fn serve_wallet_api(listening: Listening, api: WalletApi) -> io::Result<Serv
     let patience = api.call_budget;
     let operations = web::Data::new(Operations {
         ports: Arc::clone(&api.ports),
+        feed: Arc::clone(&api.feed),
         readiness: api.readiness.clone(),
         oldest_open_reversal: api.oldest_open_reversal,
         requires_standby: api.requires_standby,

@@ -7,6 +7,7 @@ mod callers;
 mod commands;
 mod examples;
 mod extractors;
+mod feed;
 mod fields;
 mod listener;
 mod openapi;

@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::examples::Examples;
 use super::problem::ProblemDetails;
-use super::{commands, operator_commands, queries};
+use super::{commands, feed, operator_commands, queries};
 use crate::ops;
 
 /// Serves and describes the handlers: one list, so that none is served without its description.
@@ -32,6 +32,7 @@ macro_rules! routes {
                 (name = "payments", description = "Announce payments, report results, look payments up"),
                 (name = "refunds", description = "Refunds that the wallet makes"),
                 (name = "reversals", description = "Money that has to go back, and cancels that wait"),
+                (name = "events", description = "What happened, in its order"),
                 (name = "accounts", description = "Rescind's own ledger"),
                 (name = "settlement", description = "Closed days"),
                 (name = "operations", description = "For those who run the process; these need no token"),
@@ -56,6 +57,7 @@ routes![
     queries::reversals,
     queries::deferred,
     queries::settlement,
+    feed::events,
     ops::livez,
     ops::readyz,
     ops::metrics_text,

@@ -6,6 +6,7 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
+use ports::FeedError;
 use serde::Serialize;
 use serde_json::json;
 use utoipa::openapi::example::ExampleBuilder;
@@ -28,6 +29,8 @@ pub(super) enum Problem {
     Conflict,
     /// The wallet core keeps the payments.
     PaymentsAreTheCores,
+    /// The cursor is of before the database was restored.
+    StaleCursor,
     /// The body is too long.
     TooLarge,
     /// A member or parameter is missing or has a wrong value.
@@ -63,13 +66,14 @@ pub(super) struct ProblemDetails {
 }
 
 impl Problem {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Malformed,
         Self::Unauthorized,
         Self::Forbidden,
         Self::NotFound,
         Self::Conflict,
         Self::PaymentsAreTheCores,
+        Self::StaleCursor,
         Self::TooLarge,
         Self::NotAcceptable,
         Self::TooManyRequests,
@@ -84,6 +88,7 @@ impl Problem {
             Self::NotFound => "not-found",
             Self::Conflict => "conflict",
             Self::PaymentsAreTheCores => "payments-are-the-cores",
+            Self::StaleCursor => "stale-cursor",
             Self::TooLarge => "too-large",
             Self::NotAcceptable => "not-acceptable",
             Self::TooManyRequests => "too-many-requests",
@@ -98,6 +103,7 @@ impl Problem {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Conflict | Self::PaymentsAreTheCores => StatusCode::CONFLICT,
+            Self::StaleCursor => StatusCode::GONE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotAcceptable => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
@@ -144,6 +150,10 @@ impl ApiError {
     pub(crate) fn payments_are_the_cores() -> Self {
         Problem::PaymentsAreTheCores
             .with("payments.kind is \"core\": the wallet core keeps the payments, and nobody announces them here")
+    }
+
+    pub(crate) fn stale_cursor(detail: impl Into<String>) -> Self {
+        Problem::StaleCursor.with(detail)
     }
 
     /// The body is longer than `limit` bytes.
@@ -210,6 +220,9 @@ pub(super) enum RoleProblem {}
 /// For the API document: the problem of a day that is not closed.
 pub(super) enum OpenDayProblem {}
 
+/// For the API document: the problem of a cursor of before a restore.
+pub(super) enum StaleCursorProblem {}
+
 /// For the API document: the problem of an id that nothing is recorded under.
 pub(super) enum NotFoundProblem {}
 
@@ -264,6 +277,13 @@ impl IntoResponses for OpenDayProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let open = ApiError::conflict("the day is not closed; `rescind settlement export` closes it");
         responses([("The day is not closed", open)])
+    }
+}
+
+impl IntoResponses for StaleCursorProblem {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let stale = ApiError::stale_cursor(FeedError::Foreign { generation: 2 }.to_string());
+        responses([("The database was restored or moved since the cursor was given: read from the beginning", stale)])
     }
 }
 

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use domain::{
-    CancellationStateName, DeferReason, Disposition, EntryKind, ExclusionReason, RefundStateName, RefundedElsewhereName,
-    ReversalStateName, Taken,
+    CancellationStateName, DeferReason, Disposition, EntryKind, ExclusionReason, FeedEventType, RefundStateName,
+    RefundedElsewhereName, ReversalStateName, Taken,
 };
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
@@ -89,6 +89,10 @@ texts! {
         "refund-running: a refund by the wallet has no result. lookup-failed: the payment is not looked up at the wallet core yet, or \
          could not be. contradiction: the wallet core's lookup contradicts what it said before, or cannot be true. clocks-disagree: our \
          clock and the signed Request-Time disagree about the period.",
+    );
+    FeedEventTypeText => "FeedEventType": one_of(
+        FeedEventType::ALL.iter().map(|value| value.as_str()),
+        "What happened. A later version may add types.",
     );
     ExclusionReasonText => "ExclusionReason": one_of(
         ExclusionReason::ALL.iter().map(|value| value.as_str()),

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use domain::{Action, Command, CommandReply, Disposition, PaymentRequestId, PspId, REFUNDED_ELSEWHERE};
 use ports::{ReceivedCommand, SettlementStore, UnavailableError};
 use tracing::{debug, error, info, warn};
-use use_cases::{Ports, SubmitError};
+use use_cases::{FeedReaders, Ports, SubmitError};
 
 use super::callers::{Caller, Role, Tokens};
 use super::problem::ApiError;
@@ -29,6 +29,8 @@ pub struct WalletApi {
     pub tokens: Tokens,
     /// Decides commands and answers questions.
     pub ports: Arc<Ports>,
+    /// The readers of the feed of events.
+    pub feed: Arc<FeedReaders>,
     /// Where closed days are looked up.
     pub days: Arc<dyn SettlementStore>,
     /// How long a reversal may be open; past it, the process is unready.

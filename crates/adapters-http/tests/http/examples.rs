@@ -99,6 +99,7 @@ fn a_cancelled_payment(examples: &Examples) {
     examples.expect("report_payment 200 reversed", &again);
     examples.expect("payment 200 cancelled", &api.get(&format!("/wallet/v1/payments/{PAYMENT}")));
     examples.expect("account 200 cancelled", &api.get("/wallet/v1/accounts/alice"));
+    examples.expect("events 200 cancelled", &api.get("/wallet/v1/events?limit=3"));
     examples.expect("livez 200 ok", &api.ask("GET /livez", None, b""));
     examples.expect("readyz 200 ready", &api.ask("GET /readyz", None, b""));
     examples.expect("readyz 200 detailed", &api.get("/readyz"));

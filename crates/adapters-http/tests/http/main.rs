@@ -6,6 +6,7 @@ mod callback;
 mod commits;
 mod connections;
 mod examples;
+mod feed;
 mod malformed;
 mod openapi;
 mod operators;

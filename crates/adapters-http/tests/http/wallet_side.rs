@@ -9,21 +9,22 @@ use adapters_http::{Listening, Readiness, Tokens, WalletApi, serve_wallet_api};
 use chrono::TimeDelta;
 use domain::{Action, AttemptEnd, Jitter, Policy, PspId, ReversalOutcome};
 use ports::testing::{ManualClock, MemoryStore, Wallet, core_policy, ledger_policy, moment};
-use ports::{CancellationStore, Clock, ReceivedCommand, SettlementStore};
+use ports::{CancellationStore, Clock, EventFeed, ReceivedCommand, SettlementStore};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use use_cases::{LaneSettings, Lanes, Ports};
+use use_cases::{FeedReaders, LaneSettings, Lanes, Ports};
 
 pub(crate) const PAY: &str = "pay-token-0123456789";
 pub(crate) const OPERATOR: &str = "operator-token-0123456789";
 
 /// The stable name of the problem behind each status.
-const PROBLEMS: [(u16, &str); 9] = [
+const PROBLEMS: [(u16, &str); 10] = [
     (400, "malformed"),
     (401, "unauthorized"),
     (403, "forbidden"),
     (404, "not-found"),
     (409, "conflict"),
+    (410, "stale-cursor"),
     (413, "too-large"),
     (422, "not-acceptable"),
     (429, "too-many-requests"),
@@ -34,6 +35,9 @@ const PROBLEMS: [(u16, &str); 9] = [
 pub(crate) struct Api {
     pub(crate) store: Arc<dyn CancellationStore>,
     pub(crate) days: Arc<dyn SettlementStore>,
+    /// What the days are kept in, and the feed where nothing else is said.
+    pub(crate) others: MemoryStore,
+    pub(crate) feed: Arc<FeedReaders>,
     pub(crate) readiness: Readiness,
     pub(crate) ports: Arc<Ports>,
     /// The process's clock.
@@ -84,24 +88,39 @@ impl Api {
     /// The API of the wallet with this id.
     pub(crate) fn under(policy: Policy, psp_id: &str) -> Self {
         let store = MemoryStore::new(policy);
-        Self::start((Arc::new(store.clone()), Arc::new(store)), Duration::from_secs(60), psp_id)
+        let feed = Arc::new(store.clone());
+        Self::start((Arc::new(store.clone()), store, feed), Duration::from_secs(60), psp_id)
     }
 
     pub(crate) fn over(store: Arc<dyn CancellationStore>, call_budget: Duration) -> Self {
-        Self::start((store, Arc::new(MemoryStore::new(ledger_policy()))), call_budget, "psp-1")
+        let others = MemoryStore::new(ledger_policy());
+        Self::start((store, others.clone(), Arc::new(others)), call_budget, "psp-1")
     }
 
-    fn start((store, days): (Arc<dyn CancellationStore>, Arc<dyn SettlementStore>), call_budget: Duration, psp_id: &str) -> Self {
+    pub(crate) fn over_feed(feed: Arc<dyn EventFeed>) -> Self {
+        let store = MemoryStore::new(ledger_policy());
+        Self::start((Arc::new(store.clone()), store, feed), Duration::from_secs(60), "psp-1")
+    }
+
+    /// The days are those of the second store.
+    fn start(
+        (store, others, feed): (Arc<dyn CancellationStore>, MemoryStore, Arc<dyn EventFeed>),
+        call_budget: Duration,
+        psp_id: &str,
+    ) -> Self {
         let runtime = Runtime::new().unwrap();
         let entered = runtime.enter();
         let clock = Arc::new(ManualClock::at(moment(0)));
         let as_port: Arc<dyn Clock> = Arc::clone(&clock) as _;
+        let days: Arc<dyn SettlementStore> = Arc::new(others.clone());
+        let feed = Arc::new(FeedReaders::new(feed, Arc::clone(&as_port)));
         let lanes = Lanes::start(&store, &as_port, LaneSettings { lanes: 2, queue: 64, batch: 16 });
         let ports = Arc::new(Ports::new(lanes, Arc::clone(&store), as_port, None));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let readiness = Readiness::new();
         let api = WalletApi {
+            feed: Arc::clone(&feed),
             psp_id: PspId::parse(psp_id).unwrap(),
             call_budget,
             tokens: Tokens::parse(&format!("payflow pay {PAY}\nops operator {OPERATOR}\n")).unwrap(),
@@ -115,7 +134,7 @@ impl Api {
         let server = serve_wallet_api(Listening { listener, tls: None }, api).unwrap();
         drop(entered);
         runtime.spawn(server);
-        Self { store, days, readiness, ports, clock, address, runtime }
+        Self { store, days, others, feed, readiness, ports, clock, address, runtime }
     }
 
     /// Sends a request as it stands and reads until the server closes.

@@ -22,6 +22,7 @@ mod disk_full;
 mod docs_match_code;
 mod doors;
 mod failover;
+mod feed;
 mod file_away;
 mod flat;
 mod guide;

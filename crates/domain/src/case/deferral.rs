@@ -123,6 +123,13 @@ impl Case {
         self.cancellation.as_ref().and_then(|cancellation| cancellation.state.defer_reason())
     }
 
+    /// Whether there is only the receipt of a cancel: nobody has found out yet whether it can be decided.
+    #[must_use]
+    pub(crate) fn is_only_received(&self) -> bool {
+        let untried = self.deferral.as_ref().is_none_or(|deferral| deferral.attempts == 0);
+        self.defer_reason() == Some(DeferReason::LookupFailed) && untried
+    }
+
     /// Whether a deferred cancel is left to an operator.
     #[must_use]
     pub fn has_parked_deferral(&self) -> bool {

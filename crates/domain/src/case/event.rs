@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use crate::spelling::spelled;
 use crate::{
-    AcquirerId, Adoption, ClearingDay, Money, REFUNDED_ELSEWHERE, RefundRequestId, RefundedElsewhere, Refusal, ReversalOutcome,
-    Rule,
+    AcquirerId, Adoption, ClearingDay, DeferReason, Money, RefundRequestId, RefundedElsewhere, Refusal, ReversalOutcome, Rule,
 };
 
 /// One line of a case's timeline; written in the commit that made it true.
@@ -35,6 +35,9 @@ pub enum EventKind {
     CancelReceived,
     /// A cancel came from one more acquirer, while nobody knew whose payment it is.
     FurtherCancelReceived(AcquirerId),
+    /// The cancel cannot be decided yet; written the first time it is found out. Where the clocks are the reason,
+    /// [`Self::ClocksDisagree`] says so instead.
+    Deferred(DeferReason),
     /// Two clocks disagree about whether it came within the period, so that neither decides yet.
     ClocksDisagree {
         /// When it came by our own clocks.
@@ -86,29 +89,80 @@ pub enum EventKind {
     },
 }
 
+spelled! {
+    /// The name of an [`EventKind`], as timelines keep it.
+    EventName {
+        /// The wallet announced the payment.
+        PaymentRecorded = "payment-recorded",
+        /// The payment succeeded.
+        Succeeded = "succeeded",
+        /// The payment failed.
+        Failed = "failed",
+        /// The wallet announced a refund of its own.
+        RefundReserved = "refund-reserved",
+        /// That refund succeeded.
+        RefundSucceeded = "refund-succeeded",
+        /// That refund failed.
+        RefundFailed = "refund-failed",
+        /// A cancel came.
+        CancelReceived = "cancel-received",
+        /// The cancel cannot be decided yet.
+        Deferred = "deferred",
+        /// Two clocks disagree about whether it came within the period.
+        ClocksDisagree = "clocks-disagree",
+        /// The payment is cancelled.
+        Cancelled = "cancelled",
+        /// The cancel is refused.
+        Refused = "refused",
+        /// The money has to go back to the user.
+        ReversalOpened = "reversal-opened",
+        /// An attempt to give it back ended.
+        ReversalTried = "reversal-tried",
+        /// Refunds that are not recorded here gave money back.
+        RefundedElsewhere = "refunded-elsewhere",
+        /// An operator has to decide.
+        ReversalParked = "reversal-parked",
+        /// The money is back.
+        ReversalDone = "reversal-done",
+        /// An operator paid it by hand.
+        ReversalResolved = "reversal-resolved",
+        /// The deployment is served with other settings.
+        SettingsAdopted = "settings-adopted",
+        /// A day's statement accounts for it.
+        Settled = "settled",
+    }
+}
+
 impl EventKind {
     /// The name it has in the wallet API.
     #[must_use]
     pub fn name(&self) -> &'static str {
+        self.event_name().as_str()
+    }
+
+    /// The same as a value.
+    #[must_use]
+    pub fn event_name(&self) -> EventName {
         match self {
-            Self::PaymentRecorded(_) => "payment-recorded",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::RefundReserved(..) => "refund-reserved",
-            Self::RefundSucceeded(_) => "refund-succeeded",
-            Self::RefundFailed(_) => "refund-failed",
-            Self::CancelReceived | Self::FurtherCancelReceived(_) => "cancel-received",
-            Self::ClocksDisagree { .. } => "clocks-disagree",
-            Self::Cancelled(_) => "cancelled",
-            Self::Refused(_) => "refused",
-            Self::ReversalOpened(_) => "reversal-opened",
-            Self::ReversalTried { .. } => "reversal-tried",
-            Self::RefundedElsewhere(_) => REFUNDED_ELSEWHERE,
-            Self::ReversalParked { .. } => "reversal-parked",
-            Self::ReversalDone => "reversal-done",
-            Self::ReversalResolved { .. } => "reversal-resolved",
-            Self::SettingsAdopted(_) => "settings-adopted",
-            Self::Settled { .. } => "settled",
+            Self::PaymentRecorded(_) => EventName::PaymentRecorded,
+            Self::Succeeded => EventName::Succeeded,
+            Self::Failed => EventName::Failed,
+            Self::RefundReserved(..) => EventName::RefundReserved,
+            Self::RefundSucceeded(_) => EventName::RefundSucceeded,
+            Self::RefundFailed(_) => EventName::RefundFailed,
+            Self::CancelReceived | Self::FurtherCancelReceived(_) => EventName::CancelReceived,
+            Self::Deferred(_) => EventName::Deferred,
+            Self::ClocksDisagree { .. } => EventName::ClocksDisagree,
+            Self::Cancelled(_) => EventName::Cancelled,
+            Self::Refused(_) => EventName::Refused,
+            Self::ReversalOpened(_) => EventName::ReversalOpened,
+            Self::ReversalTried { .. } => EventName::ReversalTried,
+            Self::RefundedElsewhere(_) => EventName::RefundedElsewhere,
+            Self::ReversalParked { .. } => EventName::ReversalParked,
+            Self::ReversalDone => EventName::ReversalDone,
+            Self::ReversalResolved { .. } => EventName::ReversalResolved,
+            Self::SettingsAdopted(_) => EventName::SettingsAdopted,
+            Self::Settled { .. } => EventName::Settled,
         }
     }
 
@@ -128,6 +182,7 @@ impl EventKind {
             | Self::RefundFailed(_)
             | Self::CancelReceived
             | Self::FurtherCancelReceived(_)
+            | Self::Deferred(_)
             | Self::Cancelled(_)
             | Self::Refused(_)
             | Self::ReversalOpened(_)
@@ -147,6 +202,7 @@ impl EventKind {
             Self::RefundReserved(id, amount) => vec![("refundRequestId", id.to_string()), ("amount", amount.to_string())],
             Self::RefundSucceeded(id) | Self::RefundFailed(id) => vec![("refundRequestId", id.to_string())],
             Self::FurtherCancelReceived(acquirer_id) => vec![("acquirerId", acquirer_id.to_string())],
+            Self::Deferred(reason) => vec![("reason", reason.to_string())],
             Self::ClocksDisagree { received_at, requested_at } => {
                 let text = |at: &DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
                 vec![("receivedAt", text(received_at)), ("requestTime", text(requested_at))]

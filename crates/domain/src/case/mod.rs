@@ -15,7 +15,7 @@ pub use cancellation::{
     Told,
 };
 pub use deferral::{Deferral, DeferralState, DeferralStateName, LookupAttempt, Receipt, spread};
-pub use event::{Event, EventKind};
+pub use event::{Event, EventKind, EventName};
 pub use payment::{CorePayment, Payment, PaymentKind, PaymentStatus, PaymentStatusName};
 pub use refund::{Refund, RefundState, RefundStateName, RefundedElsewhere, RefundedElsewhereName};
 pub(crate) use reversal::NOTHING_OF_A_SUCCESS;

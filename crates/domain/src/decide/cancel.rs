@@ -194,7 +194,7 @@ fn conclude(
     looked_up: &LookedUp<'_>,
     timing_of: impl Fn(&Receipt) -> Timing,
 ) -> (Rule, CancelReply) {
-    let contradiction = looked_up.contradiction(&update.case);
+    let (contradiction, is_new) = (looked_up.contradiction(&update.case), update.case.is_only_received());
     if contradiction.is_some() || is_still_contradicted(&update.case, looked_up) {
         // Of refunds the highest word counts, so that none goes on that the core may have made already.
         if let Some(found) = looked_up.found().filter(|_| update.case.payment.is_some()) {
@@ -202,6 +202,9 @@ fn conclude(
         }
         update.move_to(CancellationState::Deferred(DeferReason::Contradiction));
         update.wait_again(looked_up, contradiction);
+        if is_new {
+            update.record_event(EventKind::Deferred(DeferReason::Contradiction));
+        }
         return (Rule::Deferred(DeferReason::Contradiction), CancelReply::Answered(Answer::Pending));
     }
     if let Some(found) = looked_up.found() {
@@ -225,6 +228,9 @@ fn conclude(
         update.assign_to(receipt);
     }
     let reply = apply(rule, policy, looked_up, update);
+    if let (true, Rule::Deferred(reason)) = (is_new && !is_in_doubt, rule) {
+        update.record_event(EventKind::Deferred(reason));
+    }
     (rule, reply)
 }
 

@@ -9,6 +9,8 @@ mod decisions_page;
 #[cfg(test)]
 mod doubts;
 #[cfg(test)]
+mod feed_page;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod invariants;

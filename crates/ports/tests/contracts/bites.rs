@@ -20,6 +20,20 @@ macro_rules! bites {
     };
 }
 
+mod feed {
+    use crate::feed::{Feed, Lie};
+
+    bites! { ports::testing::contracts::feed;
+        a_cancel_is_told_in_the_order_of_its_timeline: Feed::that(Lie::TellsBackwards);
+        what_a_commit_tells_depends_on_the_commits_before_it: Feed::that(Lie::ForgetsWhatCameBefore);
+        f22_the_same_events_come_in_pages_of_any_size: Feed::that(Lie::SkipsBetweenPages);
+        the_cursor_of_any_event_leads_to_the_next_one: Feed::that(Lie::GivesEachEventTheCursorOfThePage);
+        who_is_at_the_end_reads_what_comes_next: Feed::that(Lie::TellsTheLastOneAgain);
+        a_batch_of_many_cases_is_told_whole: Feed::that(Lie::LosesTheEndOfABatch);
+        f86_a_cursor_of_before_a_restore_is_refused: Feed::that(Lie::IgnoresGenerations);
+    }
+}
+
 mod funds {
     use crate::core::{Core, Lie};
 

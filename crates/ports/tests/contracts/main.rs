@@ -4,6 +4,7 @@
 mod bites;
 mod clock;
 mod core;
+mod feed;
 mod memory;
 mod signer;
 mod verifier;
@@ -16,6 +17,7 @@ fn each_suite_has_exactly_these_many_promises() {
     let suites = [
         ("cases", contracts::cases::SIZE, 42),
         ("days", contracts::days::SIZE, 12),
+        ("feed", contracts::feed::SIZE, 7),
         ("funds", contracts::wallet_core::funds::SIZE, 11),
         ("payments", contracts::wallet_core::payments::SIZE, 9),
         ("signer", contracts::signer::SIZE, 6),

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use domain::{PaymentRequestId, Policy};
+use ports::testing::contracts::feed::FeedSubject;
 use ports::testing::{Damage, MemoryStore, Subject, async_trait, ledger_policy};
-use ports::{CancellationStore, SettlementStore};
+use ports::{CancellationStore, EventFeed, SettlementStore};
 
 struct InMemory(MemoryStore);
 
@@ -31,10 +32,27 @@ impl Subject for InMemory {
     }
 }
 
+#[async_trait]
+impl FeedSubject for InMemory {
+    fn open_feed(&self) -> Arc<dyn EventFeed> {
+        Arc::new(self.0.clone())
+    }
+
+    async fn raise_generation(&self) {
+        self.0.raise_generation();
+    }
+
+    async fn catch_up(&self) {}
+}
+
 mod cases {
     ports::cases_contract!(super::InMemory::empty());
 }
 
 mod days {
     ports::days_contract!(super::InMemory::empty());
+}
+
+mod feed {
+    ports::feed_contract!(super::InMemory::empty());
 }

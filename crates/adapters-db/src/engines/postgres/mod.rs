@@ -1,5 +1,6 @@
 //! PostgreSQL: read committed, row locks in the order of ids.
 
+mod feed;
 mod migrations;
 mod session;
 mod sql;
@@ -39,6 +40,9 @@ pub(crate) const POSTGRES: Engine<PgConnection> = Engine {
     lock_and_load,
     lock_due,
     lock_lookups,
+    look_at_feed: feed::look,
+    oldest_writer: feed::oldest_writer,
+    settle_feed: feed::settle,
     write,
     back_up: None,
 };

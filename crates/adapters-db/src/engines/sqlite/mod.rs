@@ -1,6 +1,7 @@
 //! SQLite: one writer, whose transaction begins by taking the only write lock there is.
 
 mod backup;
+mod feed;
 mod migrations;
 mod sql;
 
@@ -41,6 +42,10 @@ pub(crate) const SQLITE: Engine<SqliteConnection> = Engine {
     lock_and_load,
     lock_due,
     lock_lookups,
+    look_at_feed: feed::look,
+    oldest_writer: feed::oldest_writer,
+    // Positions are kept by a copy of the file, and go on from there.
+    settle_feed: |_, _| Ok(0),
     write,
     back_up: Some(backup::back_up),
 };

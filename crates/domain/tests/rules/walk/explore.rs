@@ -8,6 +8,7 @@ use std::rc::Rc;
 use domain::{Case, Change, PaymentRequestId, Reversal};
 
 use super::commands::{Commands, ID, MOMENTS, World, in_words};
+use super::feed::Added;
 use super::graph::Moves;
 use super::holds::hold;
 use super::kinds::{Kind, OF_A_STEP};
@@ -27,6 +28,8 @@ pub(super) struct Edge {
     pub(super) to: usize,
     pub(super) says: Says,
     pub(super) kinds: Vec<Kind>,
+    /// What they add to the timeline and to the ledger.
+    pub(super) adds: Added,
     /// How many commands.
     pub(super) times: u64,
     /// The place of the first of them.
@@ -99,7 +102,10 @@ impl<'a> Walk<'a> {
         if state.moment + 1 < MOMENTS.len() {
             let later = State { case: state.case.clone(), moment: state.moment + 1 };
             let to = self.place_of(later, (from, LATER));
-            self.record(from, Edge { to, says: Says::default(), kinds: vec![], times: 1, command: LATER });
+            self.record(
+                from,
+                Edge { to, says: Says::default(), kinds: vec![], adds: Added::default(), times: 1, command: LATER },
+            );
         } else if is_due_later(&state) {
             self.cut[from] = true;
         }
@@ -120,6 +126,7 @@ impl<'a> Walk<'a> {
         let says = Says::of(&step, self.world.looks_up);
         let kinds = OF_A_STEP.iter().filter(|(_, is)| is(&step)).map(|(kind, _)| *kind).collect();
         self.transitions += 1;
+        let adds = Added::by(&step);
         let begun = after.reversal.as_ref().map_or(0, |reversal| reversal.attempts);
         let to = match decision.change {
             None => from,
@@ -129,7 +136,7 @@ impl<'a> Walk<'a> {
             }
             Some(Change { case, .. }) => self.place_of(State { case, moment: state.moment }, (from, place as u16)),
         };
-        self.record(from, Edge { to, says, kinds, times: 1, command: place as u16 });
+        self.record(from, Edge { to, says, kinds, adds, times: 1, command: place as u16 });
     }
 
     fn place_of(&mut self, state: State, parent: (usize, u16)) -> usize {
@@ -146,7 +153,9 @@ impl<'a> Walk<'a> {
     }
 
     fn record(&mut self, from: usize, edge: Edge) {
-        let same = |known: &&mut Edge| known.to == edge.to && known.kinds == edge.kinds && known.says == edge.says;
+        let same = |known: &&mut Edge| {
+            known.to == edge.to && known.kinds == edge.kinds && known.says == edge.says && known.adds == edge.adds
+        };
         match self.edges[from].iter_mut().find(same) {
             Some(known) => known.times += 1,
             None => self.edges[from].push(edge),

@@ -3,6 +3,7 @@
 mod commands;
 mod ends;
 mod explore;
+mod feed;
 mod graph;
 mod holds;
 mod kinds;

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | [`CancellationStore`](crate::CancellationStore) | [`cases_contract!`](crate::cases_contract) | a [`Subject`](store::Subject) |
 //! | [`SettlementStore`](crate::SettlementStore) | [`days_contract!`](crate::days_contract) | a [`Subject`](store::Subject) |
+//! | [`EventFeed`](crate::EventFeed) | [`feed_contract!`](crate::feed_contract) | a [`FeedSubject`](feed::FeedSubject) |
 //! | [`FundsGateway`](crate::FundsGateway) | [`funds_contract!`](crate::funds_contract) | a [`FundsSubject`](wallet_core::FundsSubject) |
 //! | [`Payments`](crate::Payments) | [`payments_contract!`](crate::payments_contract) | a [`PaymentsSubject`](wallet_core::PaymentsSubject) |
 //! | [`MessageSigner`](crate::MessageSigner) | [`signer_contract!`](crate::signer_contract) | a [`SignerSubject`](signer::SignerSubject) |
@@ -83,6 +84,7 @@ macro_rules! __promise {
 pub mod cases;
 pub mod clock;
 pub mod days;
+pub mod feed;
 pub mod files;
 pub mod signer;
 pub mod store;

@@ -3,6 +3,7 @@
 mod cases;
 mod clock;
 mod days;
+mod feed;
 mod files;
 mod store;
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use domain::{Case, Change, ClearingDay, Command, Entry, PaymentRequestId, Policy, decide};
 
 use super::clock::ManualClock;
-use crate::{CaseFile, Clock, ClosedDay, Decided, Page, TimelineEntry, UnavailableError};
+use crate::{CaseFile, Clock, ClosedDay, Decided, FeedPosition, Page, RecordedLines, TimelineEntry, UnavailableError};
 
 /// The cases and the days in memory. Clones share them, as two processes share a database.
 #[derive(Debug, Clone)]
@@ -24,6 +24,10 @@ pub(super) struct Kept {
     /// The embedded ledger, in the order of booking.
     pub(super) entries: Vec<(PaymentRequestId, Entry)>,
     pub(super) damaged: BTreeSet<PaymentRequestId>,
+    /// What each commit added to a timeline, in the order of the commits.
+    pub(super) recorded: Vec<RecordedLines>,
+    /// How often the generation of the feed was raised.
+    pub(super) raised: u64,
     /// The days that a closing has begun.
     pub(super) days: BTreeMap<ClearingDay, BegunDay>,
 }
@@ -57,6 +61,11 @@ impl MemoryStore {
     /// Damages what is kept of a case, so that nothing can be decided about it any more.
     pub fn damage(&self, id: &PaymentRequestId) {
         self.kept().damaged.insert(id.clone());
+    }
+
+    /// Begins a new generation of the feed, as after a restore.
+    pub fn raise_generation(&self) {
+        self.kept().raised += 1;
     }
 
     /// Locks everything, as a transaction that locks its rows.
@@ -103,11 +112,14 @@ impl Kept {
         let id = case.id.clone();
         let known = self.cases.remove(&id).map(|file| file.timeline);
         let mut timeline = known.unwrap_or_default();
-        timeline.extend(events.into_iter().map(|event| TimelineEntry {
-            at: event.at,
-            what: event.kind.name().to_owned(),
-            details: event.kind.details().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        }));
+        let lines: Vec<_> = events.iter().map(TimelineEntry::from).collect();
+        if !lines.is_empty() {
+            let commit = self.recorded.len() as u64 + 1;
+            let number = i32::try_from(timeline.len()).unwrap_or(i32::MAX).saturating_add(1);
+            let position = FeedPosition { number, ..FeedPosition::before(commit) };
+            self.recorded.push(RecordedLines { position, payment_request_id: id.clone(), lines: lines.clone() });
+        }
+        timeline.extend(lines);
         self.entries.extend(entries.into_iter().map(|entry| (id.clone(), entry)));
         self.cases.insert(id, CaseFile { case, timeline });
     }

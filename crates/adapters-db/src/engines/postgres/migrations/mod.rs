@@ -1,6 +1,7 @@
 //! Bringing a PostgreSQL schema up to date, beside processes that serve it.
 
 mod copy;
+mod indexes;
 mod locks;
 
 use std::collections::BTreeSet;
@@ -76,6 +77,10 @@ impl Migrator for PostgresMigrator<'_> {
         copy::copy_rest(self.connection, run)?;
         copy::analyze(self.connection)?;
         copy::copy_rest(self.connection, run)
+    }
+
+    fn make_indexes(&mut self, version: &str, run: &MigrationRun<'_>) -> Result<(), MigrationError> {
+        indexes::make_missing(self.connection, version, run)
     }
 
     /// Tries again and again with a short timeout, because everybody who comes after a waiting lock waits behind it.

@@ -125,9 +125,9 @@ contract! {
         assert_eq!(decided(&store, vec![wallet.is_cancelled_by("acquirer-1", Lookup::NotYet)]).await, [CANCELLED]);
         assert_eq!(lists(&store).await, (vec!["waits".to_owned()], vec![]));
         let timeline = events(&store, &wallet.id).await;
-        let core_spoke = ["cancel-received", "reversal-parked", "payment-recorded", "succeeded"];
-        assert_eq!(timeline[..4], core_spoke, "what the core says is recorded, and decides nothing");
-        assert_eq!(timeline[4..], ["reversal-opened", "reversal-parked", "reversal-resolved", "cancelled"]);
+        let core_spoke = ["cancel-received", "deferred", "reversal-parked", "payment-recorded", "succeeded"];
+        assert_eq!(timeline[..5], core_spoke, "what the core says is recorded, and decides nothing");
+        assert_eq!(timeline[5..], ["reversal-opened", "reversal-parked", "reversal-resolved", "cancelled"]);
     }
 }
 

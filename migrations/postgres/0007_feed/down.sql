@@ -1,0 +1,1 @@
+drop index events_for_feed;
