@@ -70,6 +70,18 @@ pub enum InquiryReply {
     CancelledUnseen,
 }
 
+impl InquiryReply {
+    /// Whether it comes to the answer that the payment is closed, which is one for ever.
+    #[must_use]
+    pub fn says_closed(&self) -> bool {
+        match self {
+            Self::Answered(rule) => rule.inquiry() == Inquiry::Closed,
+            Self::CancelledUnseen => true,
+            Self::LookUp => false,
+        }
+    }
+}
+
 /// The rule that answers an inquiry, with what it speaks of. The order is the precedence: the first rule that applies answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InquiryRule {

@@ -156,7 +156,7 @@ async fn find_after_cancel(ports: &Ports, id: &PaymentRequestId, found: Box<Core
     match ports.lanes.submit_patiently::<CommandReply>(received).await {
         Ok(decided) => {
             report_contradiction(id, &decided);
-            if decided.reply == CommandReply::Done(Disposition::Reversed) {
+            if decided.reply == CommandReply::Done(Disposition::Reopened) && !decided.parks {
                 warn!(payment_request_id = %id, "a cancelled payment succeeded: the wallet core said so when an inquiry looked it up (its money goes back)");
             }
         }

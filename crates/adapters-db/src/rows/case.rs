@@ -160,11 +160,6 @@ impl<'a> CaseRow<'a> {
         }
     }
 
-    /// Whether its cancellation is in that state.
-    pub(crate) fn is_in(&self, state: CancellationStateName) -> bool {
-        self.cancellation.as_deref() == Some(state.as_str())
-    }
-
     /// What an inquiry looks at, which is in this row alone.
     pub(crate) fn inquired(&self) -> Result<InquiredCase, InconsistentRowError> {
         Ok(InquiredCase {

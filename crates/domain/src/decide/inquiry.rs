@@ -53,8 +53,11 @@ pub(super) fn find_after_cancel(policy: &Policy, case: &Case, found: &CorePaymen
     let stands = CommandReply::Done(Disposition::Stands);
     let is_anothers = policy.results.compares_acquirers() && case.is_foreign_to(&found.payment.acquirer_id);
     let has_succeeded = matches!(found.payment.status, PaymentStatus::Succeeded { .. });
-    if !case.is_cancelled() || case.completed_at().is_some() || is_anothers || !has_succeeded {
+    if !case.is_cancelled() || is_anothers || !has_succeeded {
         return Decision::unchanged(stands);
+    }
+    if case.completed_at().is_some() {
+        return Decision::unchanged(CommandReply::Conflict("the success is recorded already"));
     }
     let mut update = CaseUpdate::of(case, at);
     if let Some(reason) = contradiction::of_lookup(case, found, at) {
@@ -64,6 +67,5 @@ pub(super) fn find_after_cancel(policy: &Policy, case: &Case, found: &CorePaymen
     update.merge_lookup(found);
     update.waive_fee_of_cancelled();
     update.return_money(policy);
-    // Nobody hears of it.
-    update.finish(stands)
+    update.finish(CommandReply::Done(Disposition::Reopened))
 }

@@ -252,6 +252,26 @@ fn fenced() -> Story {
     story
 }
 
+const REOPENED: Reply = Reply::Command(CommandReply::Done(Disposition::Reopened));
+const KNOWN: Reply = Reply::Command(CommandReply::Conflict("the success is recorded already"));
+
+/// Where commits wait for a standby, such a reply waits for it too.
+#[test]
+fn f80_a_reply_says_closed_where_the_payment_is_closed_and_nowhere_else() {
+    let closed = |rule| InquiryReply::Answered(rule).says_closed();
+    assert!(closed(InquiryRule::Cancelled) && InquiryReply::CancelledUnseen.says_closed());
+    let others = [
+        InquiryRule::DifferentAcquirer,
+        InquiryRule::CancelPending,
+        as_paid(&succeeded()),
+        InquiryRule::InDoubt,
+        InquiryRule::InProgress,
+        InquiryRule::Failed(None),
+        InquiryRule::NeverReceived,
+    ];
+    assert!(!others.into_iter().any(closed) && !InquiryReply::LookUp.says_closed());
+}
+
 fn finds(payment: Payment) -> Action {
     Action::FindAfterCancel(Box::new(core_payment(payment)))
 }
@@ -260,14 +280,14 @@ fn finds(payment: Payment) -> Action {
 fn f01_a_success_that_an_inquiry_finds_after_the_cancel_goes_back_again() {
     let mut story = fenced();
     assert_eq!(of_record(&story), InquiryReply::CancelledUnseen);
-    assert_eq!(story.decides(finds(succeeded())), STANDS);
+    assert_eq!(story.decides(finds(succeeded())), REOPENED);
     assert!(matches!(story.reversal_state(), Some(ReversalState::Open { lease: None, .. })), "{:?}", story.reversal_state());
     assert_eq!(story.case.reversal_request().and_then(|request| request.amount), Some(jpy(1_000)));
     assert_eq!(
         (story.final_answer(), of_record(&story)),
         (Some(FinalAnswer::Cancelled), InquiryReply::Answered(InquiryRule::Cancelled))
     );
-    assert_eq!(story.unmoved_by(finds(succeeded())), STANDS, "it is known now");
+    assert_eq!(story.unmoved_by(finds(succeeded())), KNOWN, "it is known now");
     assert_eq!(story.worker_begins(), Some(2));
     assert_eq!((story.closes(2, ReversalOutcome::Done), story.final_answer()), (S, Some(FinalAnswer::Cancelled)));
 }
@@ -283,7 +303,7 @@ fn what_an_inquiry_finds_changes_nothing_else() {
     }
     let mut given_back = paid(CORE);
     assert_eq!((given_back.cancels(), given_back.closes(1, ReversalOutcome::Done)), (leased(1), S));
-    assert_eq!(given_back.unmoved_by(finds(succeeded())), STANDS, "the success was known");
+    assert_eq!(given_back.unmoved_by(finds(succeeded())), KNOWN, "the success was known");
 }
 
 #[test]
@@ -305,7 +325,7 @@ fn what_was_resolved_by_hand_is_parked_again() {
     assert_eq!((story.cancels(), story.closes(1, ReversalOutcome::Impossible("no".into()))), (leased(1), crate::fixtures::U));
     let resolve = Action::Resolve { note: "paid at the counter".into(), by: "ann".into() };
     assert_eq!(story.decides(resolve), Reply::Command(CommandReply::Done(Disposition::Resolved)));
-    assert_eq!(story.decides(finds(succeeded())), STANDS);
+    assert_eq!(story.decides(finds(succeeded())), REOPENED);
     assert!(matches!(story.reversal_state(), Some(ReversalState::Parked { .. })), "{:?}", story.reversal_state());
 }
 

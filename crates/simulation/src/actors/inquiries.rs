@@ -24,7 +24,7 @@ pub(crate) async fn inquire_often(cluster: Arc<Cluster>, (id, acquirer): (Paymen
     }
 }
 
-/// What is known before an inquiry is sent: whatever it is answered comes after it.
+/// What is known before an inquiry is sent. Its answer comes later.
 struct KnownBefore {
     /// S was answered, and cancelled the payment.
     is_cancelled: bool,

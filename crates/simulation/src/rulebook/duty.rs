@@ -114,9 +114,12 @@ impl CasePage {
 
     /// An inquiry looked a cancelled payment up. A success that is news goes back.
     pub(super) fn is_found_after_cancel(&mut self, policy: &Policy, found: &CorePayment, at: DateTime<Utc>) -> CommandReply {
-        let is_news = matches!(found.payment.status, PaymentStatus::Succeeded { .. }) && self.taken_at().is_none();
-        if !self.is_cancelled() || !is_news || self.is_strange(&found.payment.acquirer_id) {
+        let has_succeeded = matches!(found.payment.status, PaymentStatus::Succeeded { .. });
+        if !self.is_cancelled() || !has_succeeded || self.is_strange(&found.payment.acquirer_id) {
             return CommandReply::Done(Disposition::Stands);
+        }
+        if self.taken_at().is_some() {
+            return CONFLICT;
         }
         if self.is_contradicted_by(found, at) {
             self.stops(policy);
@@ -125,7 +128,7 @@ impl CasePage {
         self.takes_over(found);
         self.takes_over_refunds(found);
         self.gives_back(policy, at);
-        CommandReply::Done(Disposition::Stands)
+        CommandReply::Done(Disposition::Reopened)
     }
 
     /// A worker may look: when it is due is not looked at here.
