@@ -182,3 +182,31 @@ impl Drop for Server {
         self.ends_by("-QUIT");
     }
 }
+
+/// Two servers with the same data: what the first commits, the second has, and the first may wait for that.
+pub(crate) struct Pair {
+    pub(crate) primary: Server,
+    pub(crate) standby: Server,
+}
+
+impl Pair {
+    /// Starts both. What is done to the primary before is copied.
+    pub(crate) fn start(before: impl FnOnce(&Server)) -> Self {
+        let mut primary = Server::new();
+        primary.start();
+        before(&primary);
+        let mut standby = Server::standby_of(&primary);
+        standby.start();
+        primary.comes_to_say("select count(*) from pg_stat_replication where state = 'streaming'", "1");
+        Self { primary, standby }
+    }
+
+    /// Commits wait for standbys of these names from now on; for none, where there are none. The standby has no such wish itself when it
+    /// is the primary.
+    pub(crate) fn is_waited_for(&self, names: &str) {
+        self.primary.says(&format!("alter system set synchronous_standby_names = '{names}'"));
+        self.primary.says("select pg_reload_conf()");
+        let state = if names.is_empty() { "async" } else { "sync" };
+        self.primary.comes_to_say("select sync_state from pg_stat_replication", state);
+    }
+}

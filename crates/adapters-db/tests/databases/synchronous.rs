@@ -8,35 +8,18 @@ use ports::CancellationStore;
 use ports::testing::{Wallet, ledger_policy, moment};
 
 use crate::fixtures::{decided, open_within, paid};
-use crate::server::Server;
+use crate::server::{Pair, Server};
 
 const CANCELLED: Reply = Reply::Cancel(CancelReply::Answered(Answer::Cancelled));
 
-/// A primary and its standby, which is waited for or not.
-struct Pair {
-    primary: Server,
-    standby: Server,
+/// A primary and its standby, with a database that is migrated.
+fn pair() -> Pair {
+    let pair = Pair::start(|_| ());
+    pair.store_with(ledger_policy(), true);
+    pair
 }
 
 impl Pair {
-    fn start() -> Self {
-        let mut primary = Server::new();
-        primary.start();
-        let mut standby = Server::standby_of(&primary);
-        standby.start();
-        primary.comes_to_say("select count(*) from pg_stat_replication where state = 'streaming'", "1");
-        let pair = Self { primary, standby };
-        pair.store_with(ledger_policy(), true);
-        pair
-    }
-
-    fn is_waited_for(&self, names: &str) {
-        self.primary.says(&format!("alter system set synchronous_standby_names = '{names}'"));
-        self.primary.says("select pg_reload_conf()");
-        let state = if names.is_empty() { "async" } else { "sync" };
-        self.primary.comes_to_say("select sync_state from pg_stat_replication", state);
-    }
-
     fn store_with(&self, policy: Policy, migrated: bool) -> Arc<dyn CancellationStore> {
         let url = format!("{}&target_session_attrs=read-write", Server::url(&[&self.primary, &self.standby], "postgres"));
         let database = open_within(&url, 4, Duration::from_secs(3));
@@ -63,7 +46,7 @@ impl Pair {
 #[tokio::test(flavor = "multi_thread")]
 async fn f80_a_cancelled_wait_for_the_standby_is_not_known() {
     for signal in ["pg_cancel_backend", "pg_terminate_backend"] {
-        let mut pair = Pair::start();
+        let mut pair = pair();
         pair.is_waited_for("*");
         let store = pair.store();
         let wallet = paid(&store, "doubtful").await;
@@ -97,7 +80,7 @@ async fn f80_a_cancelled_wait_for_the_standby_is_not_known() {
 /// What only this server has closed is not told: a failover would take it back.
 #[tokio::test(flavor = "multi_thread")]
 async fn f80_an_inquiry_says_closed_once_the_standby_has_it() {
-    let pair = Pair::start();
+    let pair = pair();
     pair.is_waited_for("*");
     let store = pair.store();
     let wallet = paid(&store, "inquired").await;
@@ -129,7 +112,7 @@ async fn f80_an_inquiry_says_closed_once_the_standby_has_it() {
 /// Sessions that were given up while they waited for the standby do not pile up at the server.
 #[tokio::test(flavor = "multi_thread")]
 async fn f78_what_waits_for_a_frozen_standby_is_ended_by_the_next() {
-    let pair = Pair::start();
+    let pair = pair();
     pair.is_waited_for("*");
     let store = pair.store();
     let wallet = paid(&store, "waiting").await;
@@ -146,7 +129,7 @@ async fn f78_what_waits_for_a_frozen_standby_is_ended_by_the_next() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f79_whether_commits_wait_is_known_with_every_batch() {
-    let pair = Pair::start();
+    let pair = pair();
     let store = pair.store();
     assert_eq!(store.state().waits_for_standby, None, "nobody has asked yet");
     paid(&store, "first").await;
@@ -162,7 +145,7 @@ async fn f79_whether_commits_wait_is_known_with_every_batch() {
 /// By the list of hosts, whichever of them takes writes.
 #[tokio::test(flavor = "multi_thread")]
 async fn f79_a_server_that_takes_the_place_of_another_is_noticed() {
-    let mut pair = Pair::start();
+    let mut pair = pair();
     let store = pair.store();
     let wallet = paid(&store, "before").await;
     assert_eq!(decided(&store, vec![wallet.is_cancelled()]).await, [CANCELLED]);
@@ -197,7 +180,7 @@ async fn f79_a_server_that_starts_again_has_the_same_history() {
 /// One host after the other is asked, and each for a moment only.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_several_hosts_the_one_that_takes_writes_is_found() {
-    let pair = Pair::start();
+    let pair = pair();
     let url = format!("{}&target_session_attrs=read-write", Server::url(&[&pair.standby, &pair.primary], "postgres"));
     let store = open_within(&url, 4, Duration::from_secs(3)).store(ledger_policy());
     let wallet = paid(&store, "second").await;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use server::Server;
+use server::{Pair, Server};
 use testkit::process::Process;
 use testkit::wallet::payment_of;
 use testkit::{Deployment, TestEngine, loopback};
@@ -21,26 +21,16 @@ const CALLERS: usize = 8;
 /// How many cancels are answered S before the primary dies, and again by the other server.
 const ENOUGH: usize = 60;
 
-/// Two servers with the same data: what the first commits, the second has.
-struct Pair {
-    primary: Server,
-    standby: Server,
+/// Two servers with a database, of which the second is waited for.
+fn pair() -> Pair {
+    let pair = Pair::start(|primary| {
+        primary.says("create database rescind");
+    });
+    pair.is_waited_for("*");
+    pair
 }
 
 impl Pair {
-    fn start() -> Self {
-        let mut primary = Server::new();
-        primary.start();
-        primary.says("create database rescind");
-        let mut standby = Server::standby_of(&primary);
-        standby.start();
-        // Once the copy is made, so that it has no such wish itself when it is the primary.
-        primary.says("alter system set synchronous_standby_names = '*'");
-        primary.says("select pg_reload_conf()");
-        primary.comes_to_say("select sync_state from pg_stat_replication", "sync");
-        Self { primary, standby }
-    }
-
     /// A wallet whose cases are there, whichever of the two takes writes.
     fn deployment(&self) -> Deployment {
         let mut deployment = Deployment::on(TestEngine::Sqlite);
@@ -104,7 +94,7 @@ async fn is_still_true(process: &Process, id: &str) {
 /// What an inquiry shows afterwards agrees with every S too (F39).
 #[tokio::test(flavor = "multi_thread")]
 async fn f38_every_s_is_true_after_a_failover() {
-    let mut pair = Pair::start();
+    let mut pair = pair();
     let deployment = pair.deployment();
     let process = Arc::new(deployment.start().await);
     let answered = Arc::new(AtomicUsize::new(0));
@@ -132,7 +122,7 @@ async fn f38_every_s_is_true_after_a_failover() {
 /// A commit that waits for the standby is no commit yet, however long it takes.
 #[tokio::test(flavor = "multi_thread")]
 async fn f38_what_the_standby_has_not_confirmed_is_not_answered_with_s() {
-    let mut pair = Pair::start();
+    let mut pair = pair();
     let deployment = pair.deployment();
     let process = deployment.start().await;
     assert_eq!(process.wallet.announce("alone", "user", 1000).await.unwrap(), "proceed");
@@ -174,7 +164,7 @@ async fn comes_to_say(process: &Process, within: Duration, is: impl Fn(Option<&s
 /// Nobody asks for a commit but the look itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn f77_while_commits_wait_for_a_frozen_standby_the_process_is_unready() {
-    let pair = Pair::start();
+    let pair = pair();
     let deployment = pair.deployment();
     let process = deployment.start().await;
     assert_eq!(reason(&process).await, None);
@@ -207,7 +197,7 @@ async fn asks_until_s(process: &Process, id: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f79_where_a_standby_is_required_the_process_is_unready_without() {
-    let pair = Pair::start();
+    let pair = pair();
     let mut deployment = pair.deployment();
     deployment.set("database.synchronous_standby", "required");
     let process = deployment.start().await;
@@ -235,7 +225,7 @@ async fn f79_where_a_standby_is_required_the_process_is_unready_without() {
 /// The standby has nothing of what was answered last.
 #[tokio::test(flavor = "multi_thread")]
 async fn f79_answers_that_a_failover_took_back_are_made_true_again() {
-    let mut pair = Pair::start();
+    let mut pair = pair();
     pair.primary.says("alter system set synchronous_standby_names = ''");
     pair.primary.says("select pg_reload_conf()");
     let deployment = pair.deployment();

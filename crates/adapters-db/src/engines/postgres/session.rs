@@ -105,11 +105,9 @@ fn is_exchanged(connection: &mut PgConnection, address: &str, own_port: Option<u
     let address = address.to_owned();
     std::thread::spawn(move || {
         let mut second = PgConnection::establish(&address).ok();
+        second.iter_mut().for_each(|second| second.set_prepared_statement_cache_size(CacheSize::Disabled));
         for step in SECOND_STEPS {
-            let seen = second.as_mut().map(|second| {
-                second.set_prepared_statement_cache_size(CacheSize::Disabled);
-                second.batch_execute(step).and_then(|()| see(second)).ok()
-            });
+            let seen = second.as_mut().map(|second| second.batch_execute(step).and_then(|()| see(second)).ok());
             if seen_by_second.send(seen).is_err() || goes_on.recv_timeout(SECOND_WITHIN).is_err() {
                 return;
             }
@@ -205,7 +203,7 @@ struct Said {
 }
 
 pub(super) fn session_now(connection: &mut PgConnection) -> QueryResult<Option<SessionNow>> {
-    let said: Said = diesel::sql_query(super::sql::SESSION_NOW).get_result(connection)?;
+    let said: Said = diesel::sql_query(format!("select {} as session", super::sql::SESSION)).get_result(connection)?;
     Ok(Some(parse(&said.session)))
 }
 

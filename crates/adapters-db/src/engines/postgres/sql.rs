@@ -55,12 +55,6 @@ pub(super) const SEEN: &str = "select pg_backend_pid() as pid, coalesce(current_
 /// Marks a session that is not prepared yet.
 pub(super) const MARK: &str = "set rescind.session = 'new'";
 
-/// [`SESSION`] where no case is locked.
-pub(super) const SESSION_NOW: &str =
-    "select concat_ws(' ', pg_backend_pid(), nullif(current_setting('rescind.session', true), ''),
-    current_setting('synchronous_commit'), current_setting('synchronous_standby_names') <> '',
-    pg_current_wal_insert_lsn() - '0/0') as session";
-
 /// Who works for a new session, and where its server stands in its history. The timeline is the beginning of the name of the file that
 /// the log is written to.
 pub(super) const GREET: &str = "

@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use super::authority::{Authority, LinkedFolder, Pair};
 use super::{FAILED, Load, RELOADED, logs, metric, part, rename_to, write_secret};
 
-/// A wallet core behind TLS, that gives back whatever it is asked for to callers with a certificate of the first authority. Clones
+/// A wallet core behind TLS, that gives back what it is asked for to callers with a certificate of the first authority. Clones
 /// are the same one.
 #[derive(Clone)]
 struct ProvenCore(Arc<Core>);
